@@ -1,0 +1,81 @@
+/**
+ * Structured log lines in mongod's JSON shape (t, s, c, id, ctx, msg, attr); readable lines on a terminal.
+ *
+ * Owns: the sink and the format. Promises: one write per line, attributes are data, never part of the message.
+ * Source: MongoDB's manual, "Log Messages".
+ */
+import type { Clock } from './clock.ts';
+
+/** F fatal, E error, W warning, I information, D debug. */
+export type LogSeverity = 'F' | 'E' | 'W' | 'I' | 'D';
+
+/** The subsystem that a line is about, as mongod abbreviates them. */
+export type LogComponent =
+  | 'ACCESS'
+  | 'COMMAND'
+  | 'CONTROL'
+  | 'INDEX'
+  | 'JOURNAL'
+  | 'NETWORK'
+  | 'QUERY'
+  | 'RECOVERY'
+  | 'STORAGE'
+  | 'WRITE';
+
+export interface LogLine {
+  readonly severity: LogSeverity;
+  readonly component: LogComponent;
+  /** Number of this statement in the source; unique, never used twice. */
+  readonly id: number;
+  readonly message: string;
+  readonly attributes?: Readonly<Record<string, unknown>>;
+}
+
+export interface Log {
+  write(line: LogLine): void;
+  /** The same log under another context name, such as `conn17`. */
+  withContext(context: string): Log;
+}
+
+export interface LogOptions {
+  readonly clock: Clock;
+  /** Receives a whole line, its newline included. */
+  readonly sink: (text: string) => void;
+  /** Readable lines for a terminal instead of JSON. */
+  readonly terminal?: boolean;
+  readonly context?: string;
+}
+
+export function createLog(options: LogOptions): Log {
+  const context = options.context ?? 'main';
+  return {
+    write(line) {
+      const time = new Date(options.clock.wallMs()).toISOString();
+      options.sink(
+        options.terminal === true ? terminalLine(time, line) : jsonLine(time, context, line),
+      );
+    },
+    withContext: (name) => createLog({ ...options, context: name }),
+  };
+}
+
+/** A log that nobody reads. */
+export const silentLog: Log = { write: () => {}, withContext: () => silentLog };
+
+function jsonLine(time: string, context: string, line: LogLine): string {
+  const attributes = line.attributes === undefined ? {} : { attr: line.attributes };
+  return `${JSON.stringify({
+    t: { $date: time.replace('Z', '+00:00') },
+    s: line.severity,
+    c: line.component,
+    id: line.id,
+    ctx: context,
+    msg: line.message,
+    ...attributes,
+  })}\n`;
+}
+
+function terminalLine(time: string, line: LogLine): string {
+  const attributes = line.attributes === undefined ? '' : ` ${JSON.stringify(line.attributes)}`;
+  return `${time} ${line.severity} ${line.component.padEnd(8)} ${line.message}${attributes}\n`;
+}

@@ -1,0 +1,12 @@
+/**
+ * Starts a worker thread for a job file, from sources (through tsx) as from the compiled tree.
+ */
+import { Worker, type WorkerOptions } from 'node:worker_threads';
+
+/** @param url from jobUrl. The caller owns the worker and ends it. */
+export function startJob(url: URL, options: WorkerOptions = {}): Worker {
+  if (!url.pathname.endsWith('.ts')) return new Worker(url, options);
+  // A worker of Node 20 does not take module loaders from --import: it registers tsx itself, then loads the job.
+  const bootstrap = `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(url.href)}); });`;
+  return new Worker(bootstrap, { ...options, eval: true });
+}

@@ -1,0 +1,251 @@
+/**
+ * What the floors above see of the storage engine: the types behind storage's door.
+ *
+ * A document is a Buffer that holds exactly one BSON document. A document that the engine hands out stays valid and
+ * unchanged for as long as it is referenced: its memory is never reused under a reader.
+ * Only a miss awaits: what may need the device returns the value or a promise of it; callers test and await only then.
+ */
+import type { Interruption } from '../common/interruption.ts';
+
+declare const brand: unique symbol;
+export type Branded<Base, Name extends string> = Base & { readonly [brand]: Name };
+
+/** Number of a record within its collection, from 1; never used twice. */
+export type RecordId = Branded<number, 'RecordId'>;
+/** Orders all writes of this store; only grows. 0 is before the first write. */
+export type CommitNumber = Branded<number, 'CommitNumber'>;
+/** Number of a collection's or an index's tree in the base; never used twice. */
+export type Ident = Branded<number, 'Ident'>;
+/** A collection's UUID as 32 lower-case hexadecimal digits. */
+export type CollectionUuid = Branded<string, 'CollectionUuid'>;
+
+export type MaybePromise<T> = T | Promise<T>;
+
+/** One index as one version of the catalog has it. Immutable. */
+export interface IndexDescription {
+  readonly ident: Ident;
+  readonly name: string;
+  /** The whole specification as listIndexes shows it ({v: 2, key: {...}, name: ..., unique: ...}), raw BSON. */
+  readonly spec: Buffer;
+  /** Path and direction of each field of the key pattern, in order. */
+  readonly fields: readonly { readonly path: string; readonly direction: 1 | -1 }[];
+  readonly unique: boolean;
+  readonly sparse: boolean;
+  /** Some document has an array on an indexed path. Once true it stays true. */
+  readonly multikey: boolean;
+  /** For each field, whether its path crosses an array in some document. */
+  readonly multikeyPaths: readonly boolean[];
+  /** False while the index is being built: writers maintain it, readers do not use it. */
+  readonly ready: boolean;
+}
+
+/** One collection (or view) as one version of the catalog has it. Immutable. */
+export interface CollectionDescription {
+  readonly ident: Ident;
+  readonly uuid: CollectionUuid;
+  /** "database.collection" */
+  readonly namespace: string;
+  readonly kind: 'collection' | 'view' | 'timeseries';
+  /** The options it was created with, raw BSON, without its name: what listCollections shows as `options`. */
+  readonly options: Buffer;
+  /** The `_id` index first, as MongoDB lists them. */
+  readonly indexes: readonly IndexDescription[];
+}
+
+/** Walks records of one collection in record-id order. Use: `while (await-if-needed(cursor.next())) cursor.document`. */
+export interface RecordCursor {
+  /** Moves to the next record; false at the end. Synchronous unless a page has to be read. */
+  next(): MaybePromise<boolean>;
+  /** Of the current record; only after next() gave true. */
+  readonly recordId: RecordId;
+  readonly document: Buffer;
+  /** Lets go of the view but keeps the position. */
+  detach(): void;
+  /** Goes on in another (later) view, after the record of the last next(). */
+  attach(view: ReadView): void;
+  close(): void;
+}
+
+/**
+ * Bounds over encoded keys (bson: encodeIndexKey, or a prefix of one), compared as unsigned bytes without type bits or
+ * record id. An absent bound is open. A bound that is a strict prefix of a key sorts before that key; bson offers
+ * `successorOfPrefix` to get "after everything that starts with".
+ */
+export interface KeyRange {
+  readonly lower?: Buffer;
+  readonly lowerInclusive?: boolean;
+  readonly upper?: Buffer;
+  readonly upperInclusive?: boolean;
+}
+
+/** Walks entries of one index. Always synchronous: index trees are mapped memory. */
+export interface IndexCursor {
+  next(): boolean;
+  /** Jumps so that the following next() gives the first entry at or after `key` in the direction of the walk. */
+  seek(key: Buffer): void;
+  /** Encoded key of the current entry, without record id. For a key that was cut (too long) only the kept prefix: see keyIsWhole. */
+  readonly key: Buffer;
+  /** Type bits, with which bson's decodeIndexKey gives back exact values. */
+  readonly typeBits: Buffer;
+  /** False for a cut key: values must be taken from the document. */
+  readonly keyIsWhole: boolean;
+  readonly recordId: RecordId;
+  detach(): void;
+  attach(view: ReadView): void;
+  close(): void;
+}
+
+export interface ScanOptions {
+  readonly direction?: 1 | -1;
+  /** Start after this record id (in the direction of the walk). */
+  readonly after?: RecordId;
+}
+
+/** One consistent state of the store: a snapshot, or a transaction with its own writes on top. */
+export interface ReadView {
+  readonly commitNumber: CommitNumber;
+  /** undefined when there is no such namespace. */
+  collection(namespace: string): CollectionDescription | undefined;
+  collectionByUuid(uuid: CollectionUuid): CollectionDescription | undefined;
+  /** All collections and views, of one database if given, in order of namespace. */
+  collections(database?: string): readonly CollectionDescription[];
+  /** Names of the databases that have at least one collection, in order. */
+  databases(): readonly string[];
+  /** The document, or undefined when the record is not there in this view. */
+  record(collection: CollectionDescription, recordId: RecordId): MaybePromise<Buffer | undefined>;
+  scanRecords(collection: CollectionDescription, options?: ScanOptions): RecordCursor;
+  scanIndex(index: IndexDescription, range: KeyRange, direction: 1 | -1): IndexCursor;
+  /** Exact number of records in this view, cheap. */
+  recordCount(collection: CollectionDescription): number;
+  /** Sum of the documents' sizes in bytes in this view, cheap. */
+  dataBytes(collection: CollectionDescription): number;
+  close(): void;
+}
+
+/** What a write reports to the journal besides itself. */
+export interface OperationOrigin {
+  /** Raw BSON of the session id, with transaction and statement numbers, for retryable writes. */
+  readonly lsid?: Buffer;
+  readonly txnNumber?: number;
+  readonly stmtId?: number;
+}
+
+/** Options of createCollection. */
+export interface CreateCollectionOptions {
+  readonly uuid?: CollectionUuid;
+  readonly kind?: CollectionDescription['kind'];
+  /** Raw BSON; the empty document if absent. */
+  readonly options?: Buffer;
+  /** Specification of the `_id` index; absent: the usual one. */
+  readonly idIndex?: Buffer;
+}
+
+/**
+ * A set of writes that becomes visible at once, or not at all. Writes are checked when they are made: a record or unique
+ * key that another transaction has written since this one's snapshot gives a WriteConflictError, a duplicate unique key a
+ * CommandError 11000 with keyPattern and keyValue. All methods but close() throw after commit or abort.
+ */
+export interface Transaction extends ReadView {
+  /** The document must have a valid `_id` already. @returns its new record id. */
+  insert(collection: CollectionDescription, document: Buffer, origin?: OperationOrigin): RecordId;
+  /** @param before the document as this transaction read it. */
+  update(
+    collection: CollectionDescription,
+    recordId: RecordId,
+    before: Buffer,
+    after: Buffer,
+    origin?: OperationOrigin,
+  ): void;
+  delete(
+    collection: CollectionDescription,
+    recordId: RecordId,
+    before: Buffer,
+    origin?: OperationOrigin,
+  ): void;
+
+  createCollection(namespace: string, options?: CreateCollectionOptions): CollectionDescription;
+  dropCollection(collection: CollectionDescription): void;
+  /** Moves a collection to another namespace, which must be free. */
+  renameCollection(collection: CollectionDescription, namespace: string): CollectionDescription;
+  /** Adds an index to an *empty* collection; engine.buildIndexes is for all others. */
+  createIndex(collection: CollectionDescription, spec: Buffer): IndexDescription;
+  dropIndex(collection: CollectionDescription, index: IndexDescription): void;
+  /** Replaces a collection's options or an index's specification (collMod). */
+  modifyCollection(collection: CollectionDescription, options: Buffer): CollectionDescription;
+
+  /** Statement savepoint: undo returns to it, when one statement of several failed. */
+  savepoint(): number;
+  rollbackTo(savepoint: number): void;
+
+  /**
+   * Publishes the writes in one synchronous step and appends them to the journal.
+   * @returns the commit number to give to engine.flushed() for j: true. A transaction without writes returns its snapshot's.
+   */
+  commit(): CommitNumber;
+  abort(): void;
+}
+
+export interface ValidationReport {
+  readonly valid: boolean;
+  readonly recordCount: number;
+  readonly keysPerIndex: Readonly<Record<string, number>>;
+  readonly errors: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** The engine as server and query see it. Opened by openEngine (storage/engine.ts). */
+export interface StorageEngine {
+  /** Pins the latest state. The caller closes it. */
+  snapshot(): ReadView;
+  begin(): Transaction;
+  /** Resolves when everything up to `commitNumber` is on the device; asks for a flush now. */
+  flushed(commitNumber: CommitNumber): Promise<void>;
+  /** Waits while the write budget is short: called at the start of a write operation. Synchronous when there is room. */
+  admitWrite(interruption: Interruption): MaybePromise<void>;
+  /**
+   * Builds indexes beside writes and publishes them together.
+   * @throws CommandError 11000 for a duplicate in a unique index; the interruption's reason; nothing stays behind then.
+   */
+  buildIndexes(
+    namespace: string,
+    specs: readonly Buffer[],
+    interruption: Interruption,
+    onProgress?: (done: number, total: number) => void,
+  ): Promise<void>;
+  validate(
+    namespace: string,
+    options: { readonly full: boolean },
+    interruption: Interruption,
+  ): Promise<ValidationReport>;
+  /** Takes a checkpoint now (fsync); resolves when it is durable. */
+  checkpoint(): Promise<void>;
+  /** Counters for serverStatus, collStats and /metrics: plain nested objects of numbers and strings. */
+  statistics(): EngineStatistics;
+  /** Bytes in the base for collection and its indexes, for collStats and dbStats. */
+  storageBytes(collection: CollectionDescription): {
+    data: number;
+    indexes: Record<string, number>;
+  };
+  /** Checkpoints and closes cleanly. Open views are closed by force. */
+  close(): Promise<void>;
+}
+
+export interface EngineStatistics {
+  readonly [group: string]: EngineStatistics | number | string | boolean;
+}
+
+/**
+ * A write met an uncommitted write of another transaction, or one newer than its snapshot. `blocker` resolves when the
+ * other transaction ended; a statement that is no transaction waits for it and tries again.
+ */
+export class WriteConflictError extends Error {
+  readonly blocker: Promise<void> | undefined;
+
+  constructor(blocker?: Promise<void>) {
+    super(
+      'Write conflict: the document was changed by another operation. Please retry your operation.',
+    );
+    this.name = 'WriteConflictError';
+    this.blocker = blocker;
+  }
+}
