@@ -1,0 +1,32 @@
+/**
+ * What every compilation of a query, update, projection or pipeline is given from outside.
+ *
+ * Owns: the context type and the smallest contexts for callers that have no session.
+ * Promises: nothing in query/ takes time, randomness, a collation or a variable from anywhere else.
+ */
+import type { Clock } from '../common/clock.ts';
+import type { Random } from '../common/random.ts';
+import type { Collator, RawValue } from '../bson/index.ts';
+
+/**
+ * Variables whose value is fixed for the whole operation: those of `let`, and the system's NOW, CLUSTER_TIME,
+ * USER_ROLES. ROOT, CURRENT, REMOVE and those of $let, $map, $filter, $reduce belong to the expression's scope.
+ * Names are without the two dollars; a missing name is an undefined variable (error 17276 at compilation).
+ */
+export type Variables = ReadonlyMap<string, RawValue>;
+
+/** Given to every compile function; immutable, shared by all parts of one operation. */
+export interface QueryContext {
+  /** Absent: the simple binary collation. */
+  readonly collator?: Collator;
+  readonly variables: Variables;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export const NO_VARIABLES: Variables = new Map();
+
+/** A context without collation and variables. */
+export function simpleContext(clock: Clock, random: Random): QueryContext {
+  return { variables: NO_VARIABLES, clock, random };
+}
