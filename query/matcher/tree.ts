@@ -1,0 +1,109 @@
+/**
+ * The parsed form of a filter: what the planner reads, and what the matcher compiles.
+ *
+ * Owns: the node types and the normal form (see `conjunction`, `disjunction`).
+ * Promises: a tree is immutable. In normal form no `and` stands directly in an `and` and no `or` in an `or`, no `and` or
+ * `or` has a single child, and `$ne`, `$nin` and `$exists: false` are a `not` over `$eq`, `$in` and `$exists`.
+ * Never: looks at a document; the tests that its leaves carry do.
+ */
+import type { RawValue } from '../../bson/index.ts';
+
+/**
+ * Whether a value passes. `type` is a BSON type code, or 0 for a missing field (then start and end are 0).
+ * The value's bytes are `bytes[start, end)`, without type byte and name.
+ */
+export type ValueTest = (type: number, bytes: Buffer, start: number, end: number) => boolean;
+
+/** Whether the document that starts at `start` in `bytes` passes. */
+export type DocumentTest = (bytes: Buffer, start: number) => boolean;
+
+/** The operators that test the values at a path one by one. */
+export type LeafOperator =
+  | '$eq'
+  | '$gt'
+  | '$gte'
+  | '$lt'
+  | '$lte'
+  | '$in'
+  | '$exists'
+  | '$type'
+  | '$mod'
+  | '$regex'
+  | '$size'
+  | '$bitsAllSet'
+  | '$bitsAllClear'
+  | '$bitsAnySet'
+  | '$bitsAnyClear';
+
+/** A test of the values at one path. */
+export interface LeafNode {
+  readonly kind: 'leaf';
+  /** Dotted path; empty inside an $elemMatch over values, where the element itself is tested. */
+  readonly path: string;
+  readonly operator: LeafOperator;
+  /**
+   * The operator's argument. `$in`: its members in MongoDB's order, equal ones once, regular expressions last;
+   * `$regex`: one regex value with pattern and options; all others: the one argument.
+   */
+  readonly operands: readonly RawValue[];
+  readonly test: ValueTest;
+  /** An array at the end of the path is tested as a whole only, not element by element ($size). */
+  readonly wholeArrayOnly: boolean;
+}
+
+/** `$elemMatch`: some element of the array at `path` passes `child`. */
+export interface ElementNode {
+  readonly kind: 'elemMatch';
+  readonly path: string;
+  /** 'object': `child` is matched against elements that are documents; 'value': against the element itself, with empty paths. */
+  readonly over: 'object' | 'value';
+  readonly child: FilterNode;
+}
+
+/** A test of a whole document: `$expr`, `$jsonSchema`, `$sampleRate`, and the like. */
+export interface DocumentNode {
+  readonly kind: 'document';
+  readonly operator: string;
+  readonly operand: RawValue;
+  readonly test: DocumentTest;
+}
+
+export interface LogicalNode {
+  /** `and` without children is always true. */
+  readonly kind: 'and' | 'or' | 'nor';
+  readonly children: readonly FilterNode[];
+}
+
+export interface NotNode {
+  readonly kind: 'not';
+  readonly child: FilterNode;
+}
+
+/** `$alwaysTrue`, `$alwaysFalse`, `$all: []`. */
+export interface ConstantNode {
+  readonly kind: 'constant';
+  readonly value: boolean;
+}
+
+export type FilterNode = LeafNode | ElementNode | DocumentNode | LogicalNode | NotNode | ConstantNode;
+
+export const ALWAYS_TRUE: FilterNode = { kind: 'and', children: [] };
+export const ALWAYS_FALSE: FilterNode = { kind: 'constant', value: false };
+
+/** All of `children`, in normal form. */
+export function conjunction(children: readonly FilterNode[]): FilterNode {
+  const flat = children.flatMap((child) => (child.kind === 'and' ? child.children : [child]));
+  const first = flat[0];
+  return flat.length === 1 && first !== undefined ? first : { kind: 'and', children: flat };
+}
+
+/** At least one of `children` (there is one), in normal form. */
+export function disjunction(children: readonly FilterNode[]): FilterNode {
+  const flat = children.flatMap((child) => (child.kind === 'or' ? child.children : [child]));
+  const first = flat[0];
+  return flat.length === 1 && first !== undefined ? first : { kind: 'or', children: flat };
+}
+
+export function negation(child: FilterNode): FilterNode {
+  return { kind: 'not', child };
+}
