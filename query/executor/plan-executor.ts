@@ -1,0 +1,43 @@
+/**
+ * A plan that runs: what commands and cursors pull documents from.
+ */
+import type { Interruption } from '../../common/interruption.ts';
+import type { MaybePromise, ReadView, RecordId } from '../../storage/index.ts';
+import type { TurnClient } from './yielding.ts';
+
+export interface PlanExecutor {
+  /**
+   * The next document, or undefined at the end. Synchronous unless a page has to be read or the work yields.
+   * @throws the interruption's reason; CommandError for a failing expression.
+   */
+  next(): MaybePromise<Buffer | undefined>;
+  /** The record that the last document was read from; undefined when the plan computed the document. */
+  readonly recordId: RecordId | undefined;
+  /** Counters for the slow log and the profiler. */
+  readonly statistics: ExecutorStatistics;
+  /** Lets go of the view and keeps the position (between two batches of a cursor). */
+  detach(): void;
+  /** Goes on in another view; `interruption` is that of the operation which now pulls. */
+  attach(view: ReadView, interruption?: Interruption): void;
+  close(): void;
+}
+
+export interface ExecutorStatistics {
+  keysExamined: number;
+  docsExamined: number;
+  /** The plan sorted in memory. */
+  hasSortStage: boolean;
+  usedDisk: boolean;
+}
+
+export interface OpenOptions {
+  /**
+   * For a scan that needs no snapshot: called after each yield; the executor then goes on in the view it returns.
+   * The caller closes the view it gave before.
+   */
+  readonly renewView?: () => ReadView;
+  /** Who the work is done for: turns are dealt out in equal shares per client. Absent: a client of its own. */
+  readonly client?: TurnClient;
+  /** The caller changes documents while it pulls: no record is returned twice, however its index keys move. */
+  readonly forWrites?: boolean;
+}

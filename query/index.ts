@@ -1,0 +1,30 @@
+/**
+ * The door of the query floor: compile filters, updates, projections and expressions; plan finds and pipelines; run plans.
+ */
+export { NO_VARIABLES, simpleContext, type QueryContext, type Variables } from './context.ts';
+export { compileFilter } from './matcher/compile.ts';
+export type { Filter } from './matcher/filter.ts';
+export type { FilterNode } from './matcher/tree.ts';
+export { compileUpdate } from './update/compile.ts';
+export { compileProjection } from './projection/compile.ts';
+export { compileExpression } from './expression/compile.ts';
+export type { Expression } from './expression/expression.ts';
+export { Scope } from './expression/scope.ts';
+export { compileCollation } from './collation/collation.ts';
+export { planAggregate } from './planner/plan-aggregate.ts';
+export { planCount } from './planner/plan-count.ts';
+export { planDistinct } from './planner/plan-distinct.ts';
+export { planQuery } from './planner/plan-query.ts';
+export type { AggregateRequest } from './planner/aggregate-request.ts';
+export type {
+  CountPlan,
+  CountRequest,
+  DistinctPlan,
+  DistinctRequest,
+  ExplainVerbosity,
+  FindRequest,
+  QueryPlan,
+} from './planner/query-plan.ts';
+export type { ExecutorStatistics, OpenOptions, PlanExecutor } from './executor/plan-executor.ts';
+export { eventLoopTurns, Scheduler, type TurnClient } from './executor/yielding.ts';
+export type { OutputWriter, PipelineHost } from './stage/host.ts';
