@@ -1,0 +1,113 @@
+/**
+ * What engine, checkpoint and delta see of the block store. block-store.ts opens and creates one.
+ *
+ * The life of a checkpoint, as STORAGE draws it:
+ *   writer = await store.beginCheckpoint(c)
+ *   writer.append / supersede / drop ...                    (synchronous; await writer.pressure when it is set)
+ *   base = await writer.finish()                            pages and manifest are durable
+ *   the index store commits, with encodeBase(base) in it    the checkpoint happened
+ *   await store.recordCheckpoint(base)                      superblock
+ *   await store.reclaim(oldest base still pinned)           extents of older bases are reused from here on
+ * When anything fails before the index store's commit: await writer.abort().
+ */
+import type { CommitNumber, Ident, MaybePromise, RecordId } from '../contract.ts';
+import type { SectorNumber } from '../device/contract.ts';
+import type { Place } from './place.ts';
+
+/** One durable base: what the index store keeps with its commit, and the superblock after it. 40 bytes encoded. */
+export interface Base {
+  /** Counts checkpoints of this store, from 1; 0 is the empty base of a new store. */
+  readonly checkpoint: number;
+  readonly commitNumber: CommitNumber;
+  /** Where its manifest lies; sectors 0 for the empty base. */
+  readonly manifestAddress: SectorNumber;
+  readonly manifestSectors: number;
+  readonly manifestGeneration: number;
+}
+
+/** What the manifest knows of a collection. */
+export interface CollectionSpace {
+  readonly ident: Ident;
+  /** Highest record id ever given out, so that none is used twice. */
+  readonly recordIdHighWater: RecordId;
+  /** Live documents, bytes. */
+  readonly liveBytes: number;
+}
+
+/** Collects one checkpoint. Documents come collection by collection, each in record order. */
+export interface CheckpointWriter {
+  readonly checkpoint: number;
+  readonly commitNumber: CommitNumber;
+  /**
+   * Appends a document. The bytes are copied before this returns or, for large ones, before `pressure` resolves: keep
+   * them unchanged until finish().
+   * @returns where it will lie once finish() resolved.
+   */
+  append(collection: Ident, recordId: RecordId, document: Buffer): Place;
+  /** Notes a deletion, so that the records can be found again from the block store alone. */
+  appendTombstone(collection: Ident, recordId: RecordId): void;
+  /** A record that this checkpoint replaced or deleted: its place is no longer live. Ignores places of dropped extents. */
+  supersede(collection: Ident, place: Place): void;
+  /**
+   * Frees the extents that only this collection fills, whole. Its records in shared extents are freed by superseding
+   * each, now or in later checkpoints, while the record map is reaped.
+   */
+  dropCollection(collection: Ident): void;
+  /** Notes the highest record id given out in a collection. Never lowers it. */
+  noteRecordId(collection: Ident, highWater: RecordId): void;
+  /** Set while more is queued than the device should hold: await it before appending more. */
+  readonly pressure: Promise<void> | undefined;
+  /** Writes what is left and the manifest, flushes the device. @throws DeviceError (ENOSPC, EIO): then call abort(). */
+  finish(): Promise<Base>;
+  /** Gives back everything this checkpoint took. The base before it is untouched. */
+  abort(): Promise<void>;
+}
+
+export interface BlockStoreStatistics {
+  readonly extents: {
+    readonly total: number;
+    free: number;
+    used: number;
+    pendingFree: number;
+    damaged: number;
+  };
+  readonly liveBytes: number;
+  readonly usedBytes: number;
+  readonly fileBytes: number;
+  readonly pagesRead: number;
+  readonly pagesReadSync: number;
+  readonly pagesWritten: number;
+  readonly bytesWritten: number;
+  readonly corruptPages: number;
+}
+
+export interface BlockStore {
+  /** 32 lower-case hexadecimal digits; journal and index store carry it, too. */
+  readonly storeId: string;
+  /** The base that was opened or recorded last. */
+  readonly base: Base;
+  /** Highest record id given out per collection and live bytes, as of the last finished checkpoint. */
+  collectionSpace(collection: Ident): CollectionSpace | undefined;
+  collectionSpaces(): CollectionSpace[];
+
+  /**
+   * The document at a place. Synchronous when its page is cached, or when one page is cheaply read at once.
+   * The Buffer stays valid and unchanged as long as it is referenced.
+   * @throws CorruptionError kinds checksum, lostWrite, misdirectedWrite, foreign, malformed; DeviceError
+   */
+  record(place: Place, recordId: RecordId): MaybePromise<Buffer>;
+  /** Starts reading the pages of these places that are not cached. Best effort; errors show when records are asked for. */
+  prefetch(places: Iterable<Place>): void;
+
+  beginCheckpoint(commitNumber: CommitNumber): Promise<CheckpointWriter>;
+  /** Writes the superblock for a base whose index commit is durable. */
+  recordCheckpoint(base: Base): Promise<void>;
+  /**
+   * Makes extents free that no base from `oldestPinned` on needs, and discards them.
+   * @param oldestPinned `checkpoint` of the oldest base that a reader still holds; store.base.checkpoint when none is held.
+   */
+  reclaim(oldestPinned: number): Promise<void>;
+
+  statistics(): BlockStoreStatistics;
+  close(): Promise<void>;
+}
