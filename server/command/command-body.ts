@@ -1,0 +1,317 @@
+/**
+ * Typed access to the arguments of one command, over its raw body.
+ *
+ * Owns: the command's own fields (generic arguments are taken out by the walk that makes it), and which of them were
+ * asked for: what nobody asked for is an unknown field. Errors have MongoDB's codes and wording.
+ * Promises: no copy of a value's bytes; `null` counts as absent, as in MongoDB's own parser.
+ * Source: MongoDB's server documentation of its command parser (IDL): duplicate, unknown, missing and mistyped fields.
+ */
+import { CommandError } from '../../common/errors.ts';
+import { BsonType, type BsonTypeCode, FieldCursor, type RawValue } from '../../bson/index.ts';
+import type { DocumentSequence } from '../../wire/index.ts';
+
+/** Says "there is no fallback: the field is required". */
+const REQUIRED: unique symbol = Symbol('required');
+type Required = typeof REQUIRED;
+
+const NUMBERS = "'[long, int, decimal, double]'";
+const BOOLEANS_AND_NUMBERS = "'[bool, long, int, decimal, double]'";
+
+export class CommandBody {
+  /** The command as it is defined; errors name fields as 'find.filter'. */
+  readonly command: string;
+  /** The whole body, generic arguments included. */
+  readonly bytes: Buffer;
+  /** Value of the first field, the one that names the command. */
+  readonly target: RawValue;
+  readonly sequences: readonly DocumentSequence[];
+  private readonly generic: { readonly database: string };
+  private readonly names: string[] = [];
+  private readonly values: RawValue[] = [];
+  private usedCount = 0;
+  private readonly used: boolean[] = [];
+  private sequencesUsed = 0;
+
+  /** Made by dispatch: see parseRequest. */
+  constructor(
+    command: string,
+    source: {
+      readonly bytes: Buffer;
+      readonly generic: { readonly database: string };
+      readonly target: RawValue;
+      readonly sequences: readonly DocumentSequence[];
+    },
+  ) {
+    this.command = command;
+    this.bytes = source.bytes;
+    this.generic = source.generic;
+    this.target = source.target;
+    this.sequences = source.sequences;
+  }
+
+  get database(): string {
+    return this.generic.database;
+  }
+
+  /** For the walk only: adds a field that is no generic argument. */
+  addField(name: string, value: RawValue): void {
+    if (this.names.includes(name)) {
+      throw new CommandError(
+        'IDLDuplicateField',
+        `BSON field '${this.command}.${name}' is a duplicate field`,
+      );
+    }
+    this.names.push(name);
+    this.values.push(value);
+    this.used.push(false);
+  }
+
+  /** The namespace "database.collection" that the command's first field names. */
+  collection(): string {
+    const target = this.target;
+    if (target.type === BsonType.binData) {
+      throw new CommandError(
+        'BadValue',
+        'Collection name must be provided. UUID is not valid in this context',
+      );
+    }
+    if (target.type !== BsonType.string && target.type !== BsonType.symbol) {
+      throw new CommandError('BadValue', `collection name has invalid type ${target.typeName}`);
+    }
+    return namespaceOf(this.database, target.asString());
+  }
+
+  /** A namespace from another field that holds a collection's name, such as getMore's `collection`. */
+  collectionIn(name: string): string {
+    return namespaceOf(this.database, this.string(name));
+  }
+
+  has(name: string): boolean {
+    return this.value(name) !== undefined;
+  }
+
+  /** A field of any type, also null; undefined when it is absent. */
+  value(name: string): RawValue | undefined {
+    const index = this.names.indexOf(name);
+    if (index < 0) return undefined;
+    this.markUsed(index);
+    return this.values[index];
+  }
+
+  document(name: string): Buffer;
+  document<Fallback>(name: string, fallback: Fallback): Buffer | Fallback;
+  document<Fallback>(name: string, fallback: Fallback | Required = REQUIRED): Buffer | Fallback {
+    const value = this.present(name, fallback);
+    if (value === undefined) return fallback as Fallback;
+    this.expect(name, value, BsonType.object, 'object');
+    return value.asDocument();
+  }
+
+  string(name: string): string;
+  string<Fallback>(name: string, fallback: Fallback): string | Fallback;
+  string<Fallback>(name: string, fallback: Fallback | Required = REQUIRED): string | Fallback {
+    const value = this.present(name, fallback);
+    if (value === undefined) return fallback as Fallback;
+    this.expect(name, value, BsonType.string, 'string');
+    return value.asString();
+  }
+
+  /** A boolean, strictly. */
+  boolean(name: string): boolean;
+  boolean<Fallback>(name: string, fallback: Fallback): boolean | Fallback;
+  boolean<Fallback>(name: string, fallback: Fallback | Required = REQUIRED): boolean | Fallback {
+    const value = this.present(name, fallback);
+    if (value === undefined) return fallback as Fallback;
+    this.expect(name, value, BsonType.bool, 'bool');
+    return value.asBoolean();
+  }
+
+  /** A boolean, or a number of which 0 is false: what MongoDB calls safeBool. */
+  safeBoolean<Fallback>(name: string, fallback: Fallback): boolean | Fallback {
+    const value = this.present(name, fallback);
+    if (value === undefined) return fallback;
+    if (value.type === BsonType.bool) return value.asBoolean();
+    if (value.isNumber) return value.asNumber() !== 0;
+    throw this.wrongType(name, value, `expected types ${BOOLEANS_AND_NUMBERS}`);
+  }
+
+  /** Any number, fractions kept. */
+  number(name: string): number;
+  number<Fallback>(name: string, fallback: Fallback): number | Fallback;
+  number<Fallback>(name: string, fallback: Fallback | Required = REQUIRED): number | Fallback {
+    const value = this.present(name, fallback);
+    if (value === undefined) return fallback as Fallback;
+    if (!value.isNumber) throw this.wrongType(name, value, `expected types ${NUMBERS}`);
+    return value.asNumber();
+  }
+
+  /** Any number, cut to an integer; what is beyond 2^53 comes as the nearest number. Checked against `least`. */
+  integer<Fallback>(name: string, fallback: Fallback, least = -Infinity): number | Fallback {
+    const value = this.present(name, fallback);
+    if (value === undefined) return fallback;
+    if (!value.isNumber) throw this.wrongType(name, value, `expected types ${NUMBERS}`);
+    const number = toInteger(value.asNumber());
+    if (number < least) throw this.outOfRange(name, `>= ${least}`, number);
+    return number;
+  }
+
+  /** limit, skip, batchSize: an integer of at least 0; undefined when absent. */
+  limit(name: string): number | undefined {
+    return this.integer(name, undefined, 0);
+  }
+
+  /** An int64 exactly, such as a cursor id. Only type long (MongoDB's `long`), or any number with `lenient`. */
+  long(name: string): bigint;
+  long<Fallback>(name: string, fallback: Fallback): bigint | Fallback;
+  long<Fallback>(name: string, fallback: Fallback | Required = REQUIRED): bigint | Fallback {
+    const value = this.present(name, fallback);
+    if (value === undefined) return fallback as Fallback;
+    this.expect(name, value, BsonType.int64, 'long');
+    return value.asInt64();
+  }
+
+  /** The elements of an array, whatever their types. */
+  array(name: string): RawValue[];
+  array<Fallback>(name: string, fallback: Fallback): RawValue[] | Fallback;
+  array<Fallback>(name: string, fallback: Fallback | Required = REQUIRED): RawValue[] | Fallback {
+    const value = this.present(name, fallback);
+    if (value === undefined) return fallback as Fallback;
+    this.expect(name, value, BsonType.array, 'array');
+    const elements: RawValue[] = [];
+    const cursor = new FieldCursor(value.asDocument());
+    while (cursor.next()) elements.push(cursor.value());
+    return elements;
+  }
+
+  /** Documents from an array in the body or from the message's section of that name, as write commands take them. */
+  documents(name: string): readonly Buffer[];
+  documents<Fallback>(name: string, fallback: Fallback): readonly Buffer[] | Fallback;
+  documents<Fallback>(
+    name: string,
+    fallback: Fallback | Required = REQUIRED,
+  ): readonly Buffer[] | Fallback {
+    for (const sequence of this.sequences) {
+      if (sequence.identifier !== name) continue;
+      if (!this.names.includes(name)) {
+        this.sequencesUsed += 1;
+        return sequence.documents;
+      }
+      throw new CommandError(
+        'IDLDuplicateField',
+        `BSON field '${this.command}.${name}' is a duplicate field`,
+      );
+    }
+    const value = this.present(name, fallback);
+    if (value === undefined) return fallback as Fallback;
+    this.expect(name, value, BsonType.array, 'array');
+    return this.elementsAsDocuments(name, value);
+  }
+
+  /** Fields that MongoDB accepts and that change nothing here either. */
+  ignore(...names: readonly string[]): void {
+    for (const name of names) this.value(name);
+  }
+
+  /** Refuses, by name, arguments that are not built yet, unless they say what happens anyway (absent, null, false). */
+  refuse(...names: readonly string[]): void {
+    for (const name of names) {
+      const value = this.value(name);
+      if (value === undefined || value.isNullish) continue;
+      if (value.type === BsonType.bool && !value.asBoolean()) continue;
+      throw new CommandError(
+        'NotImplemented',
+        `BSON field '${this.command}.${name}' is not supported by this version of FlintDB`,
+      );
+    }
+  }
+
+  /** All fields that are no generic arguments, for commands whose fields are names chosen by the client. */
+  fields(): readonly { readonly name: string; readonly value: RawValue }[] {
+    this.used.fill(true);
+    this.usedCount = this.used.length;
+    return this.values.map((value, index) => ({ name: this.names[index] ?? '', value }));
+  }
+
+  /** After `parse`: throws for a field, or a section, that the command did not ask for. */
+  rejectUnknownFields(): void {
+    if (this.usedCount < this.names.length)
+      throw this.unknown(this.names[this.used.indexOf(false)]);
+    if (this.sequencesUsed < this.sequences.length)
+      throw this.unknown(this.sequences[0]?.identifier);
+  }
+
+  private unknown(name: string | undefined): CommandError {
+    return new CommandError(
+      'IDLUnknownField',
+      `BSON field '${this.command}.${name ?? ''}' is an unknown field.`,
+    );
+  }
+
+  /** For a command's own checks: MongoDB's words for a value outside its range. */
+  outOfRange(name: string, bound: string, actual: number | bigint): CommandError {
+    return new CommandError(
+      51024,
+      `BSON field '${name}' value must be ${bound}, actual value '${actual}'`,
+    );
+  }
+
+  wrongType(name: string, value: RawValue, expected: string): CommandError {
+    return new CommandError(
+      'TypeMismatch',
+      `BSON field '${this.command}.${name}' is the wrong type '${value.typeName}', ${expected}`,
+    );
+  }
+
+  missing(name: string): CommandError {
+    return new CommandError(
+      'IDLFailedToParse',
+      `BSON field '${this.command}.${name}' is missing but a required field`,
+    );
+  }
+
+  /** The field unless it is absent or null; throws when it is then required. */
+  private present(name: string, fallback: unknown): RawValue | undefined {
+    const value = this.value(name);
+    if (value !== undefined && !value.isNullish) return value;
+    if (fallback === REQUIRED) throw this.missing(name);
+    return undefined;
+  }
+
+  private expect(name: string, value: RawValue, type: BsonTypeCode, typeName: string): void {
+    if (value.type !== type) throw this.wrongType(name, value, `expected type '${typeName}'`);
+  }
+
+  private elementsAsDocuments(name: string, value: RawValue): Buffer[] {
+    const documents: Buffer[] = [];
+    const cursor = new FieldCursor(value.asDocument());
+    while (cursor.next()) {
+      const element = cursor.value();
+      if (element.type !== BsonType.object) {
+        throw this.wrongType(`${name}.${documents.length}`, element, "expected type 'object'");
+      }
+      documents.push(element.asDocument());
+    }
+    return documents;
+  }
+
+  private markUsed(index: number): void {
+    if (this.used[index] === true) return;
+    this.used[index] = true;
+    this.usedCount += 1;
+  }
+}
+
+/** Cuts towards zero; NaN becomes 0, as MongoDB's safeNumberLong does. */
+function toInteger(number: number): number {
+  return Number.isNaN(number) ? 0 : Math.trunc(number);
+}
+
+/** Joins and checks a namespace. @throws CommandError InvalidNamespace */
+export function namespaceOf(database: string, collection: string): string {
+  const namespace = `${database}.${collection}`;
+  const valid =
+    collection.length > 0 && collection.charCodeAt(0) !== 0x2e && !collection.includes('\0');
+  if (!valid)
+    throw new CommandError('InvalidNamespace', `Invalid namespace specified '${namespace}'`);
+  return namespace;
+}

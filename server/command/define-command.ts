@@ -1,0 +1,108 @@
+/**
+ * A command's definition: everything the server, the router and the documentation need to know of it, in one place.
+ *
+ * `parse` touches only the body, `plan` reads the catalog, `execute` does the work, `reply` shapes the answer. What every
+ * command needs (session, time limit, concerns, rights, metrics, error replies) is in dispatch, once.
+ */
+import type { MaybePromise } from '../../storage/index.ts';
+import type { Access } from '../auth/principal.ts';
+import type { OperationContext } from '../operation/operation-context.ts';
+import type { CommandBody } from './command-body.ts';
+import type { ReplyBody } from './reply.ts';
+
+/**
+ * How a router finds the shards of a command. 'router': the router answers it itself; 'anyShard': any one of them;
+ * 'allShards': all, answers merged; 'primaryShard': the database's; 'configServer'; 'shardsOfFilter', 'shardsOfDocuments': by
+ * the shard key in it; 'cursor': where the cursor lives; 'never': not through a router.
+ */
+export type Route =
+  | 'router'
+  | 'anyShard'
+  | 'allShards'
+  | 'primaryShard'
+  | 'configServer'
+  | 'shardsOfFilter'
+  | 'shardsOfDocuments'
+  | 'cursor'
+  | 'never';
+
+export interface CommandTraits {
+  /** As the protocol spells it. */
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  /** One sentence, for listCommands and the documentation. */
+  readonly help: string;
+  /** read: takes a readConcern. write: takes a writeConcern, and its reply waits for it. admin: neither, unless said below. */
+  readonly kind: 'read' | 'write' | 'admin';
+  readonly access: Access;
+  readonly route: Route;
+  /** Only on the database admin. */
+  readonly adminOnly?: boolean;
+  /** Versions of the stable API that contain it: ['1'] or, without it, none. */
+  readonly apiVersions?: readonly string[];
+  /** May be sent before anybody has logged in. */
+  readonly beforeAuth?: boolean;
+  /** Only with enableTestCommands. */
+  readonly testOnly?: boolean;
+  /** Takes a writeConcern although its kind does not say so (create, dropIndexes, aggregate with $out). */
+  readonly takesWriteConcern?: boolean;
+  /** Takes a readConcern although its kind does not say so. */
+  readonly takesReadConcern?: boolean;
+  /** Takes any field: unknown ones are ignored, as in MongoDB's older commands. */
+  readonly lenient?: boolean;
+  /** Which of serverStatus.opcounters it counts in; default 'command'. Write commands count their statements themselves. */
+  readonly counter?: 'query' | 'getmore' | 'command' | 'none';
+}
+
+interface WithPlan<Request, Plan, Result> extends CommandTraits {
+  parse(body: CommandBody, op: OperationContext): Request;
+  plan(request: Request, op: OperationContext): MaybePromise<Plan>;
+  execute(plan: Plan, op: OperationContext): MaybePromise<Result>;
+  reply(result: Result, op: OperationContext): ReplyBody;
+}
+
+interface WithoutPlan<Request, Result> extends CommandTraits {
+  parse(body: CommandBody, op: OperationContext): Request;
+  execute(request: Request, op: OperationContext): MaybePromise<Result>;
+  reply(result: Result, op: OperationContext): ReplyBody;
+}
+
+/** A definition with its types closed over: what the table and dispatch work with. */
+export interface Command extends CommandTraits {
+  /** parse, plan, execute, reply. Synchronous when none of the steps waits. Throws CommandError. */
+  run(body: CommandBody, op: OperationContext): MaybePromise<ReplyBody>;
+}
+
+export function defineCommand<Request, Plan, Result>(
+  definition: WithPlan<Request, Plan, Result>,
+): Command;
+export function defineCommand<Request, Result>(definition: WithoutPlan<Request, Result>): Command;
+export function defineCommand<Request, Plan, Result>(
+  definition: WithPlan<Request, Plan, Result> | (WithoutPlan<Request, Result> & { plan?: never }),
+): Command {
+  return { ...definition, run: runnerOf(definition) };
+}
+
+function runnerOf<Request, Plan, Result>(
+  definition: WithPlan<Request, Plan, Result> | (WithoutPlan<Request, Result> & { plan?: never }),
+): Command['run'] {
+  const lenient = definition.lenient === true;
+  const parse = (body: CommandBody, op: OperationContext): Request => {
+    const request = definition.parse(body, op);
+    if (!lenient) body.rejectUnknownFields();
+    return request;
+  };
+  const finish = (result: MaybePromise<Result>, op: OperationContext): MaybePromise<ReplyBody> =>
+    result instanceof Promise
+      ? result.then((value) => definition.reply(value, op))
+      : definition.reply(result, op);
+  if (definition.plan === undefined) {
+    return (body, op) => finish(definition.execute(parse(body, op), op), op);
+  }
+  return (body, op) => {
+    const plan = definition.plan(parse(body, op), op);
+    return plan instanceof Promise
+      ? plan.then((ready) => finish(definition.execute(ready, op), op))
+      : finish(definition.execute(plan, op), op);
+  };
+}

@@ -1,0 +1,278 @@
+/**
+ * Dispatch: one request in, one reply out.
+ *
+ * Finds the command, walks its body, opens the operation context, checks rights, concerns and API version, runs it, waits for
+ * the write concern, counts it, and shapes the reply. Never throws: whatever goes wrong becomes an error reply.
+ * Synchronous when nothing waits, so that a point read costs no promise.
+ */
+import { CommandError, CorruptionError, DeviceError } from '../../common/errors.ts';
+import type { MaybePromise } from '../../storage/index.ts';
+import { WriteConflictError } from '../../storage/index.ts';
+import type { DocumentSequence } from '../../wire/index.ts';
+import type { ClientConnection } from '../operation/client-connection.ts';
+import { OperationContext } from '../operation/operation-context.ts';
+import type { ServiceContext } from '../operation/service-context.ts';
+import type { Session } from '../sessions/session-registry.ts';
+import { checkApiVersion } from './api-version.ts';
+import type { CommandBody } from './command-body.ts';
+import type { CommandTable } from './command-table.ts';
+import type { Command } from './define-command.ts';
+import { FailCommand } from './fail-command.ts';
+import { commandNameOf, parseRequest, type GenericArguments } from './generic-arguments.ts';
+import { checkReadConcern } from './read-concern.ts';
+import { errorReply, successReply, type ReplyBody, type ReplyFields } from './reply.ts';
+import { checkWriteConcern, needsJournal } from './write-concern.ts';
+
+export interface Request {
+  /** Raw BSON of the command, validated. */
+  readonly body: Buffer;
+  readonly sequences: readonly DocumentSequence[];
+}
+
+/** What the connection does with an answer. */
+export type Answer =
+  | { readonly kind: 'reply'; readonly body: Buffer }
+  /** A fail point said so: no reply, and the connection ends. */
+  | { readonly kind: 'close' };
+
+export class Dispatcher {
+  private readonly service: ServiceContext;
+  private readonly table: CommandTable;
+  private readonly failCommand: FailCommand;
+
+  constructor(service: ServiceContext, table: CommandTable) {
+    this.service = service;
+    this.table = table;
+    this.failCommand = new FailCommand(service);
+  }
+
+  /**
+   * Runs one command.
+   * @param onStart receives the operation as soon as there is one, so that the connection can interrupt it.
+   */
+  run(
+    request: Request,
+    connection: ClientConnection,
+    onStart: (operation: OperationContext) => void,
+  ): MaybePromise<Answer> {
+    let command: Command;
+    let body: CommandBody;
+    let generic: GenericArguments;
+    let op: OperationContext;
+    try {
+      command = this.table.find(commandNameOf(request.body));
+      ({ body, generic } = parseRequest(command.name, request.body, request.sequences));
+      op = new OperationContext(this.service, {
+        commandName: command.name,
+        database: generic.database,
+        commandBody: request.body,
+        connection,
+        session: this.sessionOf(generic),
+      });
+    } catch (error) {
+      return { kind: 'reply', body: this.failure(error) };
+    }
+    onStart(op);
+    return this.runCommand(command, body, generic, op);
+  }
+
+  private runCommand(
+    command: Command,
+    body: CommandBody,
+    generic: GenericArguments,
+    op: OperationContext,
+  ): MaybePromise<Answer> {
+    const call: Call = { command, body, generic, op };
+    try {
+      this.check(call);
+      const injected = this.failCommand.before(command, op);
+      const result =
+        injected === undefined
+          ? command.run(body, op)
+          : injected.then((then) => (then === 'close' ? CLOSE : command.run(body, op)));
+      if (!(result instanceof Promise)) return this.conclude(call, result);
+      return result.then(
+        (reply) => (reply === CLOSE ? this.closed(call) : this.conclude(call, reply)),
+        (error: unknown) => this.failed(call, error),
+      );
+    } catch (error) {
+      return this.failed(call, error);
+    }
+  }
+
+  /** After a success: waits for the journal if asked to, then replies. */
+  private conclude(call: Call, reply: ReplyBody): MaybePromise<Answer> {
+    const { op, generic } = call;
+    if (op.lastCommit !== undefined && needsJournal(generic.writeConcern)) {
+      return op
+        .waitFor(op.engine.flushed(op.lastCommit))
+        .then(() => this.succeeded(call, reply))
+        .catch((error: unknown) => this.failed(call, error));
+    }
+    return this.succeeded(call, reply);
+  }
+
+  private succeeded(call: Call, reply: ReplyBody): Answer {
+    try {
+      const body = successReply(reply, this.failCommand.after(call.command, call.op));
+      this.finish(call, false);
+      return { kind: 'reply', body };
+    } catch (error) {
+      return this.failed(call, error);
+    }
+  }
+
+  private failed(call: Call, error: unknown): Answer {
+    const body = this.failure(
+      call.op.reason ?? error,
+      this.failCommand.after(call.command, call.op),
+    );
+    this.finish(call, true);
+    return { kind: 'reply', body };
+  }
+
+  private closed(call: Call): Answer {
+    this.finish(call, true);
+    return { kind: 'close' };
+  }
+
+  private check({ command, generic, op }: Call): void {
+    if (command.adminOnly === true && generic.database !== 'admin') {
+      throw new CommandError(
+        'Unauthorized',
+        `${command.name} may only be run against the admin database.`,
+      );
+    }
+    if (command.testOnly === true && !this.service.parameters.get('enableTestCommands')) {
+      throw new CommandError('CommandNotFound', `no such command: '${command.name}'`);
+    }
+    if (
+      op.connection !== undefined &&
+      !op.connection.principal.mayAccess(command.access, op.namespace)
+    ) {
+      throw new CommandError(
+        'Unauthorized',
+        `not authorized on ${generic.database} to execute command ${command.name}`,
+      );
+    }
+    if (generic.apiVersion !== undefined || generic.apiStrict !== undefined) {
+      checkApiVersion(command, generic);
+    } else if (generic.apiDeprecationErrors !== undefined) checkApiVersion(command, generic);
+    this.checkTransaction(generic);
+    this.checkConcerns(command, generic);
+    if (generic.maxTimeMs > 0) op.limitTime(generic.maxTimeMs);
+  }
+
+  private checkConcerns(command: Command, generic: GenericArguments): void {
+    if (generic.writeConcern !== undefined) {
+      if (command.kind !== 'write' && command.takesWriteConcern !== true) {
+        throw new CommandError('InvalidOptions', 'Command does not support writeConcern');
+      }
+      checkWriteConcern(generic.writeConcern);
+    }
+    if (generic.readConcern === undefined) return;
+    checkReadConcern(generic.readConcern);
+    const level = generic.readConcern.level;
+    const takesIt = command.kind === 'read' || command.takesReadConcern === true;
+    if (!takesIt && level !== undefined && level !== 'local') {
+      throw new CommandError(
+        'InvalidOptions',
+        `Command ${command.name} does not support { readConcern: { level: "${level}" } } :: caused by :: read concern not supported`,
+      );
+    }
+  }
+
+  /** Outside a replica set MongoDB has neither transactions nor retryable writes. */
+  private checkTransaction(generic: GenericArguments): void {
+    if (generic.transactionNumber === undefined) {
+      if (generic.autocommit !== undefined || generic.startTransaction !== undefined) {
+        throw new CommandError(
+          'InvalidOptions',
+          "'autocommit' and 'startTransaction' fields require a transaction number to also be specified",
+        );
+      }
+      return;
+    }
+    if (generic.sessionId === undefined) {
+      throw new CommandError(
+        'InvalidOptions',
+        'Transaction number requires a session ID to also be specified',
+      );
+    }
+    throw new CommandError(
+      'IllegalOperation',
+      'Transaction numbers are only allowed on a replica set member or mongos',
+    );
+  }
+
+  private sessionOf(generic: GenericArguments): Session | undefined {
+    return generic.sessionId === undefined
+      ? undefined
+      : this.service.sessions.use(generic.sessionId);
+  }
+
+  private finish({ command, op }: Call, failed: boolean): void {
+    op.finish();
+    const metrics = this.service.metrics;
+    const counters = metrics.command(command.name);
+    counters.total += 1;
+    if (failed) counters.failed += 1;
+    const latency =
+      command.kind === 'read'
+        ? metrics.latencies.reads
+        : command.kind === 'write'
+          ? metrics.latencies.writes
+          : metrics.latencies.commands;
+    latency.ops += 1;
+    latency.latencyMicros += (this.service.clock.monotonicMs() - op.startedMonotonicMs) * 1000;
+    const counter = command.counter ?? 'command';
+    if (counter !== 'none') metrics.operations[counter] += 1;
+  }
+
+  private failure(error: unknown, extra?: ReplyFields): Buffer {
+    const known = this.asCommandError(error);
+    this.service.metrics.asserts.user += 1;
+    return errorReply(known, extra);
+  }
+
+  /** Errors of the lower floors as MongoDB names them; anything else is a bug and logged as one. */
+  private asCommandError(error: unknown): CommandError {
+    if (error instanceof CommandError) return error;
+    if (error instanceof WriteConflictError) {
+      return new CommandError('WriteConflict', error.message, {
+        labels: ['TransientTransactionError'],
+      });
+    }
+    if (error instanceof CorruptionError) {
+      return new CommandError('DataCorruptionDetected', error.message, { cause: error });
+    }
+    if (error instanceof DeviceError) {
+      const code = error.errno === 'ENOSPC' ? 'OutOfDiskSpace' : 'OperationFailed';
+      return new CommandError(code, error.message, { cause: error });
+    }
+    this.service.metrics.asserts.internal += 1;
+    this.service.log.write({
+      severity: 'E',
+      component: 'COMMAND',
+      id: 2_000_101,
+      message: 'A command failed in a way that nobody foresaw',
+      attributes: {
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      },
+    });
+    return new CommandError(
+      'InternalError',
+      error instanceof Error ? error.message : 'unknown internal error',
+    );
+  }
+}
+
+/** One command under way. */
+interface Call {
+  readonly command: Command;
+  readonly body: CommandBody;
+  readonly generic: GenericArguments;
+  readonly op: OperationContext;
+}
+
+const CLOSE = Symbol('close');

@@ -1,0 +1,88 @@
+/**
+ * The fail point failCommand, with which drivers test how they meet errors.
+ *
+ * Owns: reading its data and giving it its effect, before a command runs (error, closed connection, delay) and after it
+ * (writeConcernError, labels). A server without fail points pays one look at an empty Map per command.
+ * Source: MongoDB's wiki page "The failCommand fail point".
+ */
+import { CommandError } from '../../common/errors.ts';
+import { sleep } from '../../common/clock.ts';
+import type { OperationContext } from '../operation/operation-context.ts';
+import type { ServiceContext } from '../operation/service-context.ts';
+import type { Command } from './define-command.ts';
+import type { ReplyFields } from './reply.ts';
+
+export const FAIL_COMMAND = 'failCommand';
+
+/** The data of failCommand, as configureFailPoint has read and checked it. */
+export interface FailCommandData {
+  readonly kind: typeof FAIL_COMMAND;
+  readonly commands: ReadonlySet<string>;
+  readonly failAllCommands: boolean;
+  readonly closeConnection: boolean;
+  readonly errorCode: number | undefined;
+  readonly errorLabels: readonly string[] | undefined;
+  readonly errorMessage: string | undefined;
+  readonly blockTimeMs: number;
+  readonly appName: string | undefined;
+  readonly namespace: string | undefined;
+  /** Raw BSON, as it will stand in the reply. */
+  readonly writeConcernError: Buffer | undefined;
+}
+
+export class FailCommand {
+  private readonly service: ServiceContext;
+  private readonly pending = new WeakMap<OperationContext, FailCommandData>();
+
+  constructor(service: ServiceContext) {
+    this.service = service;
+  }
+
+  /** Before a command runs: throws the configured error, or asks for the connection's end, or delays. */
+  before(command: Command, op: OperationContext): Promise<'run' | 'close'> | undefined {
+    const fired = this.service.failPoints.fire(FAIL_COMMAND, (data) => applies(data, command, op));
+    if (fired === undefined || !isFailCommandData(fired.data)) return undefined;
+    return this.take(fired.data, op);
+  }
+
+  /** After a command ran: fields that the fail point adds to the reply. */
+  after(_command: Command, op: OperationContext): ReplyFields | undefined {
+    if (this.service.failPoints.names().length === 0) return undefined;
+    const data = this.pending.get(op);
+    if (data?.writeConcernError === undefined) return undefined;
+    return {
+      writeConcernError: data.writeConcernError,
+      ...(data.errorLabels === undefined ? {} : { errorLabels: data.errorLabels }),
+    };
+  }
+
+  private async take(data: FailCommandData, op: OperationContext): Promise<'run' | 'close'> {
+    if (data.blockTimeMs > 0) await op.waitFor(sleep(this.service.clock, data.blockTimeMs));
+    if (data.closeConnection) return 'close';
+    if (data.errorCode !== undefined) {
+      throw new CommandError(
+        data.errorCode,
+        data.errorMessage ?? "Failing command via 'failCommand' failpoint",
+        { labels: data.errorLabels ?? [] },
+      );
+    }
+    if (data.writeConcernError !== undefined) this.pending.set(op, data);
+    return 'run';
+  }
+}
+
+/** Data is checked when the fail point is set; another fail point of this name cannot exist. */
+function isFailCommandData(data: unknown): data is FailCommandData {
+  return typeof data === 'object' && data !== null && 'kind' in data && data.kind === FAIL_COMMAND;
+}
+
+function applies(data: unknown, command: Command, op: OperationContext): boolean {
+  if (!isFailCommandData(data)) return false;
+  if (data.appName !== undefined && data.appName !== op.appName) return false;
+  if (data.namespace !== undefined && data.namespace !== op.namespace) return false;
+  if (data.failAllCommands) return command.name !== 'configureFailPoint';
+  const named =
+    data.commands.has(command.name) ||
+    command.aliases?.some((alias) => data.commands.has(alias)) === true;
+  return named && command.name !== 'configureFailPoint';
+}

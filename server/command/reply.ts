@@ -1,0 +1,125 @@
+/**
+ * Replies: a command's result as raw BSON, with `ok`, and errors as MongoDB shapes them.
+ *
+ * Owns: the one builder that replies are written with (a reply is written in one synchronous step, so one is enough).
+ */
+import { serialize } from 'bson';
+import type { CommandError } from '../../common/errors.ts';
+import { DocumentBuilder, RawValue, indexName } from '../../bson/index.ts';
+
+/**
+ * A value in a reply. An integral number becomes int32 or int64, another one a double: say `doubleValue(1)` where MongoDB
+ * answers a double. A Buffer is one BSON document. undefined leaves the field out.
+ */
+export type ReplyValue =
+  | number
+  | bigint
+  | string
+  | boolean
+  | null
+  | undefined
+  | Date
+  | Buffer
+  | RawValue
+  | readonly ReplyValue[]
+  | { readonly [name: string]: ReplyValue };
+
+export type ReplyFields = Readonly<Record<string, ReplyValue>>;
+
+/**
+ * What a command answers, without `ok`: fields, or a function that writes them (for replies of many documents), or a
+ * whole document whose fields are copied.
+ */
+export type ReplyBody = ReplyFields | Buffer | ((out: DocumentBuilder) => void);
+
+const out = new DocumentBuilder(16 * 1024);
+
+/** The reply of a command that succeeded. @param extra further fields, such as writeConcernError. */
+export function successReply(body: ReplyBody, extra?: ReplyFields): Buffer {
+  out.clear();
+  if (typeof body === 'function') body(out);
+  else if (Buffer.isBuffer(body)) out.appendElementsOf(body);
+  else appendFields(out, body);
+  if (extra !== undefined) appendFields(out, extra);
+  return out.appendDouble('ok', 1).finish();
+}
+
+/** The reply of a command that failed. */
+export function errorReply(error: CommandError, extra?: ReplyFields): Buffer {
+  out.clear();
+  out.appendDouble('ok', 0).appendString('errmsg', error.message);
+  out.appendInt32('code', error.code).appendString('codeName', error.codeName);
+  if (error.labels.length > 0) appendValue(out, 'errorLabels', error.labels);
+  if (Object.keys(error.fields).length > 0) out.appendElementsOf(plainDocument(error.fields));
+  if (extra !== undefined) appendFields(out, extra);
+  return out.finish();
+}
+
+/** Writes fields from plain values. */
+export function appendFields(builder: DocumentBuilder, fields: ReplyFields): void {
+  for (const name of Object.keys(fields)) appendValue(builder, name, fields[name]);
+}
+
+/** The fields as a document of their own. */
+export function replyDocument(fields: ReplyFields): Buffer {
+  const builder = new DocumentBuilder();
+  appendFields(builder, fields);
+  return builder.finish();
+}
+
+/** Fields of errors hold plain values of the npm package bson, or raw values. */
+function plainDocument(fields: Readonly<Record<string, unknown>>): Buffer {
+  const builder = new DocumentBuilder();
+  for (const [name, value] of Object.entries(fields)) {
+    if (value instanceof RawValue) builder.append(name, value);
+    else if (Buffer.isBuffer(value)) builder.appendDocument(name, value);
+    else builder.appendElementsOf(Buffer.from(serialize({ [name]: value })));
+  }
+  return builder.finish();
+}
+
+function appendValue(builder: DocumentBuilder, name: string, value: ReplyValue): void {
+  switch (typeof value) {
+    case 'undefined':
+      break;
+    case 'number':
+      if (Number.isSafeInteger(value)) builder.appendInteger(name, value);
+      else builder.appendDouble(name, value);
+      break;
+    case 'bigint':
+      builder.appendInt64(name, value);
+      break;
+    case 'string':
+      builder.appendString(name, value);
+      break;
+    case 'boolean':
+      builder.appendBoolean(name, value);
+      break;
+    case 'object':
+      appendObject(builder, name, value);
+  }
+}
+
+function appendObject(
+  builder: DocumentBuilder,
+  name: string,
+  value: Extract<ReplyValue, object | null>,
+): void {
+  if (value === null) builder.appendNull(name);
+  else if (value instanceof RawValue) builder.append(name, value);
+  else if (Buffer.isBuffer(value)) builder.appendDocument(name, value);
+  else if (value instanceof Date) builder.appendDate(name, value.getTime());
+  else if (isList(value)) {
+    builder.beginArray(name);
+    for (const [index, element] of value.entries()) appendValue(builder, indexName(index), element);
+    builder.end();
+  } else {
+    builder.beginDocument(name);
+    appendFields(builder, value);
+    builder.end();
+  }
+}
+
+function isList(value: object): value is readonly ReplyValue[] {
+  return Array.isArray(value);
+}

@@ -1,0 +1,65 @@
+/**
+ * Counters of one server, for serverStatus and /metrics. Plain numbers that their owners add to: no locks, no allocation.
+ */
+
+/** MongoDB's opcounters: what clients ask for, by kind. */
+export interface OperationCounters {
+  insert: number;
+  query: number;
+  update: number;
+  delete: number;
+  getmore: number;
+  command: number;
+}
+
+export interface CommandCounters {
+  total: number;
+  failed: number;
+}
+
+/** Number and summed duration of operations, as serverStatus.opLatencies shows them. */
+export interface LatencyCounters {
+  ops: number;
+  latencyMicros: number;
+}
+
+export class ServerMetrics {
+  readonly operations: OperationCounters = {
+    insert: 0,
+    query: 0,
+    update: 0,
+    delete: 0,
+    getmore: 0,
+    command: 0,
+  };
+  readonly network = {
+    bytesIn: 0,
+    bytesOut: 0,
+    numRequests: 0,
+    numSlowReaders: 0,
+    numMalformed: 0,
+    numTimedOut: 0,
+  };
+  readonly documents = { inserted: 0, returned: 0, updated: 0, deleted: 0 };
+  readonly asserts = { user: 0, internal: 0 };
+  readonly latencies: Record<'reads' | 'writes' | 'commands', LatencyCounters> = {
+    reads: { ops: 0, latencyMicros: 0 },
+    writes: { ops: 0, latencyMicros: 0 },
+    commands: { ops: 0, latencyMicros: 0 },
+  };
+  readonly writeConflicts = { count: 0 };
+  private readonly commands = new Map<string, CommandCounters>();
+
+  /** The counters of one command: taken once per command definition, then added to. */
+  command(name: string): CommandCounters {
+    const known = this.commands.get(name);
+    if (known !== undefined) return known;
+    const counters = { total: 0, failed: 0 };
+    this.commands.set(name, counters);
+    return counters;
+  }
+
+  allCommands(): ReadonlyMap<string, CommandCounters> {
+    return this.commands;
+  }
+}

@@ -1,0 +1,277 @@
+/**
+ * One running operation: its deadline, its session, its view of the store, and the single event that ends it early.
+ *
+ * Owns: the state machine RUNNING -> ABORTING -> DONE. killOp, maxTimeMS, a vanished client, step-down and shutdown all call
+ * `interrupt`; the first reason stays. Whoever works long asks `reason` at its yield points, whoever waits listens with
+ * `onInterrupt`. `finish` is the one handler that releases what the operation registered, however it ended.
+ * Invariants:
+ *  1. `reason` is set exactly while the state is not RUNNING because of an interruption, and never changes.
+ *  2. Every listener is called at most once, and none after DONE.
+ *  3. After DONE no view, transaction, deadline or registered thing of this operation is left.
+ */
+import { invariant } from '../../common/assert.ts';
+import type { CommandError } from '../../common/errors.ts';
+import type { Interruption } from '../../common/interruption.ts';
+import type { Deadline } from '../../common/timer-wheel.ts';
+import {
+  WriteConflictError,
+  type CommitNumber,
+  type MaybePromise,
+  type ReadView,
+  type StorageEngine,
+  type Transaction,
+} from '../../storage/index.ts';
+import type { Session } from '../sessions/session-registry.ts';
+import type { ClientConnection } from './client-connection.ts';
+import { maxTimeExpired } from './interruptions.ts';
+import type { RunningOperation } from './operation-registry.ts';
+import type { ServiceContext } from './service-context.ts';
+
+export type OperationState = 'running' | 'aborting' | 'done';
+
+/** What dispatch knows of an operation when it opens its context. */
+export interface OperationStart {
+  readonly commandName: string;
+  readonly database: string;
+  readonly commandBody: Buffer;
+  readonly connection: ClientConnection | undefined;
+  readonly session: Session | undefined;
+}
+
+export class OperationContext implements Interruption, RunningOperation {
+  readonly service: ServiceContext;
+  readonly operationId: number;
+  readonly startedMonotonicMs: number;
+  readonly startedWallMs: number;
+  readonly commandName: string;
+  readonly database: string;
+  readonly commandBody: Buffer;
+  readonly connection: ClientConnection | undefined;
+  readonly session: Session | undefined;
+  /** "database.collection" once the command has parsed its collection. */
+  namespace: string;
+  /** Commit number of the last write of this operation: dispatch waits for it when the write concern asks. */
+  lastCommit: CommitNumber | undefined;
+  yieldCount = 0;
+
+  private state: OperationState = 'running';
+  private interruptionReason: CommandError | undefined;
+  private listeners: Set<(reason: Error) => void> | undefined;
+  private releases: (() => void)[] | undefined;
+  private currentView: ReadView | undefined;
+  private deadline: Deadline | undefined;
+  private deadlineAtMs = Infinity;
+
+  constructor(service: ServiceContext, start: OperationStart) {
+    this.service = service;
+    this.operationId = service.operations.takeId();
+    this.startedMonotonicMs = service.clock.monotonicMs();
+    this.startedWallMs = service.clock.wallMs();
+    this.commandName = start.commandName;
+    this.database = start.database;
+    this.commandBody = start.commandBody;
+    this.connection = start.connection;
+    this.session = start.session;
+    this.namespace = `${start.database}.$cmd`;
+    service.operations.add(this);
+  }
+
+  get engine(): StorageEngine {
+    return this.service.engine;
+  }
+
+  get connectionId(): number | undefined {
+    return this.connection?.id;
+  }
+
+  get client(): string | undefined {
+    return this.connection?.remote;
+  }
+
+  get appName(): string | undefined {
+    return this.connection?.appName;
+  }
+
+  get sessionId(): Buffer | undefined {
+    return this.session?.id;
+  }
+
+  get killPending(): boolean {
+    return this.interruptionReason !== undefined;
+  }
+
+  get isDone(): boolean {
+    return this.state === 'done';
+  }
+
+  get reason(): CommandError | undefined {
+    return this.interruptionReason;
+  }
+
+  throwIfInterrupted(): void {
+    if (this.interruptionReason !== undefined) throw this.interruptionReason;
+  }
+
+  onInterrupt(stop: (reason: Error) => void): () => void {
+    if (this.interruptionReason !== undefined) {
+      stop(this.interruptionReason);
+      return () => {};
+    }
+    this.listeners ??= new Set();
+    const listeners = this.listeners;
+    listeners.add(stop);
+    return () => {
+      listeners.delete(stop);
+    };
+  }
+
+  /** Raises the abort event. The first reason stays; a late call does nothing. */
+  interrupt(reason: CommandError): void {
+    if (this.state !== 'running') return;
+    this.state = 'aborting';
+    this.interruptionReason = reason;
+    this.deadline?.cancel();
+    const listeners = this.listeners;
+    this.listeners = undefined;
+    if (listeners === undefined) return;
+    for (const stop of listeners) stop(reason);
+  }
+
+  /** Ends the operation after `timeoutMs` from its start, unless it has an earlier deadline. 0 is no limit. */
+  limitTime(timeoutMs: number): void {
+    if (timeoutMs <= 0) return;
+    const atMs = this.startedMonotonicMs + timeoutMs;
+    if (atMs >= this.deadlineAtMs || this.state !== 'running') return;
+    this.deadlineAtMs = atMs;
+    this.deadline ??= this.service.timers.create(() => this.interrupt(maxTimeExpired()));
+    this.deadline.set(Math.max(0, atMs - this.service.clock.monotonicMs()));
+  }
+
+  /** Milliseconds until the deadline; undefined without one. A cursor keeps it for its next batches. */
+  get remainingTimeMs(): number | undefined {
+    if (this.deadlineAtMs === Infinity) return undefined;
+    return Math.max(0, this.deadlineAtMs - this.service.clock.monotonicMs());
+  }
+
+  /** Calls `release` when the operation is done, in reverse order of registration. */
+  onRelease(release: () => void): void {
+    invariant(this.state !== 'done', 'operation-context 3: registered after the end');
+    this.releases ??= [];
+    this.releases.push(release);
+  }
+
+  /** The operation's snapshot: pinned at the first call, closed at the end. */
+  view(): ReadView {
+    invariant(this.state !== 'done', 'operation-context 3: a view after the end');
+    this.currentView ??= this.service.engine.snapshot();
+    return this.currentView;
+  }
+
+  /** Lets the snapshot go and pins the latest state: for long scans, which attach to the new one. */
+  renewView(): ReadView {
+    this.currentView?.close();
+    this.currentView = undefined;
+    return this.view();
+  }
+
+  /** Lets the other connections have their slice of time; throws when the operation must stop. */
+  async yield(): Promise<void> {
+    this.throwIfInterrupted();
+    await this.turn();
+    this.throwIfInterrupted();
+  }
+
+  /** Waits for the next slice of time without asking whether to stop. */
+  turn(): Promise<void> {
+    this.yieldCount += 1;
+    return this.service.turns.turn(this.connection?.id ?? 0);
+  }
+
+  /**
+   * Runs `body` in a transaction and commits it. A write conflict starts it again from a new snapshot, once the other
+   * writer is through; so `body` must be repeatable. Nothing is kept when it throws. No promise when nothing waits.
+   */
+  transact<Result>(body: (transaction: Transaction) => MaybePromise<Result>): MaybePromise<Result> {
+    const admitted = this.engine.admitWrite(this);
+    if (admitted instanceof Promise) return admitted.then(() => this.attempt(body));
+    return this.attempt(body);
+  }
+
+  /** Waits for something that others end; an interruption ends the wait with its reason. */
+  async waitFor<Value>(promise: Promise<Value>): Promise<Value> {
+    let takeBack = (): void => {};
+    const interrupted = new Promise<never>((_, reject) => {
+      takeBack = this.onInterrupt(reject);
+    });
+    try {
+      return await Promise.race([promise, interrupted]);
+    } finally {
+      takeBack();
+    }
+  }
+
+  /** DONE: releases everything. Idempotent; never throws. */
+  finish(): void {
+    if (this.state === 'done') return;
+    this.state = 'done';
+    this.listeners = undefined;
+    this.deadline?.cancel();
+    if (this.releases !== undefined) this.release(this.releases);
+    if (this.currentView !== undefined) this.release([() => this.currentView?.close()]);
+    this.currentView = undefined;
+    this.releases = undefined;
+    this.service.operations.remove(this.operationId);
+  }
+
+  private attempt<Result>(
+    body: (transaction: Transaction) => MaybePromise<Result>,
+  ): MaybePromise<Result> {
+    this.throwIfInterrupted();
+    const transaction = this.engine.begin();
+    try {
+      const result = body(transaction);
+      if (!(result instanceof Promise)) return this.commit(transaction, result);
+      return result
+        .then((value) => this.commit(transaction, value))
+        .catch((error: unknown) => this.recover(transaction, error, body));
+    } catch (error) {
+      return this.recover(transaction, error, body);
+    }
+  }
+
+  /** What is committed is answered: an interruption is asked for before the commit, never after it. */
+  private commit<Result>(transaction: Transaction, result: Result): Result {
+    this.throwIfInterrupted();
+    this.lastCommit = transaction.commit();
+    transaction.close();
+    return result;
+  }
+
+  /** Undoes a failed attempt; after a write conflict tries again. */
+  private recover<Result>(
+    transaction: Transaction,
+    error: unknown,
+    body: (transaction: Transaction) => MaybePromise<Result>,
+  ): Promise<Result> {
+    transaction.close();
+    if (!(error instanceof WriteConflictError)) throw error;
+    this.service.metrics.writeConflicts.count += 1;
+    return this.waitFor(error.blocker ?? this.turn()).then(() => this.attempt(body));
+  }
+
+  private release(releases: readonly (() => void)[]): void {
+    for (const release of releases.toReversed()) {
+      try {
+        release();
+      } catch (error) {
+        this.service.log.write({
+          severity: 'E',
+          component: 'COMMAND',
+          id: 2_000_001,
+          message: 'Releasing a resource of an operation failed',
+          attributes: { command: this.commandName, error: String(error) },
+        });
+      }
+    }
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * What all operations of one server share: the engine, the registries, the seams. Made once by the program, passed down.
+ */
+import type { Clock } from '../../common/clock.ts';
+import type { FailPoints } from '../../common/failpoints.ts';
+import type { Log } from '../../common/log.ts';
+import type { Random } from '../../common/random.ts';
+import type { TimerWheel } from '../../common/timer-wheel.ts';
+import type { StorageEngine } from '../../storage/index.ts';
+import type { CursorRegistry } from '../cursors/cursor-registry.ts';
+import type { ServerMetrics } from '../metrics/server-metrics.ts';
+import type { ParameterSet } from '../options/parameters.ts';
+import type { SessionRegistry } from '../sessions/session-registry.ts';
+import type { OperationRegistry } from './operation-registry.ts';
+import type { TurnScheduler } from './turn-scheduler.ts';
+
+/** One line of the command table, for listCommands and for metrics. */
+export interface CommandSummary {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly help: string;
+  readonly kind: 'read' | 'write' | 'admin';
+  readonly adminOnly: boolean;
+  readonly apiVersions: readonly string[];
+}
+
+/** Who and where this server is, for hello, hostInfo, serverStatus, getCmdLineOpts. */
+export interface ServerIdentity {
+  readonly host: string;
+  /** The port it really listens on: known once it listens. */
+  port: number;
+  readonly processId: number;
+  readonly startedWallMs: number;
+  readonly startedMonotonicMs: number;
+  /** Random for every start; part of hello's topologyVersion. 12 bytes. */
+  readonly processObjectId: Buffer;
+  readonly argv: readonly string[];
+  /** Options as a YAML file would nest them, as getCmdLineOpts shows them: plain values. */
+  readonly parsedOptions: Readonly<Record<string, unknown>>;
+}
+
+export interface ServiceContext {
+  readonly engine: StorageEngine;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly failPoints: FailPoints;
+  readonly timers: TimerWheel;
+  readonly operations: OperationRegistry;
+  readonly turns: TurnScheduler;
+  readonly sessions: SessionRegistry;
+  readonly cursors: CursorRegistry;
+  readonly parameters: ParameterSet;
+  readonly metrics: ServerMetrics;
+  readonly identity: ServerIdentity;
+  /** Lines for getLog: the newest last. */
+  readonly recentLog: { readonly lines: readonly string[]; readonly total: number };
+  readonly commands: { all(): Iterable<CommandSummary> };
+  /** Connections as serverStatus counts them. */
+  readonly connections: {
+    readonly current: number;
+    readonly available: number;
+    readonly totalCreated: number;
+    readonly rejected: number;
+    readonly active: number;
+  };
+  /** Asks the program to stop cleanly; returns at once. */
+  requestShutdown(why: string): void;
+}

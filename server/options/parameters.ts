@@ -1,0 +1,155 @@
+/**
+ * Server parameters: what getParameter shows and setParameter changes.
+ *
+ * Owns: one table (name, kind of value, default, when it may be set, what it does here) and the current values.
+ * A parameter of MongoDB that would have no effect here is not in the table: setting it is refused by name.
+ */
+import { CommandError } from '../../common/errors.ts';
+
+export type ParameterValue = boolean | number | string;
+
+interface Parameter {
+  readonly name: string;
+  readonly initial: ParameterValue;
+  readonly setAtStartup: boolean;
+  readonly setAtRuntime: boolean;
+  /** Smallest and largest number allowed. */
+  readonly range?: readonly [number, number];
+  readonly help: string;
+}
+
+const PARAMETERS = [
+  {
+    name: 'cursorTimeoutMillis',
+    initial: 600_000,
+    setAtStartup: true,
+    setAtRuntime: true,
+    range: [1, 2 ** 31 - 1],
+    help: 'Milliseconds after which an idle cursor is closed.',
+  },
+  {
+    name: 'enableTestCommands',
+    initial: false,
+    setAtStartup: true,
+    setAtRuntime: false,
+    help: 'Allows configureFailPoint and the other commands for tests. --testing sets it.',
+  },
+  {
+    name: 'localLogicalSessionTimeoutMinutes',
+    initial: 30,
+    setAtStartup: false,
+    setAtRuntime: false,
+    help: 'Minutes after which an unused session ends.',
+  },
+  {
+    name: 'quiet',
+    initial: false,
+    setAtStartup: true,
+    setAtRuntime: true,
+    help: 'Logs no line for connections that open and close.',
+  },
+  {
+    name: 'strictStandalone',
+    initial: false,
+    setAtStartup: true,
+    setAtRuntime: false,
+    help: 'Refuses what MongoDB refuses on a server outside a replica set.',
+  },
+] as const satisfies readonly Parameter[];
+
+export type ParameterName = (typeof PARAMETERS)[number]['name'];
+type Widened<Value> = Value extends boolean ? boolean : Value extends number ? number : string;
+type ValueOf<Name extends ParameterName> = Widened<
+  Extract<(typeof PARAMETERS)[number], { name: Name }>['initial']
+>;
+
+export class ParameterSet {
+  private readonly values = new Map<string, ParameterValue>(
+    PARAMETERS.map((parameter) => [parameter.name, parameter.initial]),
+  );
+
+  /** The value of a parameter that the server itself asks for. */
+  get<Name extends ParameterName>(name: Name): ValueOf<Name>;
+  get(name: ParameterName): ParameterValue | undefined {
+    return this.values.get(name);
+  }
+
+  /** The value under any name; undefined for an unknown one. */
+  lookUp(name: string): ParameterValue | undefined {
+    return this.values.get(name);
+  }
+
+  all(): readonly Parameter[] {
+    return PARAMETERS;
+  }
+
+  /**
+   * Changes a parameter. @returns the value before.
+   * @throws CommandError InvalidOptions for an unknown name, IllegalOperation at the wrong time, TypeMismatch, BadValue.
+   */
+  set(name: string, value: unknown, when: 'startup' | 'runtime'): ParameterValue {
+    const parameter: Parameter | undefined = PARAMETERS.find((each) => each.name === name);
+    const before = this.values.get(name);
+    if (parameter === undefined || before === undefined) {
+      throw new CommandError(
+        'InvalidOptions',
+        `attempted to set unrecognized parameter [${name}], use help:true to see options `,
+      );
+    }
+    if (when === 'startup' ? !parameter.setAtStartup : !parameter.setAtRuntime) {
+      throw new CommandError(
+        'IllegalOperation',
+        `not allowed to change [${name}] at ${when === 'startup' ? 'startup' : 'runtime'}`,
+      );
+    }
+    this.values.set(name, coerce(parameter, value));
+    return before;
+  }
+}
+
+/** Text is read as the parameter's own kind: the command line has nothing else. */
+function coerce(parameter: Parameter, value: unknown): ParameterValue {
+  switch (typeof parameter.initial) {
+    case 'boolean':
+      return toBoolean(parameter, value);
+    case 'number':
+      return toNumber(parameter, value);
+    default:
+      if (typeof value === 'string') return value;
+      throw wrongType(parameter, 'a string');
+  }
+}
+
+function toBoolean(parameter: Parameter, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  if (typeof value === 'number') return value !== 0;
+  if (value === 'true' || value === '1') return true;
+  if (value === 'false' || value === '0') return false;
+  throw wrongType(parameter, 'a boolean');
+}
+
+function toNumber(parameter: Parameter, value: unknown): number {
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+  if (typeof number !== 'number' || Number.isNaN(number)) throw wrongType(parameter, 'a number');
+  const [lowest, highest] = parameter.range ?? [-Infinity, Infinity];
+  if (number < lowest) {
+    throw new CommandError(
+      'BadValue',
+      `Invalid value for parameter ${parameter.name}: ${number} is not greater than or equal to ${lowest}`,
+    );
+  }
+  if (number > highest) {
+    throw new CommandError(
+      'BadValue',
+      `Invalid value for parameter ${parameter.name}: ${number} is not less than or equal to ${highest}`,
+    );
+  }
+  return number;
+}
+
+function wrongType(parameter: Parameter, expected: string): CommandError {
+  return new CommandError(
+    'BadValue',
+    `Invalid value for parameter ${parameter.name}: expected ${expected}`,
+  );
+}

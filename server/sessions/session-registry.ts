@@ -1,0 +1,120 @@
+/**
+ * Logical sessions: which exist, who used one last, and what ends with one.
+ *
+ * Owns: the table of sessions of this server and their timeout. A session comes into being with the first command that
+ * carries its lsid, or with startSession.
+ * Invariants:
+ *  1. A session in the table was used, or refreshed, within the timeout (plus one sweep).
+ *  2. When a session leaves the table, whatever was attached to it (cursors, operations) is told through `onEnd`.
+ * Source: MongoDB's driver sessions specification; the manual's pages of startSession, endSessions, killSessions.
+ */
+import { CommandError } from '../../common/errors.ts';
+import type { Clock } from '../../common/clock.ts';
+import type { Random } from '../../common/random.ts';
+
+/** MongoDB's localLogicalSessionTimeoutMinutes. */
+export const SESSION_TIMEOUT_MINUTES = 30;
+const SESSION_TIMEOUT_MS = SESSION_TIMEOUT_MINUTES * 60_000;
+/** MongoDB's maxSessions. */
+const MAX_SESSIONS = 1_000_000;
+const UUID_BYTES = 16;
+
+/** The id's 16 bytes as a latin1 string: what Maps are keyed by. */
+export type SessionKey = string;
+
+export interface Session {
+  readonly key: SessionKey;
+  /** The 16 bytes of lsid.id. */
+  readonly id: Buffer;
+  lastUsedMs: number;
+  /** Highest transaction number seen; undefined before the first. */
+  lastTransactionNumber: number | undefined;
+}
+
+export interface SessionRegistryOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export class SessionRegistry {
+  private readonly sessions = new Map<SessionKey, Session>();
+  private readonly clock: Clock;
+  private readonly random: Random;
+  private readonly listeners: ((key: SessionKey) => void)[] = [];
+
+  constructor(options: SessionRegistryOptions) {
+    this.clock = options.clock;
+    this.random = options.random;
+  }
+
+  get count(): number {
+    return this.sessions.size;
+  }
+
+  all(): Iterable<Session> {
+    return this.sessions.values();
+  }
+
+  get(key: SessionKey): Session | undefined {
+    return this.sessions.get(key);
+  }
+
+  /** Calls `listener` whenever a session ends, for whatever reason. */
+  onEnd(listener: (key: SessionKey) => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** A session with a fresh random id (UUID version 4). */
+  start(): Session {
+    const id = this.random.bytes(UUID_BYTES);
+    id[6] = ((id[6] ?? 0) & 0x0f) | 0x40;
+    id[8] = ((id[8] ?? 0) & 0x3f) | 0x80;
+    return this.use(id);
+  }
+
+  /** The session of an lsid: found and marked as used, or made. @param id 16 bytes; copied if kept. */
+  use(id: Buffer): Session {
+    const key = sessionKeyOf(id);
+    const known = this.sessions.get(key);
+    if (known !== undefined) {
+      known.lastUsedMs = this.clock.monotonicMs();
+      return known;
+    }
+    if (this.sessions.size >= MAX_SESSIONS) {
+      throw new CommandError(
+        'TooManyLogicalSessions',
+        'Unable to add session into the cache because the number of active sessions is too high',
+      );
+    }
+    const session: Session = {
+      key,
+      id: Buffer.from(id),
+      lastUsedMs: this.clock.monotonicMs(),
+      lastTransactionNumber: undefined,
+    };
+    this.sessions.set(key, session);
+    return session;
+  }
+
+  /** Ends a session: its cursors are closed and its operations killed. An unknown one is no error. */
+  end(key: SessionKey): void {
+    this.sessions.delete(key);
+    for (const listener of this.listeners) listener(key);
+  }
+
+  endAll(): void {
+    for (const key of [...this.sessions.keys()]) this.end(key);
+  }
+
+  /** Ends the sessions that nobody used within the timeout. Called about once a minute. */
+  sweep(): void {
+    const oldestMs = this.clock.monotonicMs() - SESSION_TIMEOUT_MS;
+    for (const session of [...this.sessions.values()]) {
+      if (session.lastUsedMs < oldestMs) this.end(session.key);
+    }
+  }
+}
+
+export function sessionKeyOf(id: Buffer): SessionKey {
+  return id.toString('latin1', 0, UUID_BYTES);
+}
