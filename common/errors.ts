@@ -146,6 +146,7 @@ export const ERROR_CODES = {
   QueryFeatureNotAllowed: 224,
   TransactionTooOld: 225,
   CannotImplicitlyCreateCollection: 227,
+  TooManyDocumentSequences: 233,
   RetryChangeStream: 234,
   InternalErrorNotSupported: 235,
   CursorKilled: 237,
