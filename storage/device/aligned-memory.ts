@@ -68,9 +68,9 @@ export function alignedMemoryStatistics(): { reservedBytes: number; heldBytes: n
   return { reservedBytes, heldBytes };
 }
 
-/** True for memory that direct I/O accepts: whatever allocateAligned made, or aligned parts of it. */
+/** True for memory that direct I/O accepts: what allocateAligned made, here or in another thread, or aligned parts of it. */
 export function isAligned(buffer: Buffer): boolean {
-  return heldBlocks.has(buffer.buffer) && buffer.byteOffset % 512 === 0;
+  return buffer.buffer instanceof SharedArrayBuffer && buffer.byteOffset % 512 === 0;
 }
 
 /** Four sizes per power of two, so that at most a fifth is wasted; multiples of the alignment. */

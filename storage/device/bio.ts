@@ -5,6 +5,7 @@
  */
 import { invariant } from '../../common/assert.ts';
 import { DeviceError } from '../../common/errors.ts';
+import { isAligned } from './aligned-memory.ts';
 import type { Bio, BioOperation, Device, SectorNumber } from './contract.ts';
 
 /** Marks a number as a sector's. @param sector an integer of at least 0. */
@@ -64,6 +65,9 @@ export function checkBio(bio: Bio, device: Device): void {
   if (!movesData(bio.operation)) return;
   if (countSectors(device.sectorBytes, bio.buffers) !== bio.sectorCount) {
     throw new DeviceError('EINVAL', `${device.name}: buffers and sector count disagree`);
+  }
+  if (!bio.buffers.every(isAligned)) {
+    throw new DeviceError('EINVAL', `${device.name}: memory is not of allocateAligned`);
   }
 }
 

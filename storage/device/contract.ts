@@ -27,7 +27,7 @@ export interface Bio {
   readonly sectorCount: number;
   /**
    * READ: filled in order; WRITE: taken in order. Together exactly sectorCount sectors, each a whole number of sectors
-   * in memory of allocateAligned (a device with direct I/O refuses other memory). Empty for FLUSH and DISCARD.
+   * in memory of allocateAligned (other memory is refused with EINVAL). Empty for FLUSH and DISCARD.
    */
   readonly buffers: readonly Buffer[];
   /** Force unit access: this WRITE is durable when it is acknowledged. */
@@ -78,4 +78,6 @@ export interface Volume {
   remove(name: string): Promise<void>;
   /** Space as the file system sees it, bytes. */
   space(): Promise<{ readonly freeBytes: number; readonly totalBytes: number }>;
+  /** Ends what the volume runs for its devices (threads). Close the devices first. Idempotent. */
+  close(): Promise<void>;
 }

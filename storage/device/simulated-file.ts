@@ -1,0 +1,174 @@
+/**
+ * What a simulated disk holds of one file: durable sectors, and on top the writes that are not durable yet.
+ */
+import type { Random } from '../../common/random.ts';
+import type { FaultKind } from './faults.ts';
+import { SectorStore, sectorsOf } from './sector-store.ts';
+
+/** One write between its begin and its durability. */
+export interface PendingWrite {
+  readonly firstSector: number;
+  /** Its sectors; undefined for those that something later made irrelevant. */
+  readonly sectors: (Buffer | undefined)[];
+  /** Carried out and acknowledged: readers see it, and a FLUSH handed over from now on makes it durable. */
+  landed: boolean;
+}
+
+/** What becomes of a pending write when the power goes. */
+type Fate = 'whole' | 'lost' | 'begun' | 'scattered';
+const FATES: readonly Fate[] = ['whole', 'lost', 'begun', 'scattered'];
+
+export class SimulatedFile {
+  readonly sectorBytes: number;
+  sectorCount: number;
+  private readonly durable: SectorStore;
+  private pending: PendingWrite[] = [];
+
+  constructor(sectorBytes: number, sectorCount: number) {
+    this.sectorBytes = sectorBytes;
+    this.sectorCount = sectorCount;
+    this.durable = new SectorStore(sectorBytes);
+  }
+
+  /** Begins a write: a power cut from now on may leave any part of it behind. */
+  begin(firstSector: number, buffers: readonly Buffer[]): PendingWrite {
+    const write = { firstSector, sectors: sectorsOf(buffers, this.sectorBytes), landed: false };
+    this.pending.push(write);
+    return write;
+  }
+
+  /** The write is done: it covers what landed before it. */
+  land(write: PendingWrite): void {
+    this.forget(write);
+    this.pending.push(write);
+    write.landed = true;
+  }
+
+  /** A pending write that never reached the medium after all. */
+  forget(write: PendingWrite): void {
+    this.pending = this.pending.filter((other) => other !== write);
+  }
+
+  /** The writes that a FLUSH handed over now has to make durable. */
+  landedWrites(): ReadonlySet<PendingWrite> {
+    return new Set(this.pending.filter((write) => write.landed));
+  }
+
+  /** Makes writes durable, in the order in which they landed. */
+  harden(chosen: ReadonlySet<PendingWrite>): void {
+    for (const [at, write] of this.pending.entries()) {
+      if (!chosen.has(write)) continue;
+      // What landed earlier on the same sectors must not come back over this one.
+      for (const earlier of this.pending.slice(0, at)) {
+        if (earlier.landed) cutOut(earlier, write.firstSector, write.sectors.length);
+      }
+      for (const [index, bytes] of write.sectors.entries()) {
+        if (bytes !== undefined) this.durable.set(write.firstSector + index, bytes);
+      }
+    }
+    this.pending = this.pending.filter((write) => !chosen.has(write));
+  }
+
+  readInto(firstSector: number, buffers: readonly Buffer[]): void {
+    this.durable.readInto(firstSector, buffers);
+    for (const write of this.pending) {
+      if (write.landed) overlay(write, firstSector, buffers, this.sectorBytes);
+    }
+  }
+
+  discard(firstSector: number, sectorCount: number): void {
+    for (let sector = firstSector; sector < firstSector + sectorCount; sector += 1) {
+      this.durable.clear(sector);
+    }
+    for (const write of this.pending) {
+      if (write.landed) cutOut(write, firstSector, sectorCount);
+    }
+  }
+
+  /** Flips a bit in the durable content and in every pending write of that sector. */
+  flipBit(sector: number, bit: number): void {
+    const at = bit % (this.sectorBytes * 8);
+    const stored = Buffer.from(this.durable.get(sector) ?? Buffer.alloc(this.sectorBytes));
+    flip(stored, at);
+    this.durable.set(sector, stored);
+    for (const write of this.pending) {
+      const bytes = write.sectors[sector - write.firstSector];
+      if (bytes !== undefined) flip(bytes, at);
+    }
+  }
+
+  overwrite(firstSector: number, bytes: Buffer): void {
+    for (const [index, sector] of sectorsOf([bytes], this.sectorBytes).entries()) {
+      this.durable.set(firstSector + index, sector);
+    }
+  }
+
+  copyDurable(): SimulatedFile {
+    const copy = new SimulatedFile(this.sectorBytes, this.sectorCount);
+    for (let sector = 0; sector < this.sectorCount; sector += 1) {
+      const bytes = this.durable.get(sector);
+      if (bytes !== undefined) copy.durable.set(sector, Buffer.from(bytes));
+    }
+    return copy;
+  }
+
+  /** Decides, write by write in their order, what of the pending ones survives. */
+  losePower(random: Random, count: (kind: FaultKind) => void): void {
+    for (const write of this.pending) {
+      const fate = FATES[random.below(FATES.length)] ?? 'lost';
+      const survivors = survivorsOf(fate, write.sectors.length, random);
+      const kept = survivors.filter(Boolean).length;
+      if (kept === 0) count('lostUnsynced');
+      else if (kept < write.sectors.length) count('tornWrite');
+      for (const [index, bytes] of write.sectors.entries()) {
+        if (survivors[index] === true && bytes !== undefined)
+          this.durable.set(write.firstSector + index, bytes);
+      }
+    }
+    this.pending = [];
+  }
+}
+
+/** Which sectors of a torn write are there, as a disk's cache may leave them: a beginning, or any of them. */
+export function survivorsOf(fate: Fate, sectorCount: number, random: Random): boolean[] {
+  const begun = random.below(sectorCount + 1);
+  return Array.from({ length: sectorCount }, (_, index) => {
+    switch (fate) {
+      case 'whole':
+        return true;
+      case 'lost':
+        return false;
+      case 'begun':
+        return index < begun;
+      case 'scattered':
+        return random.below(2) === 0;
+    }
+  });
+}
+
+function overlay(
+  write: PendingWrite,
+  firstSector: number,
+  buffers: readonly Buffer[],
+  sectorBytes: number,
+): void {
+  let sector = firstSector;
+  for (const buffer of buffers) {
+    for (let offset = 0; offset < buffer.length; offset += sectorBytes) {
+      write.sectors[sector - write.firstSector]?.copy(buffer, offset);
+      sector += 1;
+    }
+  }
+}
+
+/** Forgets the sectors of a write that lie inside a range. */
+function cutOut(write: PendingWrite, firstSector: number, sectorCount: number): void {
+  const from = Math.max(0, firstSector - write.firstSector);
+  const to = Math.min(write.sectors.length, firstSector + sectorCount - write.firstSector);
+  for (let index = from; index < to; index += 1) write.sectors[index] = undefined;
+}
+
+function flip(bytes: Buffer, bit: number): void {
+  const at = bit >> 3;
+  bytes[at] = (bytes[at] ?? 0) ^ (1 << (bit & 7));
+}
