@@ -204,7 +204,8 @@ export class SimulatedDevice implements Device {
   private keepSome(write: PendingWrite): void {
     const survivors = survivorsOf('scattered', write.sectors.length, this.source.random);
     for (const [index, bytes] of write.sectors.entries()) {
-      if (survivors[index] === true) this.file.overwrite(write.firstSector + index, bytes);
+      if (survivors[index] !== true || bytes === undefined) continue;
+      this.file.overwrite(write.firstSector + index, bytes);
     }
   }
 
