@@ -51,3 +51,26 @@ export {
 } from './fields.ts';
 export { ArrayBuilder, DocumentBuilder, indexName, MAX_BUILT_BYTES } from './builder.ts';
 export { Decimal, type DecimalRounding } from './decimal.ts';
+export type { Collator } from './collator.ts';
+export {
+  binaryEqual,
+  compareDocuments,
+  compareValues,
+  compareWithMissing,
+  valuesEqual,
+} from './compare.ts';
+export { compareDecimalToDouble, compareDoubles, compareNumbers } from './compare-numbers.ts';
+export {
+  arrayIndexOf,
+  forEachPathValue,
+  getPath,
+  parsePath,
+  type FieldPath,
+  type PathVisitor,
+  type PathWalkOptions,
+} from './path.ts';
+export { MAX_MESSAGE_LEVELS, validateDocument, type ValidationOptions } from './validate.ts';
+export { replaceBytes, setField, unsetField, withIdFirst } from './splice.ts';
+export { appendPlain, documentOf, type PlainValue } from './document-of.ts';
+export { newObjectIdBytes, ObjectIdGenerator } from './object-id.ts';
+export { inspect, uuidText } from './inspect.ts';
