@@ -5,7 +5,7 @@
  *   writer = await store.beginCheckpoint(c)
  *   writer.append / supersede / drop ...                    (synchronous; await writer.pressure when it is set)
  *   base = await writer.finish()                            pages and manifest are durable
- *   the index store commits, with encodeBase(base) in it    the checkpoint happened
+ *   the index store commits, with the base in its stamp   the checkpoint happened
  *   await store.recordCheckpoint(base)                      superblock
  *   await store.reclaim(oldest base still pinned)           extents of older bases are reused from here on
  * When anything fails before the index store's commit: await writer.abort().
