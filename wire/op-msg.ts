@@ -5,8 +5,8 @@
  * it returns are views into the message and *not yet validated* (validateOpMsg does that). Encoding allocates once.
  * Bytes: docs/format.md#op_msg. Source: MongoDB's manual, "OP_MSG"; the driver specification "OP_MSG".
  */
-import { crc32c } from '@node-rs/crc32';
 import { uassert } from '../common/assert.ts';
+import { crc32c } from '../common/crc32c.ts';
 import { CommandError } from '../common/errors.ts';
 import { MAX_MESSAGE_BYTES, MAX_WRITE_BATCH_COUNT } from '../common/limits.ts';
 import { MESSAGE_HEADER, OpCode, writeHeader } from './header.ts';
@@ -98,7 +98,7 @@ function verifyChecksum(message: Buffer): number {
     'Invalid message size for an OpMsg containing a checksum',
   );
   uassert(
-    message.readUInt32LE(end) === crc32c(message.subarray(0, end)),
+    message.readUInt32LE(end) === crc32c(message, 0, end),
     'ChecksumMismatch',
     'OP_MSG checksum does not match contents',
   );
@@ -288,5 +288,5 @@ function writeSequences(
 /** The checksum covers everything before it, the final length in the header included. */
 function writeChecksum(message: Buffer): void {
   const end = message.length - OP_MSG.checksumBytes;
-  message.writeUInt32LE(crc32c(message.subarray(0, end)), end);
+  message.writeUInt32LE(crc32c(message, 0, end), end);
 }
