@@ -4,6 +4,7 @@
 import { unreachable } from '../../common/assert.ts';
 import type { Ident, RecordId } from '../contract.ts';
 import {
+  RECORD_MAP_ENTRY,
   RecordBlockEditor,
   recordBlockOf,
   recordMapKey,
@@ -16,11 +17,9 @@ import {
   DELETE_RANGE_HEADER_BYTES,
   PUT_HEADER_BYTES,
   RECORD_HEADER_BYTES,
-  type ChangesChunk,
 } from './changes.ts';
 import type { CommitResult } from './contract.ts';
 import { CHECKSUM_BYTES, openValue, sealedValue, sealInPlace } from './sealed-value.ts';
-import { RECORD_MAP_ENTRY } from '../format/record-map.ts';
 
 /** What changes are applied to. Values are sealed. Buffers given to it may change after the call. */
 export interface ChangeTarget {
@@ -31,9 +30,10 @@ export interface ChangeTarget {
   keysIn(lower: Buffer, upper: Buffer, most: number): Buffer[];
 }
 
-export function applyChanges(chunks: readonly ChangesChunk[], target: ChangeTarget): CommitResult {
+/** @param chunks of packed changes, in memory that may be written to (checksums go in) */
+export function applyChanges(chunks: Iterable<Buffer>, target: ChangeTarget): CommitResult {
   const writer = new ChangeWriter(target);
-  for (const chunk of chunks) writer.applyChunk(Buffer.from(chunk.memory, 0, chunk.usedBytes));
+  for (const chunk of chunks) writer.applyChunk(chunk);
   writer.finishBlock();
   return { deletedRanges: writer.deletedRanges };
 }

@@ -5,16 +5,8 @@
  * Keys sort as unsigned bytes. Implementations: LmdbIndexStore (lmdb-store.ts) and MemoryIndexStore (memory-store.ts),
  * held to one suite, test/contracts/index-store.ts.
  */
-import type { CommitNumber } from '../contract.ts';
+import type { CheckpointStamp } from '../format/store-identity.ts';
 import type { IndexChanges } from './changes.ts';
-
-/** What a checkpoint leaves in the store, to be compared with the superblock at start. */
-export interface CheckpointStamp {
-  /** Number of the checkpoint; 0 in a new store. */
-  readonly checkpoint: number;
-  /** Everything up to this commit is in the base. */
-  readonly applied: CommitNumber;
-}
 
 export interface CommitResult {
   /** For each deleteRange, in order: how many entries it deleted, and whether the range is now empty. */
@@ -28,7 +20,8 @@ export interface IndexStore {
   beginRead(): IndexSnapshot;
   /**
    * Applies all changes in one transaction and stamps it. Resolves when it is durable; nothing of it is visible before.
-   * One at a time: the caller awaits a commit before it starts the next. After an error nothing was applied.
+   * One at a time: the caller awaits a commit before it starts the next. After a CorruptionError nothing was applied;
+   * after a DeviceError it is unknown whether all or nothing was, and the store is of no more use.
    */
   commit(changes: IndexChanges, stamp: CheckpointStamp): Promise<CommitResult>;
   statistics(): IndexStoreStatistics;

@@ -23,6 +23,12 @@ export function sealedValue(key: Buffer, value: Buffer): Buffer {
 
 /** Checks a sealed value; the result shares its memory. @throws CorruptionError */
 export function openValue(key: Buffer, sealed: Buffer): Buffer {
+  checkValue(key, sealed);
+  return sealed.subarray(0, sealed.length - CHECKSUM_BYTES);
+}
+
+/** @throws CorruptionError when the checksum is not that of this key and value. */
+export function checkValue(key: Buffer, sealed: Buffer): void {
   const valueBytes = sealed.length - CHECKSUM_BYTES;
   if (
     valueBytes < 0 ||
@@ -31,8 +37,7 @@ export function openValue(key: Buffer, sealed: Buffer): Buffer {
     throw new CorruptionError(
       'checksum',
       'index store entry',
-      `value of key ${key.toString('hex')} does not match its checksum`,
+      `the value of key ${key.toString('hex')} does not match its checksum`,
     );
   }
-  return sealed.subarray(0, valueBytes);
 }
