@@ -85,7 +85,8 @@ export interface ConstantNode {
   readonly value: boolean;
 }
 
-export type FilterNode = LeafNode | ElementNode | DocumentNode | LogicalNode | NotNode | ConstantNode;
+export type FilterNode =
+  LeafNode | ElementNode | DocumentNode | LogicalNode | NotNode | ConstantNode;
 
 export const ALWAYS_TRUE: FilterNode = { kind: 'and', children: [] };
 export const ALWAYS_FALSE: FilterNode = { kind: 'constant', value: false };

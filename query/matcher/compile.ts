@@ -1,0 +1,274 @@
+/**
+ * Compiles a filter to closures over raw documents.
+ *
+ * Owns: how a tree becomes tests. Conditions about top-level fields that stand in one conjunction are found in a single
+ * walk over the document; the rest follows one after the other.
+ * Promises: no value is decoded that a test can decide from its bytes; nothing is allocated per document unless an
+ * operator has to. A compiled filter keeps the position of its last match, so it must not be entered twice at a time.
+ */
+import { BsonType, readInt32, valueEndOf } from '../../bson/index.ts';
+import type { QueryContext } from '../context.ts';
+import type { FilterFeatures } from './definition.ts';
+import type { Filter } from './filter.ts';
+import { parseFilter } from './parse.ts';
+import {
+  allFieldsTest,
+  compileFieldTest,
+  type FieldCondition,
+  type MatchedPosition,
+} from './path-test.ts';
+import { type DocumentTest, type FilterNode, type ValueTest } from './tree.ts';
+
+/** @throws CommandError as MongoDB does for a bad filter. */
+export function compileFilter(
+  filter: Buffer,
+  context: QueryContext,
+  features?: FilterFeatures,
+): Filter {
+  return compileTree(parseFilter(filter, context, features));
+}
+
+/** A filter for a tree that was parsed before, or changed by the planner. */
+export function compileTree(tree: FilterNode): Filter {
+  return new CompiledFilter(tree);
+}
+
+/** A test of single values, such as `$pull` and array filters need: paths in `tree` are empty. */
+export function compileValueTree(tree: FilterNode): ValueTest {
+  return valueTest(tree, { index: -1 });
+}
+
+class CompiledFilter implements Filter {
+  readonly tree: FilterNode;
+  readonly isEmpty: boolean;
+  private readonly position: MatchedPosition = { index: -1 };
+  private readonly test: DocumentTest;
+
+  constructor(tree: FilterNode) {
+    this.tree = tree;
+    this.isEmpty = tree.kind === 'and' && tree.children.length === 0;
+    this.test = documentTest(tree, this.position);
+  }
+
+  matches(document: Buffer): boolean {
+    return this.test(document, 0);
+  }
+
+  matchPosition(document: Buffer): number | undefined {
+    this.position.index = -1;
+    const matches = this.test(document, 0);
+    return matches && this.position.index >= 0 ? this.position.index : undefined;
+  }
+}
+
+/** The most fields that one walk looks for: their marks share an int32. */
+const FIELDS_PER_WALK = 30;
+
+function documentTest(node: FilterNode, position: MatchedPosition): DocumentTest {
+  switch (node.kind) {
+    case 'leaf':
+    case 'elemMatch':
+      return allFieldsTest([fieldCondition(node, position)]);
+    case 'document':
+      return node.test;
+    case 'constant':
+      return () => node.value;
+    case 'and':
+      return conjunctionTest(node.children, position);
+    case 'or':
+      return orTest(node.children.map((child) => documentTest(child, position)));
+    case 'nor': {
+      const any = orTest(node.children.map((child) => documentTest(child, position)));
+      return withoutPosition((bytes, start) => !any(bytes, start), position);
+    }
+    case 'not': {
+      const field = fieldConditionOf(node, position);
+      if (field !== undefined) return allFieldsTest([field]);
+      const child = documentTest(node.child, position);
+      return withoutPosition((bytes, start) => !child(bytes, start), position);
+    }
+  }
+}
+
+function conjunctionTest(children: readonly FilterNode[], position: MatchedPosition): DocumentTest {
+  const conditions: FieldCondition[] = [];
+  const others: DocumentTest[] = [];
+  for (const child of children) {
+    const condition = fieldConditionOf(child, position);
+    if (condition === undefined) others.push(documentTest(child, position));
+    else conditions.push(condition);
+  }
+  const merged = mergedByField(conditions);
+  const walks: DocumentTest[] = [];
+  for (let first = 0; first < merged.length; first += FIELDS_PER_WALK) {
+    walks.push(allFieldsTest(merged.slice(first, first + FIELDS_PER_WALK)));
+  }
+  return allOf([...walks, ...others], position);
+}
+
+function mergedByField(conditions: readonly FieldCondition[]): FieldCondition[] {
+  const byField = new Map<string, ValueTest[]>();
+  for (const { field, test } of conditions) {
+    const tests = byField.get(field);
+    if (tests === undefined) byField.set(field, [test]);
+    else tests.push(test);
+  }
+  return Array.from(byField, ([field, tests]) => ({ field, test: allValueTests(tests) }));
+}
+
+function allValueTests(tests: readonly ValueTest[]): ValueTest {
+  const [first, second] = tests;
+  if (tests.length === 1) return first;
+  if (tests.length === 2) {
+    return (type, bytes, start, end) =>
+      first(type, bytes, start, end) && second(type, bytes, start, end);
+  }
+  return (type, bytes, start, end) => {
+    for (const test of tests) {
+      if (!test(type, bytes, start, end)) return false;
+    }
+    return true;
+  };
+}
+
+function allOf(tests: readonly DocumentTest[], position: MatchedPosition): DocumentTest {
+  const [first] = tests;
+  if (first === undefined) return () => true;
+  if (tests.length === 1) return first;
+  return (bytes, start) => {
+    const before = position.index;
+    for (const test of tests) {
+      if (test(bytes, start)) continue;
+      position.index = before;
+      return false;
+    }
+    return true;
+  };
+}
+
+function orTest(tests: readonly DocumentTest[]): DocumentTest {
+  return (bytes, start) => {
+    for (const test of tests) {
+      if (test(bytes, start)) return true;
+    }
+    return false;
+  };
+}
+
+/** What is negated says nothing about the element that matched. */
+function withoutPosition(test: DocumentTest, position: MatchedPosition): DocumentTest {
+  return (bytes, start) => {
+    const before = position.index;
+    const passes = test(bytes, start);
+    position.index = before;
+    return passes;
+  };
+}
+
+/** The node as a condition on one top-level field, if it is one. */
+function fieldConditionOf(node: FilterNode, position: MatchedPosition): FieldCondition | undefined {
+  if (node.kind === 'leaf' || node.kind === 'elemMatch') return fieldCondition(node, position);
+  if (node.kind !== 'not') return undefined;
+  const child = negatable(node.child, position);
+  if (child === undefined) return undefined;
+  const { field, test } = child;
+  const negated: ValueTest = (type, bytes, start, end) => {
+    const before = position.index;
+    const passes = !test(type, bytes, start, end);
+    position.index = before;
+    return passes;
+  };
+  return { field, test: negated };
+}
+
+/** A conjunction of conditions on one field counts as one condition: { $not: { $gt: 1, $lt: 5 } }. */
+function negatable(node: FilterNode, position: MatchedPosition): FieldCondition | undefined {
+  if (node.kind !== 'and') return fieldConditionOf(node, position);
+  const conditions = node.children.map((child) => fieldConditionOf(child, position));
+  const present = conditions.filter((condition) => condition !== undefined);
+  const merged = mergedByField(present);
+  return present.length === conditions.length && merged.length === 1 ? merged[0] : undefined;
+}
+
+function fieldCondition(
+  node: FilterNode & { kind: 'leaf' | 'elemMatch' },
+  position: MatchedPosition,
+): FieldCondition {
+  if (node.kind === 'leaf') return compileFieldTest(node.path, node.test, node, position);
+  const test = elementTest(node, position);
+  return compileFieldTest(node.path, test, { wholeArrayOnly: true }, position);
+}
+
+/** $elemMatch on a value: some element passes. The position is the element's, whatever happened inside it. */
+function elementTest(
+  node: FilterNode & { kind: 'elemMatch' },
+  position: MatchedPosition,
+): ValueTest {
+  const inner: MatchedPosition = { index: -1 };
+  const test =
+    node.over === 'value'
+      ? valueTest(node.child, inner)
+      : ofContainers(documentTest(node.child, inner));
+  return (type, bytes, start) => {
+    if (type !== BsonType.array) return false;
+    const limit = start + readInt32(bytes, start) - 1;
+    let at = start + 4;
+    for (let index = 0; at < limit; index += 1) {
+      const elementType = bytes[at];
+      let nameEnd = at + 1;
+      while (bytes[nameEnd] > 0) nameEnd += 1;
+      const end = valueEndOf(bytes, elementType, nameEnd + 1, limit);
+      if (test(elementType, bytes, nameEnd + 1, end)) {
+        position.index = index;
+        return true;
+      }
+      at = end;
+    }
+    return false;
+  };
+}
+
+/** An array inside the array is matched like a document whose fields are its indexes, as MongoDB does. */
+function ofContainers(test: DocumentTest): ValueTest {
+  return (type, bytes, start) =>
+    (type === BsonType.object || type === BsonType.array) && test(bytes, start);
+}
+
+/** A tree with empty paths, tested on one value without entering it. */
+function valueTest(node: FilterNode, position: MatchedPosition): ValueTest {
+  switch (node.kind) {
+    case 'leaf':
+      return node.test;
+    case 'elemMatch':
+      return elementTest(node, position);
+    case 'document':
+      return () => false;
+    case 'constant':
+      return () => node.value;
+    case 'and':
+      return allOfValues(node.children.map((child) => valueTest(child, position)));
+    case 'or':
+      return anyOfValues(node.children.map((child) => valueTest(child, position)));
+    case 'nor': {
+      const any = anyOfValues(node.children.map((child) => valueTest(child, position)));
+      return (type, bytes, start, end) => !any(type, bytes, start, end);
+    }
+    case 'not': {
+      const child = valueTest(node.child, position);
+      return (type, bytes, start, end) => !child(type, bytes, start, end);
+    }
+  }
+}
+
+function allOfValues(tests: readonly ValueTest[]): ValueTest {
+  return tests.length === 0 ? () => true : allValueTests(tests);
+}
+
+function anyOfValues(tests: readonly ValueTest[]): ValueTest {
+  return (type, bytes, start, end) => {
+    for (const test of tests) {
+      if (test(type, bytes, start, end)) return true;
+    }
+    return false;
+  };
+}

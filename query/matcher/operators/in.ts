@@ -1,0 +1,142 @@
+/**
+ * $in and $nin: equality with any of a list, regular expressions included.
+ *
+ * Promises: the cost of a test does not grow with a long list: numbers, strings and all other values are looked up in
+ * sets; only regular expressions are tried one by one.
+ */
+import {
+  BsonType,
+  canonicalKey,
+  compareValues,
+  doubleValue,
+  fieldsOf,
+  readInt32,
+  RawValue,
+  type BsonTypeCode,
+  type Collator,
+} from '../../../bson/index.ts';
+import { uassert } from '../../../common/assert.ts';
+import type { QueryContext } from '../../context.ts';
+import { defineFieldOperator } from '../definition.ts';
+import { isOperatorDocument } from '../operator-document.ts';
+import { negation, type FilterNode, type ValueTest } from '../tree.ts';
+import { equalityTest } from './equality.ts';
+import { regexTest } from './regex.ts';
+
+export const $in = defineFieldOperator({
+  name: '$in',
+  parse: ({ path, operand, context }) => {
+    uassert(operand.type === BsonType.array, 'BadValue', '$in needs an array');
+    return membershipNode(path, operand, context);
+  },
+});
+
+export const $nin = defineFieldOperator({
+  name: '$nin',
+  parse: ({ path, operand, context }) => {
+    uassert(operand.type === BsonType.array, 'BadValue', '$nin needs an array');
+    return negation(membershipNode(path, operand, context));
+  },
+});
+
+function membershipNode(path: string, list: RawValue, context: QueryContext): FilterNode {
+  const equalities: RawValue[] = [];
+  const regexes: RawValue[] = [];
+  for (const [, member] of fieldsOf(list.asDocument())) {
+    uassert(!isOperatorDocument(member), 'BadValue', 'cannot nest $ under $in');
+    uassert(
+      member.type !== BsonType.undefined,
+      'BadValue',
+      'InMatchExpression equality cannot be undefined',
+    );
+    (member.type === BsonType.regex ? regexes : equalities).push(member);
+  }
+  const members = sortedWithoutDuplicates(equalities, context.collator);
+  return {
+    kind: 'leaf',
+    path,
+    operator: '$in',
+    operands: [...members, ...regexes],
+    test: membershipTest(members, regexes, context.collator),
+    wholeArrayOnly: false,
+  };
+}
+
+function sortedWithoutDuplicates(values: readonly RawValue[], collator?: Collator): RawValue[] {
+  const sorted = values.toSorted((a, b) => compareValues(a, b, collator));
+  return sorted.filter((value, index) => {
+    const before = sorted[index - 1];
+    return before === undefined || compareValues(before, value, collator) !== 0;
+  });
+}
+
+/** Up to this many members are compared one by one; more are looked up in sets. */
+const SHORT_LIST = 4;
+
+function membershipTest(
+  members: readonly RawValue[],
+  regexes: readonly RawValue[],
+  collator?: Collator,
+): ValueTest {
+  const equality =
+    members.length <= SHORT_LIST
+      ? anyOf(members.map((member) => equalityTest(member, collator)))
+      : setTest(members, collator);
+  if (regexes.length === 0) return equality;
+  const patterns = anyOf(
+    regexes.map((regex) => {
+      const { pattern, options } = regex.asRegex();
+      return regexTest(pattern, options);
+    }),
+  );
+  return (type, bytes, start, end) =>
+    equality(type, bytes, start, end) || patterns(type, bytes, start, end);
+}
+
+function anyOf(tests: readonly ValueTest[]): ValueTest {
+  const [first, second] = tests;
+  if (first === undefined) return () => false;
+  if (second === undefined) return first;
+  return (type, bytes, start, end) => {
+    for (const test of tests) {
+      if (test(type, bytes, start, end)) return true;
+    }
+    return false;
+  };
+}
+
+/** Look-up by value: exact numbers and plain strings by themselves, everything else by its canonical key. */
+function setTest(members: readonly RawValue[], collator?: Collator): ValueTest {
+  const numbers = new Set<number>();
+  const strings = new Set<string>();
+  const others = new Set<string>();
+  let hasNull = false;
+  for (const member of members) {
+    others.add(canonicalKey(member, collator));
+    if (member.type === BsonType.null) hasNull = true;
+    if (isText(member.type)) strings.add(member.asString());
+    if (member.isNumber && isExactDouble(member)) numbers.add(member.asNumber());
+  }
+  return (type, bytes, start, end) => {
+    if (type === 0) return hasNull;
+    if (type === BsonType.int32) return numbers.has(readInt32(bytes, start));
+    if (type === BsonType.double) return numbers.has(bytes.readDoubleLE(start));
+    if (isText(type) && collator === undefined) {
+      return strings.has(bytes.toString('utf8', start + 4, end - 1));
+    }
+    const value = new RawValue(type as BsonTypeCode, bytes, start, end);
+    return others.has(canonicalKey(value, collator));
+  };
+}
+
+function isText(type: number): boolean {
+  return type === BsonType.string || type === BsonType.symbol;
+}
+
+/** Whether the number's double is the number: then a Set of doubles decides for stored doubles and int32. */
+function isExactDouble(value: RawValue): boolean {
+  if (value.type === BsonType.double || value.type === BsonType.int32) return true;
+  if (value.type === BsonType.int64) return BigInt(value.asNumber()) === value.asInt64();
+  const number = value.asNumber();
+  return Number.isNaN(number) || compareValues(value, doubleValue(number)) === 0;
+}

@@ -1,0 +1,58 @@
+/**
+ * $and, $or, $nor over whole filters, and $not over the operators of one field.
+ */
+import { BsonType, fieldsOf, isEmpty, type RawValue } from '../../../bson/index.ts';
+import { uassert } from '../../../common/assert.ts';
+import { CommandError } from '../../../common/errors.ts';
+import {
+  defineFieldOperator,
+  defineTopLevelOperator,
+  type TopLevelOperatorUse,
+} from '../definition.ts';
+import { conjunction, disjunction, negation, type FilterNode } from '../tree.ts';
+import { regexNode } from './regex.ts';
+
+export const $and = defineTopLevelOperator({
+  name: '$and',
+  parse: (use) => conjunction(entriesOf(use)),
+});
+
+export const $or = defineTopLevelOperator({
+  name: '$or',
+  parse: (use) => disjunction(entriesOf(use)),
+});
+
+export const $nor = defineTopLevelOperator({
+  name: '$nor',
+  parse: (use) => ({ kind: 'nor', children: entriesOf(use) }),
+});
+
+function entriesOf({ name, operand, parser, nested }: TopLevelOperatorUse): FilterNode[] {
+  if (operand.type !== BsonType.array) {
+    throw new CommandError('BadValue', `${name} must be an array`);
+  }
+  const entries: RawValue[] = Array.from(fieldsOf(operand.asDocument()), ([, entry]) => entry);
+  uassert(entries.length > 0, 'BadValue', '$and/$or/$nor must be a nonempty array');
+  return entries.map((entry) => {
+    uassert(
+      entry.type === BsonType.object,
+      'BadValue',
+      '$or/$and/$nor entries need to be full objects',
+    );
+    return parser.parseFilter(entry.asDocument(), nested);
+  });
+}
+
+export const $not = defineFieldOperator({
+  name: '$not',
+  parse: ({ path, operand, parser, nested }) => {
+    if (operand.type === BsonType.regex) {
+      const { pattern, options } = operand.asRegex();
+      return negation(regexNode(path, pattern, options));
+    }
+    uassert(operand.type === BsonType.object, 'BadValue', '$not needs a regex or a document');
+    const operators = operand.asDocument();
+    uassert(!isEmpty(operators), 'BadValue', '$not cannot be empty');
+    return negation(parser.parseFieldOperators(path, operators, nested));
+  },
+});
