@@ -50,9 +50,14 @@ export function errorReply(error: CommandError, extra?: ReplyFields): Buffer {
   out.appendDouble('ok', 0).appendString('errmsg', error.message);
   out.appendInt32('code', error.code).appendString('codeName', error.codeName);
   if (error.labels.length > 0) appendValue(out, 'errorLabels', error.labels);
-  if (Object.keys(error.fields).length > 0) out.appendElementsOf(plainDocument(error.fields));
+  appendErrorFields(out, error);
   if (extra !== undefined) appendFields(out, extra);
   return out.finish();
+}
+
+/** The further fields that an error carries, such as keyPattern and keyValue, for a write error's entry. */
+export function appendErrorFields(builder: DocumentBuilder, error: CommandError): void {
+  if (Object.keys(error.fields).length > 0) builder.appendElementsOf(plainDocument(error.fields));
 }
 
 /** Writes fields from plain values. */

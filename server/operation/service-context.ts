@@ -7,6 +7,7 @@ import type { Log } from '../../common/log.ts';
 import type { Random } from '../../common/random.ts';
 import type { TimerWheel } from '../../common/timer-wheel.ts';
 import type { StorageEngine } from '../../storage/index.ts';
+import type { DocumentStamps } from '../catalog/stored-document.ts';
 import type { CursorRegistry } from '../cursors/cursor-registry.ts';
 import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import type { ParameterSet } from '../options/parameters.ts';
@@ -50,6 +51,8 @@ export interface ServiceContext {
   readonly turns: TurnScheduler;
   readonly sessions: SessionRegistry;
   readonly cursors: CursorRegistry;
+  /** Object ids and timestamps for new documents (createDocumentStamps). */
+  readonly stamps: DocumentStamps;
   readonly parameters: ParameterSet;
   readonly metrics: ServerMetrics;
   readonly identity: ServerIdentity;

@@ -1,0 +1,80 @@
+/**
+ * What a namespace means: its two halves, which names a client may write to, and creating a collection by writing to it.
+ * Source: MongoDB's manual, "Naming Restrictions".
+ */
+import { uassert } from '../../common/assert.ts';
+import { CommandError } from '../../common/errors.ts';
+import type { CollectionDescription, ReadView, Transaction } from '../../storage/index.ts';
+
+/** Longest namespace, "database.collection", in bytes of UTF-8. */
+export const MAX_NAMESPACE_BYTES = 255;
+
+export interface NamespaceParts {
+  readonly database: string;
+  readonly collection: string;
+}
+
+/** @param namespace "database.collection"; the collection's name may contain dots, the database's may not. */
+export function splitNamespace(namespace: string): NamespaceParts {
+  const dot = namespace.indexOf('.');
+  return { database: namespace.slice(0, dot), collection: namespace.slice(dot + 1) };
+}
+
+/** Names that may be written to although they begin with "system." */
+const WRITABLE_SYSTEM_COLLECTIONS: ReadonlySet<string> = new Set([
+  'system.js',
+  'system.users',
+  'system.roles',
+  'system.version',
+  'system.buckets',
+]);
+
+/** @throws CommandError InvalidNamespace for a name that no client may insert into. */
+export function checkWritable(namespace: string): void {
+  const { collection } = splitNamespace(namespace);
+  if (!collection.startsWith('system.') || WRITABLE_SYSTEM_COLLECTIONS.has(collection)) return;
+  throw new CommandError('InvalidNamespace', `cannot write to '${namespace}'`);
+}
+
+/** @throws CommandError InvalidNamespace for a name that a new collection may not have. */
+export function checkCreatable(namespace: string): void {
+  checkWritable(namespace);
+  uassert(!namespace.includes('$'), 'InvalidNamespace', `Invalid collection name: ${namespace}`);
+  uassert(
+    Buffer.byteLength(namespace) <= MAX_NAMESPACE_BYTES,
+    'InvalidNamespace',
+    `Fully qualified namespace is too long. Namespace: ${namespace} Max: ${MAX_NAMESPACE_BYTES}`,
+  );
+}
+
+/** The collection to write to; creates it when it is not there, as MongoDB does for inserts and upserts. */
+export function collectionForWrite(
+  transaction: Transaction,
+  namespace: string,
+): CollectionDescription {
+  const found = transaction.collection(namespace);
+  if (found !== undefined) return found;
+  checkCreatable(namespace);
+  checkDatabaseCase(transaction, namespace);
+  return transaction.createCollection(namespace);
+}
+
+/** Two databases may not differ by case alone: MongoDB's files would collide on some systems, and clients rely on it. */
+export function checkDatabaseCase(view: ReadView, namespace: string): void {
+  const { database } = splitNamespace(namespace);
+  const lower = database.toLowerCase();
+  for (const existing of view.databases()) {
+    if (existing === database || existing.toLowerCase() !== lower) continue;
+    throw new CommandError(
+      'DatabaseDifferCase',
+      `db already exists with different case already have: [${existing}] trying to create [${database}]`,
+    );
+  }
+}
+
+/** @throws CommandError NamespaceNotFound */
+export function requireCollection(view: ReadView, namespace: string): CollectionDescription {
+  const collection = view.collection(namespace);
+  if (collection !== undefined) return collection;
+  throw new CommandError('NamespaceNotFound', `ns does not exist: ${namespace}`);
+}

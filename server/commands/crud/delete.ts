@@ -1,0 +1,204 @@
+/**
+ * delete: removes one document or all that match.
+ * Source: MongoDB's manual, "delete".
+ */
+import { EMPTY_DOCUMENT } from '../../../bson/index.ts';
+import { CommandError } from '../../../common/errors.ts';
+import type { MaybePromise } from '../../../storage/index.ts';
+import { checkWritable } from '../../catalog/namespace.ts';
+import type { CommandBody } from '../../command/command-body.ts';
+import { defineCommand } from '../../command/define-command.ts';
+import type { OperationContext } from '../../operation/operation-context.ts';
+import {
+  changeEach,
+  findFirst,
+  type FoundRecord,
+  type WriteTarget,
+  writeTarget,
+} from './matching-records.ts';
+import { queryContext } from './query-context.ts';
+import { hintIn, nestedBody } from './statement.ts';
+import {
+  appendWriteErrors,
+  checkBatchCount,
+  parseWriteOptions,
+  statementError,
+  type WriteError,
+  type WriteOptions,
+} from './write-batch.ts';
+
+/** One entry of `deletes`. */
+interface DeleteStatement {
+  readonly filter: Buffer;
+  readonly isMulti: boolean;
+  readonly collation: Buffer | undefined;
+  readonly hint: string | Buffer | undefined;
+}
+
+export interface DeleteRequest extends WriteOptions {
+  readonly body: CommandBody;
+  readonly deletes: readonly Buffer[];
+  readonly variables: Buffer | undefined;
+}
+
+interface DeleteResult {
+  deletedCount: number;
+  readonly errors: WriteError[];
+}
+
+export const deleteCommand = defineCommand({
+  name: 'delete',
+  help: 'Deletes documents of a collection.',
+  kind: 'write',
+  access: { action: 'remove', on: 'collection' },
+  route: 'shardsOfFilter',
+  apiVersions: ['1'],
+  counter: 'none',
+  parse: parseDeleteRequest,
+  execute: (request, op) => {
+    checkWritable(request.namespace);
+    return runDeletes(op, request);
+  },
+  reply:
+    ({ deletedCount, errors }) =>
+    (out) => {
+      out.appendInt32('n', deletedCount);
+      appendWriteErrors(out, errors);
+    },
+});
+
+export function parseDeleteRequest(body: CommandBody, op: OperationContext): DeleteRequest {
+  const deletes = body.documents('deletes');
+  checkBatchCount(deletes.length);
+  return {
+    ...parseWriteOptions(body, op),
+    body,
+    deletes,
+    variables: body.document('let', undefined),
+  };
+}
+
+function parseStatement(bytes: Buffer, parent: CommandBody): DeleteStatement {
+  const body = nestedBody('delete.deletes', bytes, parent);
+  const filter = body.document('q');
+  const limit = body.number('limit');
+  if (limit !== 0 && limit !== 1) {
+    throw new CommandError(
+      'FailedToParse',
+      `The limit field in delete objects must be 0 or 1. Got ${limit}`,
+    );
+  }
+  const statement: DeleteStatement = {
+    filter,
+    isMulti: limit === 0,
+    collation: body.document('collation', undefined),
+    hint: hintIn(body),
+  };
+  body.refuse('sampleId');
+  body.rejectUnknownFields();
+  return statement;
+}
+
+function runDeletes(op: OperationContext, request: DeleteRequest): MaybePromise<DeleteResult> {
+  const result: DeleteResult = { deletedCount: 0, errors: [] };
+  if (request.deletes.length > 1) return runAll(op, request, result);
+  try {
+    const done = runStatement(op, request, 0);
+    if (!(done instanceof Promise)) return add(op, result, done);
+    return done.then(
+      (count) => add(op, result, count),
+      (error: unknown) => addError(op, result, error, 0),
+    );
+  } catch (error) {
+    return addError(op, result, error, 0);
+  }
+}
+
+/** So many statements run before others get their turn. */
+const STATEMENTS_PER_SLICE = 64;
+
+async function runAll(
+  op: OperationContext,
+  request: DeleteRequest,
+  result: DeleteResult,
+): Promise<DeleteResult> {
+  for (const index of request.deletes.keys()) {
+    try {
+      add(op, result, await runStatement(op, request, index));
+    } catch (error) {
+      addError(op, result, error, index);
+      if (request.ordered) break;
+    }
+    if (index % STATEMENTS_PER_SLICE === STATEMENTS_PER_SLICE - 1) await op.yield();
+  }
+  return result;
+}
+
+function add(op: OperationContext, result: DeleteResult, deletedCount: number): DeleteResult {
+  op.service.metrics.operations.delete += 1;
+  result.deletedCount += deletedCount;
+  return result;
+}
+
+function addError(
+  op: OperationContext,
+  result: DeleteResult,
+  error: unknown,
+  index: number,
+): DeleteResult {
+  op.service.metrics.operations.delete += 1;
+  result.errors.push({ index, error: statementError(op, error) });
+  return result;
+}
+
+function runStatement(
+  op: OperationContext,
+  request: DeleteRequest,
+  index: number,
+): MaybePromise<number> {
+  const statement = parseStatement(request.deletes[index] ?? EMPTY_DOCUMENT, request.body);
+  const { filter, hint, isMulti, collation } = statement;
+  const context = queryContext(op, { variables: request.variables, collation });
+  const target = writeTarget(
+    { filter, ...(hint === undefined ? {} : { hint }), ...(isMulti ? {} : { limit: 1 }) },
+    context,
+  );
+  return isMulti
+    ? deleteMany(op, request.namespace, target)
+    : deleteOne(op, request.namespace, target);
+}
+
+function deleteOne(
+  op: OperationContext,
+  namespace: string,
+  target: WriteTarget,
+): MaybePromise<number> {
+  return op.transact((transaction) => {
+    const collection = transaction.collection(namespace);
+    if (collection === undefined) return 0;
+    const remove = (record: FoundRecord | undefined): number => {
+      if (record === undefined) return 0;
+      transaction.delete(collection, record.recordId, record.document);
+      return 1;
+    };
+    const found = findFirst(op, transaction, collection, target);
+    return found instanceof Promise ? found.then(remove) : remove(found);
+  });
+}
+
+async function deleteMany(
+  op: OperationContext,
+  namespace: string,
+  target: WriteTarget,
+): Promise<number> {
+  const { matchedCount } = await changeEach(
+    op,
+    namespace,
+    target,
+    (transaction, collection, record) => {
+      transaction.delete(collection, record.recordId, record.document);
+      return true;
+    },
+  );
+  return matchedCount;
+}

@@ -1,0 +1,209 @@
+/**
+ * findAndModify: changes or removes one document and answers with it, as it was or as it became.
+ * Source: MongoDB's manual, "findAndModify".
+ */
+import { EMPTY_DOCUMENT, type RawValue } from '../../../bson/index.ts';
+import { CommandError } from '../../../common/errors.ts';
+import {
+  compileProjection,
+  type Projection,
+  type QueryContext,
+  type Update,
+} from '../../../query/index.ts';
+import type { CollectionDescription, MaybePromise, Transaction } from '../../../storage/index.ts';
+import { checkWritable } from '../../catalog/namespace.ts';
+import type { CommandBody } from '../../command/command-body.ts';
+import { defineCommand } from '../../command/define-command.ts';
+import type { OperationContext } from '../../operation/operation-context.ts';
+import { findFirst, type FoundRecord, type WriteTarget, writeTarget } from './matching-records.ts';
+import { queryContext } from './query-context.ts';
+import { compileStatementUpdate, hintIn } from './statement.ts';
+import { applyUpdate, upsertInto } from './update.ts';
+
+export interface FindAndModifyRequest {
+  readonly namespace: string;
+  readonly filter: Buffer;
+  readonly sort: Buffer | undefined;
+  readonly fields: Buffer | undefined;
+  readonly remove: boolean;
+  readonly update: RawValue | undefined;
+  /** Answer with the document as it became. */
+  readonly returnNew: boolean;
+  readonly upsert: boolean;
+  readonly arrayFilters: readonly Buffer[] | undefined;
+  readonly hint: string | Buffer | undefined;
+  readonly collation: Buffer | undefined;
+  readonly variables: Buffer | undefined;
+}
+
+interface FindAndModifyResult {
+  readonly count: 0 | 1;
+  /** Absent for a removal. */
+  readonly updatedExisting?: boolean;
+  readonly upsertedId?: RawValue;
+  readonly value: Buffer | null;
+}
+
+export const findAndModify = defineCommand({
+  name: 'findAndModify',
+  aliases: ['findandmodify'],
+  help: 'Updates or removes one document and returns it.',
+  kind: 'write',
+  access: { action: 'update', on: 'collection' },
+  route: 'shardsOfFilter',
+  apiVersions: ['1'],
+  parse: parseFindAndModify,
+  execute: (request, op) => {
+    checkWritable(request.namespace);
+    return run(op, request);
+  },
+  reply: ({ count, updatedExisting, upsertedId, value }) => ({
+    lastErrorObject: { n: count, updatedExisting, upserted: upsertedId },
+    value,
+  }),
+});
+
+export function parseFindAndModify(body: CommandBody, op: OperationContext): FindAndModifyRequest {
+  const namespace = body.collection();
+  op.namespace = namespace;
+  const update = body.value('update');
+  const request: FindAndModifyRequest = {
+    namespace,
+    filter: body.document('query', EMPTY_DOCUMENT),
+    sort: body.document('sort', undefined),
+    fields: body.document('fields', undefined),
+    remove: body.safeBoolean('remove', false),
+    update: update?.isNullish === true ? undefined : update,
+    returnNew: body.safeBoolean('new', false),
+    upsert: body.safeBoolean('upsert', false),
+    arrayFilters: body.documents('arrayFilters', undefined),
+    hint: hintIn(body),
+    collation: body.document('collation', undefined),
+    variables: body.document('let', undefined),
+  };
+  // No collection has a validator yet (create refuses them by name), so there is nothing to bypass.
+  body.safeBoolean('bypassDocumentValidation', false);
+  body.refuse('collectionUUID', 'encryptionInformation', 'sampleId');
+  checkCombination(request);
+  return request;
+}
+
+function checkCombination({
+  remove,
+  update,
+  upsert,
+  returnNew,
+  arrayFilters,
+}: FindAndModifyRequest): void {
+  const refuse = (message: string): never => {
+    throw new CommandError('FailedToParse', message);
+  };
+  if (!remove) {
+    if (update === undefined) refuse('Either an update or remove=true must be specified');
+    return;
+  }
+  if (update !== undefined) refuse('Cannot specify both an update and remove=true');
+  if (upsert) refuse('Cannot specify both upsert=true and remove=true');
+  if (returnNew) {
+    refuse(
+      "Cannot specify both new=true and remove=true; 'remove' always returns the deleted document",
+    );
+  }
+  if (arrayFilters !== undefined) refuse('Cannot specify arrayFilters and remove=true');
+}
+
+/** The search of a findAndModify; explain asks for it, too. */
+export function findAndModifyTarget(
+  request: FindAndModifyRequest,
+  context: QueryContext,
+): WriteTarget {
+  const { filter, sort, hint } = request;
+  return writeTarget(
+    {
+      filter,
+      limit: 1,
+      ...(sort === undefined ? {} : { sort }),
+      ...(hint === undefined ? {} : { hint }),
+    },
+    context,
+  );
+}
+
+/** The compiled parts of one findAndModify. */
+interface Compiled {
+  readonly target: WriteTarget;
+  readonly update: Update | undefined;
+  readonly projection: Projection | undefined;
+}
+
+function run(
+  op: OperationContext,
+  request: FindAndModifyRequest,
+): MaybePromise<FindAndModifyResult> {
+  const { fields, remove, update, upsert, arrayFilters, collation, variables } = request;
+  const context = queryContext(op, { variables, collation });
+  const target = findAndModifyTarget(request, context);
+  const compiled: Compiled = {
+    target,
+    update:
+      remove || update === undefined
+        ? undefined
+        : compileStatementUpdate({ update, upsert, multi: false, arrayFilters }, context),
+    projection:
+      fields === undefined
+        ? undefined
+        : compileProjection(fields, { context, filter: target.filter }),
+  };
+  return op.transact((transaction) => {
+    const collection = transaction.collection(request.namespace);
+    const change = (record: FoundRecord | undefined): FindAndModifyResult =>
+      record === undefined || collection === undefined
+        ? changeNothing(op, transaction, request, compiled)
+        : changeRecord(transaction, collection, request, compiled, record);
+    if (collection === undefined) return change(undefined);
+    const found = findFirst(op, transaction, collection, target);
+    return found instanceof Promise ? found.then(change) : change(found);
+  });
+}
+
+function changeNothing(
+  op: OperationContext,
+  transaction: Transaction,
+  request: FindAndModifyRequest,
+  compiled: Compiled,
+): FindAndModifyResult {
+  if (compiled.update === undefined) return { count: 0, value: null };
+  if (!request.upsert) return { count: 0, updatedExisting: false, value: null };
+  const { upsertedId, document } = upsertInto(
+    op,
+    transaction,
+    request.namespace,
+    compiled.target,
+    compiled.update,
+  );
+  const value = request.returnNew ? project(compiled, document) : null;
+  return { count: 1, updatedExisting: false, upsertedId, value };
+}
+
+function changeRecord(
+  transaction: Transaction,
+  collection: CollectionDescription,
+  request: FindAndModifyRequest,
+  compiled: Compiled,
+  record: FoundRecord,
+): FindAndModifyResult {
+  const { document, recordId } = record;
+  if (compiled.update === undefined) {
+    transaction.delete(collection, recordId, document);
+    return { count: 1, value: project(compiled, document) };
+  }
+  const after = applyUpdate(transaction, collection, compiled.target, compiled.update, record);
+  const value = project(compiled, request.returnNew ? after : document);
+  return { count: 1, updatedExisting: true, value };
+}
+
+function project({ projection, target }: Compiled, document: Buffer): Buffer {
+  if (projection === undefined) return document;
+  const position = projection.needsPosition ? target.filter.matchPosition(document) : undefined;
+  return projection.apply(document, position);
+}

@@ -1,0 +1,148 @@
+/**
+ * insert: adds documents to a collection, which is created when it is not there.
+ *
+ * Documents are stored in transactions of a few at a time: cheap per document, and no client waits long for its turn.
+ * An error leaves the documents before it stored, as in MongoDB.
+ * Source: MongoDB's manual, "insert".
+ */
+import type { CommandError } from '../../../common/errors.ts';
+import type { CollectionDescription, MaybePromise, Transaction } from '../../../storage/index.ts';
+import { checkWritable, collectionForWrite } from '../../catalog/namespace.ts';
+import { documentToInsert } from '../../catalog/stored-document.ts';
+import { defineCommand } from '../../command/define-command.ts';
+import type { OperationContext } from '../../operation/operation-context.ts';
+import {
+  appendWriteErrors,
+  checkBatchCount,
+  parseWriteOptions,
+  statementError,
+  type WriteError,
+  type WriteOptions,
+} from './write-batch.ts';
+
+interface InsertRequest extends WriteOptions {
+  readonly documents: readonly Buffer[];
+}
+
+interface InsertResult {
+  readonly insertedCount: number;
+  readonly errors: readonly WriteError[];
+}
+
+/** One transaction holds at most so many documents and, unless one is larger, so many bytes. */
+const TRANSACTION_COUNT = 128;
+const TRANSACTION_BYTES = 256 * 1024;
+
+export const insert = defineCommand({
+  name: 'insert',
+  help: 'Inserts documents into a collection.',
+  kind: 'write',
+  access: { action: 'insert', on: 'collection' },
+  route: 'shardsOfDocuments',
+  apiVersions: ['1'],
+  counter: 'none',
+  parse: (body, op): InsertRequest => {
+    const documents = body.documents('documents');
+    checkBatchCount(documents.length);
+    return { ...parseWriteOptions(body, op), documents };
+  },
+  execute: (request, op) => {
+    checkWritable(request.namespace);
+    return insertDocuments(op, request);
+  },
+  reply:
+    ({ insertedCount, errors }) =>
+    (out) => {
+      out.appendInt32('n', insertedCount);
+      appendWriteErrors(out, errors);
+    },
+});
+
+function insertDocuments(op: OperationContext, request: InsertRequest): MaybePromise<InsertResult> {
+  const first = insertSlice(op, request, 0);
+  if (!(first instanceof Promise) && first.next >= request.documents.length) {
+    return conclude(op, first.insertedCount, first.errors);
+  }
+  return insertSlices(op, request, first);
+}
+
+async function insertSlices(
+  op: OperationContext,
+  request: InsertRequest,
+  first: MaybePromise<SliceResult>,
+): Promise<InsertResult> {
+  let slice = await first;
+  let insertedCount = slice.insertedCount;
+  const errors = [...slice.errors];
+  while (slice.next < request.documents.length) {
+    if (request.ordered && errors.length > 0) break;
+    await op.yield();
+    slice = await insertSlice(op, request, slice.next);
+    insertedCount += slice.insertedCount;
+    errors.push(...slice.errors);
+  }
+  return conclude(op, insertedCount, errors);
+}
+
+function conclude(
+  op: OperationContext,
+  insertedCount: number,
+  errors: readonly WriteError[],
+): InsertResult {
+  op.service.metrics.operations.insert += insertedCount + errors.length;
+  return { insertedCount, errors };
+}
+
+interface SliceResult {
+  readonly insertedCount: number;
+  readonly errors: readonly WriteError[];
+  /** Index of the first document that was not tried; past the end when the batch is over. */
+  readonly next: number;
+}
+
+/** Stores documents from `start` on in one transaction. */
+function insertSlice(
+  op: OperationContext,
+  request: InsertRequest,
+  start: number,
+): MaybePromise<SliceResult> {
+  return op.transact((transaction) => {
+    const { documents, namespace, ordered } = request;
+    const collection = collectionForWrite(transaction, namespace);
+    const errors: WriteError[] = [];
+    let insertedCount = 0;
+    let bytes = 0;
+    let next = start;
+    while (
+      next < documents.length &&
+      next - start < TRANSACTION_COUNT &&
+      bytes < TRANSACTION_BYTES
+    ) {
+      const document = documents[next];
+      const error = tryInsert(op, transaction, collection, document);
+      if (error === undefined) insertedCount += 1;
+      else errors.push({ index: next, error });
+      bytes += document.length;
+      next += 1;
+      if (error !== undefined && ordered) return { insertedCount, errors, next: documents.length };
+    }
+    return { insertedCount, errors, next };
+  });
+}
+
+function tryInsert(
+  op: OperationContext,
+  transaction: Transaction,
+  collection: CollectionDescription,
+  document: Buffer,
+): CommandError | undefined {
+  const savepoint = transaction.savepoint();
+  try {
+    transaction.insert(collection, documentToInsert(document, op.service.stamps));
+    return undefined;
+  } catch (error) {
+    const known = statementError(op, error);
+    transaction.rollbackTo(savepoint);
+    return known;
+  }
+}

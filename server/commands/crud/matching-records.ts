@@ -1,0 +1,163 @@
+/**
+ * Finding the records that a write statement changes: shared by update, delete and findAndModify.
+ *
+ * One document is found and changed in one transaction. Many are found by a scan that holds no snapshot, a batch at a
+ * time; each is read again in the transaction that changes it, and left alone when it does not match any more.
+ * Source: MongoDB's manual, "Atomicity and Transactions": a multi-document write is atomic document by document.
+ */
+import {
+  compileFilter,
+  type Filter,
+  type FindRequest,
+  planQuery,
+  type PlanExecutor,
+  type QueryContext,
+  type QueryPlan,
+} from '../../../query/index.ts';
+import type {
+  CollectionDescription,
+  MaybePromise,
+  ReadView,
+  RecordId,
+  Transaction,
+} from '../../../storage/index.ts';
+import { tassert } from '../../../common/assert.ts';
+import type { OperationContext } from '../../operation/operation-context.ts';
+
+/** A record as a write found it. */
+export interface FoundRecord {
+  readonly recordId: RecordId;
+  readonly document: Buffer;
+}
+
+/** What a statement looks for. */
+export interface WriteTarget {
+  readonly find: FindRequest;
+  readonly context: QueryContext;
+  readonly filter: Filter;
+}
+
+export function writeTarget(find: FindRequest, context: QueryContext): WriteTarget {
+  return { find, context, filter: compileFilter(find.filter, context) };
+}
+
+/** Plans the search in a view; the collection may be missing. */
+export function planTarget(
+  view: ReadView,
+  collection: CollectionDescription | undefined,
+  target: WriteTarget,
+): QueryPlan {
+  return planQuery(view, collection, target.find, target.context);
+}
+
+/** The first record that matches, or undefined. Synchronous when no page has to be read and the search is short. */
+export function findFirst(
+  op: OperationContext,
+  transaction: Transaction,
+  collection: CollectionDescription,
+  target: WriteTarget,
+): MaybePromise<FoundRecord | undefined> {
+  const executor = planTarget(transaction, collection, target).open(transaction, op);
+  const found = (document: Buffer | undefined): FoundRecord | undefined => {
+    const recordId = executor.recordId;
+    executor.close();
+    if (document === undefined) return undefined;
+    tassert(recordId !== undefined, 'a write plan lost the record of its document');
+    return { recordId, document };
+  };
+  try {
+    const document = executor.next();
+    if (!(document instanceof Promise)) return found(document);
+    return document.then(found, (error: unknown) => {
+      executor.close();
+      throw error;
+    });
+  } catch (error) {
+    executor.close();
+    throw error;
+  }
+}
+
+/** Most records that one transaction of a multi-document write changes. */
+const BATCH_COUNT = 128;
+
+/**
+ * Calls `change` for every record that matches, in transactions of a batch each.
+ * @param change returns false when it left the record as it was.
+ * @returns how many records matched, and how many changed.
+ */
+export async function changeEach(
+  op: OperationContext,
+  namespace: string,
+  target: WriteTarget,
+  change: (
+    transaction: Transaction,
+    collection: CollectionDescription,
+    record: FoundRecord,
+  ) => boolean,
+): Promise<{ matchedCount: number; changedCount: number }> {
+  const view = op.renewView();
+  const collection = view.collection(namespace);
+  if (collection === undefined) return { matchedCount: 0, changedCount: 0 };
+  const executor = planTarget(view, collection, target).open(view, op, {
+    renewView: () => op.renewView(),
+    forWrites: true,
+  });
+  let matchedCount = 0;
+  let changedCount = 0;
+  try {
+    for (;;) {
+      const recordIds = await nextRecordIds(executor);
+      if (recordIds.length === 0) break;
+      executor.detach();
+      const batch = await op.transact((transaction) =>
+        changeBatch({ op, transaction, collection, target, recordIds, change }),
+      );
+      matchedCount += batch.matchedCount;
+      changedCount += batch.changedCount;
+      await op.yield();
+      executor.attach(op.renewView(), op);
+    }
+  } finally {
+    executor.close();
+  }
+  return { matchedCount, changedCount };
+}
+
+async function nextRecordIds(executor: PlanExecutor): Promise<RecordId[]> {
+  const recordIds: RecordId[] = [];
+  while (recordIds.length < BATCH_COUNT) {
+    const next = executor.next();
+    const document = next instanceof Promise ? await next : next;
+    if (document === undefined) break;
+    tassert(executor.recordId !== undefined, 'a write plan lost the record of its document');
+    recordIds.push(executor.recordId);
+  }
+  return recordIds;
+}
+
+interface Batch {
+  readonly op: OperationContext;
+  readonly transaction: Transaction;
+  readonly collection: CollectionDescription;
+  readonly target: WriteTarget;
+  readonly recordIds: readonly RecordId[];
+  readonly change: Parameters<typeof changeEach>[3];
+}
+
+async function changeBatch(batch: Batch): Promise<{ matchedCount: number; changedCount: number }> {
+  const { transaction, target, change } = batch;
+  let matchedCount = 0;
+  let changedCount = 0;
+  const collection = transaction.collectionByUuid(batch.collection.uuid);
+  // Dropped in the meantime: nothing is left to change.
+  if (collection === undefined) return { matchedCount, changedCount };
+  for (const recordId of batch.recordIds) {
+    const read = transaction.record(collection, recordId);
+    const document = read instanceof Promise ? await read : read;
+    if (document === undefined || !target.filter.matches(document)) continue;
+    matchedCount += 1;
+    if (change(transaction, collection, { recordId, document })) changedCount += 1;
+  }
+  return { matchedCount, changedCount };
+}

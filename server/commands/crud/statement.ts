@@ -1,0 +1,62 @@
+/**
+ * Reading what write commands and find have in common: the statements of a batch, hints, and updates to compile.
+ */
+import { BsonType, FieldCursor, type RawValue } from '../../../bson/index.ts';
+import { CommandError } from '../../../common/errors.ts';
+import {
+  compilePipelineUpdate,
+  compileUpdate,
+  type QueryContext,
+  type Update,
+} from '../../../query/index.ts';
+import { CommandBody } from '../../command/command-body.ts';
+
+/**
+ * The fields of a document inside a command's body, read like a body of their own.
+ * @param name how errors call it, such as 'update.updates'
+ */
+export function nestedBody(name: string, bytes: Buffer, parent: CommandBody): CommandBody {
+  const body = new CommandBody(name, {
+    bytes,
+    generic: { database: parent.database },
+    target: parent.target,
+    sequences: [],
+  });
+  const fields = new FieldCursor(bytes);
+  while (fields.next()) body.addField(fields.name, fields.value());
+  return body;
+}
+
+/** An index's name or key pattern. @throws CommandError FailedToParse */
+export function hintIn(body: CommandBody): string | Buffer | undefined {
+  const value = body.value('hint');
+  if (value === undefined || value.isNullish) return undefined;
+  if (value.type === BsonType.string) return value.asString();
+  if (value.type !== BsonType.object) {
+    throw new CommandError('FailedToParse', 'Hint must be a string or an object');
+  }
+  const pattern = value.asDocument();
+  // Drivers send an empty document for "no hint".
+  return new FieldCursor(pattern).next() ? pattern : undefined;
+}
+
+/** Options of an update, however a command spells them. */
+export interface UpdateParts {
+  readonly update: RawValue;
+  readonly upsert: boolean;
+  readonly multi: boolean;
+  readonly arrayFilters: readonly Buffer[] | undefined;
+  readonly constants?: Buffer | undefined;
+}
+
+export function compileStatementUpdate(parts: UpdateParts, context: QueryContext): Update {
+  const { upsert, multi, arrayFilters, constants } = parts;
+  return compileUpdate(parts.update, {
+    context,
+    upsert,
+    multi,
+    compilePipeline: compilePipelineUpdate,
+    ...(arrayFilters === undefined ? {} : { arrayFilters }),
+    ...(constants === undefined ? {} : { constants }),
+  });
+}

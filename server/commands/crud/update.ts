@@ -1,0 +1,295 @@
+/**
+ * update: changes one document or all that match, or inserts one when none does (upsert).
+ * Source: MongoDB's manual, "update".
+ */
+import type { DocumentBuilder, RawValue } from '../../../bson/index.ts';
+import { EMPTY_DOCUMENT, getField, indexName } from '../../../bson/index.ts';
+import { CommandError } from '../../../common/errors.ts';
+import type { QueryContext, Update } from '../../../query/index.ts';
+import type { CollectionDescription, MaybePromise, Transaction } from '../../../storage/index.ts';
+import { checkWritable, collectionForWrite } from '../../catalog/namespace.ts';
+import { checkId, documentToInsert } from '../../catalog/stored-document.ts';
+import type { CommandBody } from '../../command/command-body.ts';
+import { defineCommand } from '../../command/define-command.ts';
+import type { OperationContext } from '../../operation/operation-context.ts';
+import {
+  changeEach,
+  findFirst,
+  type FoundRecord,
+  type WriteTarget,
+  writeTarget,
+} from './matching-records.ts';
+import { queryContext } from './query-context.ts';
+import { compileStatementUpdate, hintIn, nestedBody } from './statement.ts';
+import {
+  appendWriteErrors,
+  checkBatchCount,
+  parseWriteOptions,
+  statementError,
+  type WriteError,
+  type WriteOptions,
+} from './write-batch.ts';
+
+/** One entry of `updates`. */
+export interface UpdateStatement {
+  readonly filter: Buffer;
+  readonly update: RawValue;
+  readonly constants: Buffer | undefined;
+  readonly multi: boolean;
+  readonly upsert: boolean;
+  readonly collation: Buffer | undefined;
+  readonly arrayFilters: readonly Buffer[] | undefined;
+  readonly hint: string | Buffer | undefined;
+  readonly sort: Buffer | undefined;
+}
+
+export interface UpdateRequest extends WriteOptions {
+  readonly body: CommandBody;
+  readonly updates: readonly Buffer[];
+  readonly variables: Buffer | undefined;
+}
+
+/** What one statement did. */
+interface StatementResult {
+  readonly matchedCount: number;
+  readonly modifiedCount: number;
+  readonly upsertedId?: RawValue;
+}
+
+interface UpdateResult {
+  matchedCount: number;
+  modifiedCount: number;
+  readonly upserted: { readonly index: number; readonly id: RawValue }[];
+  readonly errors: WriteError[];
+}
+
+export const update = defineCommand({
+  name: 'update',
+  help: 'Updates documents of a collection.',
+  kind: 'write',
+  access: { action: 'update', on: 'collection' },
+  route: 'shardsOfFilter',
+  apiVersions: ['1'],
+  counter: 'none',
+  parse: parseUpdateRequest,
+  execute: (request, op) => {
+    checkWritable(request.namespace);
+    return runUpdates(op, request);
+  },
+  reply: (result) => (out) => replyTo(out, result),
+});
+
+export function parseUpdateRequest(body: CommandBody, op: OperationContext): UpdateRequest {
+  const updates = body.documents('updates');
+  checkBatchCount(updates.length);
+  return {
+    ...parseWriteOptions(body, op),
+    body,
+    updates,
+    variables: body.document('let', undefined),
+  };
+}
+
+/** Reads one entry of `updates`. */
+export function parseUpdateStatement(bytes: Buffer, parent: CommandBody): UpdateStatement {
+  const body = nestedBody('update.updates', bytes, parent);
+  const update = body.value('u');
+  if (update === undefined) throw body.missing('u');
+  const statement: UpdateStatement = {
+    filter: body.document('q'),
+    update,
+    constants: body.document('c', undefined),
+    multi: body.boolean('multi', false),
+    upsert: body.boolean('upsert', false),
+    collation: body.document('collation', undefined),
+    arrayFilters: body.documents('arrayFilters', undefined),
+    hint: hintIn(body),
+    sort: body.document('sort', undefined),
+  };
+  body.refuse('sampleId', 'upsertSupplied');
+  body.rejectUnknownFields();
+  if (statement.multi && statement.sort !== undefined) {
+    throw new CommandError('FailedToParse', 'Cannot specify sort with multi=true');
+  }
+  return statement;
+}
+
+function runUpdates(op: OperationContext, request: UpdateRequest): MaybePromise<UpdateResult> {
+  const result: UpdateResult = { matchedCount: 0, modifiedCount: 0, upserted: [], errors: [] };
+  if (request.updates.length > 1) return runAll(op, request, result);
+  try {
+    const done = runStatement(op, request, 0);
+    if (!(done instanceof Promise)) return add(op, result, done, 0);
+    return done.then(
+      (value) => add(op, result, value, 0),
+      (error: unknown) => addError(op, result, error, 0),
+    );
+  } catch (error) {
+    return addError(op, result, error, 0);
+  }
+}
+
+async function runAll(
+  op: OperationContext,
+  request: UpdateRequest,
+  result: UpdateResult,
+): Promise<UpdateResult> {
+  for (const index of request.updates.keys()) {
+    try {
+      add(op, result, await runStatement(op, request, index), index);
+    } catch (error) {
+      addError(op, result, error, index);
+      if (request.ordered) break;
+    }
+    if (index % STATEMENTS_PER_SLICE === STATEMENTS_PER_SLICE - 1) await op.yield();
+  }
+  return result;
+}
+
+/** So many statements run before others get their turn. */
+const STATEMENTS_PER_SLICE = 64;
+
+function add(
+  op: OperationContext,
+  result: UpdateResult,
+  statement: StatementResult,
+  index: number,
+): UpdateResult {
+  op.service.metrics.operations.update += 1;
+  result.matchedCount += statement.matchedCount;
+  result.modifiedCount += statement.modifiedCount;
+  if (statement.upsertedId !== undefined) {
+    result.upserted.push({ index, id: statement.upsertedId });
+  }
+  return result;
+}
+
+function addError(
+  op: OperationContext,
+  result: UpdateResult,
+  error: unknown,
+  index: number,
+): UpdateResult {
+  op.service.metrics.operations.update += 1;
+  result.errors.push({ index, error: statementError(op, error) });
+  return result;
+}
+
+function replyTo(out: DocumentBuilder, result: UpdateResult): void {
+  out.appendInt32('n', result.matchedCount + result.upserted.length);
+  if (result.upserted.length > 0) {
+    out.beginArray('upserted');
+    for (const [position, { index, id }] of result.upserted.entries()) {
+      out.beginDocument(indexName(position)).appendInt32('index', index).append('_id', id).end();
+    }
+    out.end();
+  }
+  out.appendInt32('nModified', result.modifiedCount);
+  appendWriteErrors(out, result.errors);
+}
+
+function runStatement(
+  op: OperationContext,
+  request: UpdateRequest,
+  index: number,
+): MaybePromise<StatementResult> {
+  const statement = parseUpdateStatement(request.updates[index] ?? EMPTY_DOCUMENT, request.body);
+  const context = queryContext(op, {
+    variables: request.variables,
+    collation: statement.collation,
+  });
+  const target = targetOf(statement, context);
+  const compiled = compileStatementUpdate(statement, context);
+  return statement.multi
+    ? updateMany(op, request.namespace, target, compiled, statement.upsert)
+    : updateOne(op, request.namespace, target, compiled, statement.upsert);
+}
+
+/** The search of an update statement. */
+export function targetOf(statement: UpdateStatement, context: QueryContext): WriteTarget {
+  const { filter, hint, sort, multi } = statement;
+  return writeTarget(
+    {
+      filter,
+      ...(hint === undefined ? {} : { hint }),
+      ...(sort === undefined ? {} : { sort }),
+      ...(multi ? {} : { limit: 1 }),
+    },
+    context,
+  );
+}
+
+function updateOne(
+  op: OperationContext,
+  namespace: string,
+  target: WriteTarget,
+  compiled: Update,
+  upsert: boolean,
+): MaybePromise<StatementResult> {
+  return op.transact((transaction) => {
+    const collection = transaction.collection(namespace);
+    const apply = (record: FoundRecord | undefined): StatementResult => {
+      if (collection === undefined || record === undefined) {
+        return upsert ? upsertInto(op, transaction, namespace, target, compiled) : NOTHING_MATCHED;
+      }
+      const modified = applyUpdate(transaction, collection, target, compiled, record);
+      return { matchedCount: 1, modifiedCount: modified === record.document ? 0 : 1 };
+    };
+    if (collection === undefined) return apply(undefined);
+    const found = findFirst(op, transaction, collection, target);
+    return found instanceof Promise ? found.then(apply) : apply(found);
+  });
+}
+
+const NOTHING_MATCHED: StatementResult = { matchedCount: 0, modifiedCount: 0 };
+
+async function updateMany(
+  op: OperationContext,
+  namespace: string,
+  target: WriteTarget,
+  compiled: Update,
+  upsert: boolean,
+): Promise<StatementResult> {
+  const { matchedCount, changedCount } = await changeEach(
+    op,
+    namespace,
+    target,
+    (transaction, collection, record) =>
+      applyUpdate(transaction, collection, target, compiled, record) !== record.document,
+  );
+  if (matchedCount === 0 && upsert) {
+    return op.transact((transaction) => upsertInto(op, transaction, namespace, target, compiled));
+  }
+  return { matchedCount, modifiedCount: changedCount };
+}
+
+/** Applies an update to one record. @returns the document as it is now: the same Buffer when nothing changed. */
+export function applyUpdate(
+  transaction: Transaction,
+  collection: CollectionDescription,
+  target: WriteTarget,
+  compiled: Update,
+  record: FoundRecord,
+): Buffer {
+  const { recordId, document } = record;
+  const position = compiled.needsPosition ? target.filter.matchPosition(document) : undefined;
+  const after = compiled.apply(document, position);
+  if (after !== document) transaction.update(collection, recordId, document, after);
+  return after;
+}
+
+/** Inserts the document of an upsert. */
+export function upsertInto(
+  op: OperationContext,
+  transaction: Transaction,
+  namespace: string,
+  target: WriteTarget,
+  compiled: Update,
+): StatementResult & { readonly upsertedId: RawValue; readonly document: Buffer } {
+  const document = documentToInsert(compiled.upsertDocument(target.find.filter), op.service.stamps);
+  const upsertedId = getField(document, '_id');
+  if (upsertedId === undefined) throw new CommandError('InternalError', 'an upsert lost its _id');
+  checkId(upsertedId);
+  transaction.insert(collectionForWrite(transaction, namespace), document);
+  return { matchedCount: 0, modifiedCount: 0, upsertedId, document };
+}

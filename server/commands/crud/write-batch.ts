@@ -1,0 +1,64 @@
+/**
+ * What insert, update and delete share: a batch of statements, in order or not, each of which succeeds or leaves one error.
+ *
+ * Owns: the batch's limits, its error list and its reply. A failed statement ends an ordered batch and nothing else.
+ * Source: MongoDB's manual, "Database Commands": insert, update, delete (fields n, writeErrors).
+ */
+import type { DocumentBuilder } from '../../../bson/index.ts';
+import { indexName } from '../../../bson/index.ts';
+import { CommandError } from '../../../common/errors.ts';
+import { MAX_WRITE_BATCH_COUNT } from '../../../common/limits.ts';
+import type { CommandBody } from '../../command/command-body.ts';
+import { appendErrorFields } from '../../command/reply.ts';
+import type { OperationContext } from '../../operation/operation-context.ts';
+
+/** One statement's failure, at its index in the batch. */
+export interface WriteError {
+  readonly index: number;
+  readonly error: CommandError;
+}
+
+/** Fields of a write command that are not its statements. */
+export interface WriteOptions {
+  readonly namespace: string;
+  readonly ordered: boolean;
+}
+
+export function parseWriteOptions(body: CommandBody, op: OperationContext): WriteOptions {
+  const namespace = body.collection();
+  op.namespace = namespace;
+  // No collection has a validator yet (create refuses them by name), so there is nothing to bypass.
+  body.boolean('bypassDocumentValidation', false);
+  body.refuse('collectionUUID', 'encryptionInformation', 'isTimeseriesNamespace');
+  return { namespace, ordered: body.boolean('ordered', true) };
+}
+
+/** @throws CommandError InvalidLength */
+export function checkBatchCount(count: number): void {
+  if (count >= 1 && count <= MAX_WRITE_BATCH_COUNT) return;
+  throw new CommandError(
+    'InvalidLength',
+    `Write batch sizes must be between 1 and ${MAX_WRITE_BATCH_COUNT}. Got ${count} operations.`,
+  );
+}
+
+/** A statement's error if the batch can go on without it; throws on what ends the whole command. */
+export function statementError(op: OperationContext, error: unknown): CommandError {
+  if (op.reason !== undefined) throw op.reason;
+  if (error instanceof CommandError) return error;
+  throw error;
+}
+
+/** Appends `writeErrors` if there are any. */
+export function appendWriteErrors(out: DocumentBuilder, errors: readonly WriteError[]): void {
+  if (errors.length === 0) return;
+  out.beginArray('writeErrors');
+  for (const [position, { index, error }] of errors.entries()) {
+    out.beginDocument(indexName(position));
+    out.appendInt32('index', index).appendInt32('code', error.code);
+    appendErrorFields(out, error);
+    out.appendString('errmsg', error.message);
+    out.end();
+  }
+  out.end();
+}
