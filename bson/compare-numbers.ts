@@ -20,11 +20,11 @@ export function compareNumbers(a: RawValue, b: RawValue): number {
     return left < right ? -1 : left > right ? 1 : 0;
   }
   if (typeA === BsonType.decimal128) return compareDecimalTo(a.asDecimal(), b);
-  if (typeB === BsonType.decimal128) return -compareDecimalTo(b.asDecimal(), a);
+  if (typeB === BsonType.decimal128) return 0 - compareDecimalTo(b.asDecimal(), a);
   if (typeA === BsonType.int64) {
     return typeB === BsonType.int64 ? compareInt64s(a, b) : compareInt64To(a, b.asNumber());
   }
-  if (typeB === BsonType.int64) return -compareInt64To(b, a.asNumber());
+  if (typeB === BsonType.int64) return 0 - compareInt64To(b, a.asNumber());
   return compareDoubles(a.asNumber(), b.asNumber());
 }
 

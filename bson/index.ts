@@ -74,3 +74,17 @@ export { replaceBytes, setField, unsetField, withIdFirst } from './splice.ts';
 export { appendPlain, documentOf, type PlainValue } from './document-of.ts';
 export { newObjectIdBytes, ObjectIdGenerator } from './object-id.ts';
 export { inspect, uuidText } from './inspect.ts';
+export { readInt32, readInt64AsNumber, readUint32 } from './scalars.ts';
+export { VALUE_BYTES } from './types.ts';
+export { valueEndOf } from './value-size.ts';
+export { canonicalKey } from './canonical-key.ts';
+export { encodeIndexKey, successorOfPrefix, type Direction, type EncodedKey } from './index-key.ts';
+export { decodeIndexKey } from './index-key-decode.ts';
+export {
+  compileIndexKeys,
+  type IndexField,
+  type IndexKeyGenerator,
+  type IndexKeyOptions,
+  type IndexKeys,
+} from './index-key-generator.ts';
+export { compileSort, SortKeyPattern } from './sort-key.ts';

@@ -1,0 +1,65 @@
+/**
+ * From a document to the keys of its entries in one index.
+ *
+ * Promises: keys are sorted by their bytes and without duplicates; a document whose paths cross no array costs one
+ * look-up per path and one encoding.
+ */
+import { invariant } from '../common/assert.ts';
+import type { Collator } from './collator.ts';
+import { encodeIndexKey, type Direction, type EncodedKey } from './index-key.ts';
+import { KeyPaths } from './index-key-values.ts';
+
+/** One field of an index's key pattern. */
+export interface IndexField {
+  readonly path: string;
+  readonly direction: Direction;
+}
+
+export interface IndexKeyOptions {
+  /** A document that has none of the fields gets no entry. */
+  readonly sparse: boolean;
+  readonly collator?: Collator;
+}
+
+export interface IndexKeys {
+  readonly keys: EncodedKey[];
+  /** For each field, whether its path walks through an array in this document; undefined when none does. */
+  readonly multikeyPaths: readonly boolean[] | undefined;
+}
+
+export interface IndexKeyGenerator {
+  /**
+   * The entries of a document.
+   * @throws CommandError CannotIndexParallelArrays (171) when two fields of the pattern lead to different arrays.
+   */
+  keysOf(document: Buffer): IndexKeys;
+}
+
+/** Compiles a key pattern. */
+export function compileIndexKeys(
+  fields: readonly IndexField[],
+  options: IndexKeyOptions,
+): IndexKeyGenerator {
+  invariant(fields.length > 0, 'index: a key pattern has no fields');
+  const { sparse, collator } = options;
+  const directions = fields.map((field) => field.direction);
+  const paths = new KeyPaths(fields.map((field) => field.path));
+  return {
+    keysOf(document) {
+      const plain = paths.tryPlain(document);
+      if (plain !== undefined) {
+        const isOmitted = sparse && plain.every((value) => value === undefined);
+        const keys = isOmitted ? [] : [encodeIndexKey(plain, directions, collator)];
+        return { keys, multikeyPaths: undefined };
+      }
+      const { tuples, multikeyPaths } = paths.valuesOf(document, sparse);
+      const keys = tuples.map((values) => encodeIndexKey(values, directions, collator));
+      return { keys: sortedWithoutDuplicates(keys), multikeyPaths };
+    },
+  };
+}
+
+function sortedWithoutDuplicates(keys: EncodedKey[]): EncodedKey[] {
+  keys.sort((a, b) => a.key.compare(b.key));
+  return keys.filter((entry, index) => index === 0 || !entry.key.equals(keys[index - 1].key));
+}
