@@ -112,6 +112,8 @@ class LoadConnection {
     const arrived = Buffer.from(shared.buffer, shared.byteOffset, bytes);
     const data = this.rest === undefined ? arrived : Buffer.concat([this.rest, arrived]);
     let offset = 0;
+    // With several operations in flight, what one chunk sets off leaves in one write.
+    if (options.depth > 1) this.socket.cork();
     while (data.length - offset >= 4) {
       const length = data.readInt32LE(offset);
       if (data.length - offset < length) break;
@@ -119,6 +121,7 @@ class LoadConnection {
       offset += length;
       this.complete();
     }
+    if (options.depth > 1) this.socket.uncork();
     this.rest = offset === data.length ? undefined : Buffer.from(data.subarray(offset));
     return true;
   }

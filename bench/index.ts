@@ -1,0 +1,36 @@
+/**
+ * `npm run bench -- <name> [options]`: finds a benchmark by its name and runs it.
+ *
+ * Benchmarks of whole programs stand in the table below; any other name is a file of bench/micro:
+ * `npm run bench -- bson/compare` runs bench/micro/bson/compare.bench.ts.
+ */
+
+/** A benchmark of whole programs. */
+interface Benchmark {
+  /** @returns whether every floor held. */
+  run(args: readonly string[]): Promise<boolean>;
+}
+
+const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
+  smoke: () => import('./macro/smoke.ts'),
+  start: () => import('./macro/start.ts'),
+};
+
+async function main(): Promise<void> {
+  const [name, ...args] = process.argv.slice(2);
+  if (name === undefined) {
+    process.stdout.write(
+      `benchmarks: ${Object.keys(BENCHMARKS).join(', ')}, or a file of bench/micro\n`,
+    );
+    return;
+  }
+  const load = BENCHMARKS[name];
+  if (load === undefined) {
+    await import(new URL(`./micro/${name}.bench.ts`, import.meta.url).href);
+    return;
+  }
+  const benchmark = await load();
+  if (!(await benchmark.run(args))) process.exitCode = 1;
+}
+
+await main();
