@@ -36,6 +36,11 @@ export function digitCount(value: bigint): number {
   return value.toString().length;
 }
 
+/** Digits of value > 0 without the zeros at their end. */
+export function significantDigits(value: bigint): string {
+  return value.toString().replace(/0+$/, '');
+}
+
 /** How a quotient is rounded to a whole number. */
 export type DecimalRounding = 'halfEven' | 'down' | 'floor' | 'ceiling';
 
@@ -135,6 +140,24 @@ export class Decimal {
     if (parts.kind === 'nan') return Decimal.NAN;
     if (parts.kind === 'infinity') return Decimal.infinity(parts.sign);
     return Decimal.of(parts.sign, parts.coefficient, parts.exponent);
+  }
+
+  /**
+   * The same for callers that must not round, such as Extended JSON.
+   * @returns undefined when `text` is no decimal, or one that decimal128 cannot hold exactly.
+   */
+  static tryExact(text: string): Decimal | undefined {
+    const parts = parseDecimalText(text);
+    if (parts === undefined) return undefined;
+    const value = Decimal.fromString(text);
+    if (parts.kind !== 'finite' || parts.coefficient === 0n) return value;
+    const wanted = significantDigits(parts.coefficient);
+    const place = parts.exponent + digitCount(parts.coefficient);
+    const isExact =
+      value.kind === 'finite' &&
+      significantDigits(value.coefficient) === wanted &&
+      value.exponent + digitCount(value.coefficient) === place;
+    return isExact ? value : undefined;
   }
 
   /**

@@ -1,7 +1,7 @@
 /**
  * Numbers out of index keys, exact in type and value. The counterpart of index-key-number.ts.
  */
-import { Decimal, DECIMAL_DIGITS, digitCount, powerOfTen } from './decimal.ts';
+import { Decimal, DECIMAL_DIGITS, digitCount, powerOfTen, significantDigits } from './decimal.ts';
 import { doubleFromBits, exactDouble } from './double-bits.ts';
 import { EXPONENT_BIAS } from './index-key-number.ts';
 import { DECIMAL_PLACE_BIAS, FRACTION_BITS, KEY_CLASS, MAGNITUDE } from './key-classes.ts';
@@ -153,7 +153,7 @@ function readDecimal(bits: TypeBitsReader, magnitude: Magnitude, sign: 1 | -1): 
 /** A finite decimal above zero whose coefficient ends in exactly `trailingZeros` zeros. */
 function decimalOf(magnitude: Magnitude, sign: 1 | -1, trailingZeros: number): Decimal {
   const { coefficient, exponent } = decimalParts(magnitude);
-  const digits = coefficient.toString().replace(/0+$/, '');
+  const digits = significantDigits(coefficient);
   const stripped = digitCount(coefficient) - digits.length;
   return Decimal.of(
     sign,

@@ -10,7 +10,7 @@
  * not, m is a decimal, and its digits follow in pairs. A negative number inverts the bytes of its magnitude.
  */
 import { compareDecimalToDouble } from './compare-numbers.ts';
-import { Decimal, digitCount, powerOfTen } from './decimal.ts';
+import { Decimal, digitCount, powerOfTen, significantDigits } from './decimal.ts';
 import { doubleBelow, highBits, lowBits } from './double-bits.ts';
 import { DECIMAL_PLACE_BIAS, FRACTION_BITS, KEY_CLASS, MAGNITUDE } from './key-classes.ts';
 import type { KeyWriter } from './key-writer.ts';
@@ -164,7 +164,7 @@ function writeDecimal(writer: KeyWriter, value: RawValue): void {
     writer.byte(KEY_CLASS.zero + decimal.sign * MAGNITUDE.large);
     writeDoubleBits(writer, Infinity, 0);
   } else {
-    const digits = decimal.coefficient.toString().replace(/0+$/, '');
+    const digits = significantDigits(decimal.coefficient);
     trailingZeros = digitCount(decimal.coefficient) - digits.length;
     hasRemainder = writeFiniteDecimal(writer, decimal, digits);
   }
@@ -237,7 +237,8 @@ function writeDecimalTypeBits(
   hasRemainder: boolean,
 ): void {
   const bits = writer.typeBits;
-  if (!decimal.toBytes().equals(value.toBytes())) {
+  const usual = decimal.isNaN ? Decimal.NAN : decimal;
+  if (!usual.toBytes().equals(value.toBytes())) {
     bits.write(1 | (NUMBER_KIND.decimalRaw << 1), 3);
     bits.writeBytes(value.bytes, value.start, value.end);
   } else if (hasRemainder && trailingZeros === 0) {

@@ -88,3 +88,4 @@ export {
   type IndexKeys,
 } from './index-key-generator.ts';
 export { compileSort, SortKeyPattern } from './sort-key.ts';
+export { toExtendedJson, toExtendedJsonText, type ExtendedJsonOptions } from './extended-json.ts';
