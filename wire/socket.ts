@@ -39,10 +39,19 @@ export function openSocket(options: OpenSocketOptions): Promise<Socket> {
   });
 }
 
+/** A peer that vanished without a word is found out by probes after this much silence. Source: MongoDB's drivers. */
+const KEEP_ALIVE_AFTER_MS = 120_000;
+
 function startConnecting(options: OpenSocketOptions): Socket {
   const target =
     'path' in options.address
       ? { path: options.address.path }
-      : { host: options.address.host, port: options.address.port, noDelay: true };
+      : {
+          host: options.address.host,
+          port: options.address.port,
+          noDelay: true,
+          keepAlive: true,
+          keepAliveInitialDelay: KEEP_ALIVE_AFTER_MS,
+        };
   return options.tls === undefined ? connectTcp(target) : connectTls({ ...options.tls, ...target });
 }

@@ -107,9 +107,13 @@ export class Peer {
     this.sockets.add(socket);
     socket.on('error', () => {});
     socket.on('close', () => this.sockets.delete(socket));
+    // One chunk after the other: a large compressed message takes longer than what follows it.
+    let reading = Promise.resolve();
     socket.on('data', (chunk: Buffer) => {
       reader.push(chunk);
-      this.readMessages(reader, socket).catch(() => socket.destroy());
+      reading = reading
+        .then(() => this.readMessages(reader, socket))
+        .catch(() => void socket.destroy());
     });
   }
 
