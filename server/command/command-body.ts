@@ -28,6 +28,8 @@ export class CommandBody {
   private readonly generic: { readonly database: string };
   private readonly names: string[] = [];
   private readonly values: RawValue[] = [];
+  /** The namespace that the command works on, once it has asked for its collection. */
+  namespace: string | undefined;
   private usedCount = 0;
   private readonly used: boolean[] = [];
   private sequencesUsed = 0;
@@ -78,12 +80,14 @@ export class CommandBody {
     if (target.type !== BsonType.string && target.type !== BsonType.symbol) {
       throw new CommandError('BadValue', `collection name has invalid type ${target.typeName}`);
     }
-    return namespaceOf(this.database, target.asString());
+    this.namespace = namespaceOf(this.database, target.asString());
+    return this.namespace;
   }
 
   /** A namespace from another field that holds a collection's name, such as getMore's `collection`. */
   collectionIn(name: string): string {
-    return namespaceOf(this.database, this.string(name));
+    this.namespace = namespaceOf(this.database, this.string(name));
+    return this.namespace;
   }
 
   has(name: string): boolean {

@@ -90,6 +90,7 @@ function runnerOf<Request, Plan, Result>(
   const parse = (body: CommandBody, op: OperationContext): Request => {
     const request = definition.parse(body, op);
     if (!lenient) body.rejectUnknownFields();
+    if (body.namespace !== undefined) op.namespace = body.namespace;
     return request;
   };
   const finish = (result: MaybePromise<Result>, op: OperationContext): MaybePromise<ReplyBody> =>

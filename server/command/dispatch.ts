@@ -8,7 +8,6 @@
 import { CommandError, CorruptionError, DeviceError } from '../../common/errors.ts';
 import type { MaybePromise } from '../../storage/index.ts';
 import { WriteConflictError } from '../../storage/index.ts';
-import type { DocumentSequence } from '../../wire/index.ts';
 import type { ClientConnection } from '../operation/client-connection.ts';
 import { OperationContext } from '../operation/operation-context.ts';
 import type { ServiceContext } from '../operation/service-context.ts';
@@ -18,20 +17,24 @@ import type { CommandBody } from './command-body.ts';
 import type { CommandTable } from './command-table.ts';
 import type { Command } from './define-command.ts';
 import { FailCommand } from './fail-command.ts';
-import { commandNameOf, parseRequest, type GenericArguments } from './generic-arguments.ts';
+import {
+  commandNameOf,
+  parseRequest,
+  type GenericArguments,
+  type RequestSource,
+} from './generic-arguments.ts';
 import { checkReadConcern } from './read-concern.ts';
 import { errorReply, successReply, type ReplyBody, type ReplyFields } from './reply.ts';
 import { checkWriteConcern, needsJournal } from './write-concern.ts';
 
-export interface Request {
-  /** Raw BSON of the command, validated. */
-  readonly body: Buffer;
-  readonly sequences: readonly DocumentSequence[];
-}
-
 /** What the connection does with an answer. */
 export type Answer =
-  | { readonly kind: 'reply'; readonly body: Buffer }
+  | {
+      readonly kind: 'reply';
+      readonly body: Buffer;
+      /** The command has more to say to a client that accepts several replies to one request. */
+      readonly exhaust?: boolean;
+    }
   /** A fail point said so: no reply, and the connection ends. */
   | { readonly kind: 'close' };
 
@@ -51,7 +54,7 @@ export class Dispatcher {
    * @param onStart receives the operation as soon as there is one, so that the connection can interrupt it.
    */
   run(
-    request: Request,
+    request: RequestSource,
     connection: ClientConnection,
     onStart: (operation: OperationContext) => void,
   ): MaybePromise<Answer> {
@@ -60,12 +63,12 @@ export class Dispatcher {
     let generic: GenericArguments;
     let op: OperationContext;
     try {
-      command = this.table.find(commandNameOf(request.body));
-      ({ body, generic } = parseRequest(command.name, request.body, request.sequences));
+      command = this.table.find(commandNameOf(request.bytes));
+      ({ body, generic } = parseRequest(command.name, request));
       op = new OperationContext(this.service, {
         commandName: command.name,
         database: generic.database,
-        commandBody: request.body,
+        commandBody: request.bytes,
         connection,
         session: this.sessionOf(generic),
       });
@@ -113,10 +116,11 @@ export class Dispatcher {
   }
 
   private succeeded(call: Call, reply: ReplyBody): Answer {
+    const { op } = call;
     try {
       const body = successReply(reply, this.failCommand.after(call.command, call.op));
       this.finish(call, false);
-      return { kind: 'reply', body };
+      return op.exhaust ? { kind: 'reply', body, exhaust: true } : { kind: 'reply', body };
     } catch (error) {
       return this.failed(call, error);
     }

@@ -6,7 +6,6 @@
  * Source: MongoDB's wiki page "The failCommand fail point".
  */
 import { CommandError } from '../../common/errors.ts';
-import { sleep } from '../../common/clock.ts';
 import type { OperationContext } from '../operation/operation-context.ts';
 import type { ServiceContext } from '../operation/service-context.ts';
 import type { Command } from './define-command.ts';
@@ -57,7 +56,7 @@ export class FailCommand {
   }
 
   private async take(data: FailCommandData, op: OperationContext): Promise<'run' | 'close'> {
-    if (data.blockTimeMs > 0) await op.waitFor(sleep(this.service.clock, data.blockTimeMs));
+    if (data.blockTimeMs > 0) await op.sleep(data.blockTimeMs);
     if (data.closeConnection) return 'close';
     if (data.errorCode !== undefined) {
       throw new CommandError(

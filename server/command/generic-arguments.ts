@@ -32,6 +32,15 @@ export interface GenericArguments {
   apiDeprecationErrors: boolean | undefined;
 }
 
+/** A request as it arrived. */
+export interface RequestSource {
+  /** Raw BSON of the command, validated. */
+  readonly bytes: Buffer;
+  readonly sequences: readonly DocumentSequence[];
+  /** For OP_QUERY, whose body has no $db. */
+  readonly database?: string;
+}
+
 /** What a request holds once its body has been walked. */
 export interface ParsedRequest {
   readonly body: CommandBody;
@@ -107,14 +116,11 @@ export function commandNameOf(bytes: Buffer): string {
  * Walks the body once: generic arguments to one side, the command's own fields to the other.
  * @param command the name as it is defined; what the client wrote may be an alias.
  */
-export function parseRequest(
-  command: string,
-  bytes: Buffer,
-  sequences: readonly DocumentSequence[],
-): ParsedRequest {
+export function parseRequest(command: string, source: RequestSource): ParsedRequest {
+  const { bytes, sequences } = source;
   cursor.reset(bytes);
   cursor.next();
-  const generic = emptyArguments();
+  const generic = emptyArguments(source.database ?? '');
   const body = new CommandBody(command, { bytes, generic, target: cursor.value(), sequences });
   while (cursor.next()) {
     const name = cursor.name;
@@ -133,9 +139,9 @@ export function isGenericArgument(name: string): boolean {
   return TABLE.has(name);
 }
 
-function emptyArguments(): GenericArguments {
+function emptyArguments(database: string): GenericArguments {
   return {
-    database: '',
+    database,
     sessionId: undefined,
     transactionNumber: undefined,
     autocommit: undefined,

@@ -84,25 +84,13 @@ function plainDocument(fields: Readonly<Record<string, unknown>>): Buffer {
 }
 
 function appendValue(builder: DocumentBuilder, name: string, value: ReplyValue): void {
-  switch (typeof value) {
-    case 'undefined':
-      break;
-    case 'number':
-      if (Number.isSafeInteger(value)) builder.appendInteger(name, value);
-      else builder.appendDouble(name, value);
-      break;
-    case 'bigint':
-      builder.appendInt64(name, value);
-      break;
-    case 'string':
-      builder.appendString(name, value);
-      break;
-    case 'boolean':
-      builder.appendBoolean(name, value);
-      break;
-    case 'object':
-      appendObject(builder, name, value);
-  }
+  if (value === undefined) return;
+  if (typeof value === 'object') appendObject(builder, name, value);
+  else if (typeof value === 'string') builder.appendString(name, value);
+  else if (typeof value === 'boolean') builder.appendBoolean(name, value);
+  else if (typeof value === 'bigint') builder.appendInt64(name, value);
+  else if (Number.isSafeInteger(value)) builder.appendInteger(name, value);
+  else builder.appendDouble(name, value);
 }
 
 function appendObject(

@@ -10,6 +10,7 @@
  *  3. An idle cursor is closed after the timeout unless it was opened with noCursorTimeout outside a session.
  */
 import { CommandError } from '../../common/errors.ts';
+import type { Interruption } from '../../common/interruption.ts';
 import type { Random } from '../../common/random.ts';
 import type { Deadline, TimerWheel } from '../../common/timer-wheel.ts';
 import type { MaybePromise, ReadView } from '../../storage/index.ts';
@@ -23,9 +24,11 @@ export interface CursorProducer {
   next(): MaybePromise<Buffer | undefined>;
   /** Lets go of the view, keeps the position. */
   detach(): void;
-  /** Goes on in a later view. */
-  attach(view: ReadView): void;
+  /** Goes on in a later view; `interruption` is that of the operation that now pulls. */
+  attach(view: ReadView, interruption: Interruption): void;
   close(): void;
+  /** True once it is known that next() would find nothing: the client is spared a getMore. */
+  readonly isExhausted?: boolean;
 }
 
 export interface CursorDescription {
@@ -185,7 +188,7 @@ export class CursorRegistry {
   /** Ends every cursor for which `which` holds (of a session, of a dropped collection). @returns how many. */
   killWhere(which: (cursor: OpenCursor) => boolean): number {
     let count = 0;
-    for (const cursor of [...this.cursors.values()]) {
+    for (const cursor of this.cursors.values()) {
       if (cursor.killed || !which(cursor)) continue;
       this.end(cursor);
       count += 1;

@@ -9,6 +9,8 @@ export interface ClientConnection {
   /** "address:port" of the other end, for replies and logs. */
   readonly remote: string;
   readonly principal: Principal;
+  /** A client's turns of the event loop are no background work. */
+  readonly background?: false;
   /** The `client` document of the first hello, raw; undefined before it, or when the client sent none. */
   metadata: Buffer | undefined;
   /** `client.application.name` of that document. */

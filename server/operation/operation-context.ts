@@ -13,6 +13,7 @@ import { invariant } from '../../common/assert.ts';
 import type { CommandError } from '../../common/errors.ts';
 import type { Interruption } from '../../common/interruption.ts';
 import type { Deadline } from '../../common/timer-wheel.ts';
+import { eventLoopTurns, type TurnClient } from '../../query/index.ts';
 import {
   WriteConflictError,
   type CommitNumber,
@@ -38,6 +39,9 @@ export interface OperationStart {
   readonly session: Session | undefined;
 }
 
+/** The server's own work that no client asked for. */
+const THE_SERVER: TurnClient = { background: true };
+
 export class OperationContext implements Interruption, RunningOperation {
   readonly service: ServiceContext;
   readonly operationId: number;
@@ -53,6 +57,8 @@ export class OperationContext implements Interruption, RunningOperation {
   /** Commit number of the last write of this operation: dispatch waits for it when the write concern asks. */
   lastCommit: CommitNumber | undefined;
   yieldCount = 0;
+  /** Set by a command that has more to say to a client that accepts several replies (hello, getMore). */
+  exhaust = false;
 
   private state: OperationState = 'running';
   private interruptionReason: CommandError | undefined;
@@ -174,6 +180,11 @@ export class OperationContext implements Interruption, RunningOperation {
     return this.view();
   }
 
+  /** Who gets this operation's turns: its connection. For query's executors. */
+  get turnClient(): TurnClient {
+    return this.connection ?? THE_SERVER;
+  }
+
   /** Lets the other connections have their slice of time; throws when the operation must stop. */
   async yield(): Promise<void> {
     this.throwIfInterrupted();
@@ -184,7 +195,7 @@ export class OperationContext implements Interruption, RunningOperation {
   /** Waits for the next slice of time without asking whether to stop. */
   turn(): Promise<void> {
     this.yieldCount += 1;
-    return this.service.turns.turn(this.connection?.id ?? 0);
+    return eventLoopTurns.turn(this.turnClient);
   }
 
   /**
@@ -195,6 +206,20 @@ export class OperationContext implements Interruption, RunningOperation {
     const admitted = this.engine.admitWrite(this);
     if (admitted instanceof Promise) return admitted.then(() => this.attempt(body));
     return this.attempt(body);
+  }
+
+  /** Waits `delayMs`, unless it is interrupted. */
+  async sleep(delayMs: number): Promise<void> {
+    let wake = (): void => {};
+    const slept = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    const deadline = this.service.timers.after(delayMs, wake);
+    try {
+      await this.waitFor(slept);
+    } finally {
+      deadline.cancel();
+    }
   }
 
   /** Waits for something that others end; an interruption ends the wait with its reason. */

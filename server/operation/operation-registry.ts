@@ -62,7 +62,7 @@ export class OperationRegistry {
 
   /** Raises the abort event in every operation but `except`. */
   interruptAll(reason: () => CommandError, except?: number): void {
-    for (const operation of [...this.operations.values()]) {
+    for (const operation of this.operations.values()) {
       if (operation.operationId !== except) operation.interrupt(reason());
     }
   }

@@ -13,7 +13,6 @@ import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import type { ParameterSet } from '../options/parameters.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 import type { OperationRegistry } from './operation-registry.ts';
-import type { TurnScheduler } from './turn-scheduler.ts';
 
 /** One line of the command table, for listCommands and for metrics. */
 export interface CommandSummary {
@@ -23,6 +22,7 @@ export interface CommandSummary {
   readonly kind: 'read' | 'write' | 'admin';
   readonly adminOnly: boolean;
   readonly apiVersions: readonly string[];
+  readonly beforeAuth: boolean;
 }
 
 /** Who and where this server is, for hello, hostInfo, serverStatus, getCmdLineOpts. */
@@ -48,7 +48,6 @@ export interface ServiceContext {
   readonly failPoints: FailPoints;
   readonly timers: TimerWheel;
   readonly operations: OperationRegistry;
-  readonly turns: TurnScheduler;
   readonly sessions: SessionRegistry;
   readonly cursors: CursorRegistry;
   /** Object ids and timestamps for new documents (createDocumentStamps). */
@@ -57,7 +56,15 @@ export interface ServiceContext {
   readonly metrics: ServerMetrics;
   readonly identity: ServerIdentity;
   /** Lines for getLog: the newest last. */
-  readonly recentLog: { readonly lines: readonly string[]; readonly total: number };
+  readonly recentLog: {
+    readonly lines: readonly string[];
+    readonly total: number;
+    readonly startupWarnings: readonly string[];
+  };
+  /** Names of the compressors that this server agrees to, in its order of preference. */
+  readonly offeredCompressors: readonly string[];
+  /** Operations that take longer are logged, milliseconds. */
+  slowOperationMs: number;
   readonly commands: { all(): Iterable<CommandSummary> };
   /** Connections as serverStatus counts them. */
   readonly connections: {

@@ -20,6 +20,22 @@ interface Parameter {
 
 const PARAMETERS = [
   {
+    name: 'connectionHandshakeTimeoutMillis',
+    initial: 30_000,
+    setAtStartup: true,
+    setAtRuntime: true,
+    range: [1, 2 ** 31 - 1],
+    help: 'Milliseconds within which a new connection must have sent its first message.',
+  },
+  {
+    name: 'connectionIdleTimeoutMillis',
+    initial: 3_600_000,
+    setAtStartup: true,
+    setAtRuntime: true,
+    range: [1, 2 ** 31 - 1],
+    help: 'Milliseconds without a request after which a connection is closed.',
+  },
+  {
     name: 'cursorTimeoutMillis',
     initial: 600_000,
     setAtStartup: true,
@@ -42,6 +58,14 @@ const PARAMETERS = [
     help: 'Minutes after which an unused session ends.',
   },
   {
+    name: 'partialMessageTimeoutMillis',
+    initial: 30_000,
+    setAtStartup: true,
+    setAtRuntime: true,
+    range: [1, 2 ** 31 - 1],
+    help: 'Milliseconds within which the rest of a message, or 64 KiB more of it, must arrive.',
+  },
+  {
     name: 'quiet',
     initial: false,
     setAtStartup: true,
@@ -54,6 +78,14 @@ const PARAMETERS = [
     setAtStartup: true,
     setAtRuntime: false,
     help: 'Refuses what MongoDB refuses on a server outside a replica set.',
+  },
+  {
+    name: 'unreadReplyTimeoutMillis',
+    initial: 30_000,
+    setAtStartup: true,
+    setAtRuntime: true,
+    range: [1, 2 ** 31 - 1],
+    help: 'Milliseconds within which a client must take 256 KiB of the replies that wait for it.',
   },
 ] as const satisfies readonly Parameter[];
 
@@ -109,15 +141,10 @@ export class ParameterSet {
 
 /** Text is read as the parameter's own kind: the command line has nothing else. */
 function coerce(parameter: Parameter, value: unknown): ParameterValue {
-  switch (typeof parameter.initial) {
-    case 'boolean':
-      return toBoolean(parameter, value);
-    case 'number':
-      return toNumber(parameter, value);
-    default:
-      if (typeof value === 'string') return value;
-      throw wrongType(parameter, 'a string');
-  }
+  if (typeof parameter.initial === 'boolean') return toBoolean(parameter, value);
+  if (typeof parameter.initial === 'number') return toNumber(parameter, value);
+  if (typeof value === 'string') return value;
+  throw wrongType(parameter, 'a string');
 }
 
 function toBoolean(parameter: Parameter, value: unknown): boolean {

@@ -103,13 +103,13 @@ export class SessionRegistry {
   }
 
   endAll(): void {
-    for (const key of [...this.sessions.keys()]) this.end(key);
+    for (const key of this.sessions.keys()) this.end(key);
   }
 
   /** Ends the sessions that nobody used within the timeout. Called about once a minute. */
   sweep(): void {
     const oldestMs = this.clock.monotonicMs() - SESSION_TIMEOUT_MS;
-    for (const session of [...this.sessions.values()]) {
+    for (const session of this.sessions.values()) {
       if (session.lastUsedMs < oldestMs) this.end(session.key);
     }
   }

@@ -1,0 +1,169 @@
+/**
+ * serverStatus: counters of the server, in MongoDB's sections where the thing exists here. What is ours stands under `flintdb`.
+ *
+ * A section is left out with `<section>: 0`.
+ * Source: MongoDB's manual, "serverStatus".
+ */
+import { memoryUsage, resourceUsage } from 'node:process';
+import { defineCommand } from '../../command/define-command.ts';
+import type { ReplyFields, ReplyValue } from '../../command/reply.ts';
+import type { OperationContext } from '../../operation/operation-context.ts';
+import type { ServiceContext } from '../../operation/service-context.ts';
+import { MONGODB_VERSION } from '../../version.ts';
+
+const MEGABYTE = 1024 * 1024;
+/** Counters may pass 2^31 at any time: they are int64 from the start, as in MongoDB. */
+const long = (count: number): bigint => BigInt(Math.round(count));
+
+type Section = (service: ServiceContext, op: OperationContext) => ReplyValue;
+
+const SECTIONS: Readonly<Record<string, Section>> = {
+  asserts: ({ metrics }) => ({
+    regular: metrics.asserts.internal,
+    warning: 0,
+    msg: 0,
+    user: metrics.asserts.user,
+    tripwire: 0,
+    rollovers: 0,
+  }),
+  connections: ({ connections }) => ({
+    current: connections.current,
+    available: connections.available,
+    totalCreated: long(connections.totalCreated),
+    rejected: long(connections.rejected),
+    active: connections.active,
+    threaded: 0,
+  }),
+  extra_info: () => {
+    const usage = resourceUsage();
+    return {
+      note: 'fields vary by platform',
+      user_time_us: long(usage.userCPUTime),
+      system_time_us: long(usage.systemCPUTime),
+      maximum_resident_set_kb: long(usage.maxRSS),
+      page_faults: long(usage.majorPageFault),
+    };
+  },
+  globalLock: ({ operations, connections, clock, identity }) => ({
+    totalTime: long((clock.monotonicMs() - identity.startedMonotonicMs) * 1000),
+    currentQueue: { total: 0, readers: 0, writers: 0 },
+    activeClients: { total: connections.active, readers: operations.count, writers: 0 },
+  }),
+  logicalSessionRecordCache: ({ sessions }) => ({ activeSessionsCount: sessions.count }),
+  mem: () => {
+    const usage = memoryUsage();
+    return {
+      bits: 64,
+      resident: Math.round(usage.rss / MEGABYTE),
+      virtual: Math.round((usage.rss + usage.external) / MEGABYTE),
+      supported: true,
+    };
+  },
+  metrics: (service) => metricsOf(service),
+  network: ({ metrics }) => ({
+    bytesIn: long(metrics.network.bytesIn),
+    bytesOut: long(metrics.network.bytesOut),
+    physicalBytesIn: long(metrics.network.bytesIn),
+    physicalBytesOut: long(metrics.network.bytesOut),
+    numSlowDNSOperations: 0n,
+    numSlowSSLOperations: 0n,
+    numRequests: long(metrics.network.numRequests),
+    numMalformed: long(metrics.network.numMalformed),
+    numTimedOut: long(metrics.network.numTimedOut),
+    numSlowReaders: long(metrics.network.numSlowReaders),
+  }),
+  opLatencies: ({ metrics }) => ({
+    reads: latency(metrics.latencies.reads),
+    writes: latency(metrics.latencies.writes),
+    commands: latency(metrics.latencies.commands),
+  }),
+  opcounters: ({ metrics }) => ({
+    insert: long(metrics.operations.insert),
+    query: long(metrics.operations.query),
+    update: long(metrics.operations.update),
+    delete: long(metrics.operations.delete),
+    getmore: long(metrics.operations.getmore),
+    command: long(metrics.operations.command),
+  }),
+  storageEngine: () => ({
+    name: 'flintdb',
+    supportsCommittedReads: true,
+    supportsSnapshotReadConcern: true,
+    readOnly: false,
+    persistent: true,
+    backupCursorOpen: false,
+  }),
+  flintdb: ({ engine, operations, timers }) => ({
+    engine: engine.statistics(),
+    operations: { running: operations.count },
+    deadlines: { set: timers.size },
+  }),
+};
+
+export const serverStatus = defineCommand({
+  name: 'serverStatus',
+  help: 'Shows counters of the server.',
+  kind: 'admin',
+  access: { action: 'serverStatus', on: 'cluster' },
+  route: 'router',
+  parse: (body): ReadonlySet<string> =>
+    new Set(
+      body
+        .fields()
+        .filter((field) => !field.value.isTruthy())
+        .map((field) => field.name),
+    ),
+  execute: (leftOut) => leftOut,
+  reply(leftOut, op) {
+    const status: Record<string, ReplyValue> = { ...instanceOf(op.service) };
+    for (const [name, section] of Object.entries(SECTIONS)) {
+      if (!leftOut.has(name)) status[name] = section(op.service, op);
+    }
+    return status;
+  },
+});
+
+function instanceOf({ identity, clock }: ServiceContext): ReplyFields {
+  const uptimeMs = clock.monotonicMs() - identity.startedMonotonicMs;
+  return {
+    host: `${identity.host}:${identity.port}`,
+    version: MONGODB_VERSION,
+    process: 'mongod',
+    pid: long(identity.processId),
+    uptime: uptimeMs / 1000,
+    uptimeMillis: long(uptimeMs),
+    uptimeEstimate: long(uptimeMs / 1000),
+    localTime: new Date(clock.wallMs()),
+  };
+}
+
+function metricsOf({ metrics, cursors }: ServiceContext): ReplyFields {
+  const cursor = cursors.statistics();
+  const commands: Record<string, ReplyValue> = {};
+  for (const [name, counters] of metrics.allCommands()) {
+    commands[name] = { failed: long(counters.failed), total: long(counters.total) };
+  }
+  return {
+    commands,
+    cursor: {
+      timedOut: long(cursor.timedOut),
+      totalOpened: long(cursor.opened),
+      open: {
+        noTimeout: long(cursor.noTimeout),
+        pinned: long(cursor.pinned),
+        total: long(cursor.total),
+      },
+    },
+    document: {
+      deleted: long(metrics.documents.deleted),
+      inserted: long(metrics.documents.inserted),
+      returned: long(metrics.documents.returned),
+      updated: long(metrics.documents.updated),
+    },
+    operation: { writeConflicts: long(metrics.writeConflicts.count) },
+  };
+}
+
+function latency(counters: { readonly ops: number; readonly latencyMicros: number }): ReplyFields {
+  return { latency: long(counters.latencyMicros), ops: long(counters.ops) };
+}

@@ -1,0 +1,117 @@
+/**
+ * Batches: documents pulled from a cursor's producer until a count or the reply's size is reached.
+ *
+ * Promises: synchronous while the producer is; a document that does not fit is kept for the next batch, never dropped.
+ */
+import { indexName, type DocumentBuilder } from '../../bson/index.ts';
+import { MAX_BSON_OBJECT_BYTES } from '../../common/limits.ts';
+import type { MaybePromise } from '../../storage/index.ts';
+import type { ReplyBody } from '../command/reply.ts';
+import type { CursorProducer, OpenCursor } from './cursor-registry.ts';
+
+/** Documents of a first batch when the client does not say, as in MongoDB. */
+export const DEFAULT_FIRST_BATCH_COUNT = 101;
+
+/** A batch of more than one document holds at most so many bytes of documents. */
+export const MAX_BATCH_BYTES = MAX_BSON_OBJECT_BYTES;
+
+export interface Batch {
+  readonly documents: readonly Buffer[];
+  /** The producer has ended: there is nothing after this batch. */
+  readonly isLast: boolean;
+  /** A document that was pulled but did not fit. */
+  readonly stashed: Buffer | undefined;
+}
+
+/**
+ * @param wantedCount most documents in the batch, 0 and more
+ * @param stashed the document that did not fit into the batch before
+ */
+export function pullBatch(
+  producer: CursorProducer,
+  wantedCount: number,
+  stashed?: Buffer,
+): MaybePromise<Batch> {
+  const filling = new Filling(wantedCount);
+  if (stashed !== undefined) filling.add(stashed);
+  while (!filling.isFull) {
+    const next = producer.next();
+    if (next instanceof Promise) return pullRest(producer, filling, next);
+    filling.add(next);
+  }
+  return filling.batch(producer);
+}
+
+async function pullRest(
+  producer: CursorProducer,
+  filling: Filling,
+  first: Promise<Buffer | undefined>,
+): Promise<Batch> {
+  filling.add(await first);
+  while (!filling.isFull) {
+    const next = producer.next();
+    filling.add(next instanceof Promise ? await next : next);
+  }
+  return filling.batch(producer);
+}
+
+/** A batch being filled. */
+class Filling {
+  private readonly documents: Buffer[] = [];
+  private readonly wantedCount: number;
+  private bytes = 0;
+  private isLast = false;
+  private stashed: Buffer | undefined;
+
+  constructor(wantedCount: number) {
+    this.wantedCount = wantedCount;
+  }
+
+  get isFull(): boolean {
+    return this.isLast || this.stashed !== undefined || this.documents.length >= this.wantedCount;
+  }
+
+  /** Takes the next document, or undefined for the producer's end. */
+  add(document: Buffer | undefined): void {
+    if (document === undefined) {
+      this.isLast = true;
+      return;
+    }
+    if (this.documents.length > 0 && this.bytes + document.length > MAX_BATCH_BYTES) {
+      this.stashed = document;
+      return;
+    }
+    this.documents.push(document);
+    this.bytes += document.length;
+  }
+
+  batch(producer: CursorProducer): Batch {
+    const isLast = this.isLast || producer.isExhausted === true;
+    return { documents: this.documents, isLast, stashed: this.stashed };
+  }
+}
+
+/** The `cursor` field of a reply. @param id 0 when there is nothing more to get. */
+export function cursorReply(
+  id: bigint,
+  namespace: string,
+  field: 'firstBatch' | 'nextBatch',
+  documents: readonly Buffer[],
+): ReplyBody {
+  return (out: DocumentBuilder) => {
+    out.beginDocument('cursor').beginArray(field);
+    for (let index = 0; index < documents.length; index += 1) {
+      out.appendDocument(indexName(index), documents[index]);
+    }
+    out.end();
+    out.appendInt64('id', id).appendString('ns', namespace);
+    out.end();
+  };
+}
+
+/** Notes on a cursor what a batch has sent and kept. */
+export function noteBatch(cursor: OpenCursor, batch: Batch): void {
+  cursor.stashed = batch.stashed;
+  cursor.documentsReturned += batch.documents.length;
+  cursor.batchesReturned += 1;
+}

@@ -1,0 +1,89 @@
+/**
+ * The end that find, aggregate and the list commands share: a first batch, and a cursor for the rest.
+ */
+import type { MaybePromise } from '../../storage/index.ts';
+import type { ReplyBody } from '../command/reply.ts';
+import type { OperationContext } from '../operation/operation-context.ts';
+import {
+  type Batch,
+  cursorReply,
+  DEFAULT_FIRST_BATCH_COUNT,
+  noteBatch,
+  pullBatch,
+} from './batch.ts';
+import type { CursorProducer } from './cursor-registry.ts';
+
+export interface FirstBatchOptions {
+  readonly namespace: string;
+  readonly producer: CursorProducer;
+  /** Absent: MongoDB's 101. */
+  readonly batchSize?: number | undefined;
+  /** No cursor stays open, whatever is left. */
+  readonly singleBatch?: boolean;
+  readonly noTimeout?: boolean;
+}
+
+/** Pulls the first batch. The producer is closed, or lives on in an open cursor; in either case not the caller's any more. */
+export function firstBatch(
+  op: OperationContext,
+  options: FirstBatchOptions,
+): MaybePromise<ReplyBody> {
+  const { producer, batchSize = DEFAULT_FIRST_BATCH_COUNT } = options;
+  const fail = (error: unknown): never => {
+    producer.close();
+    throw error;
+  };
+  try {
+    const batch = pullBatch(producer, batchSize);
+    if (!(batch instanceof Promise)) return conclude(op, options, batch);
+    return batch.then((ready) => conclude(op, options, ready)).catch(fail);
+  } catch (error) {
+    return fail(error);
+  }
+}
+
+function conclude(op: OperationContext, options: FirstBatchOptions, batch: Batch): ReplyBody {
+  const { namespace, producer } = options;
+  const nothingLeft = batch.isLast && batch.stashed === undefined;
+  if (nothingLeft || options.singleBatch === true) {
+    producer.close();
+    return cursorReply(0n, namespace, 'firstBatch', batch.documents);
+  }
+  op.throwIfInterrupted();
+  producer.detach();
+  const remainingTimeMs = op.remainingTimeMs;
+  const cursor = op.service.cursors.open({
+    namespace,
+    producer,
+    session: op.session?.key,
+    originatingCommand: op.commandBody,
+    ...(options.noTimeout === true ? { noTimeout: true } : {}),
+    ...(remainingTimeMs === undefined ? {} : { maxTimeMs: remainingTimeMs }),
+  });
+  noteBatch(cursor, batch);
+  return cursorReply(cursor.id, namespace, 'firstBatch', batch.documents);
+}
+
+/** Documents that are all there already: what the list commands answer with. */
+export class DocumentListProducer implements CursorProducer {
+  private readonly documents: readonly Buffer[];
+  private position = 0;
+
+  constructor(documents: readonly Buffer[]) {
+    this.documents = documents;
+  }
+
+  next(): Buffer | undefined {
+    const document = this.documents[this.position];
+    if (document !== undefined) this.position += 1;
+    return document;
+  }
+
+  detach(): void {}
+
+  attach(): void {}
+
+  close(): void {
+    this.position = this.documents.length;
+  }
+}

@@ -1,0 +1,454 @@
+/**
+ * flintd's options: the table, and the options as the server uses them.
+ *
+ * Flags and YAML keys are mongod's where mongod has the thing; what is ours (--httpPort, --testing, --firstSteps, --cacheSizeGB)
+ * says so in its help. What mongod has and FlintDB does not is refused by name: nothing is accepted and ignored.
+ */
+import { UsageError, type GivenOptions, type OptionDefinition } from './option-table.ts';
+
+const GENERAL = 'General';
+const NETWORK = 'Network';
+const STORAGE = 'Storage';
+const LOGGING = 'Logging';
+const TESTS = 'Tests and first steps (not in mongod)';
+const REFUSED = 'Not supported';
+
+const later = (what: string): string => `${what} come with a later version of FlintDB.`;
+const access = later('access control and TLS');
+const cluster = later('replica sets and sharding');
+
+export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
+  {
+    flag: 'help',
+    short: 'h',
+    type: 'switch',
+    group: GENERAL,
+    help: 'Shows this text.',
+  },
+  { flag: 'version', type: 'switch', group: GENERAL, help: 'Shows the version.' },
+  {
+    flag: 'config',
+    short: 'f',
+    type: 'string',
+    value: '<file>',
+    group: GENERAL,
+    help: 'Reads options from a YAML file. The command line wins over it.',
+  },
+  {
+    flag: 'setParameter',
+    yaml: 'setParameter',
+    type: 'pairs',
+    value: '<name=value>',
+    group: GENERAL,
+    help: 'Sets a server parameter. May be repeated.',
+  },
+  {
+    flag: 'pidfilepath',
+    yaml: 'processManagement.pidFilePath',
+    type: 'string',
+    value: '<file>',
+    group: GENERAL,
+    help: 'Writes the process id into this file.',
+  },
+  {
+    flag: 'noauth',
+    type: 'switch',
+    group: GENERAL,
+    help: 'Says that everybody who can reach the port may do everything. Needed to listen beyond this machine.',
+  },
+  {
+    flag: 'port',
+    yaml: 'net.port',
+    type: 'integer',
+    range: [0, 65_535],
+    value: '<port>',
+    group: NETWORK,
+    help: 'TCP port to listen on; 0 takes a free one. Default 27017.',
+  },
+  {
+    flag: 'bind_ip',
+    yaml: 'net.bindIp',
+    type: 'list',
+    value: '<addresses>',
+    group: NETWORK,
+    help: 'Comma separated addresses to listen on. Default localhost.',
+  },
+  {
+    flag: 'bind_ip_all',
+    yaml: 'net.bindIpAll',
+    type: 'switch',
+    group: NETWORK,
+    help: 'Listens on all addresses.',
+  },
+  {
+    flag: 'ipv6',
+    yaml: 'net.ipv6',
+    type: 'switch',
+    group: NETWORK,
+    help: 'Listens on IPv6, too (localhost, all addresses).',
+  },
+  {
+    flag: 'maxConns',
+    yaml: 'net.maxIncomingConnections',
+    type: 'integer',
+    range: [5, 1_000_000],
+    value: '<number>',
+    group: NETWORK,
+    help: 'Most connections at a time. Default 65536.',
+  },
+  {
+    flag: 'networkMessageCompressors',
+    yaml: 'net.compression.compressors',
+    type: 'list',
+    value: '<names>',
+    group: NETWORK,
+    help: "Compressors to offer: snappy, zlib, or 'disabled'. Default snappy,zlib.",
+  },
+  {
+    flag: 'nounixsocket',
+    type: 'switch',
+    group: NETWORK,
+    help: 'Listens on no Unix domain socket, which FlintDB never does.',
+  },
+  {
+    flag: 'httpPort',
+    yaml: 'net.http.port',
+    type: 'integer',
+    range: [0, 65_535],
+    value: '<port>',
+    group: NETWORK,
+    help: 'Serves /healthz, /readyz and /metrics over HTTP on this port. Off unless given. Not in mongod.',
+  },
+  {
+    flag: 'dbpath',
+    yaml: 'storage.dbPath',
+    type: 'string',
+    value: '<directory>',
+    group: STORAGE,
+    help: 'Directory of the data; it must exist. Default /data/db.',
+  },
+  {
+    flag: 'cacheSizeGB',
+    yaml: 'storage.cacheSizeGB',
+    type: 'number',
+    range: [0.016, 10_000],
+    value: '<gigabytes>',
+    group: STORAGE,
+    help: 'Size of the page cache. Default half of the memory beyond 1 GB, at least 0.25. Not in mongod.',
+  },
+  {
+    flag: 'wiredTigerCacheSizeGB',
+    yaml: 'storage.wiredTiger.engineConfig.cacheSizeGB',
+    type: 'number',
+    range: [0.016, 10_000],
+    value: '<gigabytes>',
+    group: STORAGE,
+    help: "mongod's name for --cacheSizeGB.",
+  },
+  {
+    flag: 'journalCommitInterval',
+    yaml: 'storage.journal.commitIntervalMs',
+    type: 'integer',
+    range: [1, 500],
+    value: '<ms>',
+    group: STORAGE,
+    help: 'Milliseconds within which a write that nobody waits for reaches the device. Default 100.',
+  },
+  {
+    flag: 'logpath',
+    yaml: 'systemLog.path',
+    type: 'string',
+    value: '<file>',
+    group: LOGGING,
+    help: 'Writes the log into this file instead of standard error.',
+  },
+  {
+    flag: 'logappend',
+    yaml: 'systemLog.logAppend',
+    type: 'switch',
+    group: LOGGING,
+    help: 'Keeps what an existing log file holds.',
+  },
+  {
+    flag: 'quiet',
+    yaml: 'systemLog.quiet',
+    type: 'switch',
+    group: LOGGING,
+    help: 'Logs no line for connections that open and close.',
+  },
+  {
+    flag: 'slowms',
+    yaml: 'operationProfiling.slowOpThresholdMs',
+    type: 'integer',
+    range: [0, 2 ** 31 - 1],
+    value: '<ms>',
+    group: LOGGING,
+    help: 'Logs operations that take longer than this. Default 100.',
+  },
+  {
+    flag: 'testing',
+    type: 'switch',
+    group: TESTS,
+    help: 'Allows commands for tests, such as configureFailPoint: the same as --setParameter enableTestCommands=1.',
+  },
+  {
+    flag: 'firstSteps',
+    type: 'switch',
+    group: TESTS,
+    help: 'Creates a missing data directory, logs for people, and prints what to type next. npm start uses it.',
+  },
+  // What mongod has and FlintDB does not.
+  {
+    flag: 'auth',
+    yaml: 'security.authorization',
+    type: 'switch',
+    group: REFUSED,
+    help: '',
+    refused: access,
+  },
+  {
+    flag: 'keyFile',
+    yaml: 'security.keyFile',
+    type: 'string',
+    group: REFUSED,
+    help: '',
+    refused: access,
+  },
+  {
+    flag: 'tlsMode',
+    yaml: 'net.tls.mode',
+    type: 'string',
+    group: REFUSED,
+    help: '',
+    refused: access,
+  },
+  {
+    flag: 'tlsCertificateKeyFile',
+    yaml: 'net.tls.certificateKeyFile',
+    type: 'string',
+    group: REFUSED,
+    help: '',
+    refused: access,
+  },
+  {
+    flag: 'tlsCAFile',
+    yaml: 'net.tls.CAFile',
+    type: 'string',
+    group: REFUSED,
+    help: '',
+    refused: access,
+  },
+  {
+    flag: 'replSet',
+    yaml: 'replication.replSetName',
+    type: 'string',
+    group: REFUSED,
+    help: '',
+    refused: cluster,
+  },
+  {
+    flag: 'oplogSize',
+    yaml: 'replication.oplogSizeMB',
+    type: 'integer',
+    group: REFUSED,
+    help: '',
+    refused: cluster,
+  },
+  { flag: 'shardsvr', type: 'switch', group: REFUSED, help: '', refused: cluster },
+  { flag: 'configsvr', type: 'switch', group: REFUSED, help: '', refused: cluster },
+  {
+    flag: 'clusterRole',
+    yaml: 'sharding.clusterRole',
+    type: 'string',
+    group: REFUSED,
+    help: '',
+    refused: cluster,
+  },
+  {
+    flag: 'fork',
+    yaml: 'processManagement.fork',
+    type: 'switch',
+    group: REFUSED,
+    help: '',
+    refused: 'flintd stays in the foreground: run it under systemd, a container or nohup.',
+  },
+  {
+    flag: 'storageEngine',
+    yaml: 'storage.engine',
+    type: 'string',
+    group: REFUSED,
+    help: '',
+    refused: 'FlintDB has one storage engine, its own: leave the option out.',
+  },
+  {
+    flag: 'nojournal',
+    yaml: 'storage.journal.enabled',
+    type: 'switch',
+    group: REFUSED,
+    help: '',
+    refused: 'the journal cannot be switched off or on: it is always there.',
+  },
+  {
+    flag: 'directoryperdb',
+    yaml: 'storage.directoryPerDB',
+    type: 'switch',
+    group: REFUSED,
+    help: '',
+    refused: 'FlintDB keeps all databases in one block store.',
+  },
+  {
+    flag: 'repair',
+    type: 'switch',
+    group: REFUSED,
+    help: '',
+    refused: later('repair tools'),
+  },
+  {
+    flag: 'profile',
+    yaml: 'operationProfiling.mode',
+    type: 'string',
+    group: REFUSED,
+    help: '',
+    refused: later('the profiler'),
+  },
+  {
+    flag: 'syslog',
+    type: 'switch',
+    group: REFUSED,
+    help: '',
+    refused: 'the log goes to standard error or, with --logpath, to a file.',
+  },
+  {
+    flag: 'destination',
+    yaml: 'systemLog.destination',
+    type: 'string',
+    group: LOGGING,
+    value: '<file>',
+    help: "Only 'file', beside --logpath, as mongod's configuration files say it.",
+  },
+];
+
+/** flintd's options, checked and with their defaults. */
+export interface FlintdOptions {
+  readonly dbPath: string;
+  readonly port: number;
+  /** Addresses, 'localhost' among them. */
+  readonly bindAddresses: readonly string[];
+  readonly maxConnections: number;
+  readonly compressors: readonly string[];
+  readonly httpPort: number | undefined;
+  /** Bytes; undefined lets the engine choose. */
+  readonly cacheBytes: number | undefined;
+  readonly journalCommitIntervalMs: number | undefined;
+  readonly logPath: string | undefined;
+  readonly logAppend: boolean;
+  readonly slowOperationMs: number;
+  readonly pidFilePath: string | undefined;
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly firstSteps: boolean;
+}
+
+const GIGABYTE = 1024 ** 3;
+
+/** @throws UsageError for options that do not go together. */
+export function flintdOptionsFrom(given: GivenOptions): FlintdOptions {
+  const bindAddresses = addressesOf(given);
+  const beyond = bindAddresses.find((address) => !isLoopback(address));
+  if (beyond !== undefined && !flag(given, 'noauth')) {
+    throw new UsageError(
+      `Listening on ${beyond} lets everybody who can reach it read and change all data, because this version has no access control. ` +
+        'Say --noauth if that is what you want, or leave --bind_ip at localhost.',
+    );
+  }
+  if (given.has('cacheSizeGB') && given.has('wiredTigerCacheSizeGB')) {
+    throw new UsageError(
+      '--cacheSizeGB and --wiredTigerCacheSizeGB are the same option: give one.',
+    );
+  }
+  checkDestination(given);
+  const cacheGB = number(given, 'cacheSizeGB') ?? number(given, 'wiredTigerCacheSizeGB');
+  return {
+    dbPath: text(given, 'dbpath') ?? '/data/db',
+    port: number(given, 'port') ?? 27_017,
+    bindAddresses,
+    maxConnections: number(given, 'maxConns') ?? 65_536,
+    compressors: compressorsOf(given),
+    httpPort: number(given, 'httpPort'),
+    cacheBytes: cacheGB === undefined ? undefined : Math.round(cacheGB * GIGABYTE),
+    journalCommitIntervalMs: number(given, 'journalCommitInterval'),
+    logPath: text(given, 'logpath'),
+    logAppend: flag(given, 'logappend'),
+    slowOperationMs: number(given, 'slowms') ?? 100,
+    pidFilePath: text(given, 'pidfilepath'),
+    parameters: parametersOf(given),
+    firstSteps: flag(given, 'firstSteps'),
+  };
+}
+
+function addressesOf(given: GivenOptions): readonly string[] {
+  const ipv6 = flag(given, 'ipv6');
+  if (flag(given, 'bind_ip_all')) {
+    if (given.has('bind_ip'))
+      throw new UsageError('--bind_ip and --bind_ip_all exclude each other.');
+    return ipv6 ? ['::'] : ['0.0.0.0'];
+  }
+  const named = list(given, 'bind_ip') ?? ['localhost'];
+  const addresses = named.flatMap((address) => {
+    if (address === 'localhost') return ipv6 ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
+    return address === '*' ? ['0.0.0.0'] : [address];
+  });
+  return [...new Set(addresses)];
+}
+
+/** Whether an address can be reached from this machine only. */
+function isLoopback(address: string): boolean {
+  return address === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(address);
+}
+
+const COMPRESSORS = ['snappy', 'zlib'];
+
+function compressorsOf(given: GivenOptions): readonly string[] {
+  const names = list(given, 'networkMessageCompressors') ?? COMPRESSORS;
+  if (names.length === 1 && names[0] === 'disabled') return [];
+  const unknown = names.find((name) => !COMPRESSORS.includes(name));
+  if (unknown === undefined) return names;
+  throw new UsageError(
+    `--networkMessageCompressors: '${unknown}' is not among ${COMPRESSORS.join(', ')} (or 'disabled').`,
+  );
+}
+
+function parametersOf(given: GivenOptions): ReadonlyMap<string, string> {
+  const parameters = new Map<string, string>();
+  const named = given.get('setParameter');
+  if (named instanceof Map) for (const [name, value] of named) parameters.set(name, value);
+  if (flag(given, 'testing')) parameters.set('enableTestCommands', '1');
+  if (flag(given, 'quiet')) parameters.set('quiet', 'true');
+  return parameters;
+}
+
+function checkDestination(given: GivenOptions): void {
+  const destination = text(given, 'destination');
+  if (destination === undefined) return;
+  if (destination !== 'file' || !given.has('logpath')) {
+    throw new UsageError("systemLog.destination can only be 'file', together with systemLog.path.");
+  }
+}
+
+function text(given: GivenOptions, name: string): string | undefined {
+  const value = given.get(name);
+  return typeof value === 'string' ? value : undefined;
+}
+
+function number(given: GivenOptions, name: string): number | undefined {
+  const value = given.get(name);
+  return typeof value === 'number' ? value : undefined;
+}
+
+function flag(given: GivenOptions, name: string): boolean {
+  return given.get(name) === true;
+}
+
+function list(given: GivenOptions, name: string): readonly string[] | undefined {
+  const value = given.get(name);
+  return Array.isArray(value) ? value.map(String) : undefined;
+}
