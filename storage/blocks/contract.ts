@@ -11,19 +11,8 @@
  * When anything fails before the index store's commit: await writer.abort().
  */
 import type { CommitNumber, Ident, MaybePromise, RecordId } from '../contract.ts';
-import type { SectorNumber } from '../device/contract.ts';
+import type { Base } from '../format/base.ts';
 import type { Place } from './place.ts';
-
-/** One durable base: what the index store keeps with its commit, and the superblock after it. 40 bytes encoded. */
-export interface Base {
-  /** Counts checkpoints of this store, from 1; 0 is the empty base of a new store. */
-  readonly checkpoint: number;
-  readonly commitNumber: CommitNumber;
-  /** Where its manifest lies; sectors 0 for the empty base. */
-  readonly manifestAddress: SectorNumber;
-  readonly manifestSectors: number;
-  readonly manifestGeneration: number;
-}
 
 /** What the manifest knows of a collection. */
 export interface CollectionSpace {

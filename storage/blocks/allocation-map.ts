@@ -1,0 +1,347 @@
+/**
+ * Which extents are free, used, or about to be free; what in them lives, and how far they are filled.
+ *
+ * Owns: the state of every extent. Invariants:
+ *  1. An extent that the current base, a pinned base, or the base before the current one needs is never handed out.
+ *  2. An extent freed by checkpoint n is free again only when n+1 is durable and no base before n is pinned.
+ *  3. A damaged extent is never freed.
+ *  4. Sectors of an extent are handed out once, in ascending order, until it is free again.
+ * Bytes: docs/format/manifest.md#extents. Tests: test/storage/blocks/allocation-map.test.ts.
+ */
+import { invariant } from '../../common/assert.ts';
+import { EXTENT_STATE, type ManifestExtent } from '../format/manifest.ts';
+import type { StoreLayout } from './layout.ts';
+
+/** Owner of extents that several collections fill. */
+export const SHARED_OWNER = 0;
+/** Owner of the extents that hold manifests: apart from documents, so that they die whole. */
+export const MANIFEST_OWNER = 1;
+
+export interface ExtentCounts {
+  readonly total: number;
+  readonly free: number;
+  readonly used: number;
+  readonly pendingFree: number;
+  readonly damaged: number;
+}
+
+interface Extent {
+  state: ManifestExtent['state'];
+  damaged: boolean;
+  open: boolean;
+  filledSectors: number;
+  liveBytes: number;
+  tombstoneBytes: number;
+  freedBy: number;
+  firstGeneration: number;
+  lastGeneration: number;
+  owner: number;
+}
+
+export class AllocationMap {
+  private readonly layout: StoreLayout;
+  private readonly extents: Extent[];
+  /** The extent of each owner whose rest is still to be filled. */
+  private openExtents = new Map<number, number>();
+  /** No extent below is free. */
+  private lowestFree = 0;
+  /** How extents were before the open change set touched them. */
+  private undo: Map<number, Extent> | undefined;
+
+  /** A new store's map, or that of a manifest. */
+  constructor(layout: StoreLayout, stored: readonly ManifestExtent[] = []) {
+    this.layout = layout;
+    this.extents = stored.map((extent) => ({ ...extent }));
+    while (this.extents.length < layout.reservedExtents) {
+      this.extents.push({ ...freeExtent(), state: EXTENT_STATE.reserved });
+    }
+    this.findOpenExtents();
+  }
+
+  get extentCount(): number {
+    return this.extents.length;
+  }
+
+  /** The state as the manifest keeps it. Not to be changed. */
+  get stored(): readonly ManifestExtent[] {
+    return this.extents;
+  }
+
+  /** From here on changes can be taken back. */
+  begin(): void {
+    invariant(this.undo === undefined, 'allocation: a change set is open already');
+    this.undo = new Map();
+  }
+
+  /** Keeps the changes since begin(). */
+  keep(): void {
+    invariant(this.undo !== undefined, 'allocation: no change set to keep');
+    this.undo = undefined;
+  }
+
+  /** Takes back the changes since begin(), but keeps what was learnt about damage. Extents that were added are free. */
+  rollBack(): void {
+    invariant(this.undo !== undefined, 'allocation: no change set to take back');
+    for (const [index, before] of this.undo) {
+      this.extents[index] = { ...before, damaged: this.extents[index].damaged };
+    }
+    this.undo = undefined;
+    this.findOpenExtents();
+  }
+
+  /** Sectors left in the extent that an owner fills; 0 when it has none. */
+  roomOf(owner: number): number {
+    const open = this.openExtents.get(owner);
+    return open === undefined ? 0 : this.layout.extentSectors - this.extents[open].filledSectors;
+  }
+
+  hasOpenExtent(owner: number): boolean {
+    return this.openExtents.has(owner);
+  }
+
+  /**
+   * Hands out neighbouring sectors: the next ones of the owner's open extent, and as many further extents as it takes.
+   * @returns the first sector
+   */
+  takeSectors(owner: number, sectorCount: number, generation: number): number {
+    invariant(sectorCount > 0, 'allocation: nothing asked for');
+    if (sectorCount > this.roomOf(owner)) this.openMore(owner, sectorCount);
+    const first = this.openExtents.get(owner);
+    invariant(first !== undefined, 'allocation: no open extent');
+    const sector = this.layout.firstSectorOf(first) + this.extents[first].filledSectors;
+    this.layout.forEachTouchedExtent(sector, sectorCount, (extent, bytes) => {
+      this.fill(extent, bytes / this.layout.sectorBytes, generation);
+      this.setOpen(owner, extent);
+    });
+    if (this.roomOf(owner) === 0) this.close(owner);
+    return sector;
+  }
+
+  /** Takes back the end of what takeSectors gave last: only `keptSectors` from `sector` on are used. */
+  giveBackRoom(owner: number, sector: number, keptSectors: number): void {
+    const index = this.layout.extentOf(sector);
+    const filled = sector - this.layout.firstSectorOf(index) + keptSectors;
+    invariant(this.extents[index].owner === owner, 'allocation: not its extent');
+    invariant(filled <= this.extents[index].filledSectors, 'allocation 4: more kept than taken');
+    this.edit(index).filledSectors = filled;
+    if (filled < this.layout.extentSectors) this.setOpen(owner, index);
+  }
+
+  /** A record that lives from now on. */
+  addLive(extent: number, bytes: number): void {
+    const entry = this.edit(extent);
+    invariant(entry.state === EXTENT_STATE.used, 'allocation: live bytes in an extent not in use');
+    entry.liveBytes += bytes;
+    invariant(entry.liveBytes <= this.layout.extentBytes, 'allocation: more alive than fits');
+  }
+
+  /** A record that lives no longer. Ignores one of an earlier life of the extent. @returns whether it counted */
+  removeLive(extent: number, bytes: number, generation: number): boolean {
+    const entry = this.extents[extent];
+    invariant(entry !== undefined, 'allocation: no such extent');
+    if (entry.state !== EXTENT_STATE.used || generation < entry.firstGeneration) return false;
+    invariant(entry.liveBytes >= bytes, 'allocation: more died than lived');
+    this.edit(extent).liveBytes -= bytes;
+    return true;
+  }
+
+  addTombstone(extent: number, bytes: number): void {
+    this.edit(extent).tombstoneBytes += bytes;
+  }
+
+  markDamaged(extent: number): void {
+    const entry = this.extents[extent];
+    if (entry === undefined) return;
+    entry.damaged = true;
+  }
+
+  /** Empties the extents that one collection filled alone; settle() frees them. */
+  dropOwner(owner: number): void {
+    invariant(owner !== SHARED_OWNER, 'allocation: shared extents have no owner to drop');
+    this.close(owner);
+    for (const [index, extent] of this.extents.entries()) {
+      if (extent.state !== EXTENT_STATE.used || extent.owner !== owner) continue;
+      this.edit(index);
+      extent.liveBytes = 0;
+      extent.tombstoneBytes = 0;
+      // Whatever the record map still says about it is of the past.
+      extent.firstGeneration = extent.lastGeneration + 1;
+    }
+  }
+
+  /** The end of a checkpoint: extents in which nothing lives any more will be free. */
+  settle(checkpoint: number): void {
+    const oldest = this.oldestLiveGeneration();
+    for (const [index, extent] of this.extents.entries()) {
+      if (extent.state !== EXTENT_STATE.used || extent.damaged || extent.liveBytes > 0) continue;
+      // A tombstone is needed as long as something older than it might come back.
+      if (extent.tombstoneBytes > 0 && oldest < extent.lastGeneration) continue;
+      if (extent.open) this.close(extent.owner);
+      this.edit(index);
+      extent.state = EXTENT_STATE.pendingFree;
+      extent.freedBy = checkpoint;
+      invariant(!extent.open, 'allocation 1: an open extent was freed');
+      invariant(
+        this.openExtents.get(extent.owner) !== index,
+        'allocation 1: freed extent is filled',
+      );
+    }
+  }
+
+  /** Extents that may be free again, with invariant 2. */
+  reclaimable(durableCheckpoint: number, oldestPinned: number): number[] {
+    const found: number[] = [];
+    for (const [index, extent] of this.extents.entries()) {
+      if (extent.state !== EXTENT_STATE.pendingFree || extent.damaged) continue;
+      if (extent.freedBy < durableCheckpoint && extent.freedBy <= oldestPinned) found.push(index);
+    }
+    return found;
+  }
+
+  /** Makes extents of reclaimable() free. */
+  free(extents: readonly number[]): void {
+    for (const index of extents) {
+      invariant(
+        this.extents[index].state === EXTENT_STATE.pendingFree,
+        'allocation 2: not pending',
+      );
+      invariant(!this.extents[index].damaged, 'allocation 3: damaged extent freed');
+      this.extents[index] = freeExtent();
+      this.lowestFree = Math.min(this.lowestFree, index);
+    }
+  }
+
+  get counts(): ExtentCounts {
+    const counts = { total: this.extents.length, free: 0, used: 0, pendingFree: 0, damaged: 0 };
+    for (const extent of this.extents) {
+      if (extent.damaged) counts.damaged += 1;
+      if (extent.state === EXTENT_STATE.free) counts.free += 1;
+      else if (extent.state === EXTENT_STATE.pendingFree) counts.pendingFree += 1;
+      else counts.used += 1;
+    }
+    return counts;
+  }
+
+  get liveBytes(): number {
+    let bytes = 0;
+    for (const extent of this.extents) bytes += extent.liveBytes;
+    return bytes;
+  }
+
+  /** The entry, to be changed. */
+  private edit(index: number): Extent {
+    const extent = this.extents[index];
+    if (this.undo !== undefined && !this.undo.has(index)) this.undo.set(index, { ...extent });
+    return extent;
+  }
+
+  private fill(index: number, sectors: number, generation: number): void {
+    const extent = this.edit(index);
+    invariant(extent.state === EXTENT_STATE.used, 'allocation 1: filling an extent not in use');
+    extent.filledSectors += sectors;
+    invariant(extent.filledSectors <= this.layout.extentSectors, 'allocation 4: overfilled');
+    extent.lastGeneration = generation;
+    if (extent.firstGeneration === 0) extent.firstGeneration = generation;
+  }
+
+  /** Gives an owner room for `sectorCount` neighbouring sectors. */
+  private openMore(owner: number, sectorCount: number): void {
+    const open = this.openExtents.get(owner);
+    const missing = sectorCount - this.roomOf(owner);
+    const further = Math.ceil(missing / this.layout.extentSectors);
+    if (open !== undefined && this.areFree(open + 1, further) && this.mayGoOn(sectorCount)) {
+      for (let step = 1; step <= further; step += 1) this.take(open + step, owner);
+      return;
+    }
+    const count = Math.ceil(sectorCount / this.layout.extentSectors);
+    const first = this.findFreeRun(count);
+    for (let step = 0; step < count; step += 1) this.take(first + step, owner);
+    this.close(owner);
+    this.setOpen(owner, first);
+  }
+
+  /** Only what is larger than a shared page may lie across two extents: reading relies on it. */
+  private mayGoOn(sectorCount: number): boolean {
+    return sectorCount > this.layout.pageSectors;
+  }
+
+  private take(index: number, owner: number): void {
+    while (this.extents.length <= index) this.extents.push(freeExtent());
+    const extent = this.edit(index);
+    invariant(extent.state === EXTENT_STATE.free, 'allocation 1: extent handed out twice');
+    extent.state = EXTENT_STATE.used;
+    extent.owner = owner;
+  }
+
+  /** Lowest run of free extents; past the end when there is none: the file grows. */
+  private findFreeRun(count: number): number {
+    let length = 0;
+    let first = this.lowestFree;
+    let seenFree = false;
+    for (let index = this.lowestFree; index < this.extents.length; index += 1) {
+      if (this.extents[index].state !== EXTENT_STATE.free) {
+        length = 0;
+        first = index + 1;
+        if (!seenFree) this.lowestFree = index + 1;
+        continue;
+      }
+      seenFree = true;
+      length += 1;
+      if (length === count) return first;
+    }
+    return first;
+  }
+
+  private areFree(first: number, count: number): boolean {
+    for (let index = first; index < Math.min(first + count, this.extents.length); index += 1) {
+      if (this.extents[index].state !== EXTENT_STATE.free) return false;
+    }
+    return true;
+  }
+
+  private setOpen(owner: number, index: number): void {
+    const before = this.openExtents.get(owner);
+    if (before !== undefined) this.edit(before).open = false;
+    this.edit(index).open = true;
+    this.openExtents.set(owner, index);
+  }
+
+  private close(owner: number): void {
+    const open = this.openExtents.get(owner);
+    if (open === undefined) return;
+    this.edit(open).open = false;
+    this.openExtents.delete(owner);
+  }
+
+  private findOpenExtents(): void {
+    this.lowestFree = 0;
+    this.openExtents = new Map();
+    for (const [index, extent] of this.extents.entries()) {
+      if (extent.open) this.openExtents.set(extent.owner, index);
+    }
+  }
+
+  private oldestLiveGeneration(): number {
+    let oldest = Infinity;
+    for (const extent of this.extents) {
+      if (extent.state !== EXTENT_STATE.used || extent.liveBytes === 0) continue;
+      oldest = Math.min(oldest, extent.firstGeneration);
+    }
+    return oldest;
+  }
+}
+
+function freeExtent(): Extent {
+  return {
+    state: EXTENT_STATE.free,
+    damaged: false,
+    open: false,
+    filledSectors: 0,
+    liveBytes: 0,
+    tombstoneBytes: 0,
+    freedBy: 0,
+    firstGeneration: 0,
+    lastGeneration: 0,
+    owner: SHARED_OWNER,
+  };
+}

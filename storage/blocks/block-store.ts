@@ -1,0 +1,443 @@
+/**
+ * The block store: documents on a device, in pages, in extents, copy on write.
+ *
+ * Owns: its device, and nothing else writes to it. Invariants:
+ *  1. What the current base, a pinned base or the base before the current one names is never overwritten.
+ *  2. Generations never repeat, not after a crashed checkpoint either: the superblock sets them aside before their use.
+ *  3. One checkpoint at a time.
+ * What fails here with a CorruptionError is named and never returned as data.
+ * Bytes: docs/format/superblock.md, page.md, manifest.md. Tests: test/storage/blocks/.
+ */
+import { invariant } from '../../common/assert.ts';
+import type { Clock } from '../../common/clock.ts';
+import { CorruptionError } from '../../common/errors.ts';
+import type { Random } from '../../common/random.ts';
+import { PageCache, type PageCacheStatistics } from '../cache/page-cache.ts';
+import type { CommitNumber, Ident, MaybePromise, RecordId } from '../contract.ts';
+import { allocateAligned, releaseAligned } from '../device/aligned-memory.ts';
+import { discardBio, readBio, sectorNumber } from '../device/bio.ts';
+import type { Device, Volume } from '../device/contract.ts';
+import { RequestQueue, type RequestQueueStatistics } from '../device/request-queue.ts';
+import type { Base } from '../format/base.ts';
+import { decodeManifest, type Manifest } from '../format/manifest.ts';
+import { verifyPage } from '../format/page.ts';
+import type { Superblock } from '../format/superblock.ts';
+import { AllocationMap } from './allocation-map.ts';
+import { CheckpointCollector } from './checkpoint-writer.ts';
+import { CollectionTable } from './collection-table.ts';
+import type {
+  BlockStore,
+  BlockStoreStatistics,
+  CheckpointWriter,
+  CollectionSpace,
+} from './contract.ts';
+import { StoreLayout } from './layout.ts';
+import { PageReader } from './page-reader.ts';
+import type { Place } from './place.ts';
+import {
+  GENERATIONS_RESERVED,
+  readSuperblocks,
+  writeSuperblock,
+  type SuperblockReading,
+} from './superblock-pair.ts';
+
+const DEFAULT_EXTENT_BYTES = 1024 * 1024;
+const DEFAULT_PAGE_BYTES = 32 * 1024;
+/** The file grows by an eighth of its size, within these bounds. */
+const LEAST_GROWTH_BYTES = 4 * 1024 * 1024;
+const MOST_GROWTH_BYTES = 256 * 1024 * 1024;
+
+export interface BlockStoreOptions {
+  readonly volume: Volume;
+  /** Name of its device; default blocks.flint. */
+  readonly name?: string;
+  readonly clock: Clock;
+  /** Bound of the page cache, bytes. */
+  readonly cacheBytes: number;
+  /** Read every page back after a checkpoint's flush, past the cache; default false. */
+  readonly verifyWrites?: boolean;
+}
+
+export interface CreateBlockStoreOptions extends BlockStoreOptions {
+  readonly random: Random;
+  /** 32 hexadecimal digits; default: drawn. */
+  readonly storeId?: string;
+  /** Default 1 MiB; a multiple of the sector size. */
+  readonly extentBytes?: number;
+  /** Largest page that records share; default 32 KiB, at least one sector. */
+  readonly pageBytes?: number;
+}
+
+export const DEFAULT_BLOCK_STORE_NAME = 'blocks.flint';
+
+/** The base of a store without a checkpoint. */
+export const EMPTY_BASE: Base = {
+  checkpoint: 0,
+  commitNumber: 0 as CommitNumber,
+  manifestAddress: 0,
+  manifestGeneration: 0,
+  manifestSectors: 0,
+};
+
+/**
+ * Makes a new store. A device that exists already is taken over only when it is blank.
+ * @throws CorruptionError foreign when a store stands there; DeviceError
+ */
+export async function createBlockStore(options: CreateBlockStoreOptions): Promise<BlockStore> {
+  const { volume, random } = options;
+  const { sectorBytes } = volume;
+  const layout = new StoreLayout({
+    sectorBytes,
+    extentSectors: (options.extentBytes ?? DEFAULT_EXTENT_BYTES) / sectorBytes,
+    pageSectors: Math.ceil((options.pageBytes ?? DEFAULT_PAGE_BYTES) / sectorBytes),
+  });
+  const sectorCount = layout.firstSectorOf(layout.reservedExtents);
+  const device = await volume.open(nameOf(options), { create: true, sectorCount });
+  const queue = new RequestQueue(device, { clock: options.clock });
+  try {
+    await device.grow(sectorCount);
+    await refuseExistingStore(queue);
+    const superblock: Superblock = {
+      storeId: options.storeId ?? random.bytes(16).toString('hex'),
+      sectorBytes,
+      extentSectors: layout.extentSectors,
+      pageSectors: layout.pageSectors,
+      sequence: 1,
+      ...superblockFieldsOf(EMPTY_BASE),
+      generationLimit: 1,
+    };
+    await writeSuperblock(queue, superblock);
+    await writeSuperblock(queue, { ...superblock, sequence: 2 });
+    const state = { superblock: { ...superblock, sequence: 2 }, damage: undefined };
+    return new DeviceBlockStore(options, queue, state, EMPTY_BASE, undefined);
+  } catch (error) {
+    await device.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens a store at a base.
+ * @param base what the index store keeps of its last commit; absent: what the superblock recorded last
+ * @throws CorruptionError kinds missing (blank), older (store or index store lags behind the other), and those of
+ * superblock and manifest; CommandError UnsupportedFormat; DeviceError ENOENT when there is no such device
+ */
+export async function openBlockStore(options: BlockStoreOptions, base?: Base): Promise<BlockStore> {
+  const { clock } = options;
+  let device = await options.volume.open(nameOf(options));
+  try {
+    let queue = new RequestQueue(device, { clock });
+    const reading = await readSuperblocks(queue);
+    const { superblock } = reading;
+    if (superblock.sectorBytes !== device.sectorBytes) {
+      // Made on a disk with other sectors: go on in the store's.
+      await device.close();
+      const { sectorBytes } = superblock;
+      device = await options.volume.open(nameOf(options), { sectorBytes });
+      queue = new RequestQueue(device, { clock });
+    }
+    const chosen = base ?? baseOf(superblock);
+    checkAgreement(reading, chosen);
+    const manifest =
+      chosen.manifestSectors === 0 ? undefined : await readManifest(queue, superblock, chosen);
+    return new DeviceBlockStore(options, queue, reading, chosen, manifest);
+  } catch (error) {
+    await device.close();
+    throw error;
+  }
+}
+
+class DeviceBlockStore implements BlockStore {
+  readonly storeId: string;
+  /** What is wrong with one copy of the superblock, if anything: the next checkpoint rewrites it. */
+  readonly superblockDamage: CorruptionError | undefined;
+  private readonly device: Device;
+  private readonly queue: RequestQueue;
+  private readonly layout: StoreLayout;
+  private readonly allocation: AllocationMap;
+  private readonly cache: PageCache;
+  private readonly reader: PageReader;
+  private readonly verifyWrites: boolean;
+  private collections: CollectionTable;
+  private superblock: Superblock;
+  private currentBase: Base;
+  private nextGeneration: number;
+  private copiesToRepair: number;
+  private writer: CheckpointCollector | undefined;
+  private reclaiming: Promise<void> = Promise.resolve();
+  private growing: Promise<void> = Promise.resolve();
+  private pagesWritten = 0;
+  private bytesWritten = 0;
+
+  constructor(
+    options: BlockStoreOptions,
+    queue: RequestQueue,
+    reading: SuperblockReading,
+    base: Base,
+    manifest: Manifest | undefined,
+  ) {
+    const { superblock } = reading;
+    this.queue = queue;
+    this.device = queue.device;
+    this.superblock = superblock;
+    this.superblockDamage = reading.damage;
+    this.storeId = superblock.storeId;
+    this.currentBase = base;
+    this.layout = new StoreLayout(superblock);
+    this.allocation = new AllocationMap(this.layout, manifest?.extents);
+    this.collections = new CollectionTable(manifest?.collections);
+    // Nothing was written from here on, also when the newer copy of the superblock is lost (superblock-pair 2).
+    this.nextGeneration =
+      superblock.generationLimit + (reading.damage === undefined ? 0 : 2 * GENERATIONS_RESERVED);
+    this.copiesToRepair = reading.damage === undefined ? 0 : 1;
+    this.verifyWrites = options.verifyWrites ?? false;
+    this.cache = new PageCache(options.cacheBytes);
+    this.reader = new PageReader({
+      queue,
+      layout: this.layout,
+      cache: this.cache,
+      storeId: this.storeId,
+      clock: options.clock,
+      onDamage: (sector) => this.allocation.markDamaged(this.layout.extentOf(sector)),
+    });
+    // At start nobody holds an older base; what the checkpoint before freed is free. Discarded when it was freed, or never.
+    this.allocation.free(this.allocation.reclaimable(base.checkpoint, base.checkpoint));
+  }
+
+  get base(): Base {
+    return this.currentBase;
+  }
+
+  collectionSpace(collection: Ident): CollectionSpace | undefined {
+    return this.collections.get(collection);
+  }
+
+  collectionSpaces(): CollectionSpace[] {
+    return this.collections.stored;
+  }
+
+  record(place: Place, recordId: RecordId): MaybePromise<Buffer> {
+    return this.reader.record(place, recordId);
+  }
+
+  prefetch(places: Iterable<Place>): void {
+    this.reader.prefetch(places);
+  }
+
+  async beginCheckpoint(commitNumber: CommitNumber): Promise<CheckpointWriter> {
+    invariant(this.writer === undefined, 'block-store 3: a checkpoint is under way');
+    invariant(
+      commitNumber >= this.currentBase.commitNumber,
+      'block-store: checkpoint before the current one',
+    );
+    const generation = this.nextGeneration;
+    this.nextGeneration += 1;
+    const writer = new CheckpointCollector(
+      {
+        queue: this.queue,
+        layout: this.layout,
+        allocation: this.allocation,
+        collections: this.collections.copy(),
+        cache: this.cache,
+        storeId: this.storeId,
+        before: this.currentBase,
+        makeRoom: (sectorEnd) => this.makeRoom(sectorEnd),
+        ...(this.verifyWrites ? { verify: (place) => this.reader.verify(place) } : {}),
+        onAbort: () => {
+          this.writer = undefined;
+        },
+      },
+      commitNumber,
+      generation,
+    );
+    this.writer = writer;
+    try {
+      await this.setGenerationsAside(generation);
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    }
+    return writer;
+  }
+
+  async recordCheckpoint(base: Base): Promise<void> {
+    const { writer } = this;
+    invariant(writer !== undefined, 'block-store: no checkpoint to record');
+    invariant(base.checkpoint === writer.checkpoint, 'block-store: another checkpoint');
+    await this.writeNextSuperblock(base);
+    writer.keep();
+    this.collections = writer.collections;
+    this.pagesWritten += writer.pagesWritten;
+    this.bytesWritten += writer.bytesWritten;
+    this.currentBase = base;
+    this.writer = undefined;
+  }
+
+  reclaim(oldestPinned: number): Promise<void> {
+    this.reclaiming = this.reclaiming.then(() => this.reclaimNow(oldestPinned));
+    return this.reclaiming;
+  }
+
+  statistics(): BlockStoreStatistics & {
+    readonly cache: PageCacheStatistics;
+    readonly queue: RequestQueueStatistics;
+  } {
+    const { extentBytes } = this.layout;
+    const extents = this.allocation.counts;
+    return {
+      extents,
+      liveBytes: this.allocation.liveBytes,
+      usedBytes: (extents.used + extents.pendingFree) * extentBytes,
+      fileBytes: this.device.sectorCount * this.device.sectorBytes,
+      pagesWritten: this.pagesWritten,
+      bytesWritten: this.bytesWritten,
+      ...this.reader.statistics,
+      cache: this.cache.statistics,
+      queue: this.queue.statistics,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.writer?.abort();
+    await this.reclaiming;
+    await this.queue.idle();
+    await this.device.close();
+  }
+
+  /** Invariant 2: no page of a generation is written before a superblock says that it may exist. */
+  private async setGenerationsAside(generation: number): Promise<void> {
+    if (generation < this.superblock.generationLimit) return;
+    // With the base in it: when the index store commits the next one, the superblock must not lag by two.
+    await this.writeNextSuperblock(this.currentBase);
+    // The damaged copy is written by now; the other one must follow, or its limit would lag too far behind.
+    for (; this.copiesToRepair > 0; this.copiesToRepair -= 1) {
+      await this.writeNextSuperblock(this.currentBase);
+    }
+  }
+
+  private async writeNextSuperblock(base: Base): Promise<void> {
+    const next: Superblock = {
+      ...this.superblock,
+      ...superblockFieldsOf(base),
+      sequence: this.superblock.sequence + 1,
+      generationLimit: this.nextGeneration + GENERATIONS_RESERVED,
+    };
+    await writeSuperblock(this.queue, next);
+    this.superblock = next;
+  }
+
+  private async reclaimNow(oldestPinned: number): Promise<void> {
+    const found = this.allocation.reclaimable(this.currentBase.checkpoint, oldestPinned);
+    if (found.length === 0) return;
+    const { extentSectors } = this.layout;
+    // Neighbours become one discard in the queue; nobody writes there before all of them ended.
+    this.queue.plug();
+    const discards = found.map((extent) => {
+      const first = sectorNumber(this.layout.firstSectorOf(extent));
+      return this.queue.submit(discardBio(first, extentSectors));
+    });
+    this.queue.unplug();
+    await Promise.allSettled(discards);
+    // A reader may have found damage in one of them meanwhile.
+    const still = new Set(this.allocation.reclaimable(this.currentBase.checkpoint, oldestPinned));
+    this.allocation.free(found.filter((extent) => still.has(extent)));
+  }
+
+  /** Grows the file so that it reaches `sectorEnd`. */
+  private makeRoom(sectorEnd: number): Promise<void> {
+    if (sectorEnd <= this.device.sectorCount) return Promise.resolve();
+    const growing = this.growing.then(() => this.growTo(sectorEnd));
+    this.growing = growing.catch(() => {});
+    return growing;
+  }
+
+  private async growTo(sectorEnd: number): Promise<void> {
+    const { sectorBytes, sectorCount } = this.device;
+    if (sectorEnd <= sectorCount) return;
+    const { layout } = this;
+    const eighth = (sectorCount * sectorBytes) / 8;
+    const step = Math.min(MOST_GROWTH_BYTES, Math.max(LEAST_GROWTH_BYTES, eighth));
+    const needed = layout.firstSectorOf(layout.extentOf(sectorEnd - 1) + 1);
+    const wanted = layout.firstSectorOf(layout.extentOf(needed + step / sectorBytes));
+    try {
+      await this.device.grow(Math.max(needed, wanted));
+    } catch {
+      // Not enough for a whole step: what is needed may still fit.
+      await this.device.grow(needed);
+    }
+  }
+}
+
+function nameOf(options: BlockStoreOptions): string {
+  return options.name ?? DEFAULT_BLOCK_STORE_NAME;
+}
+
+function baseOf(superblock: Superblock): Base {
+  const { checkpoint, manifestAddress, manifestGeneration, manifestSectors } = superblock;
+  const commitNumber = superblock.commitNumber as CommitNumber;
+  return { checkpoint, commitNumber, manifestAddress, manifestGeneration, manifestSectors };
+}
+
+function superblockFieldsOf(base: Base): Base {
+  const { checkpoint, commitNumber, manifestAddress, manifestGeneration, manifestSectors } = base;
+  return { checkpoint, commitNumber, manifestAddress, manifestGeneration, manifestSectors };
+}
+
+async function refuseExistingStore(queue: RequestQueue): Promise<void> {
+  try {
+    await readSuperblocks(queue);
+  } catch (error) {
+    if (error instanceof CorruptionError && error.kind === 'missing') return;
+    throw error;
+  }
+  throw new CorruptionError('foreign', 'superblock', 'a block store stands there already');
+}
+
+/**
+ * Compares what superblock and index store say of the last checkpoint. The superblock is written after the index store's
+ * commit, so it may be one checkpoint behind, and one more when its newer copy is damaged.
+ */
+function checkAgreement({ superblock, damage }: SuperblockReading, base: Base): void {
+  if (base.checkpoint < superblock.checkpoint) {
+    throw new CorruptionError(
+      'older',
+      'index store',
+      `it is at checkpoint ${base.checkpoint}, the block store at ${superblock.checkpoint}`,
+    );
+  }
+  const tolerated = damage === undefined ? 1 : 2;
+  if (base.checkpoint > superblock.checkpoint + tolerated) {
+    throw new CorruptionError(
+      'older',
+      'block store',
+      `it is at checkpoint ${superblock.checkpoint}, the index store at ${base.checkpoint}`,
+    );
+  }
+}
+
+async function readManifest(
+  queue: RequestQueue,
+  superblock: Superblock,
+  base: Base,
+): Promise<Manifest> {
+  const { device } = queue;
+  if (base.manifestAddress + base.manifestSectors > device.sectorCount) {
+    throw new CorruptionError('older', 'block store', 'the file ends before the manifest');
+  }
+  const buffer = allocateAligned(base.manifestSectors * device.sectorBytes);
+  try {
+    await queue.submit(readBio(device, sectorNumber(base.manifestAddress), [buffer]));
+    const { header } = verifyPage(buffer, device.sectorBytes, {
+      address: base.manifestAddress,
+      generation: base.manifestGeneration,
+      storeId: superblock.storeId,
+    });
+    const manifest = decodeManifest(buffer, header);
+    if (manifest.checkpoint !== base.checkpoint) {
+      throw new CorruptionError('malformed', 'manifest', 'it belongs to another checkpoint');
+    }
+    return manifest;
+  } finally {
+    releaseAligned(buffer);
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * Collects one checkpoint in the block store: documents into pages, what died, and at the end the manifest.
+ *
+ * Owns: the change set of allocation and collections from begin to keep or abort. Invariants:
+ *  1. Nothing of the base is overwritten: pages go to sectors that no base uses.
+ *  2. finish() resolves only after a flush that covers all pages and the manifest.
+ *  3. After abort() allocation and collections are as they were.
+ * Tests: test/storage/blocks/checkpoint-writer.test.ts.
+ */
+import { invariant } from '../../common/assert.ts';
+import { CachedPage, type PageCache } from '../cache/page-cache.ts';
+import type { CommitNumber, Ident, RecordId } from '../contract.ts';
+import { flushBio } from '../device/bio.ts';
+import type { RequestQueue } from '../device/request-queue.ts';
+import type { Base } from '../format/base.ts';
+import { encodeManifest, manifestBytes } from '../format/manifest.ts';
+import { recordsPageBytes } from '../format/page.ts';
+import { MANIFEST_OWNER, type AllocationMap } from './allocation-map.ts';
+import type { CollectionTable } from './collection-table.ts';
+import type { CheckpointWriter } from './contract.ts';
+import { ExtentWriter } from './extent-writer.ts';
+import type { StoreLayout } from './layout.ts';
+import { PageAppender, type AppendedPage } from './page-appender.ts';
+import type { Place } from './place.ts';
+
+/** What a checkpoint needs of the store it is written to. */
+export interface CheckpointSurroundings {
+  readonly queue: RequestQueue;
+  readonly layout: StoreLayout;
+  readonly allocation: AllocationMap;
+  /** A copy, which becomes the store's when the checkpoint is kept. */
+  readonly collections: CollectionTable;
+  readonly cache: PageCache;
+  readonly storeId: string;
+  /** The base that this checkpoint builds on. */
+  readonly before: Base;
+  readonly makeRoom: (sectorEnd: number) => Promise<void>;
+  /** Reads a page back and checks it; absent: pages are not read back. */
+  readonly verify?: (place: Place) => Promise<void>;
+  /** Told once, when the change set is closed. */
+  readonly onAbort: () => void;
+}
+
+export class CheckpointCollector implements CheckpointWriter {
+  readonly checkpoint: number;
+  readonly commitNumber: CommitNumber;
+  readonly generation: number;
+  readonly collections: CollectionTable;
+  private readonly around: CheckpointSurroundings;
+  private readonly writer: ExtentWriter;
+  private readonly appender: PageAppender;
+  private readonly toVerify: Place[] = [];
+  private state: 'open' | 'finishing' | 'finished' | 'aborted' = 'open';
+  private pages = 0;
+  private bytes = 0;
+
+  constructor(around: CheckpointSurroundings, commitNumber: CommitNumber, generation: number) {
+    const { allocation, collections, layout, queue, storeId, makeRoom } = around;
+    this.around = around;
+    this.checkpoint = around.before.checkpoint + 1;
+    this.commitNumber = commitNumber;
+    this.generation = generation;
+    this.collections = collections;
+    this.writer = new ExtentWriter({ queue, bufferBytes: layout.extentBytes, makeRoom });
+    this.appender = new PageAppender({
+      layout,
+      allocation,
+      writer: this.writer,
+      storeId,
+      generation,
+      commitNumber,
+      liveBytesOf: (collection) => collections.liveBytesOf(collection),
+      onPage: (page) => this.onPage(page),
+    });
+    allocation.begin();
+  }
+
+  get pagesWritten(): number {
+    return this.pages;
+  }
+
+  get bytesWritten(): number {
+    return this.bytes;
+  }
+
+  get pressure(): Promise<void> | undefined {
+    return this.writer.pressure;
+  }
+
+  append(collection: Ident, recordId: RecordId, document: Buffer): Place {
+    this.checkOpen();
+    const { allocation, layout } = this.around;
+    const place = this.appender.append(collection, recordId, document);
+    layout.forEachLiveExtent(place.sector, place.bytes, (extent, bytes) =>
+      allocation.addLive(extent, bytes),
+    );
+    this.collections.addLive(collection, document.length);
+    this.collections.noteRecordId(collection, recordId);
+    return place;
+  }
+
+  appendTombstone(collection: Ident, recordId: RecordId): void {
+    this.checkOpen();
+    this.appender.appendTombstone(collection, recordId);
+  }
+
+  supersede(collection: Ident, place: Place): void {
+    this.checkOpen();
+    this.removeLive(place.sector, place.bytes, place.generation);
+    this.collections.removeLive(collection, place.bytes);
+  }
+
+  dropCollection(collection: Ident): void {
+    this.checkOpen();
+    this.appender.close();
+    this.around.allocation.dropOwner(collection);
+    this.collections.drop(collection);
+  }
+
+  noteRecordId(collection: Ident, highWater: RecordId): void {
+    this.checkOpen();
+    this.collections.noteRecordId(collection, highWater);
+  }
+
+  async finish(): Promise<Base> {
+    this.checkOpen();
+    this.state = 'finishing';
+    const { queue, verify } = this.around;
+    this.appender.close();
+    const base = this.writeManifest();
+    await this.writer.drain();
+    await queue.submit(flushBio());
+    if (verify !== undefined) for (const place of this.toVerify) await verify(place);
+    this.state = 'finished';
+    return base;
+  }
+
+  async abort(): Promise<void> {
+    if (this.state === 'aborted') return;
+    this.state = 'aborted';
+    await this.writer.abandon();
+    this.around.allocation.rollBack();
+    this.around.onAbort();
+  }
+
+  /** For the store: the base is recorded. */
+  keep(): void {
+    invariant(this.state === 'finished', 'checkpoint: kept before it was finished');
+    this.around.allocation.keep();
+  }
+
+  private writeManifest(): Base {
+    const { allocation, before, layout, storeId } = this.around;
+    const { checkpoint, commitNumber, generation } = this;
+    if (before.manifestSectors > 0) {
+      layout.forEachTouchedExtent(before.manifestAddress, before.manifestSectors, (extent, bytes) =>
+        allocation.removeLive(extent, bytes, before.manifestGeneration),
+      );
+    }
+    const { sector, sectors } = this.takeManifestSectors();
+    allocation.settle(checkpoint);
+    const target = this.writer.pageAt(sector, sectors * layout.sectorBytes);
+    const header = { address: sector, generation, commitNumber, storeId };
+    const collections = this.collections.stored;
+    encodeManifest(header, { checkpoint, collections, extents: allocation.stored }, target);
+    this.count(target.length);
+    return {
+      checkpoint,
+      commitNumber,
+      manifestAddress: sector,
+      manifestGeneration: generation,
+      manifestSectors: sectors,
+    };
+  }
+
+  /** The manifest lists the extents that it takes itself: room for them is counted in beforehand. */
+  private takeManifestSectors(): { sector: number; sectors: number } {
+    const { allocation, layout } = this.around;
+    const { length } = this.collections.stored;
+    const bytes = manifestBytes(length, allocation.extentCount);
+    const growth = Math.ceil(bytes / layout.extentBytes) + 1;
+    const sectors = layout.sectorsFor(manifestBytes(length, allocation.extentCount + growth));
+    const sector = allocation.takeSectors(MANIFEST_OWNER, sectors, this.generation);
+    layout.forEachTouchedExtent(sector, sectors, (extent, live) =>
+      allocation.addLive(extent, live),
+    );
+    return { sector, sectors };
+  }
+
+  private removeLive(sector: number, documentBytes: number, generation: number): void {
+    const { allocation, layout } = this.around;
+    layout.forEachLiveExtent(sector, documentBytes, (extent, bytes) =>
+      allocation.removeLive(extent, bytes, generation),
+    );
+  }
+
+  private onPage(page: AppendedPage): void {
+    const { cache, verify } = this.around;
+    const { sector, generation, recordCount } = page;
+    this.count(page.bytes.length);
+    // What was just written is what will be read: the delta that held it goes.
+    cache.put(new CachedPage({ sector, generation, recordCount, bytes: copyOf(page.bytes) }));
+    if (verify === undefined) return;
+    // As if one document filled it: the reader takes the page's size from that.
+    const documentBytes = page.bytes.length - recordsPageBytes(1, 0);
+    this.toVerify.push({ sector, generation, slot: 0, bytes: documentBytes });
+  }
+
+  private count(bytes: number): void {
+    this.pages += 1;
+    this.bytes += bytes;
+  }
+
+  private checkOpen(): void {
+    invariant(this.state === 'open', 'checkpoint: used after its end');
+  }
+}
+
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}

@@ -1,0 +1,245 @@
+/**
+ * Finds records: last page, page cache, device.
+ *
+ * Owns: loading pages and checking each once, when it is read. Invariants:
+ *  1. No byte of a page is handed out before its checksum, store, address and generation were checked.
+ *  2. A page is loaded once at a time, however many ask for it.
+ * A hit costs no promise. One cold page per turn is read on the calling thread while the device answers fast: the way
+ * through the pool costs as much processor time as the read itself (bench/micro/storage/page-reader.bench.ts); further
+ * misses of the turn go to the pool, where they run beside each other.
+ * Tests: test/storage/blocks/page-reader.test.ts.
+ */
+import { CorruptionError } from '../../common/errors.ts';
+import type { Clock } from '../../common/clock.ts';
+import { CachedPage, type PageCache } from '../cache/page-cache.ts';
+import type { MaybePromise, RecordId } from '../contract.ts';
+import { allocateAligned, releaseAligned } from '../device/aligned-memory.ts';
+import { readBio, sectorNumber } from '../device/bio.ts';
+import type { RequestQueue } from '../device/request-queue.ts';
+import { DIRECTORY_ENTRY, PAGE_HEADER, verifyPage } from '../format/page.ts';
+import type { StoreLayout } from './layout.ts';
+import type { Place } from './place.ts';
+
+const TWO_POW_32 = 4_294_967_296;
+/** A device slower than this on average is not waited for. */
+const SYNC_LIMIT_MS = 0.2;
+/** Every so many cold pages a slow device is tried again. */
+const SYNC_RETRY_EVERY = 512;
+/** Weight of the newest sample in the average. */
+const SYNC_SAMPLE_WEIGHT = 0.1;
+/** Loads in flight that prefetch adds to at most. */
+const PREFETCH_DEPTH = 64;
+
+export interface PageReaderOptions {
+  readonly queue: RequestQueue;
+  readonly layout: StoreLayout;
+  readonly cache: PageCache;
+  readonly storeId: string;
+  readonly clock: Clock;
+  /** Hears of a damaged page before the reader does. */
+  readonly onDamage: (sector: number, error: CorruptionError) => void;
+}
+
+export interface PageReaderStatistics {
+  readonly pagesRead: number;
+  readonly pagesReadSync: number;
+  readonly pagesPrefetched: number;
+  readonly corruptPages: number;
+}
+
+export class PageReader {
+  private readonly queue: RequestQueue;
+  private readonly layout: StoreLayout;
+  private readonly cache: PageCache;
+  private readonly storeId: string;
+  private readonly clock: Clock;
+  private readonly onDamage: (sector: number, error: CorruptionError) => void;
+  /** Records asked for one after the other mostly lie in one page. */
+  private last: CachedPage | undefined;
+  private readonly loads = new Map<number, Promise<CachedPage>>();
+  private syncUsedThisTurn = false;
+  private syncAverageMs = 0;
+  private coldPages = 0;
+  private pagesRead = 0;
+  private pagesReadSync = 0;
+  private pagesPrefetched = 0;
+  private corruptPages = 0;
+
+  constructor(options: PageReaderOptions) {
+    this.queue = options.queue;
+    this.layout = options.layout;
+    this.cache = options.cache;
+    this.storeId = options.storeId;
+    this.clock = options.clock;
+    this.onDamage = options.onDamage;
+  }
+
+  /** @throws CorruptionError, DeviceError */
+  record(place: Place, recordId: RecordId): MaybePromise<Buffer> {
+    const { last } = this;
+    if (
+      last !== undefined &&
+      last.sector === place.sector &&
+      last.generation === place.generation
+    ) {
+      return this.documentIn(last, place, recordId);
+    }
+    const page = this.cache.get(place.sector, place.generation) ?? this.load(place);
+    if (page instanceof CachedPage) {
+      this.last = page;
+      return this.documentIn(page, place, recordId);
+    }
+    return page.then((loaded) => {
+      this.last = loaded;
+      return this.documentIn(loaded, place, recordId);
+    });
+  }
+
+  /** Starts loading what is not cached, up to a bound. Errors are kept for who asks for the record. */
+  prefetch(places: Iterable<Place>): void {
+    this.queue.plug();
+    for (const place of places) {
+      if (this.loads.size >= PREFETCH_DEPTH) break;
+      const { sector, generation } = place;
+      if (this.cache.has(sector, generation) || this.loads.has(sector)) continue;
+      if (!this.isInside(place)) continue;
+      this.pagesPrefetched += 1;
+      this.loadInBackground(place).catch(() => {});
+    }
+    this.queue.unplug();
+  }
+
+  /** Reads a page from the device past all caches and checks it. @throws CorruptionError, DeviceError */
+  async verify(place: Place): Promise<void> {
+    await this.readPage(place);
+  }
+
+  get statistics(): PageReaderStatistics {
+    const { pagesRead, pagesReadSync, pagesPrefetched, corruptPages } = this;
+    return { pagesRead, pagesReadSync, pagesPrefetched, corruptPages };
+  }
+
+  private documentIn(page: CachedPage, place: Place, recordId: RecordId): Buffer {
+    const { bytes } = page;
+    if (place.slot >= page.recordCount) throw this.misplaced(place, 'it has fewer records');
+    const entry = PAGE_HEADER.size + place.slot * DIRECTORY_ENTRY.size;
+    const length = bytes.readUInt32LE(entry + DIRECTORY_ENTRY.length);
+    const found =
+      bytes.readUInt32LE(entry) + bytes.readUInt32LE(entry + 4) * TWO_POW_32 === recordId;
+    if (!found || length !== place.bytes || length === 0) {
+      throw this.misplaced(place, 'another record stands in its slot');
+    }
+    const offset = bytes.readUInt32LE(entry + DIRECTORY_ENTRY.offset);
+    return bytes.subarray(offset, offset + length);
+  }
+
+  private load(place: Place): CachedPage | Promise<CachedPage> {
+    const loading = this.loads.get(place.sector);
+    if (loading !== undefined) {
+      // Another generation being read there belongs to a reader of another base: its page is not ours.
+      return loading.then((page) =>
+        page.generation === place.generation ? page : this.loadInBackground(place),
+      );
+    }
+    if (!this.isInside(place)) throw this.misplaced(place, 'it lies outside the store');
+    this.coldPages += 1;
+    return this.mayReadSync(place) ? this.loadNow(place) : this.loadInBackground(place);
+  }
+
+  private mayReadSync(place: Place): boolean {
+    if (this.syncUsedThisTurn || this.layout.needsOwnPage(place.bytes)) return false;
+    return this.syncAverageMs < SYNC_LIMIT_MS || this.coldPages % SYNC_RETRY_EVERY === 0;
+  }
+
+  private loadNow(place: Place): CachedPage {
+    this.syncUsedThisTurn = true;
+    setImmediate(() => {
+      this.syncUsedThisTurn = false;
+    });
+    const buffer = allocateAligned(this.readBytes(place));
+    const startMs = this.clock.monotonicMs();
+    try {
+      this.queue.readSync(sectorNumber(place.sector), [buffer]);
+      this.pagesReadSync += 1;
+      return this.keep(place, buffer);
+    } finally {
+      releaseAligned(buffer);
+      const tookMs = this.clock.monotonicMs() - startMs;
+      this.syncAverageMs += (tookMs - this.syncAverageMs) * SYNC_SAMPLE_WEIGHT;
+    }
+  }
+
+  private loadInBackground(place: Place): Promise<CachedPage> {
+    const loading = this.readPage(place).finally(() => {
+      if (this.loads.get(place.sector) === loading) this.loads.delete(place.sector);
+    });
+    this.loads.set(place.sector, loading);
+    return loading;
+  }
+
+  private async readPage(place: Place): Promise<CachedPage> {
+    const buffer = allocateAligned(this.readBytes(place));
+    try {
+      await this.queue.submit(readBio(this.queue.device, sectorNumber(place.sector), [buffer]));
+      return this.keep(place, buffer);
+    } finally {
+      releaseAligned(buffer);
+    }
+  }
+
+  /** Checks what was read and keeps a copy: the buffer is reused, a page in the cache never is. */
+  private keep(place: Place, buffer: Buffer): CachedPage {
+    this.pagesRead += 1;
+    const { sector, generation } = place;
+    const expected = { address: sector, generation, storeId: this.storeId };
+    try {
+      const { header, pageBytes } = verifyPage(buffer, this.layout.sectorBytes, expected);
+      const bytes = Buffer.allocUnsafeSlow(pageBytes);
+      buffer.copy(bytes, 0, 0, pageBytes);
+      const { recordCount } = header;
+      const page = new CachedPage({ sector, generation, recordCount, bytes });
+      this.cache.put(page);
+      return page;
+    } catch (error) {
+      if (error instanceof CorruptionError) this.report(sector, error);
+      throw error;
+    }
+  }
+
+  /** A shared page may be shorter than what is read: its header tells. It never leaves its extent. */
+  private readBytes(place: Place): number {
+    const { layout } = this;
+    if (layout.needsOwnPage(place.bytes)) {
+      return layout.ownPageSectors(place.bytes) * layout.sectorBytes;
+    }
+    const extentEnd = layout.firstSectorOf(layout.extentOf(place.sector) + 1);
+    const end = Math.min(extentEnd, this.queue.device.sectorCount);
+    return Math.min(layout.pageSectors, end - place.sector) * layout.sectorBytes;
+  }
+
+  private isInside(place: Place): boolean {
+    const { layout } = this;
+    const sectors = layout.needsOwnPage(place.bytes) ? layout.ownPageSectors(place.bytes) : 1;
+    return (
+      Number.isSafeInteger(place.sector) &&
+      place.sector >= layout.firstSectorOf(layout.reservedExtents) &&
+      place.sector + sectors <= this.queue.device.sectorCount
+    );
+  }
+
+  /** The page is whole, yet not what the record map says: one of the two is wrong. */
+  private misplaced(place: Place, message: string): CorruptionError {
+    const error = new CorruptionError(
+      'malformed',
+      'record place',
+      `sector ${place.sector}, slot ${place.slot}: ${message}`,
+    );
+    this.corruptPages += 1;
+    return error;
+  }
+
+  private report(sector: number, error: CorruptionError): void {
+    this.corruptPages += 1;
+    this.onDamage(sector, error);
+  }
+}

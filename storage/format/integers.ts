@@ -1,0 +1,26 @@
+/**
+ * Unsigned 64-bit little-endian numbers that JavaScript holds exactly: sectors, commit numbers, generations.
+ *
+ * Two 32-bit halves instead of BigInt: five times faster, and none of these numbers reaches 2^53.
+ */
+import { invariant } from '../../common/assert.ts';
+
+const TWO_POW_32 = 4_294_967_296;
+
+export function writeU64(target: Buffer, value: number, offset: number): void {
+  invariant(Number.isSafeInteger(value), 'u64: not a safe integer');
+  invariant(value >= 0, 'u64: negative');
+  target.writeUInt32LE(value % TWO_POW_32, offset);
+  target.writeUInt32LE(Math.floor(value / TWO_POW_32), offset + 4);
+}
+
+/** The number, or a number beyond 2^53 that is no longer exact: callers check ranges of what they read. */
+export function readU64(source: Buffer, offset: number): number {
+  return source.readUInt32LE(offset) + source.readUInt32LE(offset + 4) * TWO_POW_32;
+}
+
+/** True when source[start, end) is zero throughout. */
+export function isZero(source: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at += 1) if (source[at] !== 0) return false;
+  return true;
+}

@@ -1,0 +1,186 @@
+/**
+ * The manifest: what a checkpoint leaves behind of the block store's own state. A page of its own kind.
+ *
+ * Bytes: docs/format/manifest.md.
+ */
+import { invariant } from '../../common/assert.ts';
+import { CorruptionError } from '../../common/errors.ts';
+import { readU64, writeU64 } from './integers.ts';
+import { PAGE_HEADER, PAGE_KIND, sealPage, type PageHeader } from './page.ts';
+
+/** Behind the page header. docs/format/manifest.md#head */
+export const MANIFEST_HEAD = {
+  checkpoint: 0, // u64
+  collectionCount: 8, // u32
+  extentCount: 12, // u32
+  size: 16,
+} as const;
+
+/** One collection, 24 bytes. docs/format/manifest.md#collections */
+export const MANIFEST_COLLECTION = {
+  ident: 0, // u64
+  recordIdHighWater: 8, // u64
+  liveBytes: 16, // u64
+  size: 24,
+} as const;
+
+/** One extent, 32 bytes; the n-th entry is extent n. docs/format/manifest.md#extents */
+export const MANIFEST_EXTENT = {
+  state: 0, // u8  EXTENT_STATE
+  flags: 1, // u8  bit 0 damaged, bit 1 open
+  filledSectors: 2, // u16
+  liveBytes: 4, // u32
+  tombstoneBytes: 8, // u32
+  freedBy: 12, // u32  checkpoint
+  firstGeneration: 16, // u32  generation of its first page since it was free
+  lastGeneration: 20, // u32
+  owner: 24, // u64  collection that alone fills it; 0: several do
+  size: 32,
+} as const;
+
+/** Numbers are permanent. */
+export const EXTENT_STATE = { free: 0, used: 1, pendingFree: 2, reserved: 3 } as const;
+export type ExtentState = (typeof EXTENT_STATE)[keyof typeof EXTENT_STATE];
+
+const FLAG_DAMAGED = 1;
+const FLAG_OPEN = 2;
+
+export interface ManifestCollection {
+  readonly ident: number;
+  readonly recordIdHighWater: number;
+  readonly liveBytes: number;
+}
+
+export interface ManifestExtent {
+  readonly state: ExtentState;
+  readonly damaged: boolean;
+  /** Its rest is still to be filled. */
+  readonly open: boolean;
+  readonly filledSectors: number;
+  readonly liveBytes: number;
+  readonly tombstoneBytes: number;
+  readonly freedBy: number;
+  readonly firstGeneration: number;
+  readonly lastGeneration: number;
+  readonly owner: number;
+}
+
+export interface Manifest {
+  readonly checkpoint: number;
+  readonly collections: readonly ManifestCollection[];
+  readonly extents: readonly ManifestExtent[];
+}
+
+/** Bytes of a manifest, page header included. */
+export function manifestBytes(collectionCount: number, extentCount: number): number {
+  return (
+    PAGE_HEADER.size +
+    MANIFEST_HEAD.size +
+    collectionCount * MANIFEST_COLLECTION.size +
+    extentCount * MANIFEST_EXTENT.size
+  );
+}
+
+/** Fills `target`, whole sectors, with the manifest's page. */
+export function encodeManifest(
+  header: Omit<PageHeader, 'usedBytes' | 'recordCount' | 'kind' | 'collection'>,
+  manifest: Manifest,
+  target: Buffer,
+): void {
+  const { collections, extents } = manifest;
+  const usedBytes = manifestBytes(collections.length, extents.length);
+  invariant(usedBytes <= target.length, 'manifest: exceeds its page');
+  const head = PAGE_HEADER.size;
+  writeU64(target, manifest.checkpoint, head + MANIFEST_HEAD.checkpoint);
+  target.writeUInt32LE(collections.length, head + MANIFEST_HEAD.collectionCount);
+  target.writeUInt32LE(extents.length, head + MANIFEST_HEAD.extentCount);
+  let at = head + MANIFEST_HEAD.size;
+  for (const collection of collections) {
+    writeU64(target, collection.ident, at + MANIFEST_COLLECTION.ident);
+    writeU64(target, collection.recordIdHighWater, at + MANIFEST_COLLECTION.recordIdHighWater);
+    writeU64(target, collection.liveBytes, at + MANIFEST_COLLECTION.liveBytes);
+    at += MANIFEST_COLLECTION.size;
+  }
+  for (const extent of extents) {
+    encodeExtent(extent, target, at);
+    at += MANIFEST_EXTENT.size;
+  }
+  sealPage(
+    { ...header, collection: 0, usedBytes, recordCount: 0, kind: PAGE_KIND.manifest },
+    target,
+  );
+}
+
+/** Reads a manifest out of a page that verifyPage has checked. @throws CorruptionError malformed */
+export function decodeManifest(page: Buffer, header: PageHeader): Manifest {
+  const head = PAGE_HEADER.size;
+  if (header.kind !== PAGE_KIND.manifest) throw malformed('the page is not a manifest');
+  if (header.usedBytes < head + MANIFEST_HEAD.size) throw malformed('it is too short');
+  const checkpoint = readU64(page, head + MANIFEST_HEAD.checkpoint);
+  const collectionCount = page.readUInt32LE(head + MANIFEST_HEAD.collectionCount);
+  const extentCount = page.readUInt32LE(head + MANIFEST_HEAD.extentCount);
+  if (manifestBytes(collectionCount, extentCount) !== header.usedBytes) {
+    throw malformed('its length does not fit its counts');
+  }
+  let at = head + MANIFEST_HEAD.size;
+  const collections: ManifestCollection[] = [];
+  for (let index = 0; index < collectionCount; index += 1) {
+    collections.push({
+      ident: readU64(page, at + MANIFEST_COLLECTION.ident),
+      recordIdHighWater: readU64(page, at + MANIFEST_COLLECTION.recordIdHighWater),
+      liveBytes: readU64(page, at + MANIFEST_COLLECTION.liveBytes),
+    });
+    at += MANIFEST_COLLECTION.size;
+  }
+  const extents: ManifestExtent[] = [];
+  for (let index = 0; index < extentCount; index += 1) {
+    extents.push(decodeExtent(page, at));
+    at += MANIFEST_EXTENT.size;
+  }
+  return { checkpoint, collections, extents };
+}
+
+function encodeExtent(extent: ManifestExtent, target: Buffer, at: number): void {
+  target[at + MANIFEST_EXTENT.state] = extent.state;
+  target[at + MANIFEST_EXTENT.flags] =
+    (extent.damaged ? FLAG_DAMAGED : 0) | (extent.open ? FLAG_OPEN : 0);
+  target.writeUInt16LE(extent.filledSectors, at + MANIFEST_EXTENT.filledSectors);
+  target.writeUInt32LE(extent.liveBytes, at + MANIFEST_EXTENT.liveBytes);
+  target.writeUInt32LE(extent.tombstoneBytes, at + MANIFEST_EXTENT.tombstoneBytes);
+  target.writeUInt32LE(extent.freedBy, at + MANIFEST_EXTENT.freedBy);
+  target.writeUInt32LE(extent.firstGeneration, at + MANIFEST_EXTENT.firstGeneration);
+  target.writeUInt32LE(extent.lastGeneration, at + MANIFEST_EXTENT.lastGeneration);
+  writeU64(target, extent.owner, at + MANIFEST_EXTENT.owner);
+}
+
+function decodeExtent(page: Buffer, at: number): ManifestExtent {
+  const flags = page[at + MANIFEST_EXTENT.flags];
+  return {
+    state: extentStateOf(page[at + MANIFEST_EXTENT.state]),
+    damaged: (flags & FLAG_DAMAGED) !== 0,
+    open: (flags & FLAG_OPEN) !== 0,
+    filledSectors: page.readUInt16LE(at + MANIFEST_EXTENT.filledSectors),
+    liveBytes: page.readUInt32LE(at + MANIFEST_EXTENT.liveBytes),
+    tombstoneBytes: page.readUInt32LE(at + MANIFEST_EXTENT.tombstoneBytes),
+    freedBy: page.readUInt32LE(at + MANIFEST_EXTENT.freedBy),
+    firstGeneration: page.readUInt32LE(at + MANIFEST_EXTENT.firstGeneration),
+    lastGeneration: page.readUInt32LE(at + MANIFEST_EXTENT.lastGeneration),
+    owner: readU64(page, at + MANIFEST_EXTENT.owner),
+  };
+}
+
+function extentStateOf(number: number): ExtentState {
+  switch (number) {
+    case EXTENT_STATE.free:
+    case EXTENT_STATE.used:
+    case EXTENT_STATE.pendingFree:
+    case EXTENT_STATE.reserved:
+      return number;
+    default:
+      throw malformed(`unknown extent state ${number}`);
+  }
+}
+
+function malformed(message: string): CorruptionError {
+  return new CorruptionError('malformed', 'manifest', message);
+}
