@@ -4,6 +4,7 @@
  */
 import { EMPTY_DOCUMENT } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
+import type { QueryPlan } from '../../../query/index.ts';
 import type { MaybePromise } from '../../../storage/index.ts';
 import { checkWritable } from '../../catalog/namespace.ts';
 import type { CommandBody } from '../../command/command-body.ts';
@@ -13,6 +14,7 @@ import {
   changeEach,
   findFirst,
   type FoundRecord,
+  planTarget,
   type WriteTarget,
   writeTarget,
 } from './matching-records.ts';
@@ -21,6 +23,7 @@ import { hintIn, nestedBody } from './statement.ts';
 import {
   appendWriteErrors,
   checkBatchCount,
+  onlyStatement,
   parseWriteOptions,
   statementError,
   type WriteError,
@@ -157,15 +160,29 @@ function runStatement(
   index: number,
 ): MaybePromise<number> {
   const statement = parseStatement(request.deletes[index] ?? EMPTY_DOCUMENT, request.body);
-  const { filter, hint, isMulti, collation } = statement;
+  const target = targetOf(op, request, statement);
+  return statement.isMulti
+    ? deleteMany(op, request.namespace, target)
+    : deleteOne(op, request.namespace, target);
+}
+
+/** How the search of the one statement of a delete would run. @throws CommandError InvalidLength for several. */
+export function planDeleteForExplain(request: DeleteRequest, op: OperationContext): QueryPlan {
+  const statement = parseStatement(onlyStatement(request.deletes), request.body);
+  const view = op.view();
+  return planTarget(view, view.collection(request.namespace), targetOf(op, request, statement));
+}
+
+function targetOf(
+  op: OperationContext,
+  request: DeleteRequest,
+  { filter, hint, isMulti, collation }: DeleteStatement,
+): WriteTarget {
   const context = queryContext(op, { variables: request.variables, collation });
-  const target = writeTarget(
+  return writeTarget(
     { filter, ...(hint === undefined ? {} : { hint }), ...(isMulti ? {} : { limit: 1 }) },
     context,
   );
-  return isMulti
-    ? deleteMany(op, request.namespace, target)
-    : deleteOne(op, request.namespace, target);
 }
 
 function deleteOne(

@@ -8,6 +8,7 @@ import {
   compileProjection,
   type Projection,
   type QueryContext,
+  type QueryPlan,
   type Update,
 } from '../../../query/index.ts';
 import type { CollectionDescription, MaybePromise, Transaction } from '../../../storage/index.ts';
@@ -15,7 +16,13 @@ import { checkWritable } from '../../catalog/namespace.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
-import { findFirst, type FoundRecord, type WriteTarget, writeTarget } from './matching-records.ts';
+import {
+  findFirst,
+  type FoundRecord,
+  planTarget,
+  type WriteTarget,
+  writeTarget,
+} from './matching-records.ts';
 import { queryContext } from './query-context.ts';
 import { compileStatementUpdate, hintIn } from './statement.ts';
 import { applyUpdate, upsertInto } from './update.ts';
@@ -112,11 +119,18 @@ function checkCombination({
   if (arrayFilters !== undefined) refuse('Cannot specify arrayFilters and remove=true');
 }
 
-/** The search of a findAndModify; explain asks for it, too. */
-export function findAndModifyTarget(
+/** How the search of a findAndModify would run. */
+export function planFindAndModifyForExplain(
   request: FindAndModifyRequest,
-  context: QueryContext,
-): WriteTarget {
+  op: OperationContext,
+): QueryPlan {
+  const { collation, variables, namespace } = request;
+  const view = op.view();
+  const target = findAndModifyTarget(request, queryContext(op, { variables, collation }));
+  return planTarget(view, view.collection(namespace), target);
+}
+
+function findAndModifyTarget(request: FindAndModifyRequest, context: QueryContext): WriteTarget {
   const { filter, sort, hint } = request;
   return writeTarget(
     {

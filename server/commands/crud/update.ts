@@ -5,7 +5,7 @@
 import type { DocumentBuilder, RawValue } from '../../../bson/index.ts';
 import { EMPTY_DOCUMENT, getField, indexName } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
-import type { QueryContext, Update } from '../../../query/index.ts';
+import type { QueryContext, QueryPlan, Update } from '../../../query/index.ts';
 import type { CollectionDescription, MaybePromise, Transaction } from '../../../storage/index.ts';
 import { checkWritable, collectionForWrite } from '../../catalog/namespace.ts';
 import { checkId, documentToInsert } from '../../catalog/stored-document.ts';
@@ -16,6 +16,7 @@ import {
   changeEach,
   findFirst,
   type FoundRecord,
+  planTarget,
   type WriteTarget,
   writeTarget,
 } from './matching-records.ts';
@@ -24,6 +25,7 @@ import { compileStatementUpdate, hintIn, nestedBody } from './statement.ts';
 import {
   appendWriteErrors,
   checkBatchCount,
+  onlyStatement,
   parseWriteOptions,
   statementError,
   type WriteError,
@@ -205,8 +207,19 @@ function runStatement(
     : updateOne(op, request.namespace, target, compiled, statement.upsert);
 }
 
+/** How the search of the one statement of an update would run. @throws CommandError InvalidLength for several. */
+export function planUpdateForExplain(request: UpdateRequest, op: OperationContext): QueryPlan {
+  const statement = parseUpdateStatement(onlyStatement(request.updates), request.body);
+  const context = queryContext(op, {
+    variables: request.variables,
+    collation: statement.collation,
+  });
+  const view = op.view();
+  return planTarget(view, view.collection(request.namespace), targetOf(statement, context));
+}
+
 /** The search of an update statement. */
-export function targetOf(statement: UpdateStatement, context: QueryContext): WriteTarget {
+function targetOf(statement: UpdateStatement, context: QueryContext): WriteTarget {
   const { filter, hint, sort, multi } = statement;
   return writeTarget(
     {

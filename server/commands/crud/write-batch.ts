@@ -42,6 +42,13 @@ export function checkBatchCount(count: number): void {
   );
 }
 
+/** The statement of a batch of one, which is all that explain takes. */
+export function onlyStatement(statements: readonly Buffer[]): Buffer {
+  const [statement] = statements;
+  if (statement !== undefined && statements.length === 1) return statement;
+  throw new CommandError('InvalidLength', 'explained write batches must be of size 1');
+}
+
 /** A statement's error if the batch can go on without it; throws on what ends the whole command. */
 export function statementError(op: OperationContext, error: unknown): CommandError {
   if (op.reason !== undefined) throw op.reason;

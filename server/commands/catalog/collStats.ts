@@ -1,0 +1,62 @@
+/**
+ * collStats: count and sizes of one collection.
+ * Source: MongoDB's manual, "collStats".
+ */
+import { uassert } from '../../../common/assert.ts';
+import { defineCommand } from '../../command/define-command.ts';
+import { type CollectionSizes, collectionSizes } from './collection-sizes.ts';
+
+const NOTHING: CollectionSizes = {
+  recordCount: 0,
+  dataBytes: 0,
+  storageBytes: 0,
+  indexBytes: 0,
+  bytesByIndex: {},
+};
+
+export const collStats = defineCommand({
+  name: 'collStats',
+  aliases: ['collstats'],
+  help: 'Reports count and sizes of a collection.',
+  kind: 'read',
+  access: { action: 'collStats', on: 'collection' },
+  route: 'allShards',
+  parse: (body, op) => {
+    const namespace = body.collection();
+    op.namespace = namespace;
+    const scale = body.integer('scale', 1);
+    uassert(scale >= 1, 51024, `BSON field 'scale' value must be >= 1, actual value '${scale}'`);
+    body.ignore('verbose');
+    return { namespace, scale };
+  },
+  execute: ({ namespace, scale }, op) => {
+    const view = op.view();
+    const collection = view.collection(namespace);
+    const sizes = collection === undefined ? NOTHING : collectionSizes(op.engine, view, collection);
+    return { namespace, scale, collection, sizes };
+  },
+  reply: ({ namespace, scale, collection, sizes }) => {
+    const scaled = (bytes: number): number => Math.floor(bytes / scale);
+    const indexSizes = Object.entries(sizes.bytesByIndex).map(([name, bytes]) => [
+      name,
+      scaled(bytes),
+    ]);
+    return {
+      ns: namespace,
+      size: scaled(sizes.dataBytes),
+      count: sizes.recordCount,
+      avgObjSize:
+        sizes.recordCount === 0 ? undefined : Math.floor(sizes.dataBytes / sizes.recordCount),
+      numOrphanDocs: 0,
+      storageSize: scaled(sizes.storageBytes),
+      freeStorageSize: 0,
+      capped: false,
+      nindexes: collection?.indexes.length ?? 0,
+      indexBuilds: collection?.indexes.filter(({ ready }) => !ready).map(({ name }) => name) ?? [],
+      totalIndexSize: scaled(sizes.indexBytes),
+      totalSize: scaled(sizes.storageBytes + sizes.indexBytes),
+      indexSizes: Object.fromEntries(indexSizes),
+      scaleFactor: scale,
+    };
+  },
+});

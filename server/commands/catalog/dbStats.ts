@@ -1,0 +1,58 @@
+/**
+ * dbStats: counts and sizes of one database.
+ * Source: MongoDB's manual, "dbStats".
+ */
+import { doubleValue, int64Value } from '../../../bson/index.ts';
+import { uassert } from '../../../common/assert.ts';
+import { defineCommand } from '../../command/define-command.ts';
+import { collectionSizes } from './collection-sizes.ts';
+
+export const dbStats = defineCommand({
+  name: 'dbStats',
+  aliases: ['dbstats'],
+  help: 'Reports counts and sizes of a database.',
+  kind: 'read',
+  access: { action: 'dbStats', on: 'database' },
+  route: 'allShards',
+  parse: (body) => {
+    const scale = body.integer('scale', 1);
+    uassert(scale >= 1, 51024, `BSON field 'scale' value must be >= 1, actual value '${scale}'`);
+    body.refuse('freeStorage');
+    return { database: body.database, scale };
+  },
+  execute: ({ database, scale }, op) => {
+    const view = op.view();
+    const collections = view.collections(database);
+    const sizes = collections.map((collection) => collectionSizes(op.engine, view, collection));
+    const sum = (figure: (index: number) => number): number =>
+      collections.reduce((total, _collection, index) => total + figure(index), 0);
+    return {
+      database,
+      scale,
+      collections: collections.filter(({ kind }) => kind !== 'view').length,
+      views: collections.filter(({ kind }) => kind === 'view').length,
+      indexes: sum((index) => collections[index].indexes.length),
+      objects: sum((index) => sizes[index].recordCount),
+      dataBytes: sum((index) => sizes[index].dataBytes),
+      storageBytes: sum((index) => sizes[index].storageBytes),
+      indexBytes: sum((index) => sizes[index].indexBytes),
+    };
+  },
+  reply: (stats) => {
+    const scaled = (bytes: number) => doubleValue(bytes / stats.scale);
+    const { objects, dataBytes, storageBytes, indexBytes } = stats;
+    return {
+      db: stats.database,
+      collections: int64Value(BigInt(stats.collections)),
+      views: int64Value(BigInt(stats.views)),
+      objects: int64Value(BigInt(objects)),
+      avgObjSize: doubleValue(objects === 0 ? 0 : dataBytes / objects),
+      dataSize: scaled(dataBytes),
+      storageSize: scaled(storageBytes),
+      indexes: int64Value(BigInt(stats.indexes)),
+      indexSize: scaled(indexBytes),
+      totalSize: scaled(storageBytes + indexBytes),
+      scaleFactor: int64Value(BigInt(stats.scale)),
+    };
+  },
+});

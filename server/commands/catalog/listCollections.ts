@@ -1,0 +1,66 @@
+/**
+ * listCollections: the collections of a database, as a cursor.
+ * Source: MongoDB's manual, "listCollections"; the driver specification of enumerating collections.
+ */
+import { binaryValue, DocumentBuilder, documentOf, EMPTY_DOCUMENT } from '../../../bson/index.ts';
+import { compileFilter } from '../../../query/index.ts';
+import type { CollectionDescription } from '../../../storage/index.ts';
+import { splitNamespace } from '../../catalog/namespace.ts';
+import { defineCommand } from '../../command/define-command.ts';
+import { DocumentListProducer, firstBatch } from '../../cursors/first-batch.ts';
+import { queryContext } from '../crud/query-context.ts';
+import { cursorBatchSize } from './cursor-argument.ts';
+
+const UUID_SUBTYPE = 4;
+
+export const listCollections = defineCommand({
+  name: 'listCollections',
+  help: 'Lists the collections of a database.',
+  kind: 'admin',
+  access: { action: 'listCollections', on: 'database' },
+  route: 'primaryShard',
+  apiVersions: ['1'],
+  parse: (body) => {
+    // Who may see less than everything is a matter of access control, which is off.
+    body.safeBoolean('authorizedCollections', false);
+    return {
+      database: body.database,
+      filter: body.document('filter', EMPTY_DOCUMENT),
+      nameOnly: body.safeBoolean('nameOnly', false),
+      batchSize: cursorBatchSize(body),
+    };
+  },
+  execute: ({ database, filter, nameOnly, batchSize }, op) => {
+    const matching = compileFilter(filter, queryContext(op));
+    const documents = op
+      .view()
+      .collections(database)
+      .map((collection) => describe(collection, nameOnly))
+      .filter((document) => matching.matches(document));
+    return firstBatch(op, {
+      namespace: `${database}.$cmd.listCollections`,
+      producer: new DocumentListProducer(documents),
+      batchSize: batchSize ?? Infinity,
+    });
+  },
+  reply: (body) => body,
+});
+
+function describe(collection: CollectionDescription, nameOnly: boolean): Buffer {
+  const out = new DocumentBuilder();
+  out.appendString('name', splitNamespace(collection.namespace).collection);
+  out.appendString('type', collection.kind);
+  if (nameOnly) return out.finish();
+  out.appendDocument('options', collection.options);
+  out.beginDocument('info').appendBoolean('readOnly', collection.kind === 'view');
+  if (collection.kind !== 'view') {
+    out.append('uuid', binaryValue(Buffer.from(collection.uuid, 'hex'), UUID_SUBTYPE));
+  }
+  out.end();
+  const [idIndex] = collection.indexes;
+  if (idIndex?.name === '_id_') out.appendDocument('idIndex', ID_INDEX);
+  return out.finish();
+}
+
+/** In MongoDB's order of fields. */
+const ID_INDEX = documentOf({ v: 2, key: documentOf({ _id: 1 }), name: '_id_' });

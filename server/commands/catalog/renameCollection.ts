@@ -1,0 +1,68 @@
+/**
+ * renameCollection: gives a collection another name, in its own database or in another one.
+ * Source: MongoDB's manual, "renameCollection".
+ */
+import { CommandError } from '../../../common/errors.ts';
+import { BsonType } from '../../../bson/index.ts';
+import {
+  checkCreatable,
+  checkDatabaseCase,
+  checkWritable,
+  splitNamespace,
+} from '../../catalog/namespace.ts';
+import { type CommandBody, namespaceOf } from '../../command/command-body.ts';
+import { defineCommand } from '../../command/define-command.ts';
+import { isValidDatabaseName } from '../../command/generic-arguments.ts';
+
+export const renameCollection = defineCommand({
+  name: 'renameCollection',
+  help: 'Renames a collection.',
+  kind: 'admin',
+  adminOnly: true,
+  takesWriteConcern: true,
+  access: { action: 'renameCollection', on: 'cluster' },
+  route: 'primaryShard',
+  parse: (body, op) => {
+    if (body.target.type !== BsonType.string) {
+      throw body.wrongType('renameCollection', body.target, "expected type 'string'");
+    }
+    const source = wholeNamespace(body, body.target.asString());
+    const target = wholeNamespace(body, body.string('to'));
+    op.namespace = source;
+    body.refuse('stayTemp', 'collectionUUID');
+    return { source, target, dropTarget: body.safeBoolean('dropTarget', false) };
+  },
+  execute: ({ source, target, dropTarget }, op) => {
+    checkWritable(source);
+    checkCreatable(target);
+    if (source === target) {
+      throw new CommandError('IllegalOperation', "Can't rename a collection to itself");
+    }
+    return op.transact((transaction) => {
+      const collection = transaction.collection(source);
+      if (collection === undefined) {
+        throw new CommandError('NamespaceNotFound', `Source collection ${source} does not exist`);
+      }
+      const existing = transaction.collection(target);
+      if (existing !== undefined && !dropTarget) {
+        throw new CommandError('NamespaceExists', 'target namespace exists');
+      }
+      checkDatabaseCase(transaction, target);
+      if (existing !== undefined) transaction.dropCollection(existing);
+      transaction.renameCollection(collection, target);
+    });
+  },
+  reply: () => ({}),
+});
+
+/** A namespace given whole. @throws CommandError InvalidNamespace */
+function wholeNamespace(body: CommandBody, text: string): string {
+  const { database, collection } = splitNamespace(text);
+  if (!text.includes('.') || !isValidDatabaseName(database)) {
+    throw new CommandError(
+      'InvalidNamespace',
+      `Invalid namespace specified '${text}' in ${body.command}`,
+    );
+  }
+  return namespaceOf(database, collection);
+}

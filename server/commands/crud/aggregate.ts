@@ -1,0 +1,132 @@
+/**
+ * aggregate: runs a pipeline over a collection, or over no collection at all.
+ * Source: MongoDB's manual, "aggregate".
+ */
+import { BsonType, type RawValue } from '../../../bson/index.ts';
+import { CommandError } from '../../../common/errors.ts';
+import { type AggregateRequest, planAggregate, type QueryPlan } from '../../../query/index.ts';
+import type { MaybePromise } from '../../../storage/index.ts';
+import { type CommandBody, namespaceOf } from '../../command/command-body.ts';
+import { defineCommand } from '../../command/define-command.ts';
+import type { ReplyBody } from '../../command/reply.ts';
+import { firstBatch } from '../../cursors/first-batch.ts';
+import type { OperationContext } from '../../operation/operation-context.ts';
+import { explainReply } from './explain-reply.ts';
+import { openPlan } from './find.ts';
+import { queryContext } from './query-context.ts';
+import { hintIn, nestedBody } from './statement.ts';
+
+export interface AggregateCommandRequest {
+  readonly namespace: string;
+  readonly pipeline: readonly Buffer[];
+  readonly hint: string | Buffer | undefined;
+  readonly allowDiskUse: boolean | undefined;
+  readonly collation: Buffer | undefined;
+  readonly variables: Buffer | undefined;
+  readonly batchSize: number | undefined;
+  readonly isExplain: boolean;
+}
+
+export const aggregate = defineCommand({
+  name: 'aggregate',
+  help: 'Runs an aggregation pipeline.',
+  kind: 'read',
+  takesWriteConcern: true,
+  access: { action: 'find', on: 'collection' },
+  route: 'shardsOfFilter',
+  apiVersions: ['1'],
+  parse: parseAggregate,
+  plan: (request, op) => ({ request, plan: planAggregateCommand(request, op) }),
+  execute: ({ request, plan }, op): MaybePromise<ReplyBody> => {
+    if (request.isExplain) return explainReply(plan, 'queryPlanner', op, op.commandBody);
+    return firstBatch(op, {
+      namespace: request.namespace,
+      producer: openPlan(plan, op),
+      batchSize: request.batchSize,
+    });
+  },
+  reply: (body) => body,
+});
+
+export function parseAggregate(body: CommandBody, op: OperationContext): AggregateCommandRequest {
+  const namespace = namespaceOfTarget(body);
+  op.namespace = namespace;
+  const isExplain = body.safeBoolean('explain', false);
+  const request: AggregateCommandRequest = {
+    namespace,
+    pipeline: stagesOf(body),
+    hint: hintIn(body),
+    allowDiskUse: body.safeBoolean('allowDiskUse', undefined),
+    collation: body.document('collation', undefined),
+    variables: body.document('let', undefined),
+    batchSize: batchSizeOf(body, isExplain),
+    isExplain,
+  };
+  // No collection has a validator yet (create refuses them by name), so there is nothing to bypass.
+  body.safeBoolean('bypassDocumentValidation', false);
+  body.refuse('collectionUUID', 'encryptionInformation', 'exchange', 'fromMongos', 'needsMerge');
+  body.refuse('isMapReduceCommand', 'requestReshardingResumeToken', 'requestResumeToken');
+  body.refuse('resumeAfter', 'startAt', 'includeQueryStatsMetrics');
+  return request;
+}
+
+/** `aggregate: 1` is for pipelines that bring their own documents. */
+function namespaceOfTarget(body: CommandBody): string {
+  const { target, database } = body;
+  if (!target.isNumber) return body.collection();
+  if (target.asNumber() !== 1) {
+    throw new CommandError(
+      'FailedToParse',
+      "Invalid command format: the 'aggregate' field must specify a collection name or 1",
+    );
+  }
+  return namespaceOf(database, '$cmd.aggregate');
+}
+
+function stagesOf(body: CommandBody): Buffer[] {
+  const value = body.value('pipeline');
+  if (value === undefined) throw body.missing('pipeline');
+  if (value.type !== BsonType.array) {
+    throw new CommandError('TypeMismatch', "'pipeline' option must be specified as an array");
+  }
+  return body.array('pipeline').map(stageOf);
+}
+
+function stageOf(stage: RawValue): Buffer {
+  if (stage.type === BsonType.object) return stage.asDocument();
+  throw new CommandError('TypeMismatch', "Each element of the 'pipeline' array must be an object");
+}
+
+function batchSizeOf(body: CommandBody, isExplain: boolean): number | undefined {
+  const cursor = body.value('cursor');
+  if (cursor === undefined) {
+    if (isExplain) return undefined;
+    throw new CommandError(
+      'FailedToParse',
+      "The 'cursor' option is required, except for aggregate with the explain argument",
+    );
+  }
+  if (cursor.type !== BsonType.object) {
+    throw new CommandError('TypeMismatch', 'cursor field must be missing or an object');
+  }
+  const options = nestedBody('aggregate.cursor', cursor.asDocument(), body);
+  const batchSize = options.limit('batchSize');
+  options.rejectUnknownFields();
+  return batchSize;
+}
+
+export function planAggregateCommand(
+  request: AggregateCommandRequest,
+  op: OperationContext,
+): QueryPlan {
+  const { namespace, pipeline, hint, allowDiskUse, collation, variables } = request;
+  const view = op.view();
+  const context = queryContext(op, { collation, variables });
+  const aggregateRequest: AggregateRequest = {
+    namespace,
+    pipeline,
+    ...(hint === undefined ? {} : { hint }),
+    ...(allowDiskUse === undefined ? {} : { allowDiskUse }),
+  };
+  return planAggregate(view, view.collection(namespace), aggregateRequest, context);
+}

@@ -1,0 +1,58 @@
+/**
+ * distinct: the different values of a field.
+ * Source: MongoDB's manual, "distinct".
+ */
+import { arrayValue, EMPTY_DOCUMENT } from '../../../bson/index.ts';
+import { uassert } from '../../../common/assert.ts';
+import { type DistinctPlan, type DistinctRequest, planDistinct } from '../../../query/index.ts';
+import type { CommandBody } from '../../command/command-body.ts';
+import { defineCommand } from '../../command/define-command.ts';
+import type { OperationContext } from '../../operation/operation-context.ts';
+import { queryContext } from './query-context.ts';
+import { hintIn } from './statement.ts';
+
+export interface DistinctCommandRequest {
+  readonly namespace: string;
+  readonly distinct: DistinctRequest;
+  readonly collation: Buffer | undefined;
+}
+
+export const distinct = defineCommand({
+  name: 'distinct',
+  help: 'Returns the distinct values of a field.',
+  kind: 'read',
+  access: { action: 'find', on: 'collection' },
+  route: 'shardsOfFilter',
+  apiVersions: ['1'],
+  parse: parseDistinct,
+  plan: planDistinctCommand,
+  execute: (plan, op) => plan.values(op.view(), op, { renewView: () => op.renewView() }),
+  reply: (values) => ({ values: arrayValue(values) }),
+});
+
+export function parseDistinct(body: CommandBody, op: OperationContext): DistinctCommandRequest {
+  const namespace = body.collection();
+  op.namespace = namespace;
+  const key = body.string('key');
+  uassert(!key.includes('\0'), 31032, 'Key field cannot contain an embedded null byte');
+  const hint = hintIn(body);
+  body.refuse('collectionUUID');
+  return {
+    namespace,
+    distinct: {
+      key,
+      filter: body.document('query', EMPTY_DOCUMENT),
+      ...(hint === undefined ? {} : { hint }),
+    },
+    collation: body.document('collation', undefined),
+  };
+}
+
+export function planDistinctCommand(
+  request: DistinctCommandRequest,
+  op: OperationContext,
+): DistinctPlan {
+  const view = op.view();
+  const context = queryContext(op, { collation: request.collation });
+  return planDistinct(view, view.collection(request.namespace), request.distinct, context);
+}

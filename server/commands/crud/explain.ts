@@ -1,0 +1,79 @@
+/**
+ * explain: how another command would run, and on request what it met on the way.
+ *
+ * A write that is explained with execution statistics shows the search for its documents and changes nothing.
+ * Source: MongoDB's manual, "explain".
+ */
+import { BsonType, firstFieldName } from '../../../bson/index.ts';
+import { CommandError } from '../../../common/errors.ts';
+import type { ExplainVerbosity } from '../../../query/index.ts';
+import type { CommandBody } from '../../command/command-body.ts';
+import { defineCommand } from '../../command/define-command.ts';
+import { parseRequest } from '../../command/generic-arguments.ts';
+import type { OperationContext } from '../../operation/operation-context.ts';
+import { parseAggregate, planAggregateCommand } from './aggregate.ts';
+import { parseCount, planCountCommand } from './count.ts';
+import { parseDeleteRequest, planDeleteForExplain } from './delete.ts';
+import { parseDistinct, planDistinctCommand } from './distinct.ts';
+import { type Explainable, explainReply } from './explain-reply.ts';
+import { parseFind, planFindCommand } from './find.ts';
+import { parseFindAndModify, planFindAndModifyForExplain } from './findAndModify.ts';
+import { parseUpdateRequest, planUpdateForExplain } from './update.ts';
+
+/** Parses the command inside explain and plans it. */
+type PlanForExplain = (body: CommandBody, op: OperationContext) => Explainable;
+
+const EXPLAINABLE: ReadonlyMap<string, PlanForExplain> = new Map<string, PlanForExplain>([
+  ['aggregate', (body, op) => planAggregateCommand(parseAggregate(body, op), op)],
+  ['count', (body, op) => planCountCommand(parseCount(body, op), op)],
+  ['delete', (body, op) => planDeleteForExplain(parseDeleteRequest(body, op), op)],
+  ['distinct', (body, op) => planDistinctCommand(parseDistinct(body, op), op)],
+  ['find', (body, op) => planFindCommand(parseFind(body, op), op)],
+  ['findAndModify', (body, op) => planFindAndModifyForExplain(parseFindAndModify(body, op), op)],
+  ['findandmodify', (body, op) => planFindAndModifyForExplain(parseFindAndModify(body, op), op)],
+  ['update', (body, op) => planUpdateForExplain(parseUpdateRequest(body, op), op)],
+]);
+
+export const explain = defineCommand({
+  name: 'explain',
+  help: 'Shows how another command would run.',
+  kind: 'read',
+  access: { action: 'find', on: 'collection' },
+  route: 'shardsOfFilter',
+  apiVersions: ['1'],
+  parse: (body) => {
+    if (body.target.type !== BsonType.object) {
+      throw body.wrongType('explain', body.target, "expected type 'object'");
+    }
+    return {
+      command: body.target.asDocument(),
+      database: body.database,
+      sequences: body.sequences,
+      verbosity: verbosityOf(body),
+    };
+  },
+  execute: ({ command, database, sequences, verbosity }, op) => {
+    const name = firstFieldName(command) ?? '';
+    const plan = EXPLAINABLE.get(name);
+    if (plan === undefined) {
+      throw new CommandError('CommandNotFound', `Explain failed due to unknown command: ${name}`);
+    }
+    const { body } = parseRequest(name, { bytes: command, sequences, database });
+    const explainable = plan(body, op);
+    body.rejectUnknownFields();
+    return explainReply(explainable, verbosity, op, command);
+  },
+  reply: (body) => body,
+});
+
+const VERBOSITIES = ['queryPlanner', 'executionStats', 'allPlansExecution'] as const;
+
+function verbosityOf(body: CommandBody): ExplainVerbosity {
+  const text = body.string('verbosity', 'allPlansExecution');
+  const verbosity = VERBOSITIES.find((each) => each === text);
+  if (verbosity !== undefined) return verbosity;
+  throw new CommandError(
+    'FailedToParse',
+    "verbosity string must be one of {'queryPlanner', 'executionStats', 'allPlansExecution'}",
+  );
+}

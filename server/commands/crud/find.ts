@@ -1,0 +1,154 @@
+/**
+ * find: the documents that match a filter, in batches.
+ * Source: MongoDB's manual, "find".
+ */
+import { EMPTY_DOCUMENT } from '../../../bson/index.ts';
+import type { Interruption } from '../../../common/interruption.ts';
+import {
+  type FindRequest,
+  planQuery,
+  type PlanExecutor,
+  type QueryPlan,
+} from '../../../query/index.ts';
+import type { MaybePromise, ReadView } from '../../../storage/index.ts';
+import type { CommandBody } from '../../command/command-body.ts';
+import { defineCommand } from '../../command/define-command.ts';
+import type { CursorProducer } from '../../cursors/cursor-registry.ts';
+import { firstBatch } from '../../cursors/first-batch.ts';
+import type { OperationContext } from '../../operation/operation-context.ts';
+import { queryContext } from './query-context.ts';
+import { hintIn } from './statement.ts';
+
+export interface FindCommandRequest {
+  readonly namespace: string;
+  readonly find: FindRequest;
+  readonly collation: Buffer | undefined;
+  readonly variables: Buffer | undefined;
+  readonly batchSize: number | undefined;
+  readonly singleBatch: boolean;
+  readonly noCursorTimeout: boolean;
+}
+
+export const find = defineCommand({
+  name: 'find',
+  help: 'Selects documents of a collection and returns a cursor to them.',
+  kind: 'read',
+  access: { action: 'find', on: 'collection' },
+  route: 'shardsOfFilter',
+  apiVersions: ['1'],
+  counter: 'query',
+  parse: parseFind,
+  plan: (request, op) => ({ request, plan: planFindCommand(request, op) }),
+  execute: ({ request, plan }, op) =>
+    firstBatch(op, {
+      namespace: request.namespace,
+      producer: new FindProducer(openPlan(plan, op), request.find.limit ?? 0),
+      batchSize: request.batchSize,
+      singleBatch: request.singleBatch,
+      noTimeout: request.noCursorTimeout,
+    }),
+  reply: (body) => body,
+});
+
+export function parseFind(body: CommandBody, op: OperationContext): FindCommandRequest {
+  const namespace = body.collection();
+  op.namespace = namespace;
+  const { limit, isNegative } = limitOf(body);
+  const request: FindCommandRequest = {
+    namespace,
+    find: {
+      namespace,
+      filter: body.document('filter', EMPTY_DOCUMENT),
+      ...present('sort', body.document('sort', undefined)),
+      ...present('projection', body.document('projection', undefined)),
+      ...present('skip', body.limit('skip')),
+      ...present('limit', limit),
+      ...present('hint', hintIn(body)),
+      ...present('min', body.document('min', undefined)),
+      ...present('max', body.document('max', undefined)),
+      ...present('returnKey', body.safeBoolean('returnKey', undefined)),
+      ...present('showRecordId', body.safeBoolean('showRecordId', undefined)),
+      ...present('allowDiskUse', body.safeBoolean('allowDiskUse', undefined)),
+    },
+    collation: body.document('collation', undefined),
+    variables: body.document('let', undefined),
+    batchSize: body.limit('batchSize'),
+    singleBatch: body.safeBoolean('singleBatch', false) || isNegative,
+    noCursorTimeout: body.safeBoolean('noCursorTimeout', false),
+  };
+  // oplogReplay has had no effect since MongoDB 4.4; partial results are a matter of routers.
+  body.ignore('oplogReplay', 'allowPartialResults', 'allowSpeculativeMajorityRead');
+  body.refuse('tailable', 'awaitData', 'collectionUUID', 'encryptionInformation', 'resumeAfter');
+  body.refuse(
+    'startAt',
+    'requestResumeToken',
+    'readOnce',
+    'term',
+    'mirrored',
+    'includeQueryStatsMetrics',
+  );
+  return request;
+}
+
+/** A field for an object literal, left out when it is undefined. */
+function present<Name extends string, Value>(
+  name: Name,
+  value: Value | undefined,
+): { readonly [key in Name]?: Value } {
+  return value === undefined ? {} : ({ [name]: value } as { readonly [key in Name]?: Value });
+}
+
+/** A negative limit means one batch of so many documents. */
+function limitOf(body: CommandBody): { limit: number | undefined; isNegative: boolean } {
+  const limit = body.integer('limit', undefined);
+  if (limit === undefined || limit >= 0) return { limit, isNegative: false };
+  if (!Number.isSafeInteger(limit)) throw body.outOfRange('limit', '>= 0', limit);
+  return { limit: -limit, isNegative: true };
+}
+
+export function planFindCommand(request: FindCommandRequest, op: OperationContext): QueryPlan {
+  const { collation, variables, namespace } = request;
+  const view = op.view();
+  const context = queryContext(op, { collation, variables });
+  return planQuery(view, view.collection(namespace), request.find, context);
+}
+
+/** Opens a plan for a scan without snapshot: after each yield it goes on in the latest state. */
+export function openPlan(plan: QueryPlan, op: OperationContext): PlanExecutor {
+  return plan.open(op.view(), op, { renewView: () => op.renewView() });
+}
+
+/** An executor that knows when a limit has been reached. */
+class FindProducer implements CursorProducer {
+  private readonly executor: PlanExecutor;
+  private readonly limit: number;
+  private returned = 0;
+
+  /** @param limit 0 for none; the plan itself enforces it. */
+  constructor(executor: PlanExecutor, limit: number) {
+    this.executor = executor;
+    this.limit = limit;
+  }
+
+  get isExhausted(): boolean {
+    return this.limit > 0 && this.returned >= this.limit;
+  }
+
+  next(): MaybePromise<Buffer | undefined> {
+    const document = this.executor.next();
+    if (document !== undefined) this.returned += 1;
+    return document;
+  }
+
+  detach(): void {
+    this.executor.detach();
+  }
+
+  attach(view: ReadView, interruption: Interruption): void {
+    this.executor.attach(view, interruption);
+  }
+
+  close(): void {
+    this.executor.close();
+  }
+}

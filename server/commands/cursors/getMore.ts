@@ -1,0 +1,86 @@
+/**
+ * getMore: the next batch of an open cursor.
+ * Source: MongoDB's manual, "getMore"; the driver specification of find, getMore and killCursors.
+ */
+import type { MaybePromise } from '../../../storage/index.ts';
+import { BsonType } from '../../../bson/index.ts';
+import { type Batch, cursorReply, noteBatch, pullBatch } from '../../cursors/batch.ts';
+import type { OpenCursor } from '../../cursors/cursor-registry.ts';
+import type { CommandBody } from '../../command/command-body.ts';
+import { defineCommand } from '../../command/define-command.ts';
+import type { ReplyBody } from '../../command/reply.ts';
+import type { OperationContext } from '../../operation/operation-context.ts';
+
+interface GetMoreRequest {
+  readonly id: bigint;
+  readonly namespace: string;
+  readonly batchSize: number;
+}
+
+export const getMore = defineCommand({
+  name: 'getMore',
+  help: 'Returns the next batch of documents of a cursor.',
+  kind: 'read',
+  access: { action: 'find', on: 'collection' },
+  route: 'cursor',
+  apiVersions: ['1'],
+  counter: 'getmore',
+  parse: parseGetMore,
+  execute: (request, op) => {
+    const cursor = op.service.cursors.pin(
+      request.id,
+      { namespace: request.namespace, session: op.session?.key },
+      op,
+    );
+    if (cursor.maxTimeMs !== undefined) op.limitTime(Math.max(1, cursor.maxTimeMs));
+    return nextBatch(op, cursor, request);
+  },
+  reply: (body) => body,
+});
+
+function parseGetMore(body: CommandBody, op: OperationContext): GetMoreRequest {
+  if (body.target.type !== BsonType.int64) {
+    throw body.wrongType('getMore', body.target, "expected type 'long'");
+  }
+  const namespace = body.collectionIn('collection');
+  op.namespace = namespace;
+  const batchSize = body.limit('batchSize');
+  body.refuse('term', 'lastKnownCommittedOpTime', 'includeQueryStatsMetrics');
+  // 0 means the same as absent: as many as fit into a reply.
+  return {
+    id: body.target.asInt64(),
+    namespace,
+    batchSize: batchSize === undefined || batchSize === 0 ? Infinity : batchSize,
+  };
+}
+
+function nextBatch(
+  op: OperationContext,
+  cursor: OpenCursor,
+  request: GetMoreRequest,
+): MaybePromise<ReplyBody> {
+  const fail = (error: unknown): never => {
+    op.service.cursors.unpin(cursor, true);
+    throw error;
+  };
+  try {
+    cursor.producer.attach(op.view(), op);
+    const batch = pullBatch(cursor.producer, request.batchSize, cursor.stashed);
+    if (!(batch instanceof Promise)) return conclude(op, cursor, batch);
+    return batch.then((ready) => conclude(op, cursor, ready)).catch(fail);
+  } catch (error) {
+    return fail(error);
+  }
+}
+
+function conclude(op: OperationContext, cursor: OpenCursor, batch: Batch): ReplyBody {
+  op.throwIfInterrupted();
+  noteBatch(cursor, batch);
+  const exhausted = batch.isLast && batch.stashed === undefined;
+  if (!exhausted) cursor.producer.detach();
+  if (cursor.maxTimeMs !== undefined) cursor.maxTimeMs = op.remainingTimeMs ?? cursor.maxTimeMs;
+  const id = exhausted ? 0n : cursor.id;
+  const reply = cursorReply(id, cursor.namespace, 'nextBatch', batch.documents);
+  op.service.cursors.unpin(cursor, exhausted);
+  return reply;
+}

@@ -1,0 +1,93 @@
+/**
+ * createIndexes: adds indexes to a collection, which is created when it is not there.
+ * Source: MongoDB's manual, "createIndexes".
+ */
+import { CommandError } from '../../../common/errors.ts';
+import type { ReadView } from '../../../storage/index.ts';
+import {
+  type IndexSpecification,
+  isAlreadyThere,
+  MAX_INDEXES_PER_COLLECTION,
+  parseIndexSpecification,
+} from '../../catalog/index-specification.ts';
+import { checkWritable, collectionForWrite } from '../../catalog/namespace.ts';
+import { defineCommand } from '../../command/define-command.ts';
+import type { OperationContext } from '../../operation/operation-context.ts';
+
+interface CreateIndexesResult {
+  readonly countBefore: number;
+  readonly countAfter: number;
+  readonly createdCollection: boolean;
+}
+
+export const createIndexes = defineCommand({
+  name: 'createIndexes',
+  help: 'Builds indexes on a collection.',
+  kind: 'admin',
+  takesWriteConcern: true,
+  access: { action: 'createIndex', on: 'collection' },
+  route: 'primaryShard',
+  apiVersions: ['1'],
+  parse: (body, op) => {
+    const namespace = body.collection();
+    op.namespace = namespace;
+    const requested = body.documents('indexes');
+    if (requested.length === 0) {
+      throw new CommandError('BadValue', 'Must specify at least one index to create');
+    }
+    // One member has to be ready for the index, and that is this one.
+    body.ignore('commitQuorum');
+    body.refuse('isTimeseriesNamespace', 'ignoreUnknownIndexOptions');
+    return { namespace, specifications: requested.map(parseIndexSpecification) };
+  },
+  execute: async ({ namespace, specifications }, op): Promise<CreateIndexesResult> => {
+    checkWritable(namespace);
+    const createdCollection = await createMissing(op, namespace);
+    const wanted = missingIndexes(op.renewView(), namespace, specifications);
+    const countBefore = indexCount(op.view(), namespace);
+    if (wanted.length > 0) await build(op, namespace, wanted);
+    return { countBefore, countAfter: indexCount(op.renewView(), namespace), createdCollection };
+  },
+  reply: ({ countBefore, countAfter, createdCollection }) => ({
+    numIndexesBefore: countBefore,
+    numIndexesAfter: countAfter,
+    createdCollectionAutomatically: createdCollection ? true : undefined,
+    note: countBefore === countAfter ? 'all indexes already exist' : undefined,
+  }),
+});
+
+/** @returns whether the collection had to be created. */
+async function createMissing(op: OperationContext, namespace: string): Promise<boolean> {
+  return op.transact((transaction) => {
+    if (transaction.collection(namespace) !== undefined) return false;
+    collectionForWrite(transaction, namespace);
+    return true;
+  });
+}
+
+function missingIndexes(
+  view: ReadView,
+  namespace: string,
+  specifications: readonly IndexSpecification[],
+): IndexSpecification[] {
+  const existing = view.collection(namespace)?.indexes ?? [];
+  const missing = specifications.filter((wanted) => !isAlreadyThere(wanted, existing));
+  if (existing.length + missing.length <= MAX_INDEXES_PER_COLLECTION) return missing;
+  throw new CommandError(
+    'CannotCreateIndex',
+    `add index fails, too many indexes for ${namespace}: the limit is ${MAX_INDEXES_PER_COLLECTION}`,
+  );
+}
+
+async function build(
+  op: OperationContext,
+  namespace: string,
+  wanted: readonly IndexSpecification[],
+): Promise<void> {
+  const specs = wanted.map(({ spec }) => spec);
+  await op.engine.buildIndexes(namespace, specs, op);
+}
+
+function indexCount(view: ReadView, namespace: string): number {
+  return view.collection(namespace)?.indexes.length ?? 0;
+}

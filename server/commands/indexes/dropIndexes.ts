@@ -1,0 +1,108 @@
+/**
+ * dropIndexes: removes indexes by name, by key pattern, or all but the one on _id.
+ * Source: MongoDB's manual, "dropIndexes".
+ */
+import {
+  BsonType,
+  compareDocuments,
+  getField,
+  inspect,
+  type RawValue,
+} from '../../../bson/index.ts';
+import { CommandError } from '../../../common/errors.ts';
+import type { CollectionDescription, IndexDescription } from '../../../storage/index.ts';
+import { requireCollection } from '../../catalog/namespace.ts';
+import { defineCommand } from '../../command/define-command.ts';
+
+const ID_INDEX_NAME = '_id_';
+
+export const dropIndexes = defineCommand({
+  name: 'dropIndexes',
+  aliases: ['deleteIndexes'],
+  help: 'Drops indexes of a collection.',
+  kind: 'admin',
+  takesWriteConcern: true,
+  access: { action: 'dropIndex', on: 'collection' },
+  route: 'primaryShard',
+  apiVersions: ['1'],
+  parse: (body, op) => {
+    const namespace = body.collection();
+    op.namespace = namespace;
+    const which = body.value('index');
+    if (which === undefined) throw body.missing('index');
+    body.refuse('isTimeseriesNamespace');
+    return { namespace, which };
+  },
+  execute: ({ namespace, which }, op) =>
+    op.transact((transaction) => {
+      const collection = requireCollection(transaction, namespace);
+      const dropped = indexesNamedBy(collection, which);
+      for (const index of dropped) transaction.dropIndex(collection, index);
+      const isAll = which.type === BsonType.string && which.asString() === '*';
+      return { countBefore: collection.indexes.length, isAll };
+    }),
+  reply: ({ countBefore, isAll }) => ({
+    nIndexesWas: countBefore,
+    msg: isAll ? 'non-_id indexes dropped for collection' : undefined,
+  }),
+});
+
+function indexesNamedBy(
+  collection: CollectionDescription,
+  which: RawValue,
+): readonly IndexDescription[] {
+  switch (which.type) {
+    case BsonType.string:
+      return which.asString() === '*'
+        ? collection.indexes.filter(({ name }) => name !== ID_INDEX_NAME)
+        : [indexByName(collection, which.asString())];
+    case BsonType.array:
+      return namesOf(which).map((name) => indexByName(collection, name));
+    case BsonType.object:
+      return [indexByKeyPattern(collection, which.asDocument())];
+    default:
+      throw new CommandError(
+        'TypeMismatch',
+        `BSON field 'dropIndexes.index' is the wrong type '${which.typeName}', expected types '[string, object, array]'`,
+      );
+  }
+}
+
+function namesOf(array: RawValue): string[] {
+  const names: string[] = [];
+  const document = array.asDocument();
+  for (let index = 0; ; index += 1) {
+    const name = getField(document, String(index));
+    if (name === undefined) return names;
+    if (name.type !== BsonType.string) {
+      throw new CommandError(
+        'TypeMismatch',
+        `BSON field 'dropIndexes.index.${index}' is the wrong type '${name.typeName}', expected type 'string'`,
+      );
+    }
+    names.push(name.asString());
+  }
+}
+
+function indexByName(collection: CollectionDescription, name: string): IndexDescription {
+  const index = collection.indexes.find((each) => each.name === name);
+  if (index !== undefined) return droppable(index);
+  throw new CommandError('IndexNotFound', `index not found with name [${name}]`);
+}
+
+function indexByKeyPattern(
+  collection: CollectionDescription,
+  keyPattern: Buffer,
+): IndexDescription {
+  const index = collection.indexes.find((each) => {
+    const own = getField(each.spec, 'key');
+    return own !== undefined && compareDocuments(own.asDocument(), keyPattern) === 0;
+  });
+  if (index !== undefined) return droppable(index);
+  throw new CommandError('IndexNotFound', `can't find index with key: ${inspect(keyPattern)}`);
+}
+
+function droppable(index: IndexDescription): IndexDescription {
+  if (index.name !== ID_INDEX_NAME) return index;
+  throw new CommandError('InvalidOptions', 'cannot drop _id index');
+}
