@@ -5,16 +5,16 @@ export { NO_VARIABLES, simpleContext, type QueryContext, type Variables } from '
 export { compileFilter } from './matcher/compile.ts';
 export type { Filter } from './matcher/filter.ts';
 export type { FilterNode } from './matcher/tree.ts';
-export { compileUpdate } from './update/compile.ts';
+export { compileUpdate } from './stage/update-with-pipelines.ts';
+export type { Update, UpdateOptions } from './update/update.ts';
+export type { Projection } from './projection/projection.ts';
 export { compileProjection } from './projection/compile.ts';
 export { compileExpression } from './expression/compile.ts';
 export type { Expression } from './expression/expression.ts';
 export { Scope } from './expression/scope.ts';
 export { compileCollation } from './collation/collation.ts';
 export { planAggregate } from './planner/plan-aggregate.ts';
-export { planCount } from './planner/plan-count.ts';
-export { planDistinct } from './planner/plan-distinct.ts';
-export { planQuery } from './planner/plan-query.ts';
+export { planCount, planDistinct, planQuery } from './planner/plan-query.ts';
 export type { AggregateRequest } from './planner/aggregate-request.ts';
 export type {
   CountPlan,

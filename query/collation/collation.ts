@@ -92,7 +92,7 @@ function sensitivityOf(options: CollationOptions): 'base' | 'accent' | 'case' | 
 
 /** Folds away what the collation ignores: case, accents, digits' leading zeros, punctuation. */
 function foldedKey(text: string, options: CollationOptions): string {
-  let key = text.normalize('NFKD');
+  let key = text.normalize(options.strength >= 3 ? 'NFD' : 'NFKD');
   if (options.strength === 1) key = key.replace(/\p{Mn}/gu, '');
   if (options.strength <= 2 && !options.caseLevel) {
     key = key.toLocaleUpperCase(options.locale).toLocaleLowerCase(options.locale);
@@ -114,7 +114,10 @@ function parseOptions(collation: Buffer): CollationOptions | undefined {
   const name = stringOption('locale', locale);
   for (const key of given.keys()) {
     if (!KNOWN_OPTIONS.has(key)) {
-      throw new CommandError('IDLUnknownField', `BSON field 'collation.${key}' is an unknown field.`);
+      throw new CommandError(
+        'IDLUnknownField',
+        `BSON field 'collation.${key}' is an unknown field.`,
+      );
     }
   }
   if (name === 'simple') {
@@ -157,10 +160,7 @@ function checkLocale(name: string): void {
     known = false; // A RangeError: not even the syntax of a locale.
   }
   if (known && !name.includes('-')) return;
-  throw new CommandError(
-    'BadValue',
-    `Field 'locale' is invalid in: { locale: "${name}" }`,
-  );
+  throw new CommandError('BadValue', `Field 'locale' is invalid in: { locale: "${name}" }`);
 }
 
 function stringOption(name: string, value: RawValue): string {

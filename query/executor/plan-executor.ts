@@ -3,7 +3,7 @@
  */
 import type { Interruption } from '../../common/interruption.ts';
 import type { MaybePromise, ReadView, RecordId } from '../../storage/index.ts';
-import type { TurnClient } from './yielding.ts';
+import type { TurnClient, Yielder } from './yielding.ts';
 
 export interface PlanExecutor {
   /**
@@ -40,4 +40,10 @@ export interface OpenOptions {
   readonly client?: TurnClient;
   /** The caller changes documents while it pulls: no record is returned twice, however its index keys move. */
   readonly forWrites?: boolean;
+  /** Of the pipeline that this executor feeds: its turns and its counters. */
+  readonly within?: { readonly yielder: Yielder; readonly statistics: ExecutorStatistics };
+}
+
+export function newStatistics(): ExecutorStatistics {
+  return { keysExamined: 0, docsExamined: 0, hasSortStage: false, usedDisk: false };
 }

@@ -323,11 +323,7 @@ function slotPath(slot: number, parts: readonly string[], from: number): Express
 }
 
 function checkObjectField(name: string): void {
-  uassert(
-    !name.includes('.'),
-    16405,
-    'dotted field names are only allowed at the top level',
-  );
+  uassert(!name.includes('.'), 16405, 'dotted field names are only allowed at the top level');
   uassert(
     !name.startsWith('$'),
     16410,

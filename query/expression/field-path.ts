@@ -34,7 +34,8 @@ export function valueAtPath(document: Buffer, parts: readonly string[], from: nu
   for (let index = from; index < last; index += 1) {
     const value = getField(current, parts[index]!);
     if (value === undefined) return undefined;
-    if (value.type === BsonType.array) return valuesBelowArray(value.asDocument(), parts, index + 1);
+    if (value.type === BsonType.array)
+      return valuesBelowArray(value.asDocument(), parts, index + 1);
     if (value.type !== BsonType.object) return undefined;
     current = value.asDocument();
   }

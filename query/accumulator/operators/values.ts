@@ -1,0 +1,140 @@
+/**
+ * $min, $max, $first, $last, $push, $addToSet, $mergeObjects: values in, a value or collection out.
+ */
+import {
+  ArrayBuilder,
+  arrayValue,
+  BsonType,
+  canonicalKey,
+  compareValues,
+  DocumentBuilder,
+  documentValue,
+  FieldCursor,
+  inspect,
+} from '../../../bson/index.ts';
+import { CommandError } from '../../../common/errors.ts';
+import type { QueryContext } from '../../context.ts';
+import type { Value } from '../../expression/definition.ts';
+import { isNullish } from '../../expression/types.ts';
+import type { AccumulatorDefinition } from '../definition.ts';
+import { type AccumulatorState, simpleAccumulator } from '../simple.ts';
+
+/** What a value costs besides its bytes, estimated. */
+const VALUE_OVERHEAD_BYTES = 64;
+
+function bytesOf(value: Value): number {
+  return value === undefined ? 0 : value.end - value.start + VALUE_OVERHEAD_BYTES;
+}
+
+/** The least (sign 1) or greatest (sign -1) value that is not null. */
+function extreme(sign: 1 | -1, context: QueryContext): AccumulatorState {
+  let best: Value;
+  return {
+    add: (value) => {
+      if (isNullish(value)) return;
+      if (best === undefined || sign * compareValues(value, best, context.collator) < 0) {
+        best = value;
+      }
+    },
+    result: () => best,
+  };
+}
+
+function first(): AccumulatorState {
+  let has = false;
+  let found: Value;
+  return {
+    add: (value) => {
+      if (has) return;
+      has = true;
+      found = value;
+    },
+    result: () => found,
+  };
+}
+
+function last(): AccumulatorState {
+  let found: Value;
+  return {
+    add: (value) => {
+      found = value;
+    },
+    result: () => found,
+  };
+}
+
+class Pushed implements AccumulatorState {
+  heldBytes = 0;
+  private readonly values = new ArrayBuilder();
+
+  add(value: Value): void {
+    if (value === undefined) return;
+    this.values.push(value);
+    this.heldBytes += bytesOf(value);
+  }
+
+  result(): Value {
+    return arrayValue(this.values.finish());
+  }
+}
+
+class DistinctValues implements AccumulatorState {
+  heldBytes = 0;
+  private readonly seen = new Set<string>();
+  private readonly values = new ArrayBuilder();
+  private readonly context: QueryContext;
+
+  constructor(context: QueryContext) {
+    this.context = context;
+  }
+
+  add(value: Value): void {
+    if (value === undefined) return;
+    const key = canonicalKey(value, this.context.collator);
+    if (this.seen.has(key)) return;
+    this.seen.add(key);
+    this.values.push(value);
+    this.heldBytes += bytesOf(value) + key.length;
+  }
+
+  result(): Value {
+    return arrayValue(this.values.finish());
+  }
+}
+
+/** Fields of later documents replace those of earlier ones in place. */
+export class MergedObjects implements AccumulatorState {
+  private readonly fields = new Map<string, NonNullable<Value>>();
+  heldBytes = 0;
+
+  add(value: Value): void {
+    if (isNullish(value)) return;
+    if (value.type !== BsonType.object) {
+      throw new CommandError(
+        40400,
+        `$mergeObjects requires object inputs, but input ${inspect(value)} is of type ${value.typeName}`,
+      );
+    }
+    const cursor = new FieldCursor(value.asDocument());
+    while (cursor.next()) {
+      this.heldBytes += cursor.valueEnd - cursor.elementStart + VALUE_OVERHEAD_BYTES;
+      this.fields.set(cursor.name, cursor.value());
+    }
+  }
+
+  result(): Value {
+    const builder = new DocumentBuilder();
+    for (const [name, value] of this.fields) builder.append(name, value);
+    return documentValue(builder.finish());
+  }
+}
+
+export const VALUES: readonly AccumulatorDefinition[] = [
+  simpleAccumulator('$min', (context) => extreme(1, context)),
+  simpleAccumulator('$max', (context) => extreme(-1, context)),
+  simpleAccumulator('$first', first),
+  simpleAccumulator('$last', last),
+  simpleAccumulator('$push', () => new Pushed()),
+  simpleAccumulator('$addToSet', (context) => new DistinctValues(context)),
+  simpleAccumulator('$mergeObjects', () => new MergedObjects()),
+];

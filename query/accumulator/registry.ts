@@ -1,0 +1,22 @@
+/**
+ * All accumulators by name. Refuses two definitions of a name.
+ */
+import { tassert } from '../../common/assert.ts';
+import type { AccumulatorDefinition } from './definition.ts';
+import { NUMBERS } from './operators/numbers.ts';
+import { VALUES } from './operators/values.ts';
+
+const BY_NAME = new Map<string, AccumulatorDefinition>();
+for (const definition of [...NUMBERS, ...VALUES]) {
+  tassert(!BY_NAME.has(definition.name), 'accumulator registry: a name is defined twice');
+  BY_NAME.set(definition.name, definition);
+}
+
+export function findAccumulator(name: string): AccumulatorDefinition | undefined {
+  return BY_NAME.get(name);
+}
+
+/** Names of all accumulators, for documentation and tests. */
+export function accumulatorNames(): readonly string[] {
+  return [...BY_NAME.keys()].sort();
+}

@@ -1,0 +1,63 @@
+/**
+ * Makes the running stages of a plan.
+ */
+import type { PlanNode } from '../planner/plan-node.ts';
+import { CollectionScan } from './collscan.ts';
+import { Fetch } from './fetch.ts';
+import { IndexScan } from './ixscan.ts';
+import { Limit, Skip } from './limit-skip.ts';
+import { Or } from './or.ts';
+import { CoveredProject, Project, ReturnKey, ShowRecordId } from './projection.ts';
+import { Sort } from './sort.ts';
+import type { ExecutionContext, Stage } from './stage.ts';
+
+/** @param onStage is told of each stage and its node, for explain. */
+export function buildStage(
+  node: PlanNode,
+  context: ExecutionContext,
+  onStage: (node: PlanNode, stage: Stage) => void = () => {},
+): Stage {
+  const stage = makeStage(node, context, onStage);
+  onStage(node, stage);
+  return stage;
+}
+
+function makeStage(
+  node: PlanNode,
+  context: ExecutionContext,
+  onStage: (node: PlanNode, stage: Stage) => void,
+): Stage {
+  const below = (input: PlanNode): Stage => buildStage(input, context, onStage);
+  switch (node.stage) {
+    case 'EOF':
+    case 'RECORD_STORE_FAST_COUNT':
+      return new Or(context, []);
+    case 'COUNT':
+      return new Limit(below(node.input), Infinity);
+    case 'COLLSCAN':
+      return new CollectionScan(context, node.filter, node.direction);
+    case 'IXSCAN':
+      return new IndexScan(context, node);
+    case 'EXPRESS_IXSCAN':
+      return new Fetch(context, new IndexScan(context, node.scan), { whole: node.filter });
+    case 'FETCH':
+      return new Fetch(context, below(node.input), node);
+    case 'OR':
+      return new Or(context, node.inputs.map(below));
+    case 'SORT':
+      return new Sort(context, below(node.input), node);
+    case 'SKIP':
+      return new Skip(context.yielder, below(node.input), node.skip);
+    case 'LIMIT':
+      return new Limit(below(node.input), node.limit);
+    case 'PROJECTION_COVERED':
+      return new CoveredProject(context, below(node.input), node.projection);
+    case 'PROJECTION_DEFAULT':
+    case 'PROJECTION_SIMPLE':
+      return new Project(context, below(node.input), node.projection, node.filter);
+    case 'RETURN_KEY':
+      return new ReturnKey(context, below(node.input));
+    case 'SHOW_RECORD_ID':
+      return new ShowRecordId(context, below(node.input));
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * IXSCAN: walks ranges of one index and gives record ids with their keys.
+ *
+ * Promises: each record once, although a multikey index holds several entries of it, and although a writer moves its
+ * entries while it pulls (forWrites). Ranges are disjoint and in the order of the walk.
+ */
+import type {
+  IndexCursor,
+  IndexDescription,
+  KeyRange,
+  ReadView,
+  RecordId,
+} from '../../storage/index.ts';
+import type { KeyFilter } from '../planner/plan-node.ts';
+import { type ExecutionContext, PullStage, type StageCounters, type Step } from './stage.ts';
+
+export interface IndexScanOptions {
+  readonly index: IndexDescription;
+  readonly ranges: readonly KeyRange[];
+  readonly direction: 1 | -1;
+  /** Tests the key's values before the document is fetched. */
+  readonly keyFilter?: KeyFilter | undefined;
+}
+
+export class IndexScan extends PullStage {
+  readonly counters: StageCounters = {
+    advanced: 0,
+    keysExamined: 0,
+    seeks: 0,
+    dupsDropped: 0,
+    isEOF: false,
+  };
+  private readonly context: ExecutionContext;
+  private readonly options: IndexScanOptions;
+  private readonly seen: Set<RecordId> | undefined;
+  private cursor: IndexCursor | undefined;
+  private nextRange = 0;
+
+  constructor(context: ExecutionContext, options: IndexScanOptions) {
+    super(context.yielder);
+    this.context = context;
+    this.options = options;
+    this.seen = options.index.multikey || context.forWrites ? new Set() : undefined;
+  }
+
+  protected step(): Step {
+    const { yielder } = this.context;
+    for (;;) {
+      const cursor = this.cursor ?? this.openRange();
+      if (cursor === undefined) return this.end();
+      if (yielder.tick()) return undefined;
+      if (!cursor.next()) this.closeRange();
+      else if (this.accept(cursor)) return true;
+    }
+  }
+
+  private openRange(): IndexCursor | undefined {
+    const { index, ranges, direction } = this.options;
+    const range = ranges[this.nextRange];
+    if (range === undefined) return undefined;
+    this.nextRange += 1;
+    this.counters.seeks! += 1;
+    this.cursor = this.context.view.scanIndex(index, range, direction);
+    return this.cursor;
+  }
+
+  private accept(cursor: IndexCursor): boolean {
+    const { context, counters, seen } = this;
+    counters.keysExamined! += 1;
+    context.statistics.keysExamined += 1;
+    const { recordId } = cursor;
+    if (seen !== undefined && seen.has(recordId)) {
+      counters.dupsDropped! += 1;
+      return false;
+    }
+    if (this.options.keyFilter !== undefined && !this.options.keyFilter(cursor)) return false;
+    seen?.add(recordId);
+    this.fillRow(cursor);
+    counters.advanced += 1;
+    return true;
+  }
+
+  private fillRow(cursor: IndexCursor): void {
+    const { row } = this.context;
+    row.recordId = cursor.recordId;
+    row.key = cursor.key;
+    row.typeBits = cursor.typeBits;
+    row.keyIsWhole = cursor.keyIsWhole;
+    row.index = this.options.index;
+  }
+
+  private closeRange(): void {
+    this.cursor?.close();
+    this.cursor = undefined;
+  }
+
+  detach(): void {
+    this.cursor?.detach();
+  }
+
+  attach(view: ReadView): void {
+    this.cursor?.attach(view);
+  }
+
+  close(): void {
+    this.closeRange();
+    this.nextRange = this.options.ranges.length;
+  }
+}

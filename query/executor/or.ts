@@ -1,0 +1,66 @@
+/**
+ * OR: the rows of several inputs one after the other, each record once.
+ */
+import type { ReadView, RecordId } from '../../storage/index.ts';
+import {
+  type ExecutionContext,
+  PullStage,
+  type Stage,
+  type StageCounters,
+  type Step,
+} from './stage.ts';
+
+export class Or extends PullStage {
+  readonly counters: StageCounters = { advanced: 0, dupsDropped: 0, isEOF: false };
+  private readonly context: ExecutionContext;
+  private readonly inputs: readonly Stage[];
+  private readonly seen = new Set<RecordId>();
+  private current = 0;
+
+  constructor(context: ExecutionContext, inputs: readonly Stage[]) {
+    super(context.yielder);
+    this.context = context;
+    this.inputs = inputs;
+  }
+
+  protected step(): Step {
+    for (;;) {
+      const input = this.inputs[this.current];
+      if (input === undefined) return this.end();
+      const moved = input.next();
+      if (moved === true) {
+        if (this.isNew()) return true;
+      } else if (moved === false) this.current += 1;
+      else return this.afterInput(moved);
+    }
+  }
+
+  private async afterInput(moved: Promise<boolean>): Promise<boolean | undefined> {
+    if (!(await moved)) this.current += 1;
+    else if (this.isNew()) return true;
+    return undefined;
+  }
+
+  private isNew(): boolean {
+    const recordId = this.context.row.recordId!;
+    if (this.seen.has(recordId)) {
+      this.counters.dupsDropped! += 1;
+      return false;
+    }
+    this.seen.add(recordId);
+    this.counters.advanced += 1;
+    return true;
+  }
+
+  detach(): void {
+    for (const input of this.inputs) input.detach();
+  }
+
+  attach(view: ReadView): void {
+    for (const input of this.inputs) input.attach(view);
+  }
+
+  close(): void {
+    for (const input of this.inputs) input.close();
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * PROJECTION: shapes each document. The covered kind makes it from the index entry and fetches only when it must.
+ */
+import {
+  arrayValue,
+  ArrayBuilder,
+  decodeIndexKey,
+  DocumentBuilder,
+  EMPTY_DOCUMENT,
+  int64Value,
+  NULL,
+  type RawValue,
+  setField,
+} from '../../bson/index.ts';
+import type { Filter } from '../matcher/filter.ts';
+import type { DocumentMetadata, Projection } from '../projection/projection.ts';
+import type { ReadView } from '../../storage/index.ts';
+import type { Row } from './row.ts';
+import {
+  type ExecutionContext,
+  MapStage,
+  PullStage,
+  type Stage,
+  type StageCounters,
+  type Step,
+} from './stage.ts';
+
+export class Project extends MapStage {
+  private readonly context: ExecutionContext;
+  private readonly projection: Projection;
+  private readonly filter: Filter | undefined;
+
+  constructor(
+    context: ExecutionContext,
+    input: Stage,
+    projection: Projection,
+    filter: Filter | undefined,
+  ) {
+    super(input);
+    this.context = context;
+    this.projection = projection;
+    this.filter = filter;
+  }
+
+  protected change(): void {
+    const { row } = this.context;
+    const { projection } = this;
+    const position = projection.needsPosition
+      ? this.filter?.matchPosition(row.document)
+      : undefined;
+    const metadata = projection.metadataNeeded.size > 0 ? metadataOf(row) : undefined;
+    row.document = projection.apply(row.document, position, metadata);
+  }
+}
+
+function metadataOf(row: Row): DocumentMetadata {
+  const key = indexKeyOf(row);
+  return {
+    ...(row.recordId === undefined ? {} : { recordId: int64Value(BigInt(row.recordId)) }),
+    ...(key === undefined ? {} : { indexKey: key }),
+    ...(row.sortKey === undefined ? {} : { sortKey: sortKeyValue(row.sortKey) }),
+  };
+}
+
+/** One value per field of the sort pattern, as `{$meta: 'sortKey'}` shows them. */
+function sortKeyValue(key: readonly (RawValue | undefined)[]): RawValue {
+  const values = new ArrayBuilder();
+  for (const value of key) values.push(value ?? NULL);
+  return arrayValue(values.finish());
+}
+
+/** The index entry as a document of its paths, undefined when the row comes from no index or its key was cut. */
+export function indexKeyOf(row: Row): Buffer | undefined {
+  const { index, key, typeBits } = row;
+  if (index === undefined || key === undefined || typeBits === undefined) return undefined;
+  if (!row.keyIsWhole) return undefined;
+  const directions = index.fields.map((field) => field.direction);
+  const values = decodeIndexKey(key, typeBits, directions);
+  const builder = new DocumentBuilder();
+  index.fields.forEach((field, position) => builder.append(field.path, values[position]!));
+  return builder.finish();
+}
+
+/**
+ * Only the index is read. A null in the entry may stand for a missing field: then the document decides.
+ * The planner uses it only where no field of the index is an array.
+ */
+export class CoveredProject extends PullStage {
+  readonly counters: StageCounters = { advanced: 0, docsExamined: 0, isEOF: false };
+  private readonly context: ExecutionContext;
+  private readonly input: Stage;
+  private readonly projection: Projection;
+
+  constructor(context: ExecutionContext, input: Stage, projection: Projection) {
+    super(context.yielder);
+    this.context = context;
+    this.input = input;
+    this.projection = projection;
+  }
+
+  protected step(): Step {
+    const moved = this.input.next();
+    if (moved === false) return this.end();
+    if (moved !== true) return this.afterInput(moved);
+    return this.project();
+  }
+
+  private async afterInput(moved: Promise<boolean>): Promise<boolean | undefined> {
+    if (!(await moved)) return this.end();
+    return this.project();
+  }
+
+  private project(): Step {
+    const { row, view, collection } = this.context;
+    const covered = this.coveredDocument();
+    if (covered !== undefined) return this.accept(covered);
+    const document = view.record(collection, row.recordId!);
+    this.counters.docsExamined! += 1;
+    this.context.statistics.docsExamined += 1;
+    if (document instanceof Promise) return document.then((loaded) => this.accept(loaded));
+    return this.accept(document);
+  }
+
+  private coveredDocument(): Buffer | undefined {
+    const { row } = this.context;
+    if (!row.keyIsWhole || row.index === undefined) return undefined;
+    const { fields } = row.index;
+    const directions = fields.map((field) => field.direction);
+    const values = decodeIndexKey(row.key!, row.typeBits!, directions);
+    const builder = new DocumentBuilder();
+    for (let position = 0; position < fields.length; position += 1) {
+      const value = values[position]!;
+      if (value.isNullish) return undefined;
+      builder.append(fields[position]!.path, value);
+    }
+    return builder.finish();
+  }
+
+  private accept(document: Buffer | undefined): boolean | undefined {
+    if (document === undefined) return undefined;
+    this.context.row.document = this.projection.apply(document);
+    this.counters.advanced += 1;
+    return true;
+  }
+
+  detach(): void {
+    this.input.detach();
+  }
+
+  attach(view: ReadView): void {
+    this.input.attach(view);
+  }
+
+  close(): void {
+    this.input.close();
+  }
+}
+
+/** RETURN_KEY: the index entry in the document's place; an empty document without one. */
+export class ReturnKey extends MapStage {
+  private readonly context: ExecutionContext;
+
+  constructor(context: ExecutionContext, input: Stage) {
+    super(input);
+    this.context = context;
+  }
+
+  protected change(): void {
+    const { row } = this.context;
+    row.document = indexKeyOf(row) ?? EMPTY_DOCUMENT;
+  }
+}
+
+/** SHOW_RECORD_ID: adds the record id as `$recordId`. */
+export class ShowRecordId extends MapStage {
+  private readonly context: ExecutionContext;
+
+  constructor(context: ExecutionContext, input: Stage) {
+    super(input);
+    this.context = context;
+  }
+
+  protected change(): void {
+    const { row } = this.context;
+    if (row.recordId === undefined) return;
+    row.document = setField(row.document, '$recordId', int64Value(BigInt(row.recordId)));
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Runs a plan's stages as a PlanExecutor: what a command or cursor pulls from.
+ */
+import type { Interruption } from '../../common/interruption.ts';
+import type { QueryContext } from '../context.ts';
+import type { PlanNode } from '../planner/plan-node.ts';
+import type {
+  CollectionDescription,
+  MaybePromise,
+  ReadView,
+  RecordId,
+} from '../../storage/index.ts';
+import { buildStage } from './build.ts';
+import {
+  type ExecutorStatistics,
+  newStatistics,
+  type OpenOptions,
+  type PlanExecutor,
+} from './plan-executor.ts';
+import { Row } from './row.ts';
+import type { ExecutionContext, Stage } from './stage.ts';
+import { Yielder } from './yielding.ts';
+
+export interface RunRequest {
+  readonly node: PlanNode;
+  readonly collection: CollectionDescription;
+  readonly context: QueryContext;
+  /** Is told of each stage, for explain. */
+  readonly onStage?: (node: PlanNode, stage: Stage) => void;
+}
+
+export class StageExecutor implements PlanExecutor {
+  readonly statistics: ExecutorStatistics;
+  private readonly row = new Row();
+  private readonly yielder: Yielder;
+  private readonly context: ExecutionContext;
+  private readonly root: Stage;
+  private attached = true;
+
+  constructor(
+    request: RunRequest,
+    view: ReadView,
+    interruption: Interruption,
+    options: OpenOptions = {},
+  ) {
+    const { clock, random } = request.context;
+    this.yielder = options.within?.yielder ?? new Yielder(clock, interruption, options.client);
+    this.statistics = options.within?.statistics ?? newStatistics();
+    this.context = {
+      row: this.row,
+      yielder: this.yielder,
+      statistics: this.statistics,
+      clock,
+      random,
+      collection: request.collection,
+      forWrites: options.forWrites ?? false,
+      view,
+    };
+    const { renewView } = options;
+    if (renewView !== undefined) this.yielder.onResume = () => this.moveTo(renewView());
+    this.root = buildStage(request.node, this.context, request.onStage);
+  }
+
+  get recordId(): RecordId | undefined {
+    return this.row.recordId;
+  }
+
+  next(): MaybePromise<Buffer | undefined> {
+    const moved = this.root.next();
+    if (moved === true) return this.row.document;
+    if (moved === false) return undefined;
+    return moved.then((ok) => (ok ? this.row.document : undefined));
+  }
+
+  /** How many rows are left, without giving them out. Closes the executor. */
+  countRemaining(): MaybePromise<number> {
+    let count = 0;
+    for (;;) {
+      const moved = this.root.next();
+      if (moved === true) count += 1;
+      else if (moved !== false) return this.countOn(moved, count);
+      else break;
+    }
+    this.close();
+    return count;
+  }
+
+  private async countOn(moved: Promise<boolean>, counted: number): Promise<number> {
+    let count = counted;
+    for (let more = await moved; more;) {
+      count += 1;
+      const next = this.root.next();
+      more = typeof next === 'boolean' ? next : await next;
+    }
+    this.close();
+    return count;
+  }
+
+  detach(): void {
+    if (!this.attached) return;
+    this.attached = false;
+    this.root.detach();
+  }
+
+  attach(view: ReadView, interruption?: Interruption): void {
+    if (interruption !== undefined) this.yielder.interruption = interruption;
+    this.yielder.startSlice();
+    this.context.view = view;
+    this.attached = true;
+    this.root.attach(view);
+  }
+
+  close(): void {
+    this.root.close();
+  }
+
+  private moveTo(view: ReadView): void {
+    this.root.detach();
+    this.context.view = view;
+    this.root.attach(view);
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Explain of a pipeline: that of its find alone when nothing is left, else `stages` with the find as $cursor.
+ */
+import { ArrayBuilder, DocumentBuilder, FieldCursor } from '../../bson/index.ts';
+import type { Interruption } from '../../common/interruption.ts';
+import type { ExplainVerbosity, QueryPlan } from '../planner/query-plan.ts';
+import type { PipelineStage } from '../stage/definition.ts';
+import type { MaybePromise, ReadView } from '../../storage/index.ts';
+
+export interface ExplainRun {
+  readonly verbosity: ExplainVerbosity;
+  readonly view: ReadView;
+  readonly interruption: Interruption;
+}
+
+export function explainAggregate(
+  find: QueryPlan | undefined,
+  stages: readonly PipelineStage[],
+  run: ExplainRun,
+): MaybePromise<Buffer> {
+  const { verbosity, view, interruption } = run;
+  if (find === undefined) return stagesDocument(undefined, stages);
+  const explained = find.explain(verbosity, view, interruption);
+  if (stages.length === 0) return explained;
+  return explained instanceof Promise
+    ? explained.then((document) => stagesDocument(document, stages))
+    : stagesDocument(explained, stages);
+}
+
+function stagesDocument(cursor: Buffer | undefined, stages: readonly PipelineStage[]): Buffer {
+  const list = new ArrayBuilder();
+  if (cursor !== undefined) {
+    list.pushDocument(
+      new DocumentBuilder().appendDocument('$cursor', withoutVersion(cursor)).finish(),
+    );
+  }
+  for (const stage of stages) list.pushDocument(stage.shown);
+  const builder = new DocumentBuilder();
+  builder.appendString('explainVersion', '1');
+  builder.appendArray('stages', list.finish());
+  return builder.finish();
+}
+
+function withoutVersion(document: Buffer): Buffer {
+  const builder = new DocumentBuilder();
+  const cursor = new FieldCursor(document);
+  while (cursor.next()) {
+    if (cursor.nameIs('explainVersion')) continue;
+    builder.appendElementBytes(document, cursor.elementStart, cursor.valueEnd);
+  }
+  return builder.finish();
+}

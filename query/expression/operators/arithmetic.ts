@@ -1,0 +1,384 @@
+/**
+ * Arithmetic: the type of a result follows MongoDB's promotion (int, long, double, decimal), dates take part in sums.
+ *
+ * An int64 that overflows becomes a double, as MongoDB's expressions have it.
+ */
+import {
+  BsonType,
+  dateValue,
+  Decimal,
+  decimalValue,
+  doubleValue,
+  int32Value,
+  int64Value,
+  NULL,
+  type RawValue,
+} from '../../../bson/index.ts';
+import { CommandError } from '../../../common/errors.ts';
+import {
+  addNumbers,
+  multiplyNumbers,
+  subtractNumbers,
+  widestNumberType,
+} from '../../arithmetic.ts';
+import { defineExpression, type ExpressionDefinition, type Value } from '../definition.ts';
+import { isNullish, NUMERIC, typeNameOf } from '../types.ts';
+
+const ZERO = int32Value(0);
+const ONE = int32Value(1);
+
+/** a + b of any numbers. */
+export function add(a: RawValue, b: RawValue): RawValue {
+  return addNumbers(a, b) ?? doubleValue(a.asNumber() + b.asNumber());
+}
+
+function multiply(a: RawValue, b: RawValue): RawValue {
+  return multiplyNumbers(a, b) ?? doubleValue(a.asNumber() * b.asNumber());
+}
+
+/** Milliseconds of a number that is added to a date: rounded to whole ones. */
+function wholeMilliseconds(value: RawValue): bigint {
+  if (value.type === BsonType.double) {
+    const number = value.asNumber();
+    if (!Number.isFinite(number)) throw new CommandError('BadValue', 'date overflow in $add');
+    return BigInt(Math.round(number));
+  }
+  if (value.type === BsonType.decimal128) {
+    return value.asDecimal().roundToInteger().toBigInt() ?? 0n;
+  }
+  return value.asInt64();
+}
+
+function shiftedDate(date: RawValue, byMs: bigint): RawValue {
+  const ms = BigInt(date.asDateMs()) + byMs;
+  if (BigInt.asIntN(64, ms) !== ms) throw new CommandError('Overflow', 'date overflow');
+  return dateValue(Number(ms));
+}
+
+function sum(values: readonly Value[]): Value {
+  let date: RawValue | undefined;
+  let total = ZERO;
+  for (const value of values) {
+    if (isNullish(value)) return NULL;
+    if (value.type === BsonType.date) {
+      if (date !== undefined) {
+        throw new CommandError(16612, 'only one date allowed in an $add expression');
+      }
+      date = value;
+    } else if (value.isNumber) {
+      total = add(total, value);
+    } else {
+      throw new CommandError(
+        'TypeMismatch',
+        `$add only supports numeric or date types, not ${typeNameOf(value)}`,
+      );
+    }
+  }
+  return date === undefined ? total : shiftedDate(date, wholeMilliseconds(total));
+}
+
+function subtract(a: RawValue, b: RawValue): RawValue {
+  if (a.isNumber && b.isNumber) {
+    return subtractNumbers(a, b) ?? doubleValue(a.asNumber() - b.asNumber());
+  }
+  if (a.type === BsonType.date) {
+    if (b.type === BsonType.date) return int64Value(BigInt(a.asDateMs()) - BigInt(b.asDateMs()));
+    if (b.isNumber) return shiftedDate(a, -wholeMilliseconds(b));
+  }
+  throw new CommandError('TypeMismatch', `can't $subtract ${typeNameOf(b)} from ${typeNameOf(a)}`);
+}
+
+function product(values: readonly Value[]): Value {
+  let result = ONE;
+  for (const value of values) {
+    if (isNullish(value)) return NULL;
+    if (!value.isNumber) {
+      throw new CommandError(
+        'TypeMismatch',
+        `$multiply only supports numeric types, not ${typeNameOf(value)}`,
+      );
+    }
+    result = multiply(result, value);
+  }
+  return result;
+}
+
+function requireNumbers(
+  name: string,
+  code: number | 'TypeMismatch',
+  a: RawValue,
+  b: RawValue,
+): void {
+  if (a.isNumber && b.isNumber) return;
+  throw new CommandError(
+    code,
+    `${name} only supports numeric types, not ${typeNameOf(a)} and ${typeNameOf(b)}`,
+  );
+}
+
+function isZero(value: RawValue): boolean {
+  return value.type === BsonType.decimal128 ? value.asDecimal().isZero : value.asNumber() === 0;
+}
+
+function divide(a: RawValue, b: RawValue): RawValue {
+  requireNumbers('$divide', 'TypeMismatch', a, b);
+  if (isZero(b)) throw new CommandError('BadValue', "can't $divide by zero");
+  if (widestNumberType(a, b) === BsonType.decimal128) {
+    return decimalValue(a.asDecimal().divide(b.asDecimal()));
+  }
+  return doubleValue(a.asNumber() / b.asNumber());
+}
+
+function modulo(a: RawValue, b: RawValue): RawValue {
+  requireNumbers('$mod', 16611, a, b);
+  if (isZero(b)) throw new CommandError(16610, "can't $mod by zero");
+  switch (widestNumberType(a, b)) {
+    case BsonType.decimal128:
+      return decimalValue(a.asDecimal().remainder(b.asDecimal()));
+    case BsonType.double:
+      return doubleValue(a.asNumber() % b.asNumber());
+    case BsonType.int64:
+      return int64Value(a.asInt64() % b.asInt64());
+    case BsonType.int32:
+      // `| 0` makes the -0 of -4 % 2 a plain zero.
+      return int32Value((a.asNumber() % b.asNumber()) | 0);
+  }
+}
+
+const INT64_MIN = -9_223_372_036_854_775_808n;
+
+function absolute(value: RawValue): RawValue {
+  switch (value.type) {
+    case BsonType.decimal128:
+      return decimalValue(value.asDecimal().abs());
+    case BsonType.double:
+      return doubleValue(Math.abs(value.asNumber()));
+    case BsonType.int64: {
+      const number = value.asInt64();
+      if (number === INT64_MIN) throw new CommandError(28680, "can't take $abs of long long min");
+      return int64Value(number < 0n ? -number : number);
+    }
+    default: {
+      const number = Math.abs(value.asNumber());
+      return number > 0x7fff_ffff ? int64Value(BigInt(number)) : int32Value(number);
+    }
+  }
+}
+
+type Rounding = 'halfEven' | 'down';
+
+/** Rounds to whole numbers: integers stay what they are. */
+function toWhole(value: RawValue, rounding: 'floor' | 'ceil'): RawValue {
+  if (value.type === BsonType.double) return doubleValue(Math[rounding](value.asNumber()));
+  if (value.type === BsonType.decimal128) {
+    return decimalValue(
+      value.asDecimal().roundToInteger(rounding === 'ceil' ? 'ceiling' : 'floor'),
+    );
+  }
+  return value;
+}
+
+/** $round and $trunc with a number of digits after the decimal point; negative: before it. */
+function roundTo(name: string, value: RawValue, places: number, rounding: Rounding): RawValue {
+  switch (value.type) {
+    case BsonType.decimal128:
+      return decimalValue(value.asDecimal().quantize(-places, rounding));
+    case BsonType.double: {
+      const number = value.asNumber();
+      if (!Number.isFinite(number) || number === 0) return value;
+      if (places === 0 && rounding === 'down') return doubleValue(Math.trunc(number));
+      // The exact value of the double decides, as in MongoDB: 2.675 is below its half.
+      const rounded = Decimal.fromString(exactText(number)).quantize(-places, rounding);
+      // More places than digits: nothing to round.
+      return rounded.isNaN ? value : doubleValue(rounded.toNumber());
+    }
+    default: {
+      if (places >= 0) return value;
+      const rounded =
+        Decimal.fromBigInt(value.asInt64()).quantize(-places, rounding).toBigInt() ?? 0n;
+      if (value.type === BsonType.int32 && BigInt.asIntN(32, rounded) === rounded) {
+        return int32Value(Number(rounded));
+      }
+      if (BigInt.asIntN(64, rounded) !== rounded) {
+        throw new CommandError(51080, `invalid conversion from Decimal128 result in ${name}`);
+      }
+      return int64Value(rounded);
+    }
+  }
+}
+
+/** The double to 34 digits: what MongoDB's conversion to decimal128 with full precision gives. */
+function exactText(number: number): string {
+  return number.toPrecision(34);
+}
+
+function roundingOperator(name: string, rounding: Rounding): ExpressionDefinition {
+  return defineExpression({
+    name,
+    args: [1, 2],
+    nullish: 'pass',
+    evaluate: (values: readonly Value[]) => {
+      const [value, precision] = values;
+      if (isNullish(value)) return NULL;
+      if (!value.isNumber) {
+        throw new CommandError(
+          51081,
+          `${name} only supports numeric types, not ${typeNameOf(value)}`,
+        );
+      }
+      if (precision === undefined) return roundTo(name, value, 0, rounding);
+      if (precision.isNullish) return NULL;
+      return roundTo(name, value, placesOf(name, precision), rounding);
+    },
+  });
+}
+
+function placesOf(name: string, precision: RawValue): number {
+  const places = precision.asNumber();
+  if (!precision.isNumber || !Number.isInteger(places)) {
+    throw new CommandError(51082, `precision argument to  ${name} must be a integral value`);
+  }
+  if (places < -20 || places > 100) {
+    throw new CommandError(
+      51083,
+      `cannot apply ${name} with precision value ${places} value must be in [-20, 100]`,
+    );
+  }
+  return places;
+}
+
+function power(base: RawValue, exponent: RawValue): RawValue {
+  if (!base.isNumber) {
+    throw new CommandError(28762, `$pow's base must be numeric, not ${typeNameOf(base)}`);
+  }
+  if (!exponent.isNumber) {
+    throw new CommandError(28763, `$pow's exponent must be numeric, not ${typeNameOf(exponent)}`);
+  }
+  if (isZero(base) && exponent.asNumber() < 0) {
+    throw new CommandError(28764, '$pow cannot take a base of 0 and a negative exponent');
+  }
+  switch (widestNumberType(base, exponent)) {
+    case BsonType.decimal128:
+      return decimalPower(base.asDecimal(), exponent.asDecimal());
+    case BsonType.double:
+      return doubleValue(base.asNumber() ** exponent.asNumber());
+    case BsonType.int64:
+    case BsonType.int32:
+      return integerPower(base, exponent);
+  }
+}
+
+function integerPower(base: RawValue, exponent: RawValue): RawValue {
+  const power = exponent.asInt64();
+  const number = base.asInt64();
+  const inexact = (): RawValue => doubleValue(base.asNumber() ** exponent.asNumber());
+  const isUnit = number === 0n || number === 1n || number === -1n;
+  if (power < 0n && !isUnit) return inexact();
+  // 2^63 is the first power that no int64 holds.
+  if (!isUnit && power > 63n) return inexact();
+  const result = isUnit ? unitPower(number, power) : number ** power;
+  if (BigInt.asIntN(64, result) !== result) return inexact();
+  const isLong = base.type === BsonType.int64 || exponent.type === BsonType.int64;
+  return isLong || BigInt.asIntN(32, result) !== result
+    ? int64Value(result)
+    : int32Value(Number(result));
+}
+
+function unitPower(base: bigint, exponent: bigint): bigint {
+  if (exponent === 0n) return 1n;
+  return base === -1n && exponent % 2n === 0n ? 1n : base;
+}
+
+/** Whole exponents exactly, by squaring; others through doubles, which is what their 15 digits are worth. */
+function decimalPower(base: Decimal, exponent: Decimal): RawValue {
+  const whole = exponent.toBigInt();
+  if (whole === undefined || exponent.compare(Decimal.fromBigInt(whole)) !== 0 || whole > 10_000n) {
+    return decimalValue(Decimal.fromNumber(base.toNumber() ** exponent.toNumber()));
+  }
+  let result = Decimal.fromBigInt(1n);
+  let square = base;
+  for (let rest = whole < 0n ? -whole : whole; rest > 0n; rest >>= 1n) {
+    if ((rest & 1n) === 1n) result = result.multiply(square);
+    square = square.multiply(square);
+  }
+  return decimalValue(whole < 0n ? Decimal.fromBigInt(1n).divide(result) : result);
+}
+
+/** A function of one number whose result is a double, or a decimal for a decimal. */
+export function realFunction(compute: (x: number) => number): (value: RawValue) => RawValue {
+  return (value) =>
+    value.type === BsonType.decimal128
+      ? decimalValue(Decimal.fromNumber(compute(value.asNumber())))
+      : doubleValue(compute(value.asNumber()));
+}
+
+function positive(name: string, code: number, compute: (x: number) => number) {
+  const real = realFunction(compute);
+  return (value: RawValue): RawValue => {
+    if (value.asNumber() > 0 || Number.isNaN(value.asNumber())) return real(value);
+    throw new CommandError(
+      code,
+      `${name}'s argument must be a positive number, but is ${value.asNumber()}`,
+    );
+  };
+}
+
+function squareRoot(value: RawValue): RawValue {
+  if (value.asNumber() < 0) {
+    throw new CommandError(28714, "$sqrt's argument must be greater than or equal to 0");
+  }
+  return realFunction(Math.sqrt)(value);
+}
+
+function logarithm(value: RawValue, base: RawValue): RawValue {
+  if (!value.isNumber) {
+    throw new CommandError(28756, `$log's argument must be numeric, not ${typeNameOf(value)}`);
+  }
+  if (!base.isNumber) {
+    throw new CommandError(28757, `$log's base must be numeric, not ${typeNameOf(base)}`);
+  }
+  const x = value.asNumber();
+  const b = base.asNumber();
+  if (x <= 0) {
+    throw new CommandError(28758, `$log's argument must be a positive number, but is ${x}`);
+  }
+  if (b <= 0 || b === 1) {
+    throw new CommandError(
+      28759,
+      `$log's base must be a positive number not equal to 1, but is ${b}`,
+    );
+  }
+  const result = b === 10 ? Math.log10(x) : b === 2 ? Math.log2(x) : Math.log(x) / Math.log(b);
+  return widestNumberType(value, base) === BsonType.decimal128
+    ? decimalValue(Decimal.fromNumber(result))
+    : doubleValue(result);
+}
+
+const UNARY = { args: 1, nullish: 'null', accepts: NUMERIC, wrongType: 28765 } as const;
+
+export const ARITHMETIC: readonly ExpressionDefinition[] = [
+  defineExpression({ name: '$add', args: [0, Infinity], nullish: 'pass', evaluate: sum }),
+  defineExpression({ name: '$subtract', args: 2, nullish: 'null', evaluate: subtract }),
+  defineExpression({ name: '$multiply', args: [0, Infinity], nullish: 'pass', evaluate: product }),
+  defineExpression({ name: '$divide', args: 2, nullish: 'null', evaluate: divide }),
+  defineExpression({ name: '$mod', args: 2, nullish: 'null', evaluate: modulo }),
+  defineExpression({ name: '$pow', args: 2, nullish: 'null', evaluate: power }),
+  defineExpression({ name: '$log', args: 2, nullish: 'null', evaluate: logarithm }),
+  defineExpression({ name: '$abs', ...UNARY, evaluate: absolute }),
+  defineExpression({
+    name: '$ceil',
+    ...UNARY,
+    evaluate: (value: RawValue) => toWhole(value, 'ceil'),
+  }),
+  defineExpression({
+    name: '$floor',
+    ...UNARY,
+    evaluate: (value: RawValue) => toWhole(value, 'floor'),
+  }),
+  defineExpression({ name: '$sqrt', ...UNARY, evaluate: squareRoot }),
+  defineExpression({ name: '$exp', ...UNARY, evaluate: realFunction(Math.exp) }),
+  defineExpression({ name: '$ln', ...UNARY, evaluate: positive('$ln', 28766, Math.log) }),
+  defineExpression({ name: '$log10', ...UNARY, evaluate: positive('$log10', 28761, Math.log10) }),
+  roundingOperator('$round', 'halfEven'),
+  roundingOperator('$trunc', 'down'),
+];

@@ -1,0 +1,157 @@
+/**
+ * A planned pipeline: a find at its beginning where there is one, then stages.
+ *
+ * Owns: the pipeline's run: its view, and the executors of joined collections, which are detached and attached with it.
+ */
+import type { Interruption } from '../../common/interruption.ts';
+import type { QueryContext } from '../context.ts';
+import { newStatistics, type OpenOptions, type PlanExecutor } from '../executor/plan-executor.ts';
+import { Yielder } from '../executor/yielding.ts';
+import { explainAggregate } from '../explain/explain-aggregate.ts';
+import type { PipelineRun, PipelineStage } from '../stage/definition.ts';
+import type { PipelineHost } from '../stage/host.ts';
+import { type DocumentSource, IterableSource } from '../stage/source.ts';
+import type { CollectionDescription, MaybePromise, ReadView } from '../../storage/index.ts';
+import type { AggregateRequest } from './aggregate-request.ts';
+import type { ExplainVerbosity, QueryPlan } from './query-plan.ts';
+import { databaseOf } from './resolve-view.ts';
+
+/** planAggregate, handed down so that stages can plan pipelines of their own. */
+export type PlanPipeline = (
+  view: ReadView,
+  collection: CollectionDescription | undefined,
+  request: AggregateRequest,
+  context: QueryContext,
+) => QueryPlan;
+
+export interface AggregatePlanParts {
+  readonly find: QueryPlan | undefined;
+  readonly stages: readonly PipelineStage[];
+  readonly request: AggregateRequest;
+  readonly namespace: string;
+  readonly collection: CollectionDescription | undefined;
+  readonly context: QueryContext;
+  readonly planPipeline: PlanPipeline;
+}
+
+export class AggregatePlan implements QueryPlan {
+  readonly parts: AggregatePlanParts;
+
+  constructor(parts: AggregatePlanParts) {
+    this.parts = parts;
+  }
+
+  get summary(): string {
+    return this.parts.find?.summary ?? this.parts.stages[0]?.name ?? 'EOF';
+  }
+
+  get namespace(): string {
+    return this.parts.namespace;
+  }
+
+  open(view: ReadView, interruption: Interruption, options: OpenOptions = {}): PlanExecutor {
+    const { find, stages } = this.parts;
+    if (find !== undefined && stages.length === 0) return find.open(view, interruption, options);
+    return new PipelineExecutor(this.parts, view, interruption, options);
+  }
+
+  explain(
+    verbosity: ExplainVerbosity,
+    view: ReadView,
+    interruption: Interruption,
+  ): MaybePromise<Buffer> {
+    const { find, stages } = this.parts;
+    return explainAggregate(find, stages, { verbosity, view, interruption });
+  }
+}
+
+class PipelineExecutor implements PlanExecutor, PipelineRun {
+  readonly recordId = undefined;
+  readonly statistics;
+  readonly context: QueryContext;
+  readonly yielder: Yielder;
+  readonly namespace: string;
+  readonly database: string;
+  readonly collection: CollectionDescription | undefined;
+  readonly host: PipelineHost;
+  readonly allowDiskUse: boolean;
+  private readonly parts: AggregatePlanParts;
+  private readonly executors = new Set<PlanExecutor>();
+  private readonly top: DocumentSource;
+  private currentView: ReadView;
+
+  constructor(
+    parts: AggregatePlanParts,
+    view: ReadView,
+    interruption: Interruption,
+    options: OpenOptions,
+  ) {
+    this.parts = parts;
+    this.context = parts.context;
+    this.namespace = parts.namespace;
+    this.database = databaseOf(parts.namespace);
+    this.collection = parts.collection;
+    this.host = parts.request.host ?? {};
+    this.allowDiskUse = parts.request.allowDiskUse ?? true;
+    this.currentView = view;
+    this.statistics = options.within?.statistics ?? newStatistics();
+    this.yielder =
+      options.within?.yielder ?? new Yielder(parts.context.clock, interruption, options.client);
+    let source = parts.find === undefined ? new IterableSource([]) : this.sourceOf(parts.find);
+    for (const stage of parts.stages) source = stage.open(source, this);
+    this.top = source;
+  }
+
+  get view(): ReadView {
+    return this.currentView;
+  }
+
+  get interruption(): Interruption {
+    return this.yielder.interruption;
+  }
+
+  next(): MaybePromise<Buffer | undefined> {
+    return this.top.next();
+  }
+
+  openPipeline(
+    namespace: string,
+    pipeline: readonly Buffer[],
+    options: { readonly context?: QueryContext } = {},
+  ): DocumentSource {
+    const { parts, view } = this;
+    const collection = view.collection(namespace);
+    const request = { ...parts.request, pipeline, namespace, hint: undefined };
+    const context = options.context ?? this.context;
+    return this.sourceOf(parts.planPipeline(view, collection, request, context));
+  }
+
+  private sourceOf(plan: QueryPlan): DocumentSource {
+    const { yielder, statistics, executors } = this;
+    const executor = plan.open(this.view, this.interruption, { within: { yielder, statistics } });
+    executors.add(executor);
+    return {
+      next: () => executor.next(),
+      close: () => {
+        executors.delete(executor);
+        executor.close();
+      },
+    };
+  }
+
+  detach(): void {
+    for (const executor of this.executors) executor.detach();
+  }
+
+  attach(view: ReadView, interruption?: Interruption): void {
+    this.currentView = view;
+    if (interruption !== undefined) this.yielder.interruption = interruption;
+    for (const executor of this.executors) executor.attach(view, interruption);
+  }
+
+  close(): void {
+    this.top.close();
+    for (const executor of this.executors) executor.close();
+    this.executors.clear();
+  }
+}

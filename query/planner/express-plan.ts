@@ -1,0 +1,177 @@
+/**
+ * The short way for {_id: value}: no tree, no candidates, no stages.
+ */
+import { BsonType, encodeIndexKey, FieldCursor, isEmpty, type RawValue } from '../../bson/index.ts';
+import type { Interruption } from '../../common/interruption.ts';
+import type { QueryContext } from '../context.ts';
+import { ExpressExecutor } from '../executor/express.ts';
+import type { PlanExecutor } from '../executor/plan-executor.ts';
+import { compileFilter } from '../matcher/compile.ts';
+import { compileProjection } from '../projection/compile.ts';
+import type { Projection } from '../projection/projection.ts';
+import type {
+  CollectionDescription,
+  IndexDescription,
+  MaybePromise,
+  ReadView,
+} from '../../storage/index.ts';
+import { FindPlan } from './find-plan.ts';
+import { collationsAgree } from './index-usability.ts';
+import { pointInterval } from './interval.ts';
+import type { PlanNode } from './plan-node.ts';
+import type { ExplainVerbosity, FindRequest, QueryPlan } from './query-plan.ts';
+import { parseSort } from './sort-pattern.ts';
+
+const ASCENDING = [1] as const;
+
+/** @returns undefined when the request is not just {_id: value}. */
+export function tryExpress(
+  collection: CollectionDescription,
+  request: FindRequest,
+  context: QueryContext,
+): QueryPlan | undefined {
+  const id = idOf(request.filter);
+  if (id === undefined || !isPlainRequest(request)) return undefined;
+  const index = collection.indexes[0];
+  if (index === undefined || index.name !== '_id_' || index.fields.length !== 1) return undefined;
+  if (context.collator !== undefined || !collationsAgree(index, undefined)) return undefined;
+  if (request.sort !== undefined) parseSort(request.sort); // One document needs no order, but a bad order is an error.
+  return new ExpressPlan(collection, index, id, request, context);
+}
+
+/** The value of a filter that asks for nothing but equality on _id. */
+function idOf(filter: Buffer): RawValue | undefined {
+  const cursor = new FieldCursor(filter);
+  if (!cursor.next() || cursor.name !== '_id') return undefined;
+  const value = cursor.value();
+  if (cursor.next() || !isPlainEquality(value)) return undefined;
+  return value;
+}
+
+function isPlainEquality(value: RawValue): boolean {
+  switch (value.type) {
+    case BsonType.array:
+    case BsonType.regex:
+    case BsonType.null:
+    case BsonType.undefined:
+      return false;
+    case BsonType.object: {
+      const first = new FieldCursor(value.asDocument());
+      return !first.next() || !first.name.startsWith('$');
+    }
+    default:
+      return true;
+  }
+}
+
+function isPlainRequest(request: FindRequest): boolean {
+  return (
+    request.hint === undefined &&
+    request.min === undefined &&
+    request.max === undefined &&
+    (request.skip ?? 0) === 0 &&
+    request.returnKey !== true &&
+    request.showRecordId !== true
+  );
+}
+
+class ExpressPlan implements QueryPlan {
+  readonly summary = 'EXPRESS';
+  private readonly collection: CollectionDescription;
+  private readonly index: IndexDescription;
+  private readonly id: RawValue;
+  private readonly request: FindRequest;
+  private readonly context: QueryContext;
+  private readonly projection: Projection | undefined;
+
+  constructor(
+    collection: CollectionDescription,
+    index: IndexDescription,
+    id: RawValue,
+    request: FindRequest,
+    context: QueryContext,
+  ) {
+    this.collection = collection;
+    this.index = index;
+    this.id = id;
+    this.request = request;
+    this.context = context;
+    this.projection = this.compiledProjection();
+  }
+
+  get namespace(): string {
+    return this.collection.namespace;
+  }
+
+  open(view: ReadView, interruption: Interruption): PlanExecutor {
+    const { collection, index, projection } = this;
+    const { key } = encodeIndexKey([this.id], ASCENDING);
+    return new ExpressExecutor(
+      { collection, index, key, projection, matches: (document) => this.matches(document) },
+      view,
+      interruption,
+    );
+  }
+
+  /** The index decides, unless its entry was cut: then the filter is compiled after all. */
+  private matches(document: Buffer): boolean {
+    return compileFilter(this.request.filter, this.context).matches(document);
+  }
+
+  private compiledProjection(): Projection | undefined {
+    const { request, context } = this;
+    if (request.projection === undefined || isEmpty(request.projection)) return undefined;
+    const projection = compileProjection(request.projection, { context });
+    // A positional operator needs a filter that went through an array, which _id never is: let it say so.
+    if (projection.needsPosition) {
+      const filter = compileFilter(request.filter, context);
+      return compileProjection(request.projection, { context, filter });
+    }
+    return projection.isIdentity ? undefined : projection;
+  }
+
+  explain(
+    verbosity: ExplainVerbosity,
+    view: ReadView,
+    interruption: Interruption,
+  ): MaybePromise<Buffer> {
+    return this.asStages().explain(verbosity, view, interruption);
+  }
+
+  private asStages(): FindPlan {
+    const { collection, context, index } = this;
+    const { key } = encodeIndexKey([this.id], ASCENDING);
+    const filter = compileFilter(this.request.filter, context);
+    const node: PlanNode = {
+      stage: 'EXPRESS_IXSCAN',
+      scan: {
+        stage: 'IXSCAN',
+        index,
+        bounds: [[pointInterval(this.id)]],
+        ranges: [{ lower: key, lowerInclusive: true, upper: key, upperInclusive: true }],
+        direction: 1,
+        keyFilter: undefined,
+      },
+      filter,
+    };
+    const winning: PlanNode =
+      this.projection === undefined
+        ? node
+        : {
+            stage: 'PROJECTION_SIMPLE',
+            input: node,
+            spec: this.request.projection!,
+            projection: this.projection,
+            filter: undefined,
+          };
+    return new FindPlan({
+      winning,
+      rejected: [],
+      collection,
+      context,
+      filter,
+      summary: this.summary,
+      namespace: collection.namespace,
+    });
+  }
+}

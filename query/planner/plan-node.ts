@@ -1,0 +1,124 @@
+/**
+ * A plan as data: what the planner builds, the executor runs and explain shows.
+ */
+import type { Filter } from '../matcher/filter.ts';
+import type { Projection } from '../projection/projection.ts';
+import type { SortOrder } from '../executor/sort.ts';
+import type { IndexCursor, IndexDescription, KeyRange } from '../../storage/index.ts';
+import type { Interval } from './interval.ts';
+
+/** Decides by an entry's key alone whether its document can match. Entries whose key was cut must pass. */
+export type KeyFilter = (entry: Pick<IndexCursor, 'key' | 'typeBits' | 'keyIsWhole'>) => boolean;
+
+export interface EofNode {
+  readonly stage: 'EOF';
+}
+
+/** The number of records, from the catalog. */
+export interface FastCountNode {
+  readonly stage: 'RECORD_STORE_FAST_COUNT';
+}
+
+/** Counts what its input gives. */
+export interface CountNode {
+  readonly stage: 'COUNT';
+  readonly input: PlanNode;
+}
+
+export interface CollscanNode {
+  readonly stage: 'COLLSCAN';
+  readonly filter: Filter | undefined;
+  readonly direction: 1 | -1;
+}
+
+export interface IxscanNode {
+  readonly stage: 'IXSCAN';
+  readonly index: IndexDescription;
+  /** Allowed values of each field of the index. */
+  readonly bounds: readonly (readonly Interval[])[];
+  /** The same as ranges of encoded keys, in the order of the walk. */
+  readonly ranges: readonly KeyRange[];
+  readonly direction: 1 | -1;
+  readonly keyFilter: KeyFilter | undefined;
+}
+
+export interface FetchNode {
+  readonly stage: 'FETCH';
+  readonly input: PlanNode;
+  readonly residual: Filter | undefined;
+  readonly whole: Filter | undefined;
+}
+
+export interface OrNode {
+  readonly stage: 'OR';
+  readonly inputs: readonly PlanNode[];
+}
+
+export interface SortNode {
+  readonly stage: 'SORT';
+  readonly input: PlanNode;
+  readonly pattern: Buffer;
+  readonly order: SortOrder;
+  /** 0: all rows. */
+  readonly limit: number;
+}
+
+export interface SkipNode {
+  readonly stage: 'SKIP';
+  readonly input: PlanNode;
+  readonly skip: number;
+}
+
+export interface LimitNode {
+  readonly stage: 'LIMIT';
+  readonly input: PlanNode;
+  readonly limit: number;
+}
+
+export interface ProjectionNode {
+  readonly stage: 'PROJECTION_DEFAULT' | 'PROJECTION_SIMPLE' | 'PROJECTION_COVERED';
+  readonly input: PlanNode;
+  readonly spec: Buffer;
+  readonly projection: Projection;
+  /** The query's filter, when the projection asks for the position of its match. */
+  readonly filter: Filter | undefined;
+}
+
+export interface ReturnKeyNode {
+  readonly stage: 'RETURN_KEY';
+  readonly input: PlanNode;
+}
+
+export interface RecordIdNode {
+  readonly stage: 'SHOW_RECORD_ID';
+  readonly input: PlanNode;
+}
+
+/** One document by the value of a unique index's only field. */
+export interface ExpressNode {
+  readonly stage: 'EXPRESS_IXSCAN';
+  readonly scan: IxscanNode;
+  readonly filter: Filter;
+}
+
+export type PlanNode =
+  | EofNode
+  | FastCountNode
+  | CountNode
+  | CollscanNode
+  | IxscanNode
+  | FetchNode
+  | OrNode
+  | SortNode
+  | SkipNode
+  | LimitNode
+  | ProjectionNode
+  | ReturnKeyNode
+  | RecordIdNode
+  | ExpressNode;
+
+/** The nodes directly below. */
+export function inputsOf(node: PlanNode): readonly PlanNode[] {
+  if (node.stage === 'OR') return node.inputs;
+  return 'input' in node ? [node.input] : [];
+}

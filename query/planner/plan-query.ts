@@ -1,0 +1,122 @@
+/**
+ * Plans what commands ask of a collection or a view: find, count, distinct. On a view each becomes a pipeline.
+ */
+import { documentOf, getField, isEmpty, stringValue } from '../../bson/index.ts';
+import type { Interruption } from '../../common/interruption.ts';
+import type { QueryContext } from '../context.ts';
+import type { OpenOptions } from '../executor/plan-executor.ts';
+import type { CollectionDescription, MaybePromise, ReadView } from '../../storage/index.ts';
+import { planAggregate } from './plan-aggregate.ts';
+import { planCollectionCount } from './plan-count.ts';
+import { distinctOver } from './plan-distinct.ts';
+import { planFind } from './plan-find.ts';
+import type {
+  CountPlan,
+  CountRequest,
+  DistinctPlan,
+  DistinctRequest,
+  ExplainVerbosity,
+  FindRequest,
+  QueryPlan,
+} from './query-plan.ts';
+
+/**
+ * @param view where a view's source is looked up; the plan itself is opened in any view.
+ * @param collection undefined when the namespace does not exist.
+ */
+export function planQuery(
+  view: ReadView,
+  collection: CollectionDescription | undefined,
+  request: FindRequest,
+  context: QueryContext,
+): QueryPlan {
+  if (collection?.kind !== 'view') return planFind(collection, request, context);
+  return planAggregate(
+    view,
+    collection,
+    {
+      pipeline: findAsPipeline(request),
+      namespace: collection.namespace,
+      ...(request.hint === undefined ? {} : { hint: request.hint }),
+    },
+    context,
+  );
+}
+
+function findAsPipeline(request: FindRequest): Buffer[] {
+  const stages: Buffer[] = [];
+  if (!isEmpty(request.filter)) stages.push(documentOf({ $match: request.filter }));
+  if (request.sort !== undefined && !isEmpty(request.sort)) {
+    stages.push(documentOf({ $sort: request.sort }));
+  }
+  if ((request.skip ?? 0) > 0) stages.push(documentOf({ $skip: request.skip }));
+  if ((request.limit ?? 0) > 0) stages.push(documentOf({ $limit: request.limit }));
+  if (request.projection !== undefined && !isEmpty(request.projection)) {
+    stages.push(documentOf({ $project: request.projection }));
+  }
+  return stages;
+}
+
+export function planCount(
+  view: ReadView,
+  collection: CollectionDescription | undefined,
+  request: CountRequest,
+  context: QueryContext,
+): CountPlan {
+  if (collection?.kind !== 'view') return planCollectionCount(collection, request, context);
+  const stages = findAsPipeline({
+    filter: request.filter,
+    ...(request.skip === undefined ? {} : { skip: request.skip }),
+    ...(request.limit === undefined ? {} : { limit: request.limit }),
+  });
+  stages.push(documentOf({ $count: stringValue('count') }));
+  const namespace = collection.namespace;
+  return new ViewCount(planAggregate(view, collection, { pipeline: stages, namespace }, context));
+}
+
+/** The count that a pipeline ending in $count gives; no document means 0. */
+class ViewCount implements CountPlan {
+  private readonly plan: QueryPlan;
+
+  constructor(plan: QueryPlan) {
+    this.plan = plan;
+  }
+
+  get summary(): string {
+    return this.plan.summary;
+  }
+
+  async count(view: ReadView, interruption: Interruption, options?: OpenOptions): Promise<number> {
+    const executor = this.plan.open(view, interruption, options);
+    try {
+      const document = await executor.next();
+      return document === undefined ? 0 : (getField(document, 'count')?.asNumber() ?? 0);
+    } finally {
+      executor.close();
+    }
+  }
+
+  explain(
+    verbosity: ExplainVerbosity,
+    view: ReadView,
+    interruption: Interruption,
+  ): MaybePromise<Buffer> {
+    return this.plan.explain(verbosity, view, interruption);
+  }
+}
+
+export function planDistinct(
+  view: ReadView,
+  collection: CollectionDescription | undefined,
+  request: DistinctRequest,
+  context: QueryContext,
+): DistinctPlan {
+  const { filter, hint } = request;
+  const source = planQuery(
+    view,
+    collection,
+    { filter, ...(hint === undefined ? {} : { hint }) },
+    context,
+  );
+  return distinctOver(source, request, context);
+}

@@ -1,0 +1,53 @@
+/**
+ * Resolves a view to the collection below it and the pipeline that makes its documents.
+ */
+import { BsonType, fieldsOf, getField } from '../../bson/index.ts';
+import { CommandError } from '../../common/errors.ts';
+import type { CollectionDescription, ReadView } from '../../storage/index.ts';
+
+/** Views on views, at most. */
+const MAX_VIEW_DEPTH = 20;
+
+export interface ResolvedNamespace {
+  /** undefined when it does not exist. */
+  readonly collection: CollectionDescription | undefined;
+  readonly namespace: string;
+  /** Stages to put before those of the request. */
+  readonly pipeline: readonly Buffer[];
+}
+
+/** @throws CommandError 165 for views nested too deeply. */
+export function resolveView(
+  view: ReadView,
+  collection: CollectionDescription | undefined,
+  namespace: string,
+): ResolvedNamespace {
+  let current = collection;
+  let name = namespace;
+  let pipeline: readonly Buffer[] = [];
+  for (let depth = 0; current?.kind === 'view'; depth += 1) {
+    if (depth === MAX_VIEW_DEPTH) {
+      throw new CommandError(
+        'ViewDepthLimitExceeded',
+        `View depth too deep or view cycle detected; maximum depth is ${MAX_VIEW_DEPTH}`,
+      );
+    }
+    const { options } = current;
+    name = `${databaseOf(name)}.${getField(options, 'viewOn')?.asString() ?? ''}`;
+    pipeline = [...stagesOf(options), ...pipeline];
+    current = view.collection(name);
+  }
+  return { collection: current, namespace: name, pipeline };
+}
+
+function stagesOf(options: Buffer): readonly Buffer[] {
+  const stages = getField(options, 'pipeline');
+  if (stages?.type !== BsonType.array) return [];
+  return Array.from(fieldsOf(stages.asDocument()), ([, stage]) => stage.asDocument());
+}
+
+/** The part of a namespace before its first dot. */
+export function databaseOf(namespace: string): string {
+  const dot = namespace.indexOf('.');
+  return dot < 0 ? namespace : namespace.slice(0, dot);
+}

@@ -1,0 +1,86 @@
+/**
+ * How a pipeline stage is defined: its name, its argument, where it may stand, and what it does to documents.
+ *
+ * Owns: defineStage and the shapes of stages. The registry collects definitions; pipeline.ts checks and runs them.
+ */
+import type { Interruption } from '../../common/interruption.ts';
+import type { RawValue } from '../../bson/index.ts';
+import type { CollectionDescription, ReadView } from '../../storage/index.ts';
+import type { QueryContext, Variables } from '../context.ts';
+import type { ExecutorStatistics } from '../executor/plan-executor.ts';
+import type { Yielder } from '../executor/yielding.ts';
+import type { PipelineHost } from './host.ts';
+import type { DocumentMap, DocumentSource } from './source.ts';
+
+/** What the planner may know of a stage to move or absorb it. */
+export type StageNature =
+  | { readonly kind: 'match'; readonly filter: Buffer }
+  | { readonly kind: 'sort'; readonly pattern: Buffer; readonly limit: number }
+  | { readonly kind: 'limit'; readonly limit: number }
+  | { readonly kind: 'skip'; readonly skip: number }
+  /** One document in, one document out: limits may move before it. */
+  | { readonly kind: 'oneToOne' }
+  | { readonly kind: 'other' };
+
+/** A parsed stage of one pipeline. Immutable: a pipeline may be opened several times. */
+export interface PipelineStage {
+  readonly name: string;
+  readonly nature: StageNature;
+  /** As explain shows it: the whole stage document. */
+  readonly shown: Buffer;
+  /** Paths of the input that the stage and those behind it need; undefined: possibly the whole document. */
+  readonly pathsNeeded?: ReadonlySet<string>;
+  open(input: DocumentSource, run: PipelineRun): DocumentSource;
+  /** It makes its documents itself: no collection is read before it. */
+  readonly isSource?: boolean;
+  /** For stages of one document each, usable outside a pipeline (updates): a fresh map. */
+  readonly map?: () => DocumentMap;
+}
+
+/** What a stage sees of the pipeline that runs. */
+export interface PipelineRun {
+  readonly context: QueryContext;
+  readonly yielder: Yielder;
+  readonly interruption: Interruption;
+  readonly statistics: ExecutorStatistics;
+  readonly namespace: string;
+  readonly database: string;
+  readonly collection: CollectionDescription | undefined;
+  readonly host: PipelineHost;
+  readonly allowDiskUse: boolean;
+  /** The view that reads are made in now; changes between batches. */
+  readonly view: ReadView;
+  /** Runs a pipeline on another collection of this view: $lookup, $unionWith, $graphLookup. */
+  openPipeline(
+    namespace: string,
+    pipeline: readonly Buffer[],
+    options?: { readonly variables?: Variables; readonly context?: QueryContext },
+  ): DocumentSource;
+}
+
+/** What parsing a stage may ask. */
+export interface StageParser {
+  readonly context: QueryContext;
+  readonly database: string;
+  /** "database.collection" */
+  readonly namespace: string;
+  /** Parses a pipeline inside a stage ($facet, $lookup, $unionWith), in which some stages may be forbidden. */
+  parsePipeline(stages: readonly Buffer[], inside: string): readonly PipelineStage[];
+}
+
+export interface StageDefinition {
+  readonly name: string;
+  /** Must be the first stage (sources), the last one (writers), or may stand anywhere. */
+  readonly position: 'first' | 'last' | 'anywhere';
+  /** Runs without a collection (aggregate: 1); others then need a source before them. */
+  readonly withoutCollection?: boolean;
+  /** Names of stages inside whose pipelines it may not stand, such as '$facet'. */
+  readonly notInside?: readonly string[];
+  /** The argument -> one stage, or the several that it stands for. */
+  parse(argument: RawValue, parser: StageParser, stage: Buffer): readonly PipelineStage[];
+}
+
+/** Declares one stage. The registry refuses a second definition of the name. */
+export function defineStage(definition: StageDefinition): StageDefinition {
+  return definition;
+}
