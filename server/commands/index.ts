@@ -2,56 +2,104 @@
  * All commands of the server, alphabetically, and the names that MongoDB knows and FlintDB does not support yet.
  */
 import { CommandTable } from '../command/command-table.ts';
+import { aggregate } from './crud/aggregate.ts';
 import { buildInfo } from './diagnostics/buildInfo.ts';
+import { collStats } from './catalog/collStats.ts';
 import { configureFailPoint } from './diagnostics/configureFailPoint.ts';
 import { connectionStatus } from './diagnostics/connectionStatus.ts';
+import { count } from './crud/count.ts';
+import { create } from './catalog/create.ts';
+import { createIndexes } from './indexes/createIndexes.ts';
 import { currentOp } from './diagnostics/currentOp.ts';
+import { dataSize } from './catalog/dataSize.ts';
+import { dbStats } from './catalog/dbStats.ts';
+import { deleteCommand } from './crud/delete.ts';
+import { distinct } from './crud/distinct.ts';
+import { drop } from './catalog/drop.ts';
+import { dropDatabase } from './catalog/dropDatabase.ts';
+import { dropIndexes } from './indexes/dropIndexes.ts';
 import { endSessions } from './sessions/endSessions.ts';
+import { explain } from './crud/explain.ts';
 import { features } from './diagnostics/features.ts';
+import { find } from './crud/find.ts';
+import { findAndModify } from './crud/findAndModify.ts';
 import { fsync } from './diagnostics/fsync.ts';
 import { getCmdLineOpts } from './diagnostics/getCmdLineOpts.ts';
 import { getLog } from './diagnostics/getLog.ts';
+import { getMore } from './cursors/getMore.ts';
 import { getParameter } from './diagnostics/getParameter.ts';
 import { hello, isMaster } from './diagnostics/hello.ts';
 import { hostInfo } from './diagnostics/hostInfo.ts';
+import { insert } from './crud/insert.ts';
 import { killAllSessions } from './sessions/killAllSessions.ts';
 import { killAllSessionsByPattern } from './sessions/killAllSessionsByPattern.ts';
+import { killCursors } from './cursors/killCursors.ts';
 import { killOp } from './diagnostics/killOp.ts';
 import { killSessions } from './sessions/killSessions.ts';
+import { listCollections } from './catalog/listCollections.ts';
 import { listCommands } from './diagnostics/listCommands.ts';
+import { listDatabases } from './catalog/listDatabases.ts';
+import { listIndexes } from './indexes/listIndexes.ts';
 import { ping } from './diagnostics/ping.ts';
 import { refreshSessions } from './sessions/refreshSessions.ts';
+import { renameCollection } from './catalog/renameCollection.ts';
 import { serverStatus } from './diagnostics/serverStatus.ts';
 import { setParameter } from './diagnostics/setParameter.ts';
 import { shutdown } from './diagnostics/shutdown.ts';
 import { startSession } from './sessions/startSession.ts';
+import { update } from './crud/update.ts';
+import { validate } from './catalog/validate.ts';
 import { whatsmyuri } from './diagnostics/whatsmyuri.ts';
 
 const COMMANDS = [
+  aggregate,
   buildInfo,
+  collStats,
   configureFailPoint,
   connectionStatus,
+  count,
+  create,
+  createIndexes,
   currentOp,
+  dataSize,
+  dbStats,
+  deleteCommand,
+  distinct,
+  drop,
+  dropDatabase,
+  dropIndexes,
   endSessions,
+  explain,
   features,
+  find,
+  findAndModify,
   fsync,
   getCmdLineOpts,
   getLog,
+  getMore,
   getParameter,
   hello,
   hostInfo,
+  insert,
   isMaster,
   killAllSessions,
   killAllSessionsByPattern,
+  killCursors,
   killOp,
   killSessions,
+  listCollections,
   listCommands,
+  listDatabases,
+  listIndexes,
   ping,
   refreshSessions,
+  renameCollection,
   serverStatus,
   setParameter,
   shutdown,
   startSession,
+  update,
+  validate,
   whatsmyuri,
 ];
 
@@ -63,7 +111,6 @@ const UNSUPPORTED = [
   'abortUnshardCollection',
   'addShard',
   'addShardToZone',
-  'aggregate',
   'analyzeShardKey',
   'appendOplogNote',
   'applyOps',
@@ -80,7 +127,6 @@ const UNSUPPORTED = [
   'clearJumboFlag',
   'cloneCollectionAsCapped',
   'collMod',
-  'collStats',
   'commitReshardCollection',
   'commitTransaction',
   'compact',
@@ -89,51 +135,32 @@ const UNSUPPORTED = [
   'configureQueryAnalyzer',
   'connPoolStats',
   'convertToCapped',
-  'count',
-  'create',
-  'createIndexes',
   'createRole',
   'createSearchIndexes',
   'createUser',
-  'dataSize',
   'dbCheck',
   'dbHash',
-  'dbStats',
-  'delete',
-  'distinct',
-  'drop',
   'dropAllRolesFromDatabase',
   'dropAllUsersFromDatabase',
   'dropConnections',
-  'dropDatabase',
-  'dropIndexes',
   'dropRole',
   'dropSearchIndex',
   'dropUser',
   'enableSharding',
-  'explain',
   'filemd5',
-  'find',
-  'findAndModify',
   'flushRouterConfig',
   'fsyncUnlock',
   'getAuditConfig',
   'getClusterParameter',
   'getDefaultRWConcern',
-  'getMore',
   'getShardMap',
   'getShardVersion',
   'grantPrivilegesToRole',
   'grantRolesToRole',
   'grantRolesToUser',
-  'insert',
   'internalRenameIfOptionsAndIndexesMatch',
   'invalidateUserCache',
   'isdbgrid',
-  'killCursors',
-  'listCollections',
-  'listDatabases',
-  'listIndexes',
   'listSearchIndexes',
   'listShards',
   'lockInfo',
@@ -157,7 +184,6 @@ const UNSUPPORTED = [
   'removeQuerySettings',
   'removeShard',
   'removeShardFromZone',
-  'renameCollection',
   'replSetAbortPrimaryCatchUp',
   'replSetFreeze',
   'replSetGetConfig',
@@ -201,13 +227,11 @@ const UNSUPPORTED = [
   'transitionFromDedicatedConfigServer',
   'transitionToDedicatedConfigServer',
   'unshardCollection',
-  'update',
   'updateRole',
   'updateSearchIndex',
   'updateUser',
   'updateZoneKeyRange',
   'usersInfo',
-  'validate',
   'voteCommitIndexBuild',
   'waitForFailPoint',
   'whatsmysni',

@@ -4,7 +4,6 @@
 import { BsonType, FieldCursor, type RawValue } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import {
-  compilePipelineUpdate,
   compileUpdate,
   type QueryContext,
   type Update,
@@ -55,7 +54,6 @@ export function compileStatementUpdate(parts: UpdateParts, context: QueryContext
     context,
     upsert,
     multi,
-    compilePipeline: compilePipelineUpdate,
     ...(arrayFilters === undefined ? {} : { arrayFilters }),
     ...(constants === undefined ? {} : { constants }),
   });
