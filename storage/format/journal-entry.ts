@@ -289,15 +289,6 @@ class EntryDecoder {
       rid: this.tryInt64(HEAD.rid) as RecordId | undefined,
       o: this.document(),
       o2: this.tryDocument(HEAD.o2),
-      // The rest is absent from most entries.
-      ...(this.at === this.last ? undefined : this.originFields()),
-    };
-    if (this.at !== this.last || source[this.last] !== 0) throw malformed('has an unknown field');
-    return entry;
-  }
-
-  private originFields(): Partial<JournalOperation> {
-    return {
       lsid: this.tryDocument(HEAD.lsid),
       txnNumber: this.tryInt64(HEAD.txnNumber),
       stmtId: this.tryInt32(HEAD.stmtId),
@@ -306,35 +297,36 @@ class EntryDecoder {
       preImage: this.tryDocument(HEAD.preImage),
       postImage: this.tryDocument(HEAD.postImage),
     };
+    if (this.at !== this.last || source[this.last] !== 0) throw malformed('has an unknown field');
+    return entry;
   }
 
   /** Names, types and version of the fields that every entry has. */
   private checkOpening(): void {
-    const { source, start } = this;
     if (
-      !sameBytes(source, start + 4, TS_AT - 4) ||
-      !sameBytes(source, start + TS_AT + 8, T_AT - TS_AT - 8) ||
-      !sameBytes(source, start + T_AT + 8, OP_AT - T_AT - 8) ||
-      !sameBytes(source, start + OP_AT + 1, WALL_AT - OP_AT - 1)
+      !this.isAsInOpening(4, TS_AT) ||
+      !this.isAsInOpening(TS_AT + 8, T_AT) ||
+      !this.isAsInOpening(T_AT + 8, OP_AT) ||
+      !this.isAsInOpening(OP_AT + 1, WALL_AT)
     ) {
       throw malformed('does not begin with ts, t, v, op, wall');
     }
+  }
 
-    /** Compares `count` bytes with the same place of OPENING. */
-    function sameBytes(bytes: Buffer, from: number, count: number): boolean {
-      const inOpening = from - start;
-      for (let index = 0; index < count; index += 1) {
-        if (bytes[from + index] !== OPENING[inOpening + index]) return false;
-      }
-      return true;
+  private isAsInOpening(from: number, to: number): boolean {
+    const { source, start } = this;
+    for (let index = from; index < to; index += 1) {
+      if (source[start + index] !== OPENING[index]) return false;
     }
+    return true;
   }
 
   /** True when the next element has this type and name; then moves to its value. */
   private enters(head: Buffer, leastValueBytes: number): boolean {
     const { source, at } = this;
+    if (at === this.last || source[at] !== head[0] || source[at + 1] !== head[1]) return false;
     if (at + head.length + leastValueBytes > this.last) return false;
-    for (let index = 0; index < head.length; index += 1) {
+    for (let index = 2; index < head.length; index += 1) {
       if (source[at + index] !== head[index]) return false;
     }
     this.at = at + head.length;

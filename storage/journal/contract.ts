@@ -1,7 +1,8 @@
 /**
  * What the engine sees of the journal: the types behind openJournal (journal.ts).
  *
- * Life: openJournal, then exactly one replay, then append and flushed until close.
+ * Life: openJournal, then exactly one replay, then append and flushed until close. While the replay runs, flushed and
+ * release may be called (for checkpoints that it needs); release then does nothing.
  */
 import type { CommitNumber, MaybePromise } from '../contract.ts';
 import type { Clock } from '../../common/clock.ts';
@@ -13,8 +14,8 @@ import type { Timestamp } from '../format/timestamp.ts';
 
 export interface JournalOptions {
   readonly volume: Volume;
-  /** Prefix of the segments' names in the volume. Default 'journal/'. */
-  readonly directory?: string;
+  /** Put before the segments' names, for a volume that holds more than the journal. Default ''. */
+  readonly prefix?: string;
   /** 16 bytes. A segment of another store is refused. */
   readonly storeId: Buffer;
   readonly clock: Clock;
@@ -57,7 +58,7 @@ export interface ReplaySummary {
 export interface JournalReader {
   /** The next flushed group; undefined when the reader has caught up (call again later). */
   next(): Promise<JournalGroup | undefined>;
-  close(): void;
+  close(): Promise<void>;
 }
 
 export interface JournalStatistics {
@@ -76,6 +77,10 @@ export interface JournalStatistics {
   readonly pendingBytes: number;
   readonly lastCommitNumber: number;
   readonly flushedCommitNumber: number;
+  /** Calls of the devices through their request queues, by operation. */
+  readonly deviceReads: number;
+  readonly deviceWrites: number;
+  readonly deviceFlushes: number;
 }
 
 export interface Journal {

@@ -1,0 +1,172 @@
+/**
+ * The journal: opens, replays, appends, flushes, releases. Its parts: recovery.ts, writer.ts, segments.ts, reader.ts.
+ *
+ * Owns: the order of these calls and the release of segments.
+ * Invariant: a segment is recycled only when no commit in it is needed for recovery, and none is younger than the window.
+ */
+import { invariant } from '../../common/assert.ts';
+import type { CommitNumber, MaybePromise } from '../contract.ts';
+import { EPOCH_BYTES } from '../format/journal-batch.ts';
+import type { JournalOperation } from '../format/journal-entry.ts';
+import { ZERO_TIMESTAMP, type Timestamp } from '../format/timestamp.ts';
+import { CommitClock } from './commit-clock.ts';
+import type {
+  Journal,
+  JournalGroup,
+  JournalOptions,
+  JournalReader,
+  JournalStatistics,
+  ReplaySummary,
+} from './contract.ts';
+import { readSegmentsAfter } from './reader.ts';
+import { recoverJournal } from './recovery.ts';
+import { Segments } from './segments.ts';
+import { JournalWriter } from './writer.ts';
+
+const MIB = 1024 * 1024;
+export const JOURNAL_DEFAULTS = {
+  commitIntervalMs: 100,
+  firstSegmentBytes: MIB,
+  largestSegmentBytes: 64 * MIB,
+} as const;
+
+/** Opens a store's journal, or begins a new one. Nothing is read or written before replay. */
+export function openJournal(options: JournalOptions): Journal {
+  invariant(options.storeId.length === 16, 'journal: a store id has 16 bytes');
+  return new SegmentedJournal(options);
+}
+
+class SegmentedJournal implements Journal {
+  private readonly options: JournalOptions;
+  private readonly segments: Segments;
+  private readonly commitClock: CommitClock;
+  private writer: JournalWriter | undefined;
+  private isReplaying = false;
+
+  constructor(options: JournalOptions) {
+    this.options = options;
+    this.commitClock = new CommitClock(options.clock, options.term ?? 1);
+    this.segments = new Segments({
+      volume: options.volume,
+      prefix: options.prefix ?? '',
+      storeId: options.storeId,
+      clock: options.clock,
+      firstSegmentBytes: options.firstSegmentBytes ?? JOURNAL_DEFAULTS.firstSegmentBytes,
+      largestSegmentBytes: options.largestSegmentBytes ?? JOURNAL_DEFAULTS.largestSegmentBytes,
+    });
+  }
+
+  get lastCommitNumber(): CommitNumber {
+    return this.commitClock.lastCommitNumber;
+  }
+
+  get lastTimestamp(): Timestamp {
+    return this.commitClock.lastTimestamp;
+  }
+
+  get flushedCommitNumber(): CommitNumber {
+    return this.writer?.flushedCommitNumber ?? this.lastCommitNumber;
+  }
+
+  get flushedTimestamp(): Timestamp {
+    return this.writer?.flushedTimestamp ?? ZERO_TIMESTAMP;
+  }
+
+  async replay(
+    from: CommitNumber,
+    visit: (group: JournalGroup) => MaybePromise<void>,
+  ): Promise<ReplaySummary> {
+    invariant(this.writer === undefined && !this.isReplaying, 'journal: replayed once');
+    this.isReplaying = true;
+    const { end, summary } = await recoverJournal(this.segments, from, (group) => {
+      this.commitClock.continueAfter(group.commitNumber, group.timestamp);
+      return visit(group);
+    });
+    this.commitClock.continueAfter(end.commitNumber, end.timestamp);
+    const { clock, storeId, random, onFailure } = this.options;
+    const writerOptions = {
+      segments: this.segments,
+      commitClock: this.commitClock,
+      clock,
+      storeId,
+      epoch: random.bytes(EPOCH_BYTES),
+      commitIntervalMs: this.options.commitIntervalMs ?? JOURNAL_DEFAULTS.commitIntervalMs,
+      onFailure,
+    };
+    this.writer = await JournalWriter.open(writerOptions, end);
+    return summary;
+  }
+
+  append(operations: readonly JournalOperation[]): CommitNumber {
+    return this.ready.append(operations);
+  }
+
+  flushed(commitNumber: CommitNumber): Promise<void> {
+    if (this.writer !== undefined) return this.writer.flushed(commitNumber);
+    // While replay runs, every commit that was handed over has come from the device.
+    invariant(commitNumber <= this.lastCommitNumber, 'journal: flush of a commit not replayed');
+    return Promise.resolve();
+  }
+
+  release(upTo: CommitNumber): void {
+    // Replay reads the segments: what a checkpoint in its midst would release waits for the next one.
+    if (this.writer === undefined) return;
+    invariant(upTo <= this.writer.flushedCommitNumber, 'journal: released before it was flushed');
+    while (this.mayRecycleOldest(upTo)) this.segments.recycleOldest();
+  }
+
+  readAfter(after: Timestamp): JournalReader {
+    const writer = this.ready;
+    return readSegmentsAfter(
+      { segments: this.segments, flushedBatch: () => writer.flushedBatch },
+      after,
+    );
+  }
+
+  statistics(): JournalStatistics {
+    const { segments, writer } = this;
+    const { reads, writes, flushes } = segments.deviceCalls;
+    return {
+      segments: segments.live.length,
+      segmentBytes: segments.totalBytes,
+      freeSegments: segments.freeCount,
+      ...(writer?.counters ?? NOTHING_WRITTEN),
+      pendingBytes: writer?.pendingBytes ?? 0,
+      lastCommitNumber: this.lastCommitNumber,
+      flushedCommitNumber: this.flushedCommitNumber,
+      deviceReads: reads,
+      deviceWrites: writes,
+      deviceFlushes: flushes,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.writer?.close();
+    await this.segments.close();
+  }
+
+  private get ready(): JournalWriter {
+    invariant(this.writer !== undefined, 'journal: used before replay');
+    return this.writer;
+  }
+
+  /** The oldest segment, when neither recovery nor the window needs it. */
+  private mayRecycleOldest(upTo: CommitNumber): boolean {
+    const [oldest, next] = this.segments.live;
+    if (next === undefined || oldest.isBeingWritten || oldest.newestCommit > upTo) return false;
+    const { retainBytes = 0, retainMs = 0, clock } = this.options;
+    const younger = this.segments.live.slice(1);
+    const youngerBytes = younger.reduce((bytes, { file }) => bytes + file.bytes, 0);
+    // The next segment's header was written when this one was full.
+    return youngerBytes >= retainBytes && clock.wallMs() - next.header.wallMs >= retainMs;
+  }
+}
+
+const NOTHING_WRITTEN: JournalWriter['counters'] = {
+  batches: 0,
+  emptyBatches: 0,
+  groups: 0,
+  entries: 0,
+  entryBytes: 0,
+  writtenBytes: 0,
+};
