@@ -75,7 +75,6 @@ export { appendPlain, documentOf, type PlainValue } from './document-of.ts';
 export { newObjectIdBytes, ObjectIdGenerator } from './object-id.ts';
 export { inspect, uuidText } from './inspect.ts';
 export { readInt32, readInt64AsNumber, readUint32 } from './scalars.ts';
-export { VALUE_BYTES } from './types.ts';
 export { valueEndOf } from './value-size.ts';
 export { canonicalKey } from './canonical-key.ts';
 export { encodeIndexKey, successorOfPrefix, type Direction, type EncodedKey } from './index-key.ts';

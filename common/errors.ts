@@ -37,6 +37,7 @@ export const ERROR_CODES = {
   RoleNotFound: 31,
   RolesNotRelated: 32,
   PrivilegeNotFound: 33,
+  CannotBackfillArray: 34,
   UserModificationFailed: 35,
   ConflictingUpdateOperators: 40,
   CursorNotFound: 43,

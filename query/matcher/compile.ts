@@ -6,7 +6,14 @@
  * Promises: no value is decoded that a test can decide from its bytes; nothing is allocated per document unless an
  * operator has to. A compiled filter keeps the position of its last match, so it must not be entered twice at a time.
  */
-import { BsonType, readInt32, valueEndOf } from '../../bson/index.ts';
+import {
+  BsonType,
+  DocumentBuilder,
+  firstFieldName,
+  readInt32,
+  valueEndOf,
+  type RawValue,
+} from '../../bson/index.ts';
 import type { QueryContext } from '../context.ts';
 import type { FilterFeatures } from './definition.ts';
 import type { Filter } from './filter.ts';
@@ -17,6 +24,7 @@ import {
   type FieldCondition,
   type MatchedPosition,
 } from './path-test.ts';
+import { FIELD_OPERATORS } from './registry.ts';
 import { type DocumentTest, type FilterNode, type ValueTest } from './tree.ts';
 
 /** @throws CommandError as MongoDB does for a bad filter. */
@@ -33,9 +41,28 @@ export function compileTree(tree: FilterNode): Filter {
   return new CompiledFilter(tree);
 }
 
-/** A test of single values, such as `$pull` and array filters need: paths in `tree` are empty. */
-export function compileValueTree(tree: FilterNode): ValueTest {
-  return valueTest(tree, { index: -1 });
+/**
+ * A condition on elements of an array, as $pull has it: operators ({ $gt: 1 }) and regular expressions are about the
+ * element itself, any other document is a filter for elements that are documents.
+ */
+export function compileElementCondition(condition: RawValue, context: QueryContext): ValueTest {
+  if (condition.type === BsonType.object) {
+    const filter = condition.asDocument();
+    const isAboutElement = FIELD_OPERATORS.has(firstFieldName(filter) ?? '');
+    if (!isAboutElement) return ofDocuments(compileFilter(filter, context, { expr: false }));
+  }
+  const wrapped = new DocumentBuilder().append('', condition).finish();
+  return compileRootedTest(parseFilter(wrapped, context, { expr: false }));
+}
+
+function ofDocuments(filter: Filter): ValueTest {
+  return (type, bytes, start, end) =>
+    type === BsonType.object && filter.matches(bytes.subarray(start, end));
+}
+
+/** Tests the value of the field that all paths of `tree` begin with: conditions of array filters. */
+export function compileRootedTest(tree: FilterNode): ValueTest {
+  return rootedTest(tree, { index: -1 });
 }
 
 class CompiledFilter implements Filter {
@@ -190,10 +217,7 @@ function negatable(node: FilterNode, position: MatchedPosition): FieldCondition 
   return present.length === conditions.length && merged.length === 1 ? merged[0] : undefined;
 }
 
-function fieldCondition(
-  node: FilterNode & { kind: 'leaf' | 'elemMatch' },
-  position: MatchedPosition,
-): FieldCondition {
+function fieldCondition(node: PathNode, position: MatchedPosition): FieldCondition {
   if (node.kind === 'leaf') return compileFieldTest(node.path, node.test, node, position);
   const test = elementTest(node, position);
   return compileFieldTest(node.path, test, { wholeArrayOnly: true }, position);
@@ -234,27 +258,39 @@ function ofContainers(test: DocumentTest): ValueTest {
     (type === BsonType.object || type === BsonType.array) && test(bytes, start);
 }
 
+type PathNode = FilterNode & { kind: 'leaf' | 'elemMatch' };
+
 /** A tree with empty paths, tested on one value without entering it. */
 function valueTest(node: FilterNode, position: MatchedPosition): ValueTest {
+  return logicalTest(node, (leaf) =>
+    leaf.kind === 'leaf' ? leaf.test : elementTest(leaf, position),
+  );
+}
+
+/** A tree whose paths begin with the same field, tested on the value of that field. */
+function rootedTest(node: FilterNode, position: MatchedPosition): ValueTest {
+  return logicalTest(node, (leaf) => fieldCondition(leaf, position).test);
+}
+
+function logicalTest(node: FilterNode, pathTest: (node: PathNode) => ValueTest): ValueTest {
   switch (node.kind) {
     case 'leaf':
-      return node.test;
     case 'elemMatch':
-      return elementTest(node, position);
+      return pathTest(node);
     case 'document':
       return () => false;
     case 'constant':
       return () => node.value;
     case 'and':
-      return allOfValues(node.children.map((child) => valueTest(child, position)));
+      return allOfValues(node.children.map((child) => logicalTest(child, pathTest)));
     case 'or':
-      return anyOfValues(node.children.map((child) => valueTest(child, position)));
+      return anyOfValues(node.children.map((child) => logicalTest(child, pathTest)));
     case 'nor': {
-      const any = anyOfValues(node.children.map((child) => valueTest(child, position)));
+      const any = anyOfValues(node.children.map((child) => logicalTest(child, pathTest)));
       return (type, bytes, start, end) => !any(type, bytes, start, end);
     }
     case 'not': {
-      const child = valueTest(node.child, position);
+      const child = logicalTest(node.child, pathTest);
       return (type, bytes, start, end) => !child(type, bytes, start, end);
     }
   }

@@ -7,7 +7,7 @@
  * Promises: allocates nothing per document; stops at the first value that passes.
  * Source: MongoDB's manual, "Query an Array", "Query an Array of Embedded Documents".
  */
-import { BsonType, readInt32, VALUE_BYTES, valueEndOf } from '../../bson/index.ts';
+import { BsonType, readInt32, valueEndOf } from '../../bson/index.ts';
 import type { DocumentTest, ValueTest } from './tree.ts';
 
 /** Receives the index of the array element through which a document matched, for positional `$`. */
@@ -117,8 +117,7 @@ class PathWalk {
       while (matched < size && bytes[at + matched] === name[matched]) matched += 1;
       const nameEnd = nameEndAfter(bytes, at + matched);
       const valueStart = nameEnd + 1;
-      const fixed = VALUE_BYTES[type];
-      const end = fixed >= 0 ? valueStart + fixed : valueEndOf(bytes, type, valueStart, limit);
+      const end = valueEndOf(bytes, type, valueStart, limit);
       if (matched === size && nameEnd === at + size) {
         return this.onValue(type, bytes, valueStart, end, depth);
       }
@@ -191,8 +190,7 @@ function oneFieldTest({ field, test }: FieldCondition): DocumentTest {
       let nameEnd = at + matched;
       while (bytes[nameEnd] > 0) nameEnd += 1;
       const valueStart = nameEnd + 1;
-      const fixed = VALUE_BYTES[type];
-      const end = fixed >= 0 ? valueStart + fixed : valueEndOf(bytes, type, valueStart, limit);
+      const end = valueEndOf(bytes, type, valueStart, limit);
       if (matched === size && nameEnd === at + size) return test(type, bytes, valueStart, end);
       at = end;
     }
@@ -216,8 +214,7 @@ function manyFieldsTest(conditions: readonly FieldCondition[]): DocumentTest {
       const nameEnd = nameEndAfter(bytes, nameStart);
       const nameSize = nameEnd - nameStart;
       const valueStart = nameEnd + 1;
-      const fixed = VALUE_BYTES[type];
-      const end = fixed >= 0 ? valueStart + fixed : valueEndOf(bytes, type, valueStart, limit);
+      const end = valueEndOf(bytes, type, valueStart, limit);
       for (let index = 0; index < count; index += 1) {
         if (sizes[index] !== nameSize || !nameIs(bytes, nameStart, names[index])) continue;
         const bit = 1 << index;

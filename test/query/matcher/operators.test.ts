@@ -15,6 +15,7 @@ import {
   Timestamp,
   type Document,
 } from 'bson';
+import { documentOf, UNDEFINED_VALUE } from '../../../bson/index.ts';
 import { compileFilter } from '../../../query/matcher/compile.ts';
 import { errorOf, raw, testContext } from '../fixtures.ts';
 
@@ -94,8 +95,8 @@ const CASES: Case[] = [
   { name: '$eq with a number', documents: N, filter: { a: { $eq: 2 } }, ids: [2, 7] },
   { name: 'null equals null and missing', documents: N, filter: { a: null }, ids: [4, 5] },
   {
-    name: 'null does not equal undefined, as in MongoDB 8.0',
-    documents: values(null, undefined, [null], [undefined], []),
+    name: 'null equals null in an array',
+    documents: values(null, 1, [null], [1], []),
     filter: { a: null },
     ids: [0, 2],
   },
@@ -362,12 +363,6 @@ const CASES: Case[] = [
     documents: values([1, 2], [3], 5, [[4]]),
     filter: { a: { $gt: [2] } },
     ids: [1, 3],
-  },
-  {
-    name: 'two ends of a range may be met by two elements',
-    documents: values([1, 10], [5]),
-    filter: { a: { $gt: 4, $lt: 6 } },
-    ids: [1],
   },
   {
     name: 'two ends of a range met by different elements',
@@ -862,7 +857,6 @@ const ERRORS: { name: string; filter: Document; code: number; message?: RegExp }
     code: 2,
     message: /^Can't have regex as arg to \$ne\.$/,
   },
-  { name: 'undefined', filter: { a: undefined }, code: 2, message: /cannot compare to undefined/ },
   {
     name: 'an unknown type',
     filter: { a: { $type: 'nope' } },
@@ -982,6 +976,18 @@ describe('query operators', () => {
       if (message !== undefined) assert.match(error.message, message);
     });
   }
+
+  it('takes undefined for neither null nor missing, as MongoDB 8.0 does', () => {
+    const document = documentOf({ a: UNDEFINED_VALUE });
+    const matches = (filter: Document): boolean =>
+      compileFilter(raw(filter), testContext()).matches(document);
+    assert.equal(matches({ a: null }), false);
+    assert.equal(matches({ a: { $in: [null, 1, 2, 3, 4] } }), false);
+    assert.equal(matches({ a: { $exists: true } }), true);
+    assert.equal(matches({ a: { $type: 'undefined' } }), true);
+    const filter = documentOf({ a: UNDEFINED_VALUE });
+    assert.equal(errorOf(() => compileFilter(filter, testContext())).code, 2);
+  });
 
   it('samples about the share that $sampleRate asks for', () => {
     const filter = compileFilter(raw({ $sampleRate: 0.25 }), testContext());

@@ -1,0 +1,187 @@
+/**
+ * $push with $each, $position, $sort and $slice.
+ *
+ * Promises: insertion, then sorting (stable), then slicing, whatever the order in which they are written.
+ */
+import {
+  ArrayBuilder,
+  arrayValue,
+  binaryEqual,
+  BsonType,
+  compareValues,
+  EMPTY_DOCUMENT,
+  fieldsOf,
+  getField,
+  isEmpty,
+  type Collator,
+  type RawValue,
+} from '../../../bson/index.ts';
+import { uassert } from '../../../common/assert.ts';
+import { CommandError } from '../../../common/errors.ts';
+import { exactInteger } from '../../matcher/operand.ts';
+import { describeDocument } from '../messages.ts';
+import { defineModifier, type Place } from '../modifier.ts';
+
+interface Push {
+  readonly values: readonly RawValue[];
+  readonly position: number;
+  readonly slice: number | undefined;
+  readonly order: ((a: RawValue, b: RawValue) => number) | undefined;
+}
+
+export const $push = defineModifier({
+  name: '$push',
+  parse: ({ operand, context }) => {
+    const push = parsePush(operand, context.collator);
+    const apply = (array: RawValue): RawValue => {
+      const result = pushInto(array, push);
+      return binaryEqual(array, result) ? array : result;
+    };
+    return {
+      update: (value, place) => {
+        if (value.type !== BsonType.array) throw notAnArray(value, place);
+        return apply(value);
+      },
+      create: () => apply(arrayValue(EMPTY_DOCUMENT)),
+      needsPath: true,
+    };
+  },
+});
+
+function notAnArray(value: RawValue, { path, application }: Place): CommandError {
+  return new CommandError(
+    'BadValue',
+    `The field '${path}' must be an array but is of type ${value.typeName} in document ${describeDocument(application.document)}`,
+  );
+}
+
+function pushInto(array: RawValue, { values, position, slice, order }: Push): RawValue {
+  const elements = Array.from(fieldsOf(array.asDocument()), ([, element]) => element);
+  // splice counts from the end for negative positions, and stops at both ends, as $position does.
+  elements.splice(position, 0, ...values);
+  if (order !== undefined) elements.sort(order);
+  const kept = slice === undefined ? elements : sliced(elements, slice);
+  const result = new ArrayBuilder(array.end - array.start + 64);
+  for (const element of kept) result.push(element);
+  return arrayValue(result.finish());
+}
+
+/** The first `slice` elements, or the last -`slice`. */
+export function sliced<T>(elements: readonly T[], slice: number): readonly T[] {
+  return slice >= 0 ? elements.slice(0, slice) : elements.slice(slice);
+}
+
+const CLAUSES = ['$each', '$slice', '$sort', '$position'];
+
+function parsePush(operand: RawValue, collator: Collator | undefined): Push {
+  const each =
+    operand.type === BsonType.object ? getField(operand.asDocument(), '$each') : undefined;
+  if (each === undefined) {
+    return {
+      values: [operand],
+      position: Number.MAX_SAFE_INTEGER,
+      slice: undefined,
+      order: undefined,
+    };
+  }
+  const clauses = readClauses(operand.asDocument());
+  if (each.type !== BsonType.array) {
+    throw new CommandError(
+      'BadValue',
+      `The argument to $each in $push must be an array but it was of type: ${each.typeName}`,
+    );
+  }
+  const sort = clauses.get('$sort');
+  return {
+    values: Array.from(fieldsOf(each.asDocument()), ([, value]) => value),
+    position:
+      clauseInteger(
+        clauses.get('$position'),
+        'The value for $position must be an integer value, not of type: ',
+      ) ?? Number.MAX_SAFE_INTEGER,
+    slice: clauseInteger(
+      clauses.get('$slice'),
+      'The value for $slice must be an integer value but was given type: ',
+    ),
+    order: sort === undefined ? undefined : parseSort(sort, collator),
+  };
+}
+
+function readClauses(document: Buffer): Map<string, RawValue> {
+  const clauses = new Map<string, RawValue>();
+  for (const [name, value] of fieldsOf(document)) {
+    uassert(CLAUSES.includes(name), 'BadValue', `Unrecognized clause in $push: ${name}`);
+    uassert(!clauses.has(name), 'BadValue', `Only one ${name} is supported.`);
+    clauses.set(name, value);
+  }
+  return clauses;
+}
+
+function clauseInteger(value: RawValue | undefined, message: string): number | undefined {
+  if (value === undefined) return undefined;
+  const whole = exactInteger(value);
+  if (whole === undefined) throw new CommandError('BadValue', `${message}${value.typeName}`);
+  return Number(whole);
+}
+
+function parseSort(
+  sort: RawValue,
+  collator: Collator | undefined,
+): (a: RawValue, b: RawValue) => number {
+  if (sort.isNumber) {
+    const direction = parseDirection(sort);
+    return (a, b) => direction * compareValues(a, b, collator);
+  }
+  uassert(
+    sort.type === BsonType.object,
+    'BadValue',
+    'The $sort is invalid: use 1/-1 to sort the whole element, or {field:1/-1} to sort embedded fields',
+  );
+  uassert(
+    !isEmpty(sort.asDocument()),
+    'BadValue',
+    'The $sort pattern is empty when it should be a set of fields.',
+  );
+  const keys = Array.from(fieldsOf(sort.asDocument()), ([path, direction]) => ({
+    parts: parseSortPath(path),
+    direction: parseDirection(direction),
+  }));
+  return (a, b) => {
+    for (const { parts, direction } of keys) {
+      const order = compareValues(valueAt(a, parts), valueAt(b, parts), collator);
+      if (order !== 0) return direction * order;
+    }
+    return 0;
+  };
+}
+
+function parseDirection(value: RawValue): number {
+  const direction = value.asNumber();
+  uassert(
+    value.isNumber && (direction === 1 || direction === -1),
+    'BadValue',
+    'The $sort element value must be either 1 or -1',
+  );
+  return direction;
+}
+
+function parseSortPath(path: string): readonly string[] {
+  uassert(path !== '', 'BadValue', 'The $sort field cannot be empty');
+  const parts = path.split('.');
+  uassert(
+    !parts.includes(''),
+    'BadValue',
+    `The $sort field is a dotted field but has an empty part: ${path}`,
+  );
+  return parts;
+}
+
+/** Follows a path into an element; arrays are followed by index only. Missing sorts as null. */
+function valueAt(element: RawValue, parts: readonly string[]): RawValue | undefined {
+  let value: RawValue | undefined = element;
+  for (const part of parts) {
+    if (value?.type !== BsonType.object && value?.type !== BsonType.array) return undefined;
+    value = getField(value.asDocument(), part);
+  }
+  return value;
+}
