@@ -10,10 +10,6 @@ import { CommandError } from '../../common/errors.ts';
 import { BsonType, type BsonTypeCode, FieldCursor, type RawValue } from '../../bson/index.ts';
 import type { DocumentSequence } from '../../wire/index.ts';
 
-/** Says "there is no fallback: the field is required". */
-const REQUIRED: unique symbol = Symbol('required');
-type Required = typeof REQUIRED;
-
 const NUMBERS = "'[long, int, decimal, double]'";
 const BOOLEANS_AND_NUMBERS = "'[bool, long, int, decimal, double]'";
 
@@ -104,18 +100,18 @@ export class CommandBody {
 
   document(name: string): Buffer;
   document<Fallback>(name: string, fallback: Fallback): Buffer | Fallback;
-  document<Fallback>(name: string, fallback: Fallback | Required = REQUIRED): Buffer | Fallback {
-    const value = this.present(name, fallback);
-    if (value === undefined) return fallback as Fallback;
+  document<Fallback>(name: string, ...fallback: [] | [Fallback]): Buffer | Fallback {
+    const value = this.present(name);
+    if (value === undefined) return this.fallback(name, fallback);
     this.expect(name, value, BsonType.object, 'object');
     return value.asDocument();
   }
 
   string(name: string): string;
   string<Fallback>(name: string, fallback: Fallback): string | Fallback;
-  string<Fallback>(name: string, fallback: Fallback | Required = REQUIRED): string | Fallback {
-    const value = this.present(name, fallback);
-    if (value === undefined) return fallback as Fallback;
+  string<Fallback>(name: string, ...fallback: [] | [Fallback]): string | Fallback {
+    const value = this.present(name);
+    if (value === undefined) return this.fallback(name, fallback);
     this.expect(name, value, BsonType.string, 'string');
     return value.asString();
   }
@@ -123,16 +119,16 @@ export class CommandBody {
   /** A boolean, strictly. */
   boolean(name: string): boolean;
   boolean<Fallback>(name: string, fallback: Fallback): boolean | Fallback;
-  boolean<Fallback>(name: string, fallback: Fallback | Required = REQUIRED): boolean | Fallback {
-    const value = this.present(name, fallback);
-    if (value === undefined) return fallback as Fallback;
+  boolean<Fallback>(name: string, ...fallback: [] | [Fallback]): boolean | Fallback {
+    const value = this.present(name);
+    if (value === undefined) return this.fallback(name, fallback);
     this.expect(name, value, BsonType.bool, 'bool');
     return value.asBoolean();
   }
 
   /** A boolean, or a number of which 0 is false: what MongoDB calls safeBool. */
   safeBoolean<Fallback>(name: string, fallback: Fallback): boolean | Fallback {
-    const value = this.present(name, fallback);
+    const value = this.present(name);
     if (value === undefined) return fallback;
     if (value.type === BsonType.bool) return value.asBoolean();
     if (value.isNumber) return value.asNumber() !== 0;
@@ -142,16 +138,16 @@ export class CommandBody {
   /** Any number, fractions kept. */
   number(name: string): number;
   number<Fallback>(name: string, fallback: Fallback): number | Fallback;
-  number<Fallback>(name: string, fallback: Fallback | Required = REQUIRED): number | Fallback {
-    const value = this.present(name, fallback);
-    if (value === undefined) return fallback as Fallback;
+  number<Fallback>(name: string, ...fallback: [] | [Fallback]): number | Fallback {
+    const value = this.present(name);
+    if (value === undefined) return this.fallback(name, fallback);
     if (!value.isNumber) throw this.wrongType(name, value, `expected types ${NUMBERS}`);
     return value.asNumber();
   }
 
   /** Any number, cut to an integer; what is beyond 2^53 comes as the nearest number. Checked against `least`. */
   integer<Fallback>(name: string, fallback: Fallback, least = -Infinity): number | Fallback {
-    const value = this.present(name, fallback);
+    const value = this.present(name);
     if (value === undefined) return fallback;
     if (!value.isNumber) throw this.wrongType(name, value, `expected types ${NUMBERS}`);
     const number = toInteger(value.asNumber());
@@ -167,9 +163,9 @@ export class CommandBody {
   /** An int64 exactly, such as a cursor id. Only type long (MongoDB's `long`), or any number with `lenient`. */
   long(name: string): bigint;
   long<Fallback>(name: string, fallback: Fallback): bigint | Fallback;
-  long<Fallback>(name: string, fallback: Fallback | Required = REQUIRED): bigint | Fallback {
-    const value = this.present(name, fallback);
-    if (value === undefined) return fallback as Fallback;
+  long<Fallback>(name: string, ...fallback: [] | [Fallback]): bigint | Fallback {
+    const value = this.present(name);
+    if (value === undefined) return this.fallback(name, fallback);
     this.expect(name, value, BsonType.int64, 'long');
     return value.asInt64();
   }
@@ -177,9 +173,9 @@ export class CommandBody {
   /** The elements of an array, whatever their types. */
   array(name: string): RawValue[];
   array<Fallback>(name: string, fallback: Fallback): RawValue[] | Fallback;
-  array<Fallback>(name: string, fallback: Fallback | Required = REQUIRED): RawValue[] | Fallback {
-    const value = this.present(name, fallback);
-    if (value === undefined) return fallback as Fallback;
+  array<Fallback>(name: string, ...fallback: [] | [Fallback]): RawValue[] | Fallback {
+    const value = this.present(name);
+    if (value === undefined) return this.fallback(name, fallback);
     this.expect(name, value, BsonType.array, 'array');
     const elements: RawValue[] = [];
     const cursor = new FieldCursor(value.asDocument());
@@ -190,10 +186,7 @@ export class CommandBody {
   /** Documents from an array in the body or from the message's section of that name, as write commands take them. */
   documents(name: string): readonly Buffer[];
   documents<Fallback>(name: string, fallback: Fallback): readonly Buffer[] | Fallback;
-  documents<Fallback>(
-    name: string,
-    fallback: Fallback | Required = REQUIRED,
-  ): readonly Buffer[] | Fallback {
+  documents<Fallback>(name: string, ...fallback: [] | [Fallback]): readonly Buffer[] | Fallback {
     for (const sequence of this.sequences) {
       if (sequence.identifier !== name) continue;
       if (!this.names.includes(name)) {
@@ -205,8 +198,8 @@ export class CommandBody {
         `BSON field '${this.command}.${name}' is a duplicate field`,
       );
     }
-    const value = this.present(name, fallback);
-    if (value === undefined) return fallback as Fallback;
+    const value = this.present(name);
+    if (value === undefined) return this.fallback(name, fallback);
     this.expect(name, value, BsonType.array, 'array');
     return this.elementsAsDocuments(name, value);
   }
@@ -273,12 +266,16 @@ export class CommandBody {
     );
   }
 
-  /** The field unless it is absent or null; throws when it is then required. */
-  private present(name: string, fallback: unknown): RawValue | undefined {
+  /** The field unless it is absent or null. */
+  private present(name: string): RawValue | undefined {
     const value = this.value(name);
-    if (value !== undefined && !value.isNullish) return value;
-    if (fallback === REQUIRED) throw this.missing(name);
-    return undefined;
+    return value === undefined || value.isNullish ? undefined : value;
+  }
+
+  /** What a call without a fallback means: the field is required. */
+  private fallback<Fallback>(name: string, fallback: [] | [Fallback]): Fallback {
+    if (fallback.length === 0) throw this.missing(name);
+    return fallback[0];
   }
 
   private expect(name: string, value: RawValue, type: BsonTypeCode, typeName: string): void {
