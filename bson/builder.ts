@@ -20,6 +20,9 @@ const DEFAULT_BYTES = 512;
 /** The longest text written char by char: a call into the runtime costs more than this many. */
 const SHORT_TEXT = 24;
 
+/** The most bytes copied in a loop, for the same reason. */
+const SHORT_COPY = 40;
+
 /** Names of array elements: '0', '1', … */
 const INDEX_NAMES: readonly string[] = Array.from({ length: 1024 }, (_, index) => String(index));
 
@@ -323,7 +326,7 @@ export class ArrayBuilder {
 
 /** Short pieces are copied in a loop, which beats the call into the runtime. */
 function copyBytes(source: Buffer, start: number, end: number, target: Buffer, at: number): void {
-  if (end - start > 24) {
+  if (end - start > SHORT_COPY) {
     source.copy(target, at, start, end);
     return;
   }

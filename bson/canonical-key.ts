@@ -4,7 +4,7 @@
  * Promises: canonicalKey(a) === canonicalKey(b) if and only if compareValues(a, b) === 0.
  */
 import type { Collator } from './collator.ts';
-import { compareDecimalToDouble } from './compare-numbers.ts';
+import { digitCount, powerOfTen, significantDigits } from './decimal.ts';
 import { keyText } from './index-key.ts';
 import type { RawValue } from './raw-value.ts';
 import { readInt32 } from './scalars.ts';
@@ -28,9 +28,12 @@ export function canonicalKey(value: RawValue | undefined, collator?: Collator): 
     case BsonType.int32:
       return `num:${readInt32(value.bytes, value.start)}`;
     case BsonType.double:
-    case BsonType.int64:
+    case BsonType.int64: {
+      const number = value.asNumber();
+      return printsExactly(number) ? `num:${number}` : `key:${keyText(value)}`;
+    }
     case BsonType.decimal128:
-      return numberKey(value);
+      return decimalKey(value);
     case BsonType.null:
       return NULL_KEY;
     default:
@@ -38,12 +41,27 @@ export function canonicalKey(value: RawValue | undefined, collator?: Collator): 
   }
 }
 
-/** A number that a double holds exactly, and prints exactly, is its text; all others are their index key. */
-function numberKey(value: RawValue): string {
-  const number = value.asNumber();
-  if (Number.isNaN(number)) return 'num:NaN';
-  const prints = Math.abs(number) <= Number.MAX_SAFE_INTEGER;
-  const exact =
-    value.type !== BsonType.decimal128 || compareDecimalToDouble(value.asDecimal(), number) === 0;
-  return prints && exact ? `num:${number}` : `key:${keyText(value)}`;
+/** Whether the text of a double, or of an int64 rounded to one, stands for exactly one number. */
+function printsExactly(number: number): boolean {
+  return Math.abs(number) <= Number.MAX_SAFE_INTEGER || Number.isNaN(number);
+}
+
+/** What a double holds exactly has the double's key; what none does is a decimal for sure, and is its own digits. */
+function decimalKey(value: RawValue): string {
+  const decimal = value.asDecimal();
+  if (decimal.isNaN || decimal.isZero) return `num:${decimal.isNaN ? 'NaN' : '0'}`;
+  const number = decimal.toNumber();
+  if (!printsExactly(number)) return `key:${keyText(value)}`;
+  const digits = significantDigits(decimal.coefficient);
+  const exponent = decimal.exponent + digitCount(decimal.coefficient) - digits.length;
+  if (exponent >= 0 || isBinaryFraction(BigInt(digits), -exponent)) return `num:${number}`;
+  return `dec:${decimal.sign < 0 ? '-' : ''}${digits}E${exponent}`;
+}
+
+/** Whether digits / 10^places is a double: its denominator a power of two, its numerator below 2^53. */
+function isBinaryFraction(digits: bigint, places: number): boolean {
+  // 5^49 has more than 34 digits.
+  if (places > 48) return false;
+  const powerOfFive = powerOfTen(places) >> BigInt(places);
+  return digits % powerOfFive === 0n && digits / powerOfFive < 1n << 53n;
 }

@@ -354,7 +354,7 @@ export class Decimal {
     if (other.isZero || this.sign !== other.sign) return this.sign;
     if (this.kind === 'infinity') return other.kind === 'infinity' ? 0 : this.sign;
     if (other.kind === 'infinity') return -this.sign;
-    return this.sign * compareMagnitudes(this, other);
+    return this.sign > 0 ? compareMagnitudes(this, other) : compareMagnitudes(other, this);
   }
 
   /** sign * coefficient. */

@@ -8,7 +8,7 @@ import { malformed } from './malformed.ts';
 import { nameOf } from './name-table.ts';
 import { RawValue } from './raw-value.ts';
 import { readInt32 } from './scalars.ts';
-import { BsonType, VALUE_BYTES, type BsonTypeCode } from './types.ts';
+import { BsonType, type BsonTypeCode } from './types.ts';
 import { valueEndOf } from './value-size.ts';
 
 const NOTHING = Buffer.of(5, 0, 0, 0, 0);
@@ -59,9 +59,7 @@ export class FieldCursor {
     let at = start + 1;
     while (bytes[at] !== 0) at += 1;
     const valueStart = at + 1;
-    const fixed = VALUE_BYTES[type];
-    const end = fixed >= 0 ? valueStart + fixed : valueEndOf(bytes, type, valueStart, this.limit);
-    if (end > this.limit) throw malformed('an element runs past the end of its document');
+    const end = valueEndOf(bytes, type, valueStart, this.limit);
     // The table of sizes knows every type, and only those.
     this.type = type as BsonTypeCode;
     this.elementStart = start;

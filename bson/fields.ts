@@ -5,7 +5,7 @@ import { FieldCursor } from './field-cursor.ts';
 import { malformed } from './malformed.ts';
 import { RawValue } from './raw-value.ts';
 import { readInt32 } from './scalars.ts';
-import { VALUE_BYTES, type BsonTypeCode } from './types.ts';
+import type { BsonTypeCode } from './types.ts';
 import { valueEndOf } from './value-size.ts';
 
 /** The document without fields. */
@@ -21,45 +21,59 @@ export function getField(document: Buffer, name: string): RawValue | undefined {
 
 /** The same for a document that begins at `start` inside a larger buffer. */
 export function getFieldAt(bytes: Buffer, start: number, name: string): RawValue | undefined {
+  if (name === lastForeignName) return search(bytes, start, lastForeignBytes, 255);
+  const found = search(bytes, start, name, 127);
+  if (found !== undefined || isAscii(name)) return found;
+  lastForeignName = name;
+  lastForeignBytes = Buffer.from(name).toString('latin1');
+  return search(bytes, start, lastForeignBytes, 255);
+}
+
+/** The last name with other than ASCII that was asked for, and its UTF-8 with one character per byte. */
+let lastForeignName: string | undefined;
+let lastForeignBytes = '';
+
+/**
+ * Searches for a name whose characters are its bytes.
+ * @param highest a name with a higher character matches nothing.
+ */
+function search(bytes: Buffer, start: number, name: string, highest: number): RawValue | undefined {
   const limit = start + readInt32(bytes, start) - 1;
   if (limit < start + 4 || limit >= bytes.length || bytes[limit] !== 0) {
     throw malformed('a document does not fit its bytes');
   }
-  const wanted = asByteString(name);
-  const wantedLength = wanted.length;
+  const length = name.length;
   let at = start + 4;
   while (at !== limit) {
     const type = bytes[at];
-    let nameAt = at + 1;
-    let index = 0;
-    // The final NUL of the document stops both searches.
-    while (index < wantedLength && bytes[nameAt] === wanted.charCodeAt(index)) {
-      nameAt += 1;
-      index += 1;
+    const nameStart = at + 1;
+    let nameEnd = nameStart;
+    // The final NUL of the document ends this search at the latest.
+    while (bytes[nameEnd] !== 0) nameEnd += 1;
+    const end = valueEndOf(bytes, type, nameEnd + 1, limit);
+    if (nameEnd - nameStart === length && sameName(bytes, nameStart, name, highest)) {
+      // The table of sizes knows every type, and only those.
+      return new RawValue(type as BsonTypeCode, bytes, nameEnd + 1, end);
     }
-    const found = index === wantedLength && bytes[nameAt] === 0;
-    while (bytes[nameAt] !== 0) nameAt += 1;
-    const valueStart = nameAt + 1;
-    const fixed = VALUE_BYTES[type];
-    const end = fixed >= 0 ? valueStart + fixed : valueEndOf(bytes, type, valueStart, limit);
-    if (end > limit) throw malformed('an element runs past the end of its document');
-    // The table of sizes knows every type, and only those.
-    if (found) return new RawValue(type as BsonTypeCode, bytes, valueStart, end);
     at = end;
   }
   return undefined;
 }
 
-/** UTF-8 of `name`, one character per byte: comparable with bytes through charCodeAt. A NUL matches nothing. */
-function asByteString(name: string): string {
-  for (let index = 0; index < name.length; index += 1) {
+function sameName(bytes: Buffer, start: number, name: string, highest: number): boolean {
+  // From the end, because names in one document share beginnings more often than ends.
+  for (let index = name.length - 1; index >= 0; index -= 1) {
     const code = name.charCodeAt(index);
-    if (code > 127 || code === 0) {
-      // No byte of a name is 0, and none is above 255.
-      return Buffer.from(name).toString('latin1').replaceAll('\0', '\u0100');
-    }
+    if (bytes[start + index] !== code || code > highest) return false;
   }
-  return name;
+  return true;
+}
+
+function isAscii(name: string): boolean {
+  for (let index = 0; index < name.length; index += 1) {
+    if (name.charCodeAt(index) > 127) return false;
+  }
+  return true;
 }
 
 /** All fields in order. Convenient; hot loops use FieldCursor. */

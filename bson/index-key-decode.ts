@@ -25,8 +25,6 @@ import {
   rawValueFrom,
 } from './values.ts';
 
-const NUL = Buffer.of(0);
-
 /** Nesting that no encoded value has: a damaged key ends here instead of exhausting the stack. */
 const MAX_DEPTH = 1000;
 
@@ -104,8 +102,10 @@ function readValue(reader: KeyReader, bits: TypeBitsReader, depth: number): RawV
 
 /** Length, text and NUL of a string, symbol or code. */
 function readText(reader: KeyReader): Buffer {
-  const text = reader.text();
-  return Buffer.concat([littleEndian(text.length + 1), text, NUL]);
+  const text = reader.text(4, 1);
+  writeInt32(text, 0, text.length - 4);
+  text[text.length - 1] = 0;
+  return text;
 }
 
 function textValue(type: BsonTypeCode, reader: KeyReader): RawValue {

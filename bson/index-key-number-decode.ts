@@ -11,12 +11,19 @@ import { NUMBER_KIND, type TypeBitsReader } from './type-bits.ts';
 import { BsonType } from './types.ts';
 import { decimalValue, doubleValue, int32Value, int64Value, rawValueFrom } from './values.ts';
 
+const TWO_32 = 4_294_967_296;
+const TWO_63 = 9_223_372_036_854_775_808;
+
 /** A number without its sign, exactly. */
 type Magnitude =
   | { readonly kind: 'nan' | 'zero' }
-  | { readonly kind: 'whole'; readonly whole: bigint }
-  /** mantissa * 2^-FRACTION_BITS */
-  | { readonly kind: 'fraction'; readonly mantissa: bigint }
+  /** high * 2^32 + low, plus 0 or an exact fraction. */
+  | {
+      readonly kind: 'whole';
+      readonly high: number;
+      readonly low: number;
+      readonly fraction: number;
+    }
   | { readonly kind: 'double'; readonly double: number }
   /** 0.digits * 10^place: what no double is, so a decimal. */
   | { readonly kind: 'decimal'; readonly digits: string; readonly place: number };
@@ -52,31 +59,36 @@ function readMagnitude(reader: KeyReader, keyClass: number, sign: 1 | -1): Magni
 }
 
 function readWhole(reader: KeyReader, bytes: number): Magnitude {
-  const doubled = readBits(reader, bytes);
-  const whole = doubled >> 1n;
-  if ((doubled & 1n) === 0n) return { kind: 'whole', whole };
-  const fraction = readBits(reader, 7);
-  if ((fraction & 1n) === 0n) {
-    return { kind: 'fraction', mantissa: (whole << BigInt(FRACTION_BITS)) | (fraction >> 1n) };
+  const upper = reader.bigEndian(Math.max(0, bytes - 4));
+  const lower = reader.bigEndian(Math.min(4, bytes));
+  const high = Math.floor(upper / 2);
+  const low = (((upper & 1) << 31) | (lower >>> 1)) >>> 0;
+  if ((lower & 1) === 0) return { kind: 'whole', high, low, fraction: 0 };
+  const fractionHigh = reader.bigEndian(3);
+  const fractionLow = reader.bigEndian(4);
+  if ((fractionLow & 1) === 0) {
+    // Of the 55 bits at most 53 are in use, so this is exact.
+    const fraction = (fractionHigh * TWO_32 + fractionLow) / 2 ** (FRACTION_BITS + 1);
+    return { kind: 'whole', high, low, fraction };
   }
-  return { kind: 'decimal', digits: readDigits(reader), place: digitCount(whole) };
+  const place = digitCount(wholeOf(high, low));
+  return { kind: 'decimal', digits: readDigits(reader), place };
+}
+
+function wholeOf(high: number, low: number): bigint {
+  return (BigInt(high) << 32n) | BigInt(low);
 }
 
 function readDoubleBits(reader: KeyReader): Magnitude {
-  const doubled = readBits(reader, 8);
-  if ((doubled & 1n) === 0n) {
-    const double = doubleFromBits(Number(doubled >> 33n), Number((doubled >> 1n) & 0xffff_ffffn));
+  const upper = reader.bigEndian(4);
+  const lower = reader.bigEndian(4);
+  if ((lower & 1) === 0) {
+    const double = doubleFromBits(upper >>> 1, (((upper & 1) << 31) | (lower >>> 1)) >>> 0);
     if (Number.isNaN(double)) throw corruptKey('a number is none');
     return { kind: 'double', double };
   }
   const place = reader.bigEndian(2) - DECIMAL_PLACE_BIAS;
   return { kind: 'decimal', digits: readDigits(reader), place };
-}
-
-function readBits(reader: KeyReader, bytes: number): bigint {
-  let value = 0n;
-  for (let index = 0; index < bytes; index += 1) value = (value << 8n) | BigInt(reader.byte());
-  return value;
 }
 
 /** Pairs of digits, each doubled, plus one where another pair follows. */
@@ -97,25 +109,40 @@ function defaultValue(magnitude: Magnitude, sign: 1 | -1): RawValue {
       return doubleValue(NaN);
     case 'zero':
       return int32Value(0);
-    case 'whole': {
-      const whole = BigInt(sign) * magnitude.whole;
-      return whole === BigInt.asIntN(32, whole) ? int32Value(Number(whole)) : int64Value(whole);
-    }
-    case 'fraction':
+    case 'whole':
+      if (magnitude.fraction !== 0) return doubleValue(sign * doubleOf(magnitude));
+      return wholeValue(magnitude.high, magnitude.low, sign);
     case 'double':
-      return doubleValue(sign * doubleOf(magnitude));
+      return doubleValue(sign * magnitude.double);
     case 'decimal':
       return decimalValue(decimalOf(magnitude, sign, 0));
   }
 }
 
+/** int32 if it fits, else int64. */
+function wholeValue(high: number, low: number, sign: 1 | -1): RawValue {
+  const small = high === 0 ? sign * low : NaN;
+  return small === (small | 0) ? int32Value(small) : int64Value(BigInt(sign) * wholeOf(high, low));
+}
+
 function int64Of(magnitude: Magnitude, sign: 1 | -1): RawValue {
-  if (magnitude.kind === 'zero') return int64Value(0n);
-  const isWhole = magnitude.kind === 'whole';
-  const whole = isWhole ? magnitude.whole : BigInt(Math.trunc(doubleOf(magnitude)));
-  const value = BigInt(sign) * whole;
-  if (value !== BigInt.asIntN(64, value)) throw corruptKey('a number is no int64');
-  return int64Value(value);
+  switch (magnitude.kind) {
+    case 'zero':
+      return int64Value(0n);
+    case 'whole':
+      if (magnitude.fraction === 0) {
+        return int64Value(BigInt(sign) * wholeOf(magnitude.high, magnitude.low));
+      }
+      break;
+    case 'double':
+      // The only int64 among the large numbers.
+      if (sign < 0 && magnitude.double === TWO_63) return int64Value(-(1n << 63n));
+      break;
+    case 'nan':
+    case 'decimal':
+      break;
+  }
+  throw corruptKey('a number is no int64');
 }
 
 function readDouble(bits: TypeBitsReader, magnitude: Magnitude, sign: 1 | -1): RawValue {
@@ -127,10 +154,7 @@ function readDouble(bits: TypeBitsReader, magnitude: Magnitude, sign: 1 | -1): R
 function doubleOf(magnitude: Magnitude): number {
   switch (magnitude.kind) {
     case 'whole':
-      return Number(magnitude.whole);
-    case 'fraction':
-      // At most 53 bits of the mantissa are in use, so this is exact.
-      return Number(magnitude.mantissa) / 2 ** FRACTION_BITS;
+      return magnitude.high * TWO_32 + magnitude.low + magnitude.fraction;
     case 'double':
       return magnitude.double;
     case 'nan':
@@ -164,10 +188,11 @@ function decimalOf(magnitude: Magnitude, sign: 1 | -1, trailingZeros: number): D
 
 function decimalParts(magnitude: Magnitude): { coefficient: bigint; exponent: number } {
   switch (magnitude.kind) {
-    case 'whole':
-      return { coefficient: magnitude.whole, exponent: 0 };
-    case 'fraction':
-      return binaryToDecimal(magnitude.mantissa, -FRACTION_BITS);
+    case 'whole': {
+      const whole = wholeOf(magnitude.high, magnitude.low);
+      const fraction = BigInt(magnitude.fraction * 2 ** FRACTION_BITS);
+      return binaryToDecimal((whole << BigInt(FRACTION_BITS)) | fraction, -FRACTION_BITS);
+    }
     case 'double': {
       const { mantissa, exponent } = exactDouble(magnitude.double);
       return binaryToDecimal(mantissa, exponent);

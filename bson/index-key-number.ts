@@ -20,6 +20,7 @@ import { NUMBER_KIND } from './type-bits.ts';
 import { BsonType } from './types.ts';
 
 const TWO_32 = 4_294_967_296;
+const FRACTION_SCALE = 2 ** FRACTION_BITS;
 const TWO_63 = 9_223_372_036_854_775_808;
 /** Makes a decimal zero's exponent unsigned. */
 export const EXPONENT_BIAS = 6176;
@@ -117,7 +118,7 @@ function writeDouble(writer: KeyWriter, value: RawValue): void {
     }
     writeWhole(writer, number < 0 ? -1 : 1, Math.floor(whole / TWO_32), whole >>> 0, 1);
     // Exact: a fraction above a whole part has at most 52 bits.
-    const fraction = (magnitude - whole) * 2 ** FRACTION_BITS;
+    const fraction = (magnitude - whole) * FRACTION_SCALE;
     writeFraction(writer, Math.floor(fraction / TWO_32), fraction >>> 0, 0);
     writer.typeBits.zero();
   } else if (magnitude > 0) {
@@ -237,16 +238,24 @@ function writeDecimalTypeBits(
   hasRemainder: boolean,
 ): void {
   const bits = writer.typeBits;
-  const usual = decimal.isNaN ? Decimal.NAN : decimal;
-  if (!usual.toBytes().equals(value.toBytes())) {
+  // Only what reads as zero or as something special has more than one form in bytes.
+  const isUsual = decimal.coefficient !== 0n || isCanonical(value, decimal);
+  if (!isUsual) {
     bits.write(1 | (NUMBER_KIND.decimalRaw << 1), 3);
     bits.writeBytes(value.bytes, value.start, value.end);
   } else if (hasRemainder && trailingZeros === 0) {
     bits.zero();
   } else {
     bits.write(1 | (NUMBER_KIND.decimal << 1), 3);
-    if (decimal.isZero)
+    if (decimal.isZero) {
       bits.write((decimal.sign < 0 ? 1 : 0) | ((decimal.exponent + EXPONENT_BIAS) << 1), 15);
-    else if (decimal.kind === 'finite') bits.write(trailingZeros, 6);
+    } else if (decimal.kind === 'finite') {
+      bits.write(trailingZeros, 6);
+    }
   }
+}
+
+function isCanonical(value: RawValue, decimal: Decimal): boolean {
+  const canonical = decimal.isNaN ? Decimal.NAN : decimal;
+  return canonical.toBytes().equals(value.toBytes());
 }

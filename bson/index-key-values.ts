@@ -187,6 +187,10 @@ function expandArray(
     expandEmptyArray(expansion, states, mayExpand);
     return;
   }
+  if (states.every((state) => state.done || isAtEnd(state))) {
+    emitElements(expansion, cursor, array, states, mayExpand);
+    return;
+  }
   const indexed = states.map((state) => indexedElementOf(state, array));
   for (const [field, state] of states.entries()) {
     if (state.done || indexed[field] !== undefined) continue;
@@ -196,6 +200,23 @@ function expandArray(
     const element = cursor.value();
     const object = element.type === BsonType.object ? element : NOWHERE;
     expand(expansion, object, atElement(states, mayExpand ? element : array), indexed);
+  } while (cursor.next());
+}
+
+/** The frequent case that every path has ended: a tuple per element, and no further step. */
+function emitElements(
+  expansion: Expansion,
+  cursor: FieldCursor,
+  array: RawValue,
+  states: readonly FieldState[],
+  mayExpand: boolean,
+): void {
+  for (const [field, state] of states.entries()) {
+    if (!state.done && mayExpand) expansion.multikeyPaths[field] = true;
+  }
+  do {
+    const value = mayExpand ? cursor.value() : array;
+    expansion.tuples.push(states.map((state) => (state.done ? state.value : value)));
   } while (cursor.next());
 }
 

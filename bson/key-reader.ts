@@ -40,7 +40,7 @@ export class KeyReader {
     return byte;
   }
 
-  /** An unsigned number of `count` (1..6) bytes, most significant first. */
+  /** An unsigned number of `count` (0..6) bytes, most significant first. */
   bigEndian(count: number): number {
     let value = 0;
     for (let index = 0; index < count; index += 1) value = value * 256 + this.byte();
@@ -55,14 +55,35 @@ export class KeyReader {
     return bytes;
   }
 
-  /** Text up to its end, without it. */
-  text(): Buffer {
-    const content: number[] = [];
-    for (;;) {
-      const byte = this.byte();
-      if (byte === KEY_CLASS.end) return Buffer.from(content);
-      content.push(byte === 1 ? this.escaped() : byte);
+  /**
+   * Text up to its end, without it.
+   * @param before and after bytes of room to leave around it in the Buffer that is returned.
+   */
+  text(before = 0, after = 0): Buffer {
+    const { key, mask } = this;
+    const start = this.position;
+    let end = start;
+    let escapes = 0;
+    for (; end < key.length && (key[end] ^ mask) !== KEY_CLASS.end; end += 1) {
+      if ((key[end] ^ mask) === 1) {
+        escapes += 1;
+        end += 1;
+      }
     }
+    if (end >= key.length) throw corruptKey('it ends too early');
+    this.position = end + 1;
+    const content = Buffer.allocUnsafe(before + end - start - escapes + after);
+    let to = before;
+    for (let from = start; from < end; from += 1) {
+      let byte = key[from] ^ mask;
+      if (byte === 1) {
+        from += 1;
+        byte = unescaped(key[from] ^ mask);
+      }
+      content[to] = byte;
+      to += 1;
+    }
+    return content;
   }
 
   /** Bytes up to a 0x00, that included. */
@@ -79,10 +100,9 @@ export class KeyReader {
     if (ends) this.position += 1;
     return ends;
   }
+}
 
-  private escaped(): number {
-    const byte = this.byte();
-    if (byte !== 1 && byte !== 2) throw corruptKey('unknown escape');
-    return byte - 1;
-  }
+function unescaped(byte: number): number {
+  if (byte !== 1 && byte !== 2) throw corruptKey('unknown escape');
+  return byte - 1;
 }

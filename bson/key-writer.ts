@@ -7,7 +7,7 @@ import { KEY_CLASS } from './key-classes.ts';
 import { TypeBitsWriter } from './type-bits.ts';
 
 /** Pieces up to this size are copied in a loop, which beats the call into the runtime. */
-const SHORT_BYTES = 32;
+const SHORT_BYTES = 40;
 
 export class KeyWriter {
   readonly typeBits = new TypeBitsWriter();
@@ -31,19 +31,23 @@ export class KeyWriter {
     this.reserve(8);
     const bytes = this.bytes;
     let at = this.length;
-    for (let shift = count * 8 - 8; shift >= 0; shift -= 8) {
-      bytes[at] = shift >= 32 ? high >>> (shift - 32) : low >>> shift;
+    for (let shift = count * 8 - 40; shift >= 0; shift -= 8) {
+      bytes[at] = high >>> shift;
+      at += 1;
+    }
+    for (let shift = Math.min(count, 4) * 8 - 8; shift >= 0; shift -= 8) {
+      bytes[at] = low >>> shift;
       at += 1;
     }
     this.length = at;
   }
 
   /** Bytes as they are. */
-  raw(source: Uint8Array, start: number, end: number): void {
+  raw(source: Buffer, start: number, end: number): void {
     const count = end - start;
     this.reserve(count);
     if (count > SHORT_BYTES) {
-      this.bytes.set(source.subarray(start, end), this.length);
+      source.copy(this.bytes, this.length, start, end);
     } else {
       for (let index = 0; index < count; index += 1) {
         this.bytes[this.length + index] = source[start + index];
@@ -56,23 +60,19 @@ export class KeyWriter {
    * Text and its end: a 0x00 that no other key continues, because 0x00 and 0x01 inside of the text become 0x01 0x01
    * and 0x01 0x02.
    */
-  text(source: Uint8Array, start: number, end: number): void {
-    this.reserve((end - start) * 2 + 1);
-    const bytes = this.bytes;
-    let at = this.length;
-    for (let from = start; from < end; from += 1) {
-      const byte = source[from];
-      if (byte > 1) {
-        bytes[at] = byte;
-        at += 1;
-      } else {
-        bytes[at] = 1;
-        bytes[at + 1] = byte + 1;
-        at += 2;
+  text(source: Buffer, start: number, end: number): void {
+    let from = start;
+    while (from < end) {
+      let plainEnd = from;
+      while (plainEnd < end && source[plainEnd] > 1) plainEnd += 1;
+      this.raw(source, from, plainEnd);
+      from = plainEnd;
+      for (; from < end && source[from] <= 1; from += 1) {
+        this.byte(1);
+        this.byte(source[from] + 1);
       }
     }
-    bytes[at] = KEY_CLASS.end;
-    this.length = at + 1;
+    this.byte(KEY_CLASS.end);
   }
 
   /** Turns the order of everything from `start` on around. */

@@ -7,6 +7,8 @@
 import { CorruptionError } from '../common/errors.ts';
 
 const NONE = Buffer.alloc(0);
+/** Type bits of one byte, which most are that are not empty: shared, so that they cost no memory per key. */
+const ONE_BYTE: readonly Buffer[] = Array.from({ length: 256 }, (_, byte) => Buffer.of(byte));
 
 /** Two bits that follow a 1 where a number is not of its key's default type. */
 export const NUMBER_KIND = { int64: 0, double: 1, decimal: 2, decimalRaw: 3 } as const;
@@ -29,12 +31,18 @@ export class TypeBitsWriter {
     this.position += 1;
   }
 
-  /** @param value an unsigned number below 2^count, count at most 32. */
+  /** @param value an unsigned number below 2^count, count at most 24. */
   write(value: number, count: number): void {
-    for (let bit = 0; bit < count; bit += 1) {
-      if ((value >>> bit) & 1) this.setBit(this.position + bit);
-    }
+    const at = this.position >>> 3;
     this.position += count;
+    if (value === 0) return;
+    if (at + 4 > this.bytes.length) this.grow(at + 4);
+    let rest = value << ((this.position - count) & 7);
+    for (let index = at; rest !== 0; index += 1) {
+      this.bytes[index] |= rest;
+      rest >>>= 8;
+      this.used = index + 1;
+    }
   }
 
   /** Whole bytes as they are. */
@@ -42,19 +50,18 @@ export class TypeBitsWriter {
     for (let at = start; at < end; at += 1) this.write(source[at], 8);
   }
 
+  /** @returns a Buffer that must not be changed: frequent ones are shared. */
   finish(): Buffer {
-    return this.used === 0 ? NONE : Buffer.from(this.bytes.subarray(0, this.used));
+    if (this.used === 0) return NONE;
+    return this.used === 1
+      ? ONE_BYTE[this.bytes[0]]
+      : Buffer.from(this.bytes.subarray(0, this.used));
   }
 
-  private setBit(position: number): void {
-    const at = position >>> 3;
-    if (at >= this.bytes.length) {
-      const larger = new Uint8Array(at * 2);
-      larger.set(this.bytes);
-      this.bytes = larger;
-    }
-    this.bytes[at] |= 1 << (position & 7);
-    if (at >= this.used) this.used = at + 1;
+  private grow(needed: number): void {
+    const larger = new Uint8Array(needed * 2);
+    larger.set(this.bytes);
+    this.bytes = larger;
   }
 }
 

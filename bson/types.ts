@@ -58,46 +58,54 @@ export type BsonTypeName =
 
 interface TypeFacts {
   readonly name: BsonTypeName;
-  /** Bytes of a value; VARIABLE_SIZE when the value says. */
-  readonly bytes: number;
   /** Place in the order of types. Equal for types that compare by value: all numbers, string and symbol. */
   readonly order: number;
+  /** Bytes of a value; of a value that begins with its own length, the bytes which that length leaves out. */
+  readonly bytes: number;
+  /** For a value that begins with its own length: the smallest length. */
+  readonly minLength?: number;
 }
 
-/** In the table of sizes: the value's own bytes say how long it is. */
-export const VARIABLE_SIZE = -1;
+/** In the table of sizes: two cstrings (regex). */
+export const CSTRINGS = -1;
 /** In the table of sizes: no such type. */
 export const UNKNOWN_TYPE = -2;
 
 const FACTS: Readonly<Record<BsonTypeCode, TypeFacts>> = {
-  255: { name: 'minKey', bytes: 0, order: 1 },
-  6: { name: 'undefined', bytes: 0, order: 2 },
-  10: { name: 'null', bytes: 0, order: 3 },
-  1: { name: 'double', bytes: 8, order: 4 },
-  16: { name: 'int', bytes: 4, order: 4 },
-  18: { name: 'long', bytes: 8, order: 4 },
-  19: { name: 'decimal', bytes: 16, order: 4 },
-  2: { name: 'string', bytes: VARIABLE_SIZE, order: 5 },
-  14: { name: 'symbol', bytes: VARIABLE_SIZE, order: 5 },
-  3: { name: 'object', bytes: VARIABLE_SIZE, order: 6 },
-  4: { name: 'array', bytes: VARIABLE_SIZE, order: 7 },
-  5: { name: 'binData', bytes: VARIABLE_SIZE, order: 8 },
-  7: { name: 'objectId', bytes: 12, order: 9 },
-  8: { name: 'bool', bytes: 1, order: 10 },
-  9: { name: 'date', bytes: 8, order: 11 },
-  17: { name: 'timestamp', bytes: 8, order: 12 },
-  11: { name: 'regex', bytes: VARIABLE_SIZE, order: 13 },
-  12: { name: 'dbPointer', bytes: VARIABLE_SIZE, order: 14 },
-  13: { name: 'javascript', bytes: VARIABLE_SIZE, order: 15 },
-  15: { name: 'javascriptWithScope', bytes: VARIABLE_SIZE, order: 16 },
-  127: { name: 'maxKey', bytes: 0, order: 17 },
+  255: { name: 'minKey', order: 1, bytes: 0 },
+  6: { name: 'undefined', order: 2, bytes: 0 },
+  10: { name: 'null', order: 3, bytes: 0 },
+  1: { name: 'double', order: 4, bytes: 8 },
+  16: { name: 'int', order: 4, bytes: 4 },
+  18: { name: 'long', order: 4, bytes: 8 },
+  19: { name: 'decimal', order: 4, bytes: 16 },
+  2: { name: 'string', order: 5, bytes: 4, minLength: 1 },
+  14: { name: 'symbol', order: 5, bytes: 4, minLength: 1 },
+  3: { name: 'object', order: 6, bytes: 0, minLength: 5 },
+  4: { name: 'array', order: 7, bytes: 0, minLength: 5 },
+  5: { name: 'binData', order: 8, bytes: 5, minLength: 0 },
+  7: { name: 'objectId', order: 9, bytes: 12 },
+  8: { name: 'bool', order: 10, bytes: 1 },
+  9: { name: 'date', order: 11, bytes: 8 },
+  17: { name: 'timestamp', order: 12, bytes: 8 },
+  11: { name: 'regex', order: 13, bytes: CSTRINGS },
+  12: { name: 'dbPointer', order: 14, bytes: 16, minLength: 1 },
+  13: { name: 'javascript', order: 15, bytes: 4, minLength: 1 },
+  15: { name: 'javascriptWithScope', order: 16, bytes: 0, minLength: 14 },
+  127: { name: 'maxKey', order: 17, bytes: 0 },
 };
 
-/** Value bytes by type code: a size, VARIABLE_SIZE or UNKNOWN_TYPE. */
+/** In the table of least lengths: the value does not begin with its length. */
+export const NO_LENGTH = -1;
+
+/** By type code: bytes of a value besides what its own length counts, CSTRINGS or UNKNOWN_TYPE. */
 export const VALUE_BYTES = new Int8Array(256).fill(UNKNOWN_TYPE);
+/** By type code: the smallest length that a value may begin with, or NO_LENGTH. */
+export const MIN_LENGTH = new Int8Array(256).fill(NO_LENGTH);
 const TYPE_ORDER = new Uint8Array(256);
 for (const [code, facts] of Object.entries(FACTS)) {
   VALUE_BYTES[Number(code)] = facts.bytes;
+  MIN_LENGTH[Number(code)] = facts.minLength ?? NO_LENGTH;
   TYPE_ORDER[Number(code)] = facts.order;
 }
 

@@ -8,7 +8,7 @@
 import { CommandError } from '../common/errors.ts';
 import { malformed } from './malformed.ts';
 import { readInt32 } from './scalars.ts';
-import { BsonType, VALUE_BYTES } from './types.ts';
+import { BsonType, MIN_LENGTH, NO_LENGTH, VALUE_BYTES } from './types.ts';
 import { isUtf8Text } from './utf8.ts';
 
 /** Levels that a message may have: MongoDB's 200 below the outermost document. */
@@ -62,9 +62,8 @@ function walk(bytes: Buffer, maxDepth: number): number {
     if (highest > 127 && !isUtf8Text(bytes, nameStart, at))
       throw invalid(bytes, nameStart, 'name is not valid UTF-8');
     const start = at + 1;
-    const size = VALUE_BYTES[type];
-    if (size >= 0) {
-      at = start + size;
+    if (MIN_LENGTH[type] === NO_LENGTH && VALUE_BYTES[type] >= 0) {
+      at = start + VALUE_BYTES[type];
       if (at > end) throw pastEnd(bytes, nameStart);
       if (type === BsonType.bool && bytes[start] > 1)
         throw invalid(bytes, nameStart, 'BSON bool is neither false nor true');
