@@ -12,12 +12,12 @@ import { invariant } from '../../common/assert.ts';
 import type { Clock } from '../../common/clock.ts';
 import { CorruptionError } from '../../common/errors.ts';
 import type { Random } from '../../common/random.ts';
-import { PageCache, type PageCacheStatistics } from '../cache/page-cache.ts';
+import { PageCache } from '../cache/page-cache.ts';
 import type { CommitNumber, Ident, MaybePromise, RecordId } from '../contract.ts';
 import { allocateAligned, releaseAligned } from '../device/aligned-memory.ts';
 import { discardBio, readBio, sectorNumber } from '../device/bio.ts';
 import type { Device, Volume } from '../device/contract.ts';
-import { RequestQueue, type RequestQueueStatistics } from '../device/request-queue.ts';
+import { RequestQueue } from '../device/request-queue.ts';
 import type { Base } from '../format/base.ts';
 import { decodeManifest, type Manifest } from '../format/manifest.ts';
 import { verifyPage } from '../format/page.ts';
@@ -149,7 +149,6 @@ export async function openBlockStore(options: BlockStoreOptions, base?: Base): P
 
 class DeviceBlockStore implements BlockStore {
   readonly storeId: string;
-  /** What is wrong with one copy of the superblock, if anything: the next checkpoint rewrites it. */
   readonly superblockDamage: CorruptionError | undefined;
   private readonly device: Device;
   private readonly queue: RequestQueue;
@@ -278,10 +277,7 @@ class DeviceBlockStore implements BlockStore {
     return this.reclaiming;
   }
 
-  statistics(): BlockStoreStatistics & {
-    readonly cache: PageCacheStatistics;
-    readonly queue: RequestQueueStatistics;
-  } {
+  statistics(): BlockStoreStatistics {
     const { extentBytes } = this.layout;
     const extents = this.allocation.counts;
     return {

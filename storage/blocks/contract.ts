@@ -10,8 +10,12 @@
  *   await store.reclaim(oldest base still pinned)           extents of older bases are reused from here on
  * When anything fails before the index store's commit: await writer.abort().
  */
+import type { CorruptionError } from '../../common/errors.ts';
 import type { CommitNumber, Ident, MaybePromise, RecordId } from '../contract.ts';
+import type { PageCacheStatistics } from '../cache/page-cache.ts';
+import type { RequestQueueStatistics } from '../device/request-queue.ts';
 import type { Base } from '../format/base.ts';
+import type { ExtentCounts } from './allocation-map.ts';
 import type { Place } from './place.ts';
 
 /** What the manifest knows of a collection. */
@@ -53,21 +57,20 @@ export interface CheckpointWriter {
 }
 
 export interface BlockStoreStatistics {
-  readonly extents: {
-    readonly total: number;
-    free: number;
-    used: number;
-    pendingFree: number;
-    damaged: number;
-  };
+  readonly extents: ExtentCounts;
+  /** What lives in them: documents, their directory entries, the manifest. */
   readonly liveBytes: number;
+  /** What extents in use or about to be free occupy. */
   readonly usedBytes: number;
   readonly fileBytes: number;
   readonly pagesRead: number;
   readonly pagesReadSync: number;
+  readonly pagesPrefetched: number;
+  readonly corruptPages: number;
   readonly pagesWritten: number;
   readonly bytesWritten: number;
-  readonly corruptPages: number;
+  readonly cache: PageCacheStatistics;
+  readonly queue: RequestQueueStatistics;
 }
 
 export interface BlockStore {
@@ -75,13 +78,16 @@ export interface BlockStore {
   readonly storeId: string;
   /** The base that was opened or recorded last. */
   readonly base: Base;
+  /** What is wrong with one copy of the superblock, if anything: for the log. The next checkpoint mends it. */
+  readonly superblockDamage: CorruptionError | undefined;
   /** Highest record id given out per collection and live bytes, as of the last finished checkpoint. */
   collectionSpace(collection: Ident): CollectionSpace | undefined;
   collectionSpaces(): CollectionSpace[];
 
   /**
    * The document at a place. Synchronous when its page is cached, or when one page is cheaply read at once.
-   * The Buffer stays valid and unchanged as long as it is referenced.
+   * The Buffer stays valid and unchanged as long as it is referenced. It is a part of its page: who keeps it long (a
+   * cursor's batch, a cache) copies it, else it keeps the whole page in memory.
    * @throws CorruptionError kinds checksum, lostWrite, misdirectedWrite, foreign, malformed; DeviceError
    */
   record(place: Place, recordId: RecordId): MaybePromise<Buffer>;

@@ -50,7 +50,9 @@ const LARGEST_PART = 0.25;
 export class PageCache {
   private readonly limitBytes: number;
   private readonly pages = new Map<number, CachedPage>();
-  private readonly ring: CachedPage[] = [];
+  private readonly ring: (CachedPage | undefined)[] = [];
+  /** Positions of the ring that are empty: behind the hand, so that a new page waits for a whole round. */
+  private readonly holes: number[] = [];
   private hand = 0;
   private bytes = 0;
   private hits = 0;
@@ -88,9 +90,9 @@ export class PageCache {
     if (cost > this.limitBytes * LARGEST_PART) return;
     if (before !== undefined) this.drop(before);
     while (this.bytes + cost > this.limitBytes) this.evictOne();
-    page.position = this.ring.length;
+    page.position = this.holes.pop() ?? this.ring.length;
     page.referenced = false;
-    this.ring.push(page);
+    this.ring[page.position] = page;
     this.pages.set(page.sector, page);
     this.bytes += cost;
     invariant(this.bytes <= this.limitBytes, 'page-cache 1: over the bound');
@@ -105,30 +107,24 @@ export class PageCache {
     for (;;) {
       if (this.hand >= this.ring.length) this.hand = 0;
       const page = this.ring[this.hand];
+      this.hand += 1;
+      if (page === undefined) continue;
       if (!page.referenced) {
         this.drop(page);
         this.evictions += 1;
         return;
       }
       page.referenced = false;
-      this.hand += 1;
     }
   }
 
   private drop(page: CachedPage): void {
-    invariant(
-      this.pages.get(page.sector) === page,
-      'page-cache 2: dropped page is not the one kept',
-    );
+    invariant(this.ring[page.position] === page, 'page-cache 2: dropped page is not the one kept');
     this.pages.delete(page.sector);
-    this.bytes -= costOf(page);
-    // The last of the ring takes its place: no gap, no shifting.
-    const last = this.ring.pop();
-    if (last !== undefined && last !== page) {
-      this.ring[page.position] = last;
-      last.position = page.position;
-    }
+    this.ring[page.position] = undefined;
+    this.holes.push(page.position);
     page.position = -1;
+    this.bytes -= costOf(page);
   }
 }
 

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { CachedPage, PageCache } from '../../../storage/cache/page-cache.ts';
+
+function pageOf(sector: number, generation = 1, bytes = 4096): CachedPage {
+  return new CachedPage({ sector, generation, recordCount: 1, bytes: Buffer.alloc(bytes, sector) });
+}
+
+/** Room for exactly `pages` pages of 4096 bytes. */
+const roomFor = (pages: number): number => pages * (4096 + 256);
+
+describe('page cache', () => {
+  it('finds a page under its address and generation, and under no other', () => {
+    const cache = new PageCache(roomFor(8));
+    const page = pageOf(5, 3);
+    cache.put(page);
+    assert.equal(cache.get(5, 3), page);
+    assert.equal(cache.get(5, 2), undefined);
+    assert.equal(cache.get(6, 3), undefined);
+    assert.equal(cache.has(5, 3), true);
+    assert.deepEqual(cache.statistics, {
+      limitBytes: roomFor(8),
+      bytes: roomFor(1),
+      pages: 1,
+      hits: 1,
+      misses: 2,
+      evictions: 0,
+    });
+  });
+
+  it('puts a newer generation in place of an older one, and not the other way round', () => {
+    const cache = new PageCache(roomFor(8));
+    cache.put(pageOf(5, 3));
+    cache.put(pageOf(5, 4));
+    cache.put(pageOf(5, 2));
+    assert.equal(cache.get(5, 4)?.generation, 4);
+    assert.equal(cache.statistics.pages, 1);
+  });
+
+  it('lets pages go that nobody asked for again', () => {
+    const cache = new PageCache(roomFor(8));
+    for (let sector = 0; sector < 8; sector += 1) cache.put(pageOf(sector));
+    for (const sector of [0, 3, 6]) cache.get(sector, 1);
+    for (let sector = 100; sector < 105; sector += 1) cache.put(pageOf(sector));
+    assert.deepEqual(
+      [0, 1, 2, 3, 4, 5, 6, 7].filter((sector) => cache.has(sector, 1)),
+      [0, 3, 6],
+    );
+    assert.equal(cache.statistics.evictions, 5);
+  });
+
+  it('keeps pages in use through a scan of many others', () => {
+    const cache = new PageCache(roomFor(16));
+    for (let sector = 0; sector < 4; sector += 1) cache.put(pageOf(sector));
+    for (let sector = 1000; sector < 2000; sector += 1) {
+      cache.put(pageOf(sector));
+      for (let hot = 0; hot < 4; hot += 1) cache.get(hot, 1);
+    }
+    for (let hot = 0; hot < 4; hot += 1) assert.ok(cache.has(hot, 1));
+  });
+
+  it('does not keep a page that is a large part of it', () => {
+    const cache = new PageCache(roomFor(8));
+    cache.put(pageOf(1));
+    cache.put(pageOf(2, 1, 3 * 4096));
+    assert.equal(cache.has(2, 1), false);
+    assert.equal(cache.has(1, 1), true);
+  });
+
+  it('keeps nothing within a bound of nothing', () => {
+    const cache = new PageCache(0);
+    cache.put(pageOf(1));
+    assert.equal(cache.statistics.pages, 0);
+  });
+
+  it('leaves the bytes of an evicted page to whoever still reads them', () => {
+    const cache = new PageCache(roomFor(4));
+    cache.put(pageOf(1));
+    const document = cache.get(1, 1)!.bytes.subarray(10, 20);
+    for (let sector = 10; sector < 200; sector += 1) cache.put(pageOf(sector));
+    assert.equal(cache.has(1, 1), false);
+    assert.deepEqual(document, Buffer.alloc(10, 1));
+  });
+
+  it('stays within its bound and finds what it says it has, whatever comes', () => {
+    const step = fc.record({
+      sector: fc.nat(30),
+      generation: fc.integer({ min: 1, max: 4 }),
+      sectors: fc.integer({ min: 1, max: 4 }),
+      look: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 300 }), fc.nat(20), (steps, pages) => {
+        const cache = new PageCache(roomFor(pages));
+        for (const { sector, generation, sectors, look } of steps) {
+          if (look) {
+            const found = cache.get(sector, generation);
+            assert.ok(found === undefined || found.sector === sector);
+            assert.ok(found === undefined || found.generation === generation);
+          } else {
+            cache.put(pageOf(sector, generation, sectors * 4096));
+          }
+          assert.ok(cache.statistics.bytes <= roomFor(pages));
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
