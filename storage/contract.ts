@@ -170,8 +170,15 @@ export interface Transaction extends ReadView {
   /** Adds an index to an *empty* collection; engine.buildIndexes is for all others. */
   createIndex(collection: CollectionDescription, spec: Buffer): IndexDescription;
   dropIndex(collection: CollectionDescription, index: IndexDescription): void;
-  /** Replaces a collection's options or an index's specification (collMod). */
-  modifyCollection(collection: CollectionDescription, options: Buffer): CollectionDescription;
+  /**
+   * Replaces a collection's options and, by name of the index, specifications of indexes (collMod). A key pattern must
+   * stay what it was.
+   */
+  modifyCollection(
+    collection: CollectionDescription,
+    options: Buffer,
+    indexSpecs?: ReadonlyMap<string, Buffer>,
+  ): CollectionDescription;
 
   /** Statement savepoint: undo returns to it, when one statement of several failed. */
   savepoint(): number;

@@ -2,3 +2,7 @@
  * The door of storage/: what the floors above see of the engine.
  */
 export * from './contract.ts';
+export { openEngine, type EngineOptions } from './engine.ts';
+export type { KeyGenerator, KeyGeneratorSource } from './catalog/index-keys.ts';
+export { CHECKPOINT_POINTS, type CheckpointPoint } from './checkpoint/pause-points.ts';
+export { filesOf, type StoreFiles } from './recovery/store-files.ts';

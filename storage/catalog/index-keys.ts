@@ -1,0 +1,68 @@
+/**
+ * What writing a document means for one index: its stored keys, and where its paths cross arrays.
+ *
+ * Kinds of indexes that are more than ordered fields (hashed, text, 2dsphere, partial, wildcard) plug in through
+ * `KeyGeneratorSource`: whoever opens the engine may give a generator for a specification.
+ */
+import { compileIndexKeys, type EncodedKey } from '../../bson/index.ts';
+import type { IndexDescription } from '../contract.ts';
+import { MAX_WHOLE_INDEX_KEY_BYTES, storedIndexKey } from '../format/tree-key.ts';
+
+/** Makes the keys of one document: sorted, without duplicates. */
+export interface KeyGenerator {
+  keysOf(document: Buffer): {
+    readonly keys: readonly EncodedKey[];
+    /** For each field whether its path crosses an array in this document; undefined when none does. */
+    readonly multikeyPaths: readonly boolean[] | undefined;
+  };
+}
+
+/** Gives the generator of an index that is not made of ordered fields alone; undefined for the usual kind. */
+export type KeyGeneratorSource = (index: IndexDescription) => KeyGenerator | undefined;
+
+/** A key as delta and base keep it. */
+export interface StoredKey {
+  readonly key: Buffer;
+  readonly typeBits: Buffer;
+  /** False for a key that was cut. */
+  readonly whole: boolean;
+}
+
+/** One index as writers see it. */
+export interface IndexWriter {
+  readonly index: IndexDescription;
+  /** On `_id` alone: its keys cannot change in an update. */
+  readonly isIdIndex: boolean;
+  readonly generator: KeyGenerator;
+}
+
+export function createIndexWriter(
+  index: IndexDescription,
+  source: KeyGeneratorSource,
+): IndexWriter {
+  return {
+    index,
+    isIdIndex: isIdIndex(index),
+    generator:
+      source(index) ??
+      compileIndexKeys(
+        index.fields.map(({ path, direction }) => ({ path, direction })),
+        {
+          sparse: index.sparse,
+        },
+      ),
+  };
+}
+
+export function isIdIndex(index: IndexDescription): boolean {
+  return index.fields.length === 1 && index.fields[0].path === '_id';
+}
+
+/** The form in which delta and base keep an encoded key. */
+export function storedKeyOf(encoded: EncodedKey): StoredKey {
+  if (encoded.key.length <= MAX_WHOLE_INDEX_KEY_BYTES) {
+    return { key: encoded.key, typeBits: encoded.typeBits, whole: true };
+  }
+  const { key, whole } = storedIndexKey(encoded.key);
+  return { key, typeBits: encoded.typeBits, whole };
+}

@@ -1,0 +1,310 @@
+/**
+ * A checkpoint: folds what the delta holds into the base, in four steps. STORAGE draws them; this file follows.
+ *
+ * Owns: the frozen generation while it is being folded, and the order of everything below.
+ * Invariants:
+ *  1. The previous base and the journal above it stay whole until the new base is durable in block store and index store:
+ *     a crash at any instant finds one of the two, with a journal that replays over it.
+ *  2. One checkpoint at a time. It waits for no snapshot; readers and writers go on all the while.
+ *  3. A checkpoint that failed is taken again with the same frozen generation: nothing it held is lost from the delta.
+ */
+import { invariant } from '../../common/assert.ts';
+import type { Clock } from '../../common/clock.ts';
+import type { FailPoints } from '../../common/failpoints.ts';
+import type { Log } from '../../common/log.ts';
+import type { BlockStore, CheckpointWriter } from '../blocks/contract.ts';
+import {
+  catalogKey,
+  decodeCatalogRecord,
+  encodeCatalogRecord,
+  encodeStoreRecord,
+  STORE_RECORD_KEY,
+  type ReapRecord,
+} from '../catalog/catalog-record.ts';
+import type { CommitNumber, Ident } from '../contract.ts';
+import type { Generation } from '../delta/generation.ts';
+import type { Base } from '../format/base.ts';
+import { IndexChanges } from '../indexes/changes.ts';
+import type { IndexStore } from '../indexes/contract.ts';
+import type { Journal } from '../journal/contract.ts';
+import { BaseEpoch } from '../views/base-epoch.ts';
+import type { StoreState } from '../views/store-state.ts';
+import { foldKeys, foldRecords, Slices, type FoldTarget } from './fold.ts';
+import { freeze, type Frozen, type FrozenCollection, type ScanningBuild } from './freeze.ts';
+import { pauseAt, type CheckpointPoint } from './pause-points.ts';
+import { Reaper } from './reaper.ts';
+
+export interface CheckpointParts {
+  readonly store: StoreState;
+  readonly journal: Journal;
+  readonly blocks: BlockStore;
+  readonly indexes: IndexStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly failPoints: FailPoints;
+  /** Index builds under way: what they have scanned goes into each checkpoint. */
+  readonly builds: ReadonlySet<ScanningBuild>;
+  /** Memory that generations may take which only old snapshots read, bytes; beyond it the oldest snapshots end. */
+  readonly retainedBytes: number;
+}
+
+/** Where a checkpoint stands; 'idle' between two. */
+export type CheckpointStep = 'idle' | 'flush' | 'pages' | 'index' | 'publish';
+
+export class Checkpointer {
+  step: CheckpointStep = 'idle';
+  checkpoints = 0;
+  failures = 0;
+  lastDurationMs = 0;
+  /** False while recovery replays: the journal is being read then, and needs no flush. */
+  journalIsOpen = false;
+  readonly reaper = new Reaper();
+
+  private readonly parts: CheckpointParts;
+  private frozen: Frozen | undefined;
+  private running: Promise<void> | undefined;
+  /** Bases that readers may still pin, the current one included. */
+  private readonly bases = new Set<BaseEpoch>();
+  /** Durable in the index store, and not yet in the superblock. */
+  private unrecorded: Base | undefined;
+  /** Generations frozen, and generations folded into a base, since the start. */
+  private freezes = 0;
+  private folded = 0;
+  private previousCommitNumber: CommitNumber;
+
+  constructor(parts: CheckpointParts) {
+    this.parts = parts;
+    this.previousCommitNumber = parts.store.epoch.base.commitNumber;
+    this.bases.add(parts.store.epoch.base);
+    this.reaper.load(parts.store.epoch.base);
+  }
+
+  get isRunning(): boolean {
+    return this.running !== undefined;
+  }
+
+  /** Whether there is anything that the base does not have. */
+  get hasWork(): boolean {
+    const { store } = this.parts;
+    return (
+      this.frozen !== undefined ||
+      this.unrecorded !== undefined ||
+      store.lastCommitNumber > store.epoch.base.commitNumber ||
+      store.changedCollections.size > 0 ||
+      this.parts.builds.size > 0
+    );
+  }
+
+  /** Makes everything committed (and scanned by index builds) before the call durable in the base. */
+  async take(): Promise<void> {
+    // One under way may have frozen before this call, and so may one that failed: only a later freeze holds it all.
+    const needed = this.freezes + 1;
+    while (this.running !== undefined) await this.running.catch(() => undefined);
+    while (this.folded < needed && this.hasWork) await this.start();
+  }
+
+  /** Starts a checkpoint unless one is running. */
+  start(): Promise<void> {
+    this.running ??= this.run().finally(() => {
+      this.running = undefined;
+      this.step = 'idle';
+    });
+    return this.running;
+  }
+
+  /** Resolves when no checkpoint is running. */
+  async idle(): Promise<void> {
+    await this.running?.catch(() => undefined);
+  }
+
+  /** Hears from a base that its last reader is gone. */
+  readonly forgetBase = (base: BaseEpoch): void => {
+    this.bases.delete(base);
+  };
+
+  private async run(): Promise<void> {
+    const { store, clock } = this.parts;
+    if (!this.hasWork && !this.reaper.hasWork) return;
+    const startMs = clock.monotonicMs();
+    try {
+      await this.recordUnrecorded();
+      if (this.frozen === undefined) {
+        this.frozen = freeze(store, this.parts.builds);
+        this.freezes += 1;
+      }
+      await this.pause('checkpointAfterFreeze');
+      await this.fold(this.frozen);
+      this.checkpoints += 1;
+      this.lastDurationMs = clock.monotonicMs() - startMs;
+    } catch (error) {
+      this.failures += 1;
+      throw error;
+    }
+  }
+
+  private async fold(frozen: Frozen): Promise<void> {
+    const { store, journal, blocks, indexes } = this.parts;
+
+    // Step 1: the journal must not end before the base does.
+    this.step = 'flush';
+    if (this.journalIsOpen) await journal.flushed(frozen.commitNumber);
+    await this.pause('checkpointAfterJournalFlush');
+
+    // Step 2: documents and manifest.
+    this.step = 'pages';
+    const changes = new IndexChanges();
+    const writer = await blocks.beginCheckpoint(frozen.commitNumber);
+    let base: Base;
+    try {
+      await this.foldGeneration(frozen, writer, changes);
+      await this.pause('checkpointInPages');
+      base = await writer.finish();
+      await this.pause('checkpointAfterPages');
+
+      // Step 3: one transaction. Its durable commit is the moment the checkpoint happens.
+      this.step = 'index';
+      changes.put(
+        STORE_RECORD_KEY,
+        encodeStoreRecord({ base, identHighWater: frozen.identHighWater }),
+      );
+      const committing = indexes.commit(changes, {
+        checkpoint: base.checkpoint,
+        applied: frozen.commitNumber,
+      });
+      const [result] = await Promise.all([committing, this.pause('checkpointInIndexCommit')]);
+      this.reaper.noteCommitted(result);
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    }
+    await this.pause('checkpointAfterIndexCommit');
+
+    // Step 4: the new epoch, at once; then what was only needed by the base before.
+    this.step = 'publish';
+    this.publish(frozen);
+    this.unrecorded = base;
+    await this.pause('checkpointAfterPublish');
+    await this.recordUnrecorded();
+    await this.pause('checkpointAfterSuperblock');
+    store.catalog.forgetDropped(store.snapshots);
+    // Two checkpoints back: should this base turn out damaged, the one before it can still be replayed over.
+    if (this.journalIsOpen) journal.release(this.previousCommitNumber);
+    this.previousCommitNumber = frozen.commitNumber;
+    await blocks.reclaim(this.oldestPinned());
+  }
+
+  private async foldGeneration(
+    frozen: Frozen,
+    writer: CheckpointWriter,
+    changes: IndexChanges,
+  ): Promise<void> {
+    const { store, clock } = this.parts;
+    const { base } = store.epoch;
+    const target: FoldTarget = { writer, changes, base, slices: new Slices(clock) };
+    const { generation } = frozen;
+    const dropped: ReapRecord[] = [];
+    const liveIndexes = new Set<number>();
+    for (const collection of frozen.collections) {
+      this.foldCatalog(collection, target, dropped);
+      if (collection.version === undefined) {
+        writer.dropCollection(collection.ident);
+        continue;
+      }
+      for (const { ident } of collection.version.indexes) liveIndexes.add(ident);
+      writer.noteRecordId(collection.ident, collection.recordIdHighWater);
+      const table = generation.records.get(collection.ident);
+      if (table !== undefined) await foldRecords(target, collection.ident, generation, table);
+    }
+    for (const load of frozen.bulkLoads) await load.addTo(changes, target.slices);
+    for (const ident of [...generation.keys.keys()].sort((a, b) => a - b)) {
+      if (liveIndexes.has(ident)) await foldKeys(target, ident as Ident, generation);
+    }
+    this.reaper.addSlice(changes, writer, base, dropped);
+  }
+
+  /** Writes a collection's catalog record, and finds which of its trees are dropped. */
+  private foldCatalog(
+    collection: FrozenCollection,
+    target: FoldTarget,
+    dropped: ReapRecord[],
+  ): void {
+    const key = catalogKey(collection.ident);
+    const stored = target.base.get(key);
+    const before = stored === undefined ? undefined : decodeCatalogRecord(key, stored);
+    const { version } = collection;
+    const kept = new Set(version?.indexes.map(({ ident }) => ident));
+    for (const { ident } of before?.description.indexes ?? []) {
+      if (!kept.has(ident)) dropped.push({ ident, kind: 'keys' });
+    }
+    if (version !== undefined) {
+      target.changes.put(
+        key,
+        encodeCatalogRecord({
+          description: version,
+          size: collection.size,
+          recordIdHighWater: collection.recordIdHighWater,
+        }),
+      );
+    } else if (before !== undefined) {
+      target.changes.delete(key);
+      dropped.push({ ident: collection.ident, kind: 'records' });
+    }
+  }
+
+  /** One synchronous step: the frozen generation is in the base now. Views that it shows the same move on. */
+  private publish(frozen: Frozen): void {
+    const { store, blocks, indexes } = this.parts;
+    const before = store.epoch;
+    const [active, folded] = before.generations;
+    invariant(folded === frozen.generation, 'checkpoint: folded another generation');
+    const base = new BaseEpoch(indexes.beginRead(), blocks, this.forgetBase);
+    invariant(
+      base.commitNumber === frozen.commitNumber,
+      'checkpoint: the index store stands elsewhere',
+    );
+    this.bases.add(base);
+    store.epoch = { base, generations: [active] };
+    this.frozen = undefined;
+    this.folded += 1;
+    for (const view of store.views) {
+      if (view.commitNumber >= frozen.commitNumber) view.moveTo(store.epoch);
+    }
+    before.base.unpin();
+    endOldestViews(store, this.parts.retainedBytes);
+  }
+
+  private async recordUnrecorded(): Promise<void> {
+    if (this.unrecorded === undefined) return;
+    await this.parts.blocks.recordCheckpoint(this.unrecorded);
+    this.unrecorded = undefined;
+  }
+
+  private oldestPinned(): number {
+    let oldest = Infinity;
+    for (const { checkpoint } of this.bases) oldest = Math.min(oldest, checkpoint);
+    return oldest;
+  }
+
+  private pause(name: CheckpointPoint): Promise<void> {
+    return pauseAt(name, this.parts.failPoints, this.parts.clock);
+  }
+}
+
+/** Ends the oldest snapshots while the generations that only they read take too much memory. */
+function endOldestViews(store: StoreState, retainedBytes: number): void {
+  const retained = [...store.views].filter((view) => view.pinsOtherThan(store.epoch));
+  retained.sort((a, b) => a.commitNumber - b.commitNumber);
+  for (const view of retained) {
+    if (retainedMemory(store) <= retainedBytes) return;
+    view.endAsTooOld();
+  }
+}
+
+function retainedMemory(store: StoreState): number {
+  const generations = new Set<Generation>();
+  for (const view of store.views) for (const generation of view.layers) generations.add(generation);
+  for (const generation of store.epoch.generations) generations.delete(generation);
+  let bytes = 0;
+  for (const generation of generations) bytes += generation.memoryBytes;
+  return bytes;
+}

@@ -1,0 +1,131 @@
+/**
+ * Folds a frozen generation into a checkpoint: documents to the block store, all else to the index store's changes.
+ *
+ * Works in slices on the calling thread and lets others run in between; what is heavy below (page writes, the index
+ * commit) runs on other threads. The frozen generation and the base below it never change meanwhile.
+ */
+import { invariant } from '../../common/assert.ts';
+import type { Clock } from '../../common/clock.ts';
+import type { CheckpointWriter } from '../blocks/contract.ts';
+import type { CommitNumber, Ident, RecordId } from '../contract.ts';
+import type { Generation } from '../delta/generation.ts';
+import type { KeyPosition } from '../delta/key-order.ts';
+import { CHUNK_RECORDS, type RecordTable } from '../delta/record-table.ts';
+import { NO_ROW } from '../delta/version-rows.ts';
+import {
+  presentRecords,
+  readRecordPlace,
+  recordEntryOffset,
+  recordMapKey,
+} from '../format/record-map.ts';
+import { indexEntryValue } from '../format/tree-key.ts';
+import type { IndexChanges } from '../indexes/changes.ts';
+import type { BaseEpoch } from '../views/base-epoch.ts';
+
+export interface FoldTarget {
+  readonly writer: CheckpointWriter;
+  readonly changes: IndexChanges;
+  /** The base that the generation lies on. */
+  readonly base: BaseEpoch;
+  readonly slices: Slices;
+}
+
+/** Longest time that a fold keeps the event loop, milliseconds. */
+const SLICE_MS = 2;
+/** How often the clock is asked. */
+const CHECK_EVERY = 64;
+
+/** Lets the event loop turn whenever a slice of time is used up. */
+export class Slices {
+  private readonly clock: Clock;
+  private untilMs: number;
+  private steps = 0;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+    this.untilMs = clock.monotonicMs() + SLICE_MS;
+  }
+
+  /** True once the slice is over: then await turn(). */
+  get isOver(): boolean {
+    this.steps += 1;
+    return this.steps % CHECK_EVERY === 0 && this.clock.monotonicMs() >= this.untilMs;
+  }
+
+  async turn(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    this.untilMs = this.clock.monotonicMs() + SLICE_MS;
+  }
+}
+
+/** Folds one collection's records, in order of record id. */
+export async function foldRecords(
+  target: FoldTarget,
+  collection: Ident,
+  generation: Generation,
+  table: RecordTable,
+): Promise<void> {
+  const { writer, slices } = target;
+  for (
+    let chunk = table.chunkNumbers.next(-1);
+    chunk !== Infinity;
+    chunk = table.chunkNumbers.next(chunk)
+  ) {
+    foldChunk(target, collection, generation, table, chunk);
+    if (writer.pressure !== undefined) await writer.pressure;
+    if (slices.isOver) await slices.turn();
+  }
+}
+
+/** Folds one index's entries, in order of key. */
+export async function foldKeys(
+  target: FoldTarget,
+  index: Ident,
+  generation: Generation,
+): Promise<void> {
+  const table = generation.keys.get(index);
+  invariant(table !== undefined, 'fold: index without a table');
+  const { changes, slices } = target;
+  const at: KeyPosition = { leaf: 0, position: 0 };
+  for (let row = table.order.rowAt(at); row !== NO_ROW; row = table.order.rowAt(at)) {
+    const recordId = table.recordId[row] as RecordId;
+    if (table.isPresent(row)) {
+      const value = indexEntryValue(table.typeBits(row), table.isWhole(row));
+      changes.putIndexEntry(index, table.key(row), recordId, value);
+    } else {
+      changes.deleteIndexEntry(index, table.key(row), recordId);
+    }
+    table.order.forward(at);
+    if (slices.isOver) await slices.turn();
+  }
+}
+
+function foldChunk(
+  target: FoldTarget,
+  collection: Ident,
+  generation: Generation,
+  table: RecordTable,
+  chunk: number,
+): void {
+  const { writer, changes, base } = target;
+  const { rows } = generation;
+  const block = base.get(recordMapKey(collection, chunk));
+  const present = block === undefined ? 0 : presentRecords(block);
+  for (let position = 0; position < CHUNK_RECORDS; position += 1) {
+    const recordId = (chunk * CHUNK_RECORDS + position) as RecordId;
+    const row = table.newestRow(recordId);
+    if (row === NO_ROW) continue;
+    if (block !== undefined && (present & (1 << position)) !== 0) {
+      writer.supersede(collection, readRecordPlace(block, recordEntryOffset(present, position)));
+    }
+    const document = rows.document(row);
+    if (document === undefined) {
+      writer.appendTombstone(collection, recordId);
+      changes.removeRecord(collection, recordId);
+    } else {
+      const place = writer.append(collection, recordId, document);
+      const commitNumber = rows.commitNumber[row] as CommitNumber;
+      changes.setRecord(collection, recordId, { ...place, commitNumber });
+    }
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Reaping: deletes the trees of dropped collections and indexes, a slice with every checkpoint.
+ *
+ * Owns: the list of trees that wait. It stands in the base, too: a crash forgets none.
+ * Older bases that readers still pin keep the trees in their own snapshots of the index store.
+ */
+import type { CheckpointWriter } from '../blocks/contract.ts';
+import {
+  decodeReapRecord,
+  encodeReapRecord,
+  REAP_RANGE,
+  reapKey,
+  type ReapRecord,
+} from '../catalog/catalog-record.ts';
+import type { Ident } from '../contract.ts';
+import {
+  presentRecords,
+  readRecordPlace,
+  recordEntryOffset,
+  RECORDS_PER_BLOCK,
+} from '../format/record-map.ts';
+import { treeEnd, treePrefix } from '../format/tree-key.ts';
+import type { IndexChanges } from '../indexes/changes.ts';
+import type { CommitResult } from '../indexes/contract.ts';
+import type { BaseEpoch } from '../views/base-epoch.ts';
+
+/** Most keys deleted of one tree with one checkpoint; a key of a record map stands for up to 32 records. */
+const SLICE_KEYS = 4096;
+const MOST_TREES_PER_CHECKPOINT = 64;
+
+export class Reaper {
+  private waiting: ReapRecord[] = [];
+  /** Trees that are empty; their records go with the next checkpoint. */
+  private finished: ReapRecord[] = [];
+  /** What the checkpoint under way will leave, if it succeeds. */
+  private proposed: { waiting: ReapRecord[]; inCommit: ReapRecord[] } = {
+    waiting: [],
+    inCommit: [],
+  };
+
+  /** Reads the trees that still wait. */
+  load(base: BaseEpoch): void {
+    this.waiting = [];
+    const cursor = base.scan(REAP_RANGE);
+    while (cursor.next()) this.waiting.push(decodeReapRecord(cursor.key, cursor.value));
+    cursor.close();
+  }
+
+  get hasWork(): boolean {
+    return this.waiting.length > 0;
+  }
+
+  /** Adds this checkpoint's slice to its changes. @param dropped trees that this checkpoint drops */
+  addSlice(
+    changes: IndexChanges,
+    writer: CheckpointWriter,
+    base: BaseEpoch,
+    dropped: readonly ReapRecord[],
+  ): void {
+    for (const { ident } of this.finished) changes.delete(reapKey(ident));
+    const added = dropped.filter(({ ident }) => base.holdsAny(ident));
+    for (const record of added) changes.put(reapKey(record.ident), encodeReapRecord(record));
+    const waiting = [...this.waiting, ...added];
+    const inCommit = waiting.slice(0, MOST_TREES_PER_CHECKPOINT);
+    for (const { ident, kind } of inCommit) {
+      if (kind === 'records') supersedeRecords(writer, base, ident);
+      changes.deleteRange(treePrefix(ident), treeEnd(ident), SLICE_KEYS);
+    }
+    this.proposed = { waiting, inCommit };
+  }
+
+  /** The checkpoint's commit is durable. */
+  noteCommitted(result: CommitResult): void {
+    const { waiting, inCommit } = this.proposed;
+    this.finished = inCommit.filter((_, index) => result.deletedRanges[index]?.finished === true);
+    this.waiting = waiting.filter((record) => !this.finished.includes(record));
+  }
+}
+
+/** The blocks that the slice deletes, the first ones of the tree, name places that are no longer live. */
+function supersedeRecords(writer: CheckpointWriter, base: BaseEpoch, collection: Ident): void {
+  const cursor = base.scan({ lower: treePrefix(collection), upper: treeEnd(collection) });
+  for (let blocks = 0; blocks < SLICE_KEYS && cursor.next(); blocks += 1) {
+    const block = cursor.value;
+    const present = presentRecords(block);
+    for (let slot = 0; slot < RECORDS_PER_BLOCK; slot += 1) {
+      if ((present & (1 << slot)) === 0) continue;
+      writer.supersede(collection, readRecordPlace(block, recordEntryOffset(present, slot)));
+    }
+  }
+  cursor.close();
+}

@@ -1,0 +1,340 @@
+/**
+ * The storage engine: opens and closes, and is where the parts meet.
+ *
+ * Owns: the running store (catalog, epochs, open views), its checkpoints, and the parts below: journal, block store, index
+ * store. One path opens a store that was closed and one that crashed: compare the parts, load the catalog, replay.
+ * Invariants:
+ *  1. What commit() published is in the journal before anybody reads it.
+ *  2. After a failed journal flush nothing is read or written any more: what the device holds is unknown.
+ * Never: knows about sessions, commands or queries.
+ */
+import { systemClock, type Clock } from '../common/clock.ts';
+import { CommandError } from '../common/errors.ts';
+import { FailPoints } from '../common/failpoints.ts';
+import type { Interruption } from '../common/interruption.ts';
+import { silentLog, type Log } from '../common/log.ts';
+import { systemRandom, type Random } from '../common/random.ts';
+import { Catalog } from './catalog/catalog.ts';
+import { IndexBuilds } from './index-builds/index-builds.ts';
+import type { KeyGeneratorSource } from './catalog/index-keys.ts';
+import { Admission } from './checkpoint/admission.ts';
+import { Checkpointer } from './checkpoint/checkpoint.ts';
+import type {
+  CollectionDescription,
+  CommitNumber,
+  EngineStatistics,
+  MaybePromise,
+  ReadView,
+  StorageEngine,
+  Transaction,
+  ValidationReport,
+} from './contract.ts';
+import { Generation } from './delta/generation.ts';
+import { OpenSnapshots } from './delta/open-snapshots.ts';
+import { loadCatalog } from './recovery/load-catalog.ts';
+import { openParts, type Parts } from './recovery/open-parts.ts';
+import { Replay } from './recovery/replay.ts';
+import { memoryFiles, openDirectory, type StoreFiles } from './recovery/store-files.ts';
+import { storageStatistics } from './statistics.ts';
+import { EngineTransaction } from './transactions/transaction.ts';
+import { validateCollection } from './verify/validate.ts';
+import { BaseEpoch } from './views/base-epoch.ts';
+import { SnapshotView } from './views/snapshot-view.ts';
+import type { StoreState } from './views/store-state.ts';
+
+const MEBIBYTE = 1024 * 1024;
+const DEFAULT_CACHE_BYTES = 256 * MEBIBYTE;
+const DEFAULT_DELTA_BYTES = 256 * MEBIBYTE;
+const DEFAULT_CHECKPOINT_INTERVAL_MS = 60_000;
+const DEFAULT_JOURNAL_COMMIT_INTERVAL_MS = 100;
+
+export interface EngineOptions {
+  /** An existing directory. Absent, and without `files`: memory that ends with the process. */
+  readonly dbpath?: string;
+  /** Other places for the parts, such as a simulated disk. */
+  readonly files?: StoreFiles;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly log?: Log;
+  readonly failPoints?: FailPoints;
+  /** Bound of the page cache, bytes. Default 256 MiB. */
+  readonly cacheBytes?: number;
+  /** Memory for versions that are not in the base yet, bytes. Default 256 MiB. */
+  readonly deltaBytes?: number;
+  /** Default 60 s; 0 for none but when the delta is full, on demand and at close. */
+  readonly checkpointIntervalMs?: number;
+  /** Longest time that a write nobody waits for stays unflushed. Default 100 ms. */
+  readonly journalCommitIntervalMs?: number;
+  readonly verifyWrites?: boolean;
+  /** Size of the block store's extents in a new store, bytes. */
+  readonly extentBytes?: number;
+  /** Kinds of indexes beyond ordered fields. */
+  readonly keyGenerators?: KeyGeneratorSource;
+  /** Hears, once, why the store cannot go on: the program should end. */
+  readonly onFailure?: (error: Error) => void;
+}
+
+/**
+ * Opens a store, or makes a new one in an empty directory.
+ * @throws CommandError DBPathInUse; CorruptionError that names the part which is missing, older, foreign or damaged
+ */
+export async function openEngine(options: EngineOptions = {}): Promise<StorageEngine> {
+  const clock = options.clock ?? systemClock;
+  const files =
+    options.files ??
+    (options.dbpath === undefined ? memoryFiles() : await openDirectory(options.dbpath, clock));
+  try {
+    return await openWith(files, clock, options);
+  } catch (error) {
+    await files.close();
+    throw error;
+  }
+}
+
+async function openWith(
+  files: StoreFiles,
+  clock: Clock,
+  options: EngineOptions,
+): Promise<StorageEngine> {
+  const log = options.log ?? silentLog;
+  const random = options.random ?? systemRandom;
+  let fail = (_error: Error): void => {};
+  const parts = await openParts({
+    files,
+    clock,
+    random,
+    log,
+    cacheBytes: options.cacheBytes ?? DEFAULT_CACHE_BYTES,
+    verifyWrites: options.verifyWrites ?? false,
+    journalCommitIntervalMs: options.journalCommitIntervalMs ?? DEFAULT_JOURNAL_COMMIT_INTERVAL_MS,
+    ...(options.extentBytes === undefined ? {} : { extentBytes: options.extentBytes }),
+    onJournalFailure: (error) => fail(error),
+  });
+  try {
+    const engine = new Engine(files, parts, { ...options, clock, random, log });
+    fail = (error) => engine.fail(error);
+    await engine.recover();
+    return engine;
+  } catch (error) {
+    await closeParts(parts);
+    throw error;
+  }
+}
+
+type OpenOptions = EngineOptions & {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+};
+
+class Engine implements StorageEngine {
+  private readonly files: StoreFiles;
+  private readonly parts: Parts;
+  private readonly options: OpenOptions;
+  private readonly store: StoreState;
+  private readonly checkpointer: Checkpointer;
+  private readonly admission: Admission;
+  private readonly builds: IndexBuilds;
+  private timer: { cancel(): void } | undefined;
+  private closing: Promise<void> | undefined;
+
+  constructor(files: StoreFiles, parts: Parts, options: OpenOptions) {
+    this.files = files;
+    this.parts = parts;
+    this.options = options;
+    const { journal, blocks, indexes } = parts;
+    const budgetBytes = options.deltaBytes ?? DEFAULT_DELTA_BYTES;
+    const base = new BaseEpoch(indexes.beginRead(), blocks, (unpinned) =>
+      this.checkpointer.forgetBase(unpinned),
+    );
+    this.store = {
+      catalog: new Catalog(),
+      snapshots: new OpenSnapshots(),
+      views: new Set(),
+      writers: new Set(),
+      journal,
+      random: options.random,
+      keyGenerators: options.keyGenerators ?? (() => undefined),
+      transactionBytes: budgetBytes / 4,
+      epoch: { base, generations: [new Generation()] },
+      lastCommitNumber: base.commitNumber,
+      frozenUpTo: base.commitNumber,
+      failure: undefined,
+      changedCollections: new Set(),
+    };
+    this.builds = new IndexBuilds(this.store, () => this.checkpointer.take());
+    this.checkpointer = new Checkpointer({
+      store: this.store,
+      journal,
+      blocks,
+      indexes,
+      clock: options.clock,
+      log: options.log,
+      failPoints: options.failPoints ?? new FailPoints(options.random),
+      builds: this.builds.scanning,
+      retainedBytes: budgetBytes,
+    });
+    this.admission = new Admission({
+      store: this.store,
+      checkpointer: this.checkpointer,
+      clock: options.clock,
+      budgetBytes,
+      onError: (error) => this.reportCheckpointFailure(error),
+    });
+  }
+
+  /** Brings the store to where it was: base, journal over it, and what was under way put away. */
+  async recover(): Promise<void> {
+    const { log, clock } = this.options;
+    const startMs = clock.monotonicMs();
+    loadCatalog(this.store);
+    const replay = new Replay(this.store, log);
+    const summary = await this.parts.journal.replay(this.store.lastCommitNumber, async (group) => {
+      await replay.apply(group);
+      if (this.admission.isCheckpointDue) await this.checkpointer.take();
+    });
+    this.checkpointer.journalIsOpen = true;
+    this.builds.abandonUnfinished();
+    log.write({
+      severity: 'I',
+      component: 'RECOVERY',
+      id: 5100100,
+      message: 'Store is open',
+      attributes: {
+        baseCommitNumber: this.store.epoch.base.commitNumber,
+        replayedGroups: summary.groups,
+        replayedEntries: summary.entries,
+        journalTail: summary.tail,
+        damagedRecords: replay.damagedRecords,
+        durationMillis: Math.round(clock.monotonicMs() - startMs),
+      },
+    });
+    this.armTimer();
+  }
+
+  snapshot(): ReadView {
+    this.requireOpen();
+    return new SnapshotView(this.store);
+  }
+
+  begin(): Transaction {
+    this.requireOpen();
+    return new EngineTransaction(this.store);
+  }
+
+  flushed(commitNumber: CommitNumber): Promise<void> {
+    return this.parts.journal.flushed(commitNumber);
+  }
+
+  admitWrite(interruption: Interruption): MaybePromise<void> {
+    this.requireOpen();
+    return this.admission.admit(interruption);
+  }
+
+  buildIndexes(
+    namespace: string,
+    specs: readonly Buffer[],
+    interruption: Interruption,
+    onProgress?: (done: number, total: number) => void,
+  ): Promise<void> {
+    this.requireOpen();
+    return this.builds.build(namespace, specs, interruption, onProgress);
+  }
+
+  validate(
+    namespace: string,
+    options: { readonly full: boolean },
+    interruption: Interruption,
+  ): Promise<ValidationReport> {
+    this.requireOpen();
+    return validateCollection(() => new SnapshotView(this.store), namespace, options, interruption);
+  }
+
+  async checkpoint(): Promise<void> {
+    this.requireOpen();
+    await this.checkpointer.take();
+  }
+
+  statistics(): EngineStatistics {
+    return storageStatistics(this.store, this.parts, this.checkpointer, this.admission);
+  }
+
+  storageBytes(collection: CollectionDescription): {
+    data: number;
+    indexes: Record<string, number>;
+  } {
+    const { base } = this.store.epoch;
+    const indexes: Record<string, number> = {};
+    const records = this.store.catalog.stateByIdent(collection.ident)?.sizes.latest?.records ?? 0;
+    for (const index of collection.indexes) {
+      indexes[index.name] = records * base.entryBytes(index.ident);
+    }
+    return { data: this.parts.blocks.collectionSpace(collection.ident)?.liveBytes ?? 0, indexes };
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.closeNow();
+    return this.closing;
+  }
+
+  /** The journal failed: nobody may rely on anything from here on. */
+  fail(error: Error): void {
+    if (this.store.failure !== undefined) return;
+    this.store.failure = error;
+    this.options.onFailure?.(error);
+  }
+
+  private async closeNow(): Promise<void> {
+    this.timer?.cancel();
+    await this.builds.stop();
+    for (const view of [...this.store.views]) view.close();
+    try {
+      if (this.store.failure === undefined) await this.checkpointer.take();
+    } catch (error) {
+      // The journal holds everything: the next start replays it.
+      this.reportCheckpointFailure(error);
+    } finally {
+      await this.checkpointer.idle();
+      this.store.epoch.base.unpin();
+      await closeParts(this.parts);
+      await this.files.close();
+    }
+  }
+
+  private requireOpen(): void {
+    if (this.store.failure !== undefined) {
+      throw new CommandError('InternalError', 'The storage engine has failed', {
+        cause: this.store.failure,
+      });
+    }
+    if (this.closing !== undefined) {
+      throw new CommandError('InterruptedAtShutdown', 'interrupted at shutdown');
+    }
+  }
+
+  private armTimer(): void {
+    const delayMs = this.options.checkpointIntervalMs ?? DEFAULT_CHECKPOINT_INTERVAL_MS;
+    if (delayMs <= 0) return;
+    this.timer = this.options.clock.after(delayMs, () => {
+      if (this.closing !== undefined) return;
+      if (!this.checkpointer.isRunning) this.admission.startCheckpoint();
+      this.armTimer();
+    });
+  }
+
+  private reportCheckpointFailure(error: unknown): void {
+    this.options.log.write({
+      severity: 'E',
+      component: 'STORAGE',
+      id: 5100200,
+      message: 'Checkpoint failed; it will be tried again',
+      attributes: { error: String(error) },
+    });
+  }
+}
+
+async function closeParts(parts: Parts): Promise<void> {
+  await parts.journal.close();
+  await parts.blocks.close();
+  await parts.indexes.close();
+}

@@ -1,0 +1,136 @@
+/**
+ * Index builds: over an empty collection, over a small one in one step, over a large one beside writes.
+ *
+ * Owns: the builds under way. A build that does not end well leaves nothing behind: its index goes from the catalog, its
+ * tree is reaped.
+ */
+import { CommandError } from '../../common/errors.ts';
+import { uassert } from '../../common/assert.ts';
+import type { Interruption } from '../../common/interruption.ts';
+import type { CollectionVersion } from '../catalog/collection-version.ts';
+import type { ScanningBuild } from '../checkpoint/freeze.ts';
+import { WriteConflictError } from '../contract.ts';
+import { encodeCatalogCommand, newIndexes } from '../transactions/catalog-entries.ts';
+import { commitNow } from '../transactions/publish.ts';
+import { EngineTransaction } from '../transactions/transaction.ts';
+import { SnapshotView } from '../views/snapshot-view.ts';
+import type { StoreState } from '../views/store-state.ts';
+import { LargeBuild } from './large-build.ts';
+import { withoutIndexes } from './published-indexes.ts';
+import { tryBuildAtOnce } from './small-build.ts';
+
+/** Up to this size a collection's index is made in one synchronous step, as its collection stands. */
+const SMALL_RECORDS = 5000;
+const SMALL_BYTES = 8 * 1024 * 1024;
+/** How often a small build starts again because somebody wrote meanwhile; then it goes the large way. */
+const SMALL_ATTEMPTS = 3;
+
+export class IndexBuilds {
+  /** Builds that scan: each checkpoint takes what they have. */
+  readonly scanning = new Set<ScanningBuild>();
+  private readonly store: StoreState;
+  private readonly takeCheckpoint: () => Promise<void>;
+  private readonly running = new Set<Promise<void>>();
+  private stopping = false;
+
+  constructor(store: StoreState, takeCheckpoint: () => Promise<void>) {
+    this.store = store;
+    this.takeCheckpoint = takeCheckpoint;
+  }
+
+  async build(
+    namespace: string,
+    specs: readonly Buffer[],
+    interruption: Interruption,
+    onProgress?: (done: number, total: number) => void,
+  ): Promise<void> {
+    const building = this.buildNow(namespace, specs, interruption, onProgress);
+    this.running.add(building);
+    try {
+      await building;
+    } finally {
+      this.running.delete(building);
+    }
+  }
+
+  /** Ends all builds, which then throw. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    await Promise.allSettled(this.running);
+  }
+
+  /** After a start: an index that was being built when the server ended is dropped. */
+  abandonUnfinished(): void {
+    for (const state of [...this.store.catalog.states()]) {
+      const version = state.versions.latest;
+      const unfinished = version?.indexes.filter(({ ready }) => !ready) ?? [];
+      if (version === undefined || unfinished.length === 0) continue;
+      commitNow(this.store, [
+        {
+          kind: 'catalog',
+          state,
+          version: withoutIndexes(this.store, version, unfinished),
+          namespaces: [],
+          journal: {
+            op: 'c',
+            ui: state.uuidBytes,
+            o: encodeCatalogCommand(version.namespace, {
+              name: 'abortIndexBuild',
+              indexes: newIndexes(unfinished),
+            }),
+          },
+        },
+      ]);
+    }
+  }
+
+  private async buildNow(
+    namespace: string,
+    specs: readonly Buffer[],
+    interruption: Interruption,
+    onProgress: ((done: number, total: number) => void) | undefined,
+  ): Promise<void> {
+    const checkRunning = (): void => {
+      interruption.throwIfInterrupted();
+      if (this.stopping) throw new CommandError('InterruptedAtShutdown', 'interrupted at shutdown');
+    };
+    for (let attempt = 0; attempt < SMALL_ATTEMPTS; attempt += 1) {
+      checkRunning();
+      const view = new SnapshotView(this.store);
+      try {
+        const collection = view.collection(namespace);
+        uassert(collection !== undefined, 'NamespaceNotFound', `ns does not exist: ${namespace}`);
+        const records = view.recordCount(collection);
+        if (records > SMALL_RECORDS || view.dataBytes(collection) > SMALL_BYTES) break;
+        const built =
+          records === 0
+            ? this.tryBuildEmpty(collection, specs)
+            : await tryBuildAtOnce(this.store, view, collection, specs, checkRunning);
+        if (built) {
+          onProgress?.(records, records);
+          return;
+        }
+      } finally {
+        view.close();
+      }
+    }
+    const build = new LargeBuild(this.store, this.takeCheckpoint, checkRunning, onProgress);
+    await build.run(namespace, specs, this.scanning);
+  }
+
+  /** @returns false when somebody wrote at the same time. */
+  private tryBuildEmpty(collection: CollectionVersion, specs: readonly Buffer[]): boolean {
+    const transaction = new EngineTransaction(this.store);
+    try {
+      if (transaction.recordCount(collection) > 0) return false;
+      for (const spec of specs) transaction.createIndex(collection, spec);
+      transaction.commit();
+      return true;
+    } catch (error) {
+      if (error instanceof WriteConflictError) return false;
+      throw error;
+    } finally {
+      transaction.close();
+    }
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * An index build beside writes: scans in slices, loads what it scanned with checkpoints, becomes ready by a catalog record.
+ *
+ * From its start writers maintain the index in the delta, which is the side table; readers do not use it until it is ready.
+ * Invariants:
+ *  1. What was scanned as of commit s goes into the base with the first freeze at or after s, before the entries of the
+ *     generation that is frozen: a record changed after s has the last word there. Hence a document that was read before a
+ *     freeze is not kept after it; it is read again.
+ *  2. The build holds no snapshot across slices.
+ *  3. A unique index is compared entry by entry once all of it is loaded; from the load on, writers meet every entry.
+ */
+import { CommandError } from '../../common/errors.ts';
+import { uassert } from '../../common/assert.ts';
+import { decodeIndexKey } from '../../bson/index.ts';
+import type { CollectionState } from '../catalog/collection-state.ts';
+import type { CollectionVersion } from '../catalog/collection-version.ts';
+import { describeIndex } from '../catalog/index-spec.ts';
+import { BulkLoad } from '../checkpoint/bulk-load.ts';
+import type { ScanningBuild } from '../checkpoint/freeze.ts';
+import type { IndexDescription, RecordCursor } from '../contract.ts';
+import { newIndexes } from '../transactions/catalog-entries.ts';
+import { duplicateKeyError } from '../transactions/duplicate-key.ts';
+import { commitNow } from '../transactions/publish.ts';
+import { SnapshotView } from '../views/snapshot-view.ts';
+import type { StoreState } from '../views/store-state.ts';
+import { indexWrite, withIndexes, withoutIndexes } from './published-indexes.ts';
+import { ScannedKeys } from './scanned-keys.ts';
+
+/** Records between two looks at the clock, the catalog and the interruption. */
+const SLICE_RECORDS = 256;
+const SLICE_ENTRIES = 1024;
+/** Scanned entries kept in memory before a checkpoint loads them. */
+const LOAD_BYTES = 32 * 1024 * 1024;
+
+export class LargeBuild implements ScanningBuild {
+  private readonly store: StoreState;
+  private readonly takeCheckpoint: () => Promise<void>;
+  private readonly checkRunning: () => void;
+  private readonly onProgress: (done: number, total: number) => void;
+  private indexes: readonly IndexDescription[] = [];
+  private loads: BulkLoad[] = [];
+
+  constructor(
+    store: StoreState,
+    takeCheckpoint: () => Promise<void>,
+    checkRunning: () => void,
+    onProgress: ((done: number, total: number) => void) | undefined,
+  ) {
+    this.store = store;
+    this.takeCheckpoint = takeCheckpoint;
+    this.checkRunning = checkRunning;
+    this.onProgress = onProgress ?? (() => {});
+  }
+
+  takeScanned(): readonly BulkLoad[] {
+    const taken = this.loads;
+    this.loads = this.indexes.map(({ ident }) => new BulkLoad(ident));
+    return taken.filter(({ count }) => count > 0);
+  }
+
+  async run(
+    namespace: string,
+    specs: readonly Buffer[],
+    scanning: Set<ScanningBuild>,
+  ): Promise<void> {
+    const state = this.start(namespace, specs);
+    scanning.add(this);
+    try {
+      const scanned = new ScannedKeys(this.store, this.indexes);
+      await this.scan(state, scanned);
+      await this.takeCheckpoint();
+      for (const index of this.indexes) if (index.unique) await this.checkUnique(state, index);
+      this.checkRunning();
+      this.finish(state, scanned);
+    } catch (error) {
+      this.abort(state);
+      throw error;
+    } finally {
+      scanning.delete(this);
+    }
+  }
+
+  /** Publishes the indexes as not ready: from this commit on writers maintain them. */
+  private start(namespace: string, specs: readonly Buffer[]): CollectionState {
+    const { store } = this;
+    const found = store.catalog.collection(namespace, store.lastCommitNumber);
+    uassert(found !== undefined, 'NamespaceNotFound', `ns does not exist: ${namespace}`);
+    const state = store.catalog.stateByIdent(found.ident);
+    uassert(state !== undefined, 'NamespaceNotFound', `ns does not exist: ${namespace}`);
+    this.indexes = specs.map((spec) =>
+      describeIndex(Buffer.from(spec), { ident: store.catalog.takeIdent(), ready: false }),
+    );
+    this.loads = this.indexes.map(({ ident }) => new BulkLoad(ident));
+    const version = withIndexes(store, found, [...found.indexes, ...this.indexes]);
+    commitNow(store, [indexWrite(state, version, 'startIndexBuild', newIndexes(this.indexes))]);
+    return state;
+  }
+
+  private async scan(state: CollectionState, scanned: ScannedKeys): Promise<void> {
+    let view = new SnapshotView(this.store);
+    const collection = this.versionOf(state);
+    const total = view.recordCount(collection);
+    let done = 0;
+    let cursor = view.scanRecords(collection);
+    try {
+      for (;;) {
+        const after = cursor.recordId;
+        if (!(await cursor.next())) return;
+        if (view.commitNumber < this.store.frozenUpTo) {
+          // Invariant 1: a freeze came between this view and now.
+          view.close();
+          view = new SnapshotView(this.store);
+          cursor = view.scanRecords(collection, { after });
+          continue;
+        }
+        this.keep(scanned, cursor);
+        done += 1;
+        if (done % SLICE_RECORDS !== 0) continue;
+        this.onProgress(done, Math.max(done, total));
+        cursor.detach();
+        view.close();
+        await this.betweenSlices(state);
+        view = new SnapshotView(this.store);
+        cursor.attach(view);
+      }
+    } finally {
+      view.close();
+    }
+  }
+
+  private keep(scanned: ScannedKeys, cursor: RecordCursor): void {
+    const { recordId } = cursor;
+    scanned.keysOf(cursor.document, (position, stored) => {
+      // The key may share the document's page, which the build must not keep.
+      this.loads[position].add({ stored, recordId });
+    });
+  }
+
+  private async betweenSlices(state: CollectionState): Promise<void> {
+    this.checkRunning();
+    this.versionOf(state);
+    const bytes = this.loads.reduce((sum, load) => sum + load.bytes, 0);
+    if (bytes > LOAD_BYTES) await this.takeCheckpoint();
+    else await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Compares neighbours: two entries with one key are a duplicate. */
+  private async checkUnique(state: CollectionState, index: IndexDescription): Promise<void> {
+    let view = new SnapshotView(this.store);
+    const cursor = view.scanIndex(index, {}, 1);
+    let previous: Buffer | undefined;
+    let entries = 0;
+    try {
+      while (cursor.next()) {
+        const key = cursor.key;
+        if (previous?.equals(key) === true) {
+          const document = await view.record(this.versionOf(state), cursor.recordId);
+          throw this.duplicate(state, index, key, cursor.typeBits, cursor.keyIsWhole, document);
+        }
+        previous = key;
+        entries += 1;
+        if (entries % SLICE_ENTRIES !== 0) continue;
+        cursor.detach();
+        view.close();
+        await this.betweenSlices(state);
+        view = new SnapshotView(this.store);
+        cursor.attach(view);
+      }
+    } finally {
+      view.close();
+    }
+  }
+
+  private duplicate(
+    state: CollectionState,
+    index: IndexDescription,
+    key: Buffer,
+    typeBits: Buffer,
+    whole: boolean,
+    document: Buffer | undefined,
+  ): CommandError {
+    const { namespace } = this.versionOf(state);
+    const directions = index.fields.map(({ direction }) => direction);
+    if (whole && decodeIndexKey(key, typeBits, directions).length > 0) {
+      return duplicateKeyError(namespace, index, { key, typeBits });
+    }
+    // A key that was cut is told from the document.
+    const keys = new ScannedKeys(this.store, [index]);
+    let error = new CommandError(
+      'DuplicateKey',
+      `E11000 duplicate key error collection: ${namespace}`,
+    );
+    if (document !== undefined) {
+      keys.keysOf(document, (_position, stored, encoded) => {
+        if (stored.key.equals(key)) error = duplicateKeyError(namespace, index, encoded);
+      });
+    }
+    return error;
+  }
+
+  private finish(state: CollectionState, scanned: ScannedKeys): void {
+    const version = this.versionOf(state);
+    const built = this.indexes.map(({ ident, spec }, position) => ({
+      ident,
+      spec,
+      multikeyPaths: scanned.multikeyPaths(position),
+    }));
+    const indexes = version.indexes.map((index) => {
+      const found = built.find(({ ident }) => ident === index.ident);
+      if (found === undefined) return index;
+      const multikeyPaths = index.multikeyPaths.map(
+        (crosses, field) => crosses || found.multikeyPaths[field],
+      );
+      return { ...index, ready: true, multikeyPaths, multikey: multikeyPaths.includes(true) };
+    });
+    const ready = withIndexes(this.store, version, indexes);
+    commitNow(this.store, [indexWrite(state, ready, 'commitIndexBuild', built)]);
+  }
+
+  /** Takes the indexes out of the catalog again, unless they or the collection are gone already. */
+  private abort(state: CollectionState): void {
+    const version = state.versions.latest;
+    if (version === undefined || this.store.failure !== undefined) return;
+    const left = version.indexes.filter((index) =>
+      this.indexes.some(({ ident }) => ident === index.ident),
+    );
+    if (left.length === 0) return;
+    commitNow(this.store, [
+      indexWrite(
+        state,
+        withoutIndexes(this.store, version, left),
+        'abortIndexBuild',
+        newIndexes(left),
+      ),
+    ]);
+  }
+
+  /** @throws CommandError when the collection or an index of this build was dropped. */
+  private versionOf(state: CollectionState): CollectionVersion {
+    const version = state.versions.latest;
+    const whole = this.indexes.every((built) =>
+      version?.indexes.some(({ ident }) => ident === built.ident),
+    );
+    if (version === undefined || !whole) {
+      throw new CommandError('IndexBuildAborted', 'Index build aborted: the index was dropped');
+    }
+    return version;
+  }
+}

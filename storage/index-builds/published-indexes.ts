@@ -1,0 +1,50 @@
+/**
+ * Versions of a collection as index builds publish them.
+ */
+import type { CollectionState } from '../catalog/collection-state.ts';
+import { CollectionVersion } from '../catalog/collection-version.ts';
+import type { IndexDescription } from '../contract.ts';
+import { encodeCatalogCommand, type NewIndex } from '../transactions/catalog-entries.ts';
+import type { CatalogWrite } from '../transactions/pending-write.ts';
+import type { StoreState } from '../views/store-state.ts';
+
+export function withIndexes(
+  store: StoreState,
+  version: CollectionVersion,
+  indexes: readonly IndexDescription[],
+): CollectionVersion {
+  return new CollectionVersion({ ...version, indexes }, store.keyGenerators, version);
+}
+
+export function withoutIndexes(
+  store: StoreState,
+  version: CollectionVersion,
+  gone: readonly IndexDescription[],
+): CollectionVersion {
+  const idents = new Set(gone.map(({ ident }) => ident));
+  return withIndexes(
+    store,
+    version,
+    version.indexes.filter(({ ident }) => !idents.has(ident)),
+  );
+}
+
+/** The write that publishes a collection's changed indexes. */
+export function indexWrite(
+  state: CollectionState,
+  version: CollectionVersion,
+  name: 'createIndexes' | 'startIndexBuild' | 'commitIndexBuild' | 'abortIndexBuild',
+  indexes: readonly NewIndex[],
+): CatalogWrite {
+  return {
+    kind: 'catalog',
+    state,
+    version,
+    namespaces: [],
+    journal: {
+      op: 'c',
+      ui: state.uuidBytes,
+      o: encodeCatalogCommand(version.namespace, { name, indexes }),
+    },
+  };
+}

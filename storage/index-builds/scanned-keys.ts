@@ -1,0 +1,37 @@
+/**
+ * The keys of scanned documents for the indexes of one build, and where those documents have arrays.
+ */
+import type { EncodedKey } from '../../bson/index.ts';
+import { createIndexWriter, storedKeyOf, type IndexWriter } from '../catalog/index-keys.ts';
+import type { IndexDescription } from '../contract.ts';
+import type { StoreState } from '../views/store-state.ts';
+import type { StoredKey } from '../catalog/index-keys.ts';
+
+export class ScannedKeys {
+  readonly writers: readonly IndexWriter[];
+  private readonly paths: boolean[][];
+
+  constructor(store: StoreState, indexes: readonly IndexDescription[]) {
+    this.writers = indexes.map((index) => createIndexWriter(index, store.keyGenerators));
+    this.paths = indexes.map((index) => [...index.multikeyPaths]);
+  }
+
+  /** Calls `visit` for every key of a document, with the position of its index in the build. */
+  keysOf(
+    document: Buffer,
+    visit: (position: number, stored: StoredKey, key: EncodedKey) => void,
+  ): void {
+    for (const [position, writer] of this.writers.entries()) {
+      const { keys, multikeyPaths } = writer.generator.keysOf(document);
+      for (const key of keys) visit(position, storedKeyOf(key), key);
+      multikeyPaths?.forEach((crosses, field) => {
+        if (crosses) this.paths[position][field] = true;
+      });
+    }
+  }
+
+  /** For each field of an index whether its path crossed an array so far. */
+  multikeyPaths(position: number): readonly boolean[] {
+    return this.paths[position];
+  }
+}

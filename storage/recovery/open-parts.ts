@@ -1,0 +1,141 @@
+/**
+ * Opens block store, index store and journal, and sees that they belong together: one path for clean and crashed starts.
+ *
+ * Superblock, index store and journal segments carry the store's id, the first two also the last checkpoint. A part that is
+ * missing, older or another store's is named and refused; nothing is guessed, nothing is recreated empty.
+ */
+import type { Clock } from '../../common/clock.ts';
+import { CorruptionError } from '../../common/errors.ts';
+import type { Log } from '../../common/log.ts';
+import type { Random } from '../../common/random.ts';
+import {
+  createBlockStore,
+  DEFAULT_BLOCK_STORE_NAME,
+  openBlockStore,
+  type BlockStoreOptions,
+} from '../blocks/block-store.ts';
+import type { BlockStore } from '../blocks/contract.ts';
+import { readSuperblocks } from '../blocks/superblock-pair.ts';
+import { decodeStoreRecord, STORE_RECORD_KEY } from '../catalog/catalog-record.ts';
+import type { Volume } from '../device/contract.ts';
+import { RequestQueue } from '../device/request-queue.ts';
+import type { Base } from '../format/base.ts';
+import type { Superblock } from '../format/superblock.ts';
+import type { IndexStore } from '../indexes/contract.ts';
+import type { Journal } from '../journal/contract.ts';
+import { openJournal } from '../journal/journal.ts';
+import type { StoreFiles } from './store-files.ts';
+
+export interface PartsOptions {
+  readonly files: StoreFiles;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Bound of the page cache, bytes. */
+  readonly cacheBytes: number;
+  readonly verifyWrites: boolean;
+  readonly journalCommitIntervalMs: number;
+  readonly extentBytes?: number;
+  /** Hears of the first failed journal flush. */
+  readonly onJournalFailure: (error: Error) => void;
+}
+
+export interface Parts {
+  readonly blocks: BlockStore;
+  readonly indexes: IndexStore;
+  readonly journal: Journal;
+}
+
+/** @throws CorruptionError naming the part that is missing, older, foreign or damaged */
+export async function openParts(options: PartsOptions): Promise<Parts> {
+  const { files } = options;
+  const superblock = await readSuperblock(files.blockVolume, options.clock);
+  if (superblock === undefined) return createParts(options);
+  const storeId = Buffer.from(superblock.storeId, 'hex');
+  // Before the first checkpoint the journal holds everything: an index store that was never finished is made anew.
+  const create = superblock.checkpoint === 0;
+  const indexes = await files.openIndexStore({ storeId, create });
+  try {
+    const blocks = await openBlockStore(blockOptions(options), baseOf(indexes));
+    return { blocks, indexes, journal: openStoreJournal(options, storeId) };
+  } catch (error) {
+    await indexes.close();
+    throw error;
+  }
+}
+
+async function createParts(options: PartsOptions): Promise<Parts> {
+  const { files } = options;
+  await refuseLeftovers(files);
+  const blocks = await createBlockStore({
+    ...blockOptions(options),
+    random: options.random,
+    ...(options.extentBytes === undefined ? {} : { extentBytes: options.extentBytes }),
+  });
+  const storeId = Buffer.from(blocks.storeId, 'hex');
+  const indexes = await files.openIndexStore({ storeId, create: true });
+  return { blocks, indexes, journal: openStoreJournal(options, storeId) };
+}
+
+/** The block store is made first: without it, whatever else stands there has lost it. */
+async function refuseLeftovers(files: StoreFiles): Promise<void> {
+  if (await files.hasIndexStore()) {
+    throw new CorruptionError('missing', 'block store', 'there is an index store without it');
+  }
+  const names = await files.journalVolume.list();
+  if (
+    names.some((name) => name.startsWith(files.journalPrefix) && name !== DEFAULT_BLOCK_STORE_NAME)
+  ) {
+    throw new CorruptionError('missing', 'block store', 'there is a journal without it');
+  }
+}
+
+/** undefined when there is no block store yet, or one whose creation was cut short before its first superblock. */
+async function readSuperblock(volume: Volume, clock: Clock): Promise<Superblock | undefined> {
+  if (!(await volume.list()).includes(DEFAULT_BLOCK_STORE_NAME)) return undefined;
+  const device = await volume.open(DEFAULT_BLOCK_STORE_NAME);
+  try {
+    return (await readSuperblocks(new RequestQueue(device, { clock }))).superblock;
+  } catch (error) {
+    if (error instanceof CorruptionError && error.kind === 'missing') return undefined;
+    throw error;
+  } finally {
+    await device.close();
+  }
+}
+
+/** The base of the index store's last commit; undefined before the first. */
+function baseOf(indexes: IndexStore): Base | undefined {
+  const snapshot = indexes.beginRead();
+  try {
+    const record = snapshot.get(STORE_RECORD_KEY);
+    if (record !== undefined) return decodeStoreRecord(record).base;
+    if (snapshot.stamp.checkpoint === 0) return undefined;
+    throw new CorruptionError('malformed', 'index store', 'it has a checkpoint, and no base');
+  } finally {
+    snapshot.release();
+  }
+}
+
+function blockOptions(options: PartsOptions): BlockStoreOptions {
+  return {
+    volume: options.files.blockVolume,
+    clock: options.clock,
+    cacheBytes: options.cacheBytes,
+    verifyWrites: options.verifyWrites,
+  };
+}
+
+function openStoreJournal(options: PartsOptions, storeId: Buffer): Journal {
+  const { files, clock, random, log } = options;
+  return openJournal({
+    volume: files.journalVolume,
+    prefix: files.journalPrefix,
+    storeId,
+    clock,
+    random,
+    log,
+    commitIntervalMs: options.journalCommitIntervalMs,
+    onFailure: options.onJournalFailure,
+  });
+}

@@ -1,0 +1,350 @@
+/**
+ * Replays journal groups over the base: the same publication as a commit's, with the keys computed again.
+ *
+ * Idempotent by commit number: the base holds everything up to its own and nothing after, and the journal hands over only
+ * what comes after. A record whose page is damaged does not stop the start: its old index keys stay unknown, which is
+ * logged, and `validate` shows it.
+ */
+import type { Log } from '../../common/log.ts';
+import { CorruptionError } from '../../common/errors.ts';
+import { CollectionState } from '../catalog/collection-state.ts';
+import { CollectionVersion } from '../catalog/collection-version.ts';
+import { storedKeyOf } from '../catalog/index-keys.ts';
+import { describeIndex } from '../catalog/index-spec.ts';
+import type { CollectionUuid, CommitNumber, IndexDescription, RecordId } from '../contract.ts';
+import { NO_ROW } from '../delta/version-rows.ts';
+import type { JournalEntry } from '../format/journal-entry.ts';
+import type { JournalGroup } from '../journal/contract.ts';
+import {
+  decodeCatalogCommand,
+  type CatalogCommand,
+  type NewIndex,
+} from '../transactions/catalog-entries.ts';
+import { diffKeys } from '../transactions/key-diff.ts';
+import type { KeyChange, MultikeyChange, PendingWrite } from '../transactions/pending-write.ts';
+import { publish } from '../transactions/publish.ts';
+import { SnapshotView } from '../views/snapshot-view.ts';
+import { activeGeneration, type StoreState } from '../views/store-state.ts';
+
+/** Index entries of one collection that are computed and published at once when replay builds an index again. */
+const BUILD_BATCH = 1000;
+
+export class Replay {
+  groups = 0;
+  entries = 0;
+  damagedRecords = 0;
+  private readonly store: StoreState;
+  private readonly log: Log;
+
+  constructor(store: StoreState, log: Log) {
+    this.store = store;
+    this.log = log;
+  }
+
+  async apply(group: JournalGroup): Promise<void> {
+    this.groups += 1;
+    for (const entry of group.entries) {
+      this.entries += 1;
+      await this.applyEntry(entry, group.commitNumber);
+    }
+    this.store.lastCommitNumber = group.commitNumber;
+  }
+
+  private async applyEntry(entry: JournalEntry, commitNumber: CommitNumber): Promise<void> {
+    switch (entry.op) {
+      case 'i':
+      case 'u':
+      case 'd':
+        return this.applyRecord(entry, commitNumber);
+      case 'c':
+        return this.applyCommand(entry, commitNumber);
+      case 'n':
+        return undefined;
+    }
+  }
+
+  private async applyRecord(entry: JournalEntry, commitNumber: CommitNumber): Promise<void> {
+    const state = this.stateOf(entry);
+    const recordId = entry.rid;
+    const version = state.versions.latest;
+    if (recordId === undefined || version === undefined) throw malformed('names no record');
+    state.noteRecordId(recordId);
+    const before = entry.op === 'i' ? undefined : await this.documentBefore(state, recordId);
+    const after = entry.op === 'd' ? undefined : entry.o;
+    const keys: KeyChange[] = [];
+    const multikey: MultikeyChange[] = [];
+    for (const { index, generator } of version.writers) {
+      const generated = after === undefined ? undefined : generator.keysOf(after);
+      const { removed, added } = diffKeys(
+        before === undefined || before === DAMAGED ? [] : generator.keysOf(before).keys,
+        generated?.keys ?? [],
+      );
+      for (const key of removed) {
+        keys.push({ index: index.ident, stored: storedKeyOf(key), present: false });
+      }
+      for (const key of added) {
+        keys.push({ index: index.ident, stored: storedKeyOf(key), present: true });
+      }
+      if (generated?.multikeyPaths !== undefined) {
+        multikey.push({ index: index.ident, paths: generated.multikeyPaths });
+      }
+    }
+    this.publish(
+      {
+        kind: 'record',
+        state,
+        recordId,
+        document: after,
+        bytesBefore: before?.length,
+        keys,
+        multikey,
+        journal: undefined,
+      },
+      commitNumber,
+    );
+  }
+
+  /** DAMAGED when its page is; its length is unknown then, too. */
+  private async documentBefore(state: CollectionState, recordId: RecordId): Promise<Buffer> {
+    const generation = activeGeneration(this.store);
+    for (const { records, rows } of this.store.epoch.generations) {
+      const row = records.get(state.ident)?.newestRow(recordId) ?? NO_ROW;
+      const document = row === NO_ROW ? undefined : rows.document(row);
+      if (document !== undefined) return document;
+    }
+    try {
+      const document = await this.store.epoch.base.record(state.ident, recordId);
+      if (document !== undefined) return document;
+      throw malformed(`changes record ${recordId}, which is not there`);
+    } catch (error) {
+      if (!(error instanceof CorruptionError) || error.part === PART) throw error;
+      this.damagedRecords += 1;
+      this.log.write({
+        severity: 'E',
+        component: 'RECOVERY',
+        id: 5100101,
+        message: 'Replay met a damaged record; its index entries may be stale, run validate',
+        attributes: {
+          namespace: state.versions.latest?.namespace,
+          recordId,
+          error: error.message,
+          generationBytes: generation.memoryBytes,
+        },
+      });
+      return DAMAGED;
+    }
+  }
+
+  private async applyCommand(entry: JournalEntry, commitNumber: CommitNumber): Promise<void> {
+    const command = decodeCatalogCommand(entry.o);
+    if (command.name === 'create') {
+      this.create(entry, command, commitNumber);
+      return;
+    }
+    const state = this.stateOf(entry);
+    const version = state.versions.latest;
+    if (version === undefined) throw malformed('changes a dropped collection');
+    switch (command.name) {
+      case 'drop':
+        this.publishVersion(state, undefined, commitNumber);
+        break;
+      case 'renameCollection':
+        this.change(state, version, { namespace: command.to }, commitNumber);
+        break;
+      case 'createIndexes':
+        await this.createIndexes(state, version, command.indexes, commitNumber);
+        break;
+      case 'startIndexBuild':
+        this.addIndexes(state, version, command.indexes, false, commitNumber);
+        break;
+      case 'commitIndexBuild':
+        this.changeIndexes(state, version, commitNumber, (index) =>
+          finished(command.indexes, index),
+        );
+        break;
+      case 'abortIndexBuild':
+        this.changeIndexes(state, version, commitNumber, (index) =>
+          includes(command.indexes, index) ? undefined : index,
+        );
+        break;
+      case 'dropIndexes':
+        this.changeIndexes(state, version, commitNumber, (index) =>
+          index.ident === command.ident ? undefined : index,
+        );
+        break;
+      case 'collMod':
+        this.modify(state, version, command.options, command.indexes, commitNumber);
+    }
+  }
+
+  private create(
+    entry: JournalEntry,
+    command: Extract<CatalogCommand, { name: 'create' }>,
+    commitNumber: CommitNumber,
+  ): void {
+    const { catalog, keyGenerators } = this.store;
+    const uuid = uuidOf(entry);
+    catalog.noteIdent(command.ident);
+    for (const { ident } of command.indexes) catalog.noteIdent(ident);
+    const state = new CollectionState(command.ident, uuid, 1);
+    const version = new CollectionVersion(
+      {
+        ident: command.ident,
+        uuid,
+        namespace: command.namespace,
+        kind: command.kind,
+        options: command.options,
+        indexes: command.indexes.map(({ ident, spec }) =>
+          describeIndex(spec, { ident, ready: true }),
+        ),
+      },
+      keyGenerators,
+    );
+    this.publishVersion(state, version, commitNumber);
+  }
+
+  /** An index that was made in one step with its entries, over whatever the collection held then. */
+  private async createIndexes(
+    state: CollectionState,
+    version: CollectionVersion,
+    indexes: readonly NewIndex[],
+    commitNumber: CommitNumber,
+  ): Promise<void> {
+    const widened = this.addIndexes(state, version, indexes, true, commitNumber);
+    const writers = widened.writers.filter(({ index }) => includes(indexes, index));
+    const view = new SnapshotView(this.store);
+    try {
+      const cursor = view.scanRecords(widened);
+      let writes: PendingWrite[] = [];
+      while (await cursor.next()) {
+        const keys: KeyChange[] = [];
+        const multikey: MultikeyChange[] = [];
+        const { document } = cursor;
+        for (const { index, generator } of writers) {
+          const generated = generator.keysOf(document);
+          for (const key of generated.keys) {
+            keys.push({ index: index.ident, stored: storedKeyOf(key), present: true });
+          }
+          if (generated.multikeyPaths !== undefined) {
+            multikey.push({ index: index.ident, paths: generated.multikeyPaths });
+          }
+        }
+        writes.push({
+          kind: 'keys',
+          state,
+          recordId: cursor.recordId,
+          keys,
+          multikey,
+          journal: undefined,
+        });
+        if (writes.length < BUILD_BATCH) continue;
+        publish(this.store, writes, commitNumber);
+        writes = [];
+      }
+      publish(this.store, writes, commitNumber);
+    } finally {
+      view.close();
+    }
+  }
+
+  private addIndexes(
+    state: CollectionState,
+    version: CollectionVersion,
+    indexes: readonly NewIndex[],
+    ready: boolean,
+    commitNumber: CommitNumber,
+  ): CollectionVersion {
+    for (const { ident } of indexes) this.store.catalog.noteIdent(ident);
+    const added = indexes.map(({ ident, spec }) => describeIndex(spec, { ident, ready }));
+    return this.change(state, version, { indexes: [...version.indexes, ...added] }, commitNumber);
+  }
+
+  private changeIndexes(
+    state: CollectionState,
+    version: CollectionVersion,
+    commitNumber: CommitNumber,
+    changed: (index: IndexDescription) => IndexDescription | undefined,
+  ): void {
+    const indexes = version.indexes.flatMap((index) => changed(index) ?? []);
+    this.change(state, version, { indexes }, commitNumber);
+  }
+
+  private modify(
+    state: CollectionState,
+    version: CollectionVersion,
+    options: Buffer,
+    specs: readonly NewIndex[],
+    commitNumber: CommitNumber,
+  ): void {
+    const indexes = version.indexes.map((index) => {
+      const changed = specs.find(({ ident }) => ident === index.ident);
+      return changed === undefined || changed.spec.equals(index.spec)
+        ? index
+        : describeIndex(changed.spec, index);
+    });
+    this.change(state, version, { options, indexes }, commitNumber);
+  }
+
+  private change(
+    state: CollectionState,
+    version: CollectionVersion,
+    changes: Partial<CollectionVersion>,
+    commitNumber: CommitNumber,
+  ): CollectionVersion {
+    const changed = new CollectionVersion(
+      { ...version, ...changes },
+      this.store.keyGenerators,
+      version,
+    );
+    this.publishVersion(state, changed, commitNumber);
+    return changed;
+  }
+
+  private publishVersion(
+    state: CollectionState,
+    version: CollectionVersion | undefined,
+    commitNumber: CommitNumber,
+  ): void {
+    this.publish(
+      { kind: 'catalog', state, version, namespaces: [], journal: undefined },
+      commitNumber,
+    );
+  }
+
+  private publish(write: PendingWrite, commitNumber: CommitNumber): void {
+    publish(this.store, [write], commitNumber);
+  }
+
+  private stateOf(entry: JournalEntry): CollectionState {
+    const state = this.store.catalog.stateByUuid(uuidOf(entry));
+    if (state === undefined) throw malformed('names a collection that is not there');
+    return state;
+  }
+}
+
+/** Stands for a document that cannot be read. */
+const DAMAGED = Buffer.alloc(0);
+const PART = 'journal entry';
+
+function uuidOf(entry: JournalEntry): CollectionUuid {
+  if (entry.ui === undefined) throw malformed('has no collection');
+  return entry.ui.toString('hex') as CollectionUuid;
+}
+
+/** A built index becomes ready, and knows the arrays that the build saw. */
+function finished(indexes: readonly NewIndex[], index: IndexDescription): IndexDescription {
+  const built = indexes.find(({ ident }) => ident === index.ident);
+  if (built === undefined) return index;
+  const multikeyPaths = index.multikeyPaths.map(
+    (crosses, field) => crosses || built.multikeyPaths?.[field] === true,
+  );
+  return { ...index, ready: true, multikey: multikeyPaths.includes(true), multikeyPaths };
+}
+
+function includes(indexes: readonly NewIndex[], index: IndexDescription): boolean {
+  return indexes.some(({ ident }) => ident === index.ident);
+}
+
+function malformed(message: string): CorruptionError {
+  return new CorruptionError('malformed', PART, message);
+}

@@ -1,0 +1,90 @@
+/**
+ * Makes a commit's writes visible: the last part of the synchronous step, after the journal has taken them.
+ *
+ * Nothing here may fail or await. Recovery publishes replayed groups through the same function.
+ */
+import { CollectionVersion } from '../catalog/collection-version.ts';
+import type { CollectionState } from '../catalog/collection-state.ts';
+import type { CommitNumber } from '../contract.ts';
+import { activeGeneration, type StoreState } from '../views/store-state.ts';
+import {
+  sizeChangeOf,
+  writeIntoGeneration,
+  writeKeys,
+  type MultikeyChange,
+  type PendingWrite,
+} from './pending-write.ts';
+
+/** Takes a commit number, appends to the journal and publishes, in one synchronous step. @throws the journal's failure */
+export function commitNow(store: StoreState, writes: readonly PendingWrite[]): CommitNumber {
+  const operations = writes.flatMap(({ journal }) => journal ?? []);
+  const commitNumber = store.journal.append(operations);
+  publish(store, writes, commitNumber);
+  return commitNumber;
+}
+
+export function publish(
+  store: StoreState,
+  writes: readonly PendingWrite[],
+  commitNumber: CommitNumber,
+): void {
+  const { snapshots } = store;
+  const generation = activeGeneration(store);
+  store.lastCommitNumber = commitNumber;
+  let records = 0;
+  let bytes = 0;
+  for (let index = 0; index < writes.length; index += 1) {
+    const write = writes[index];
+    store.changedCollections.add(write.state.ident);
+    if (write.kind === 'catalog') {
+      store.catalog.write(write.state, write.version, commitNumber, snapshots);
+      continue;
+    }
+    if (write.kind === 'keys') writeKeys(generation, write, commitNumber, snapshots);
+    else writeIntoGeneration(generation, write, commitNumber, snapshots);
+    if (write.multikey.length > 0) widenMultikey(store, write.state, write.multikey, commitNumber);
+    if (write.kind === 'keys') continue;
+    const change = sizeChangeOf(write);
+    records += change.records;
+    bytes += change.bytes;
+    // Neighbouring writes mostly go to one collection: its size is written once.
+    if (writes[index + 1]?.state === write.state) continue;
+    write.state.grow(commitNumber, { records, bytes }, snapshots);
+    records = 0;
+    bytes = 0;
+  }
+}
+
+function widenMultikey(
+  store: StoreState,
+  state: CollectionState,
+  changes: readonly MultikeyChange[],
+  commitNumber: CommitNumber,
+): void {
+  const version = state.versions.latest;
+  if (version === undefined) return;
+  const widened = withMultikey(store, version, changes);
+  if (widened !== version) {
+    store.catalog.write(state, widened, commitNumber, store.snapshots);
+  }
+}
+
+/** The version with more paths known to cross arrays; the same one when they were known. */
+export function withMultikey(
+  store: StoreState,
+  version: CollectionVersion,
+  changes: readonly MultikeyChange[],
+): CollectionVersion {
+  let changed = false;
+  const indexes = version.indexes.map((index) => {
+    const change = changes.find(({ index: ident }) => ident === index.ident);
+    if (change === undefined) return index;
+    const multikeyPaths = index.multikeyPaths.map((known, field) => known || change.paths[field]);
+    if (multikeyPaths.every((crosses, field) => crosses === index.multikeyPaths[field]))
+      return index;
+    changed = true;
+    return { ...index, multikey: true, multikeyPaths };
+  });
+  if (!changed) return version;
+  return new CollectionVersion({ ...version, indexes }, store.keyGenerators, version);
+}

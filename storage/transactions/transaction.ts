@@ -1,0 +1,511 @@
+/**
+ * A transaction: reads at its snapshot with its own writes on top, and publishes them in one synchronous step.
+ *
+ * Owns: its pending writes; until commit nobody else sees them, but to meet a conflict.
+ * Invariants:
+ *  1. Conflicts are found when a write is made: against other open transactions, and against commits since the snapshot.
+ *     As the first writer wins, a write that was made cannot come to conflict later, but through the catalog.
+ *  2. commit() is one synchronous step: check, take the commit number, append to the journal, publish. The journal
+ *     comes first, because only it may refuse; what follows cannot fail.
+ * The common case, begin, one write, commit, builds no overlay: bench/micro/storage/commit.bench.ts.
+ */
+import { getField, type EncodedKey } from '../../bson/index.ts';
+import { invariant, tassert, uassert } from '../../common/assert.ts';
+import { CommandError } from '../../common/errors.ts';
+import type { CollectionSize, CollectionState } from '../catalog/collection-state.ts';
+import type { CollectionVersion } from '../catalog/collection-version.ts';
+import { storedKeyOf, type IndexWriter } from '../catalog/index-keys.ts';
+import {
+  WriteConflictError,
+  type CollectionDescription,
+  type CollectionUuid,
+  type CommitNumber,
+  type CreateCollectionOptions,
+  type Ident,
+  type IndexDescription,
+  type OperationOrigin,
+  type RecordId,
+  type Transaction,
+} from '../contract.ts';
+import { Generation } from '../delta/generation.ts';
+import type { KeyPosition } from '../delta/key-order.ts';
+import { OpenSnapshots } from '../delta/open-snapshots.ts';
+import { NO_ROW } from '../delta/version-rows.ts';
+import type { JournalOperation } from '../format/journal-entry.ts';
+import { SnapshotView } from '../views/snapshot-view.ts';
+import type { PendingWriter, StoreState } from '../views/store-state.ts';
+import { CatalogDraft } from './catalog-draft.ts';
+import { checkPendingKeys, checkRecord, committedOwner } from './conflicts.ts';
+import { duplicateKeyError } from './duplicate-key.ts';
+import { diffKeys } from './key-diff.ts';
+import {
+  sizeChangeOf,
+  writeIntoGeneration,
+  type KeyChange,
+  type MultikeyChange,
+  type PendingWrite,
+  type RecordWrite,
+} from './pending-write.ts';
+import { publish } from './publish.ts';
+
+/** An own generation has no readers but its transaction. */
+const NO_SNAPSHOTS = new OpenSnapshots();
+/** What an index entry costs in memory beside its bytes, and a record version. */
+const KEY_OVERHEAD_BYTES = 64;
+const RECORD_OVERHEAD_BYTES = 128;
+
+export class EngineTransaction extends SnapshotView implements Transaction, PendingWriter {
+  private readonly writes: PendingWrite[] = [];
+  private draft: CatalogDraft | undefined;
+  private overlay: Generation | undefined;
+  /** How many of the writes are in the overlay. */
+  private overlaidWrites = 0;
+  private bytes = 0;
+  private isWriter = false;
+  private endedPromise: Promise<void> | undefined;
+  private resolveEnded: (() => void) | undefined;
+
+  constructor(store: StoreState) {
+    super(store);
+  }
+
+  // Reading: the snapshot with the own writes on top.
+
+  override get ownWrites(): Generation | undefined {
+    if (this.overlaidWrites < this.writes.length) this.extendOverlay();
+    return this.overlay;
+  }
+
+  override collection(namespace: string): CollectionVersion | undefined {
+    const drafted = this.draft?.byNamespace(namespace);
+    if (drafted === undefined) return super.collection(namespace);
+    return drafted ?? undefined;
+  }
+
+  override collectionByUuid(uuid: CollectionUuid): CollectionVersion | undefined {
+    const state = this.draft?.stateByUuid(uuid);
+    return state === undefined ? super.collectionByUuid(uuid) : this.draft?.versionOf(state);
+  }
+
+  override collections(database?: string): readonly CollectionDescription[] {
+    const committed = super.collections(database);
+    return this.draft === undefined ? committed : this.draft.mergeInto(committed, database);
+  }
+
+  protected override size(collection: CollectionDescription): CollectionSize {
+    let { records, bytes } = super.size(collection);
+    for (const write of this.writes) {
+      if (write.kind !== 'record' || write.state.ident !== collection.ident) continue;
+      const change = sizeChangeOf(write);
+      records += change.records;
+      bytes += change.bytes;
+    }
+    return { records, bytes };
+  }
+
+  // Writing records.
+
+  insert(collection: CollectionDescription, document: Buffer, origin?: OperationOrigin): RecordId {
+    const { state, version } = this.writable(collection);
+    const multikey: MultikeyChange[] = [];
+    const keys: KeyChange[] = [];
+    for (const writer of version.writers) {
+      const generated = writer.generator.keysOf(document);
+      for (const key of generated.keys) {
+        const stored = storedKeyOf(key);
+        if (writer.index.unique) this.checkUnique(version, writer, key, stored.key, undefined);
+        keys.push({ index: writer.index.ident, stored, present: true });
+      }
+      noteMultikey(writer, generated.multikeyPaths, multikey);
+    }
+    const recordId = state.takeRecordId();
+    this.add({
+      kind: 'record',
+      state,
+      recordId,
+      document,
+      bytesBefore: undefined,
+      keys,
+      multikey,
+      journal: withOrigin({ op: 'i', ui: state.uuidBytes, rid: recordId, o: document }, origin),
+    });
+    return recordId;
+  }
+
+  update(
+    collection: CollectionDescription,
+    recordId: RecordId,
+    before: Buffer,
+    after: Buffer,
+    origin?: OperationOrigin,
+  ): void {
+    const { state, version } = this.writable(collection);
+    checkRecord(this.store, this, state.ident, recordId);
+    const multikey: MultikeyChange[] = [];
+    const keys: KeyChange[] = [];
+    for (const writer of version.writers) {
+      if (writer.isIdIndex && sameId(before, after)) continue;
+      const generated = writer.generator.keysOf(after);
+      const { removed, added } = diffKeys(writer.generator.keysOf(before).keys, generated.keys);
+      this.removeKeys(writer, removed, keys);
+      for (const key of added) {
+        const stored = storedKeyOf(key);
+        if (writer.index.unique) this.checkUnique(version, writer, key, stored.key, recordId);
+        keys.push({ index: writer.index.ident, stored, present: true });
+      }
+      noteMultikey(writer, generated.multikeyPaths, multikey);
+    }
+    this.add({
+      kind: 'record',
+      state,
+      recordId,
+      document: after,
+      bytesBefore: before.length,
+      keys,
+      multikey,
+      journal: withOrigin(
+        { op: 'u', ui: state.uuidBytes, rid: recordId, o: after, o2: idDocument(after) },
+        origin,
+      ),
+    });
+  }
+
+  delete(
+    collection: CollectionDescription,
+    recordId: RecordId,
+    before: Buffer,
+    origin?: OperationOrigin,
+  ): void {
+    const { state, version } = this.writable(collection);
+    checkRecord(this.store, this, state.ident, recordId);
+    const keys: KeyChange[] = [];
+    for (const writer of version.writers) {
+      this.removeKeys(writer, writer.generator.keysOf(before).keys, keys);
+    }
+    this.add({
+      kind: 'record',
+      state,
+      recordId,
+      document: undefined,
+      bytesBefore: before.length,
+      keys,
+      multikey: [],
+      journal: withOrigin(
+        { op: 'd', ui: state.uuidBytes, rid: recordId, o: idDocument(before) },
+        origin,
+      ),
+    });
+  }
+
+  // Changing the catalog.
+
+  createCollection(namespace: string, options?: CreateCollectionOptions): CollectionDescription {
+    return this.drafting().create(namespace, options ?? {});
+  }
+
+  dropCollection(collection: CollectionDescription): void {
+    this.drafting().drop(collection);
+  }
+
+  renameCollection(collection: CollectionDescription, namespace: string): CollectionDescription {
+    return this.drafting().rename(collection, namespace);
+  }
+
+  createIndex(collection: CollectionDescription, spec: Buffer): IndexDescription {
+    tassert(this.recordCount(collection) === 0, 'createIndex is for empty collections');
+    return this.drafting().createIndex(collection, spec);
+  }
+
+  dropIndex(collection: CollectionDescription, index: IndexDescription): void {
+    this.drafting().dropIndex(collection, index);
+  }
+
+  modifyCollection(
+    collection: CollectionDescription,
+    options: Buffer,
+    indexSpecs?: ReadonlyMap<string, Buffer>,
+  ): CollectionDescription {
+    return this.drafting().modify(collection, options, indexSpecs);
+  }
+
+  // Ending.
+
+  savepoint(): number {
+    return this.writes.length;
+  }
+
+  rollbackTo(savepoint: number): void {
+    this.requireOpen();
+    invariant(savepoint <= this.writes.length, 'transaction: rolled back to its future');
+    this.writes.length = savepoint;
+    this.bytes = this.writes.reduce((sum, write) => sum + costOf(write), 0);
+    this.ownWriteCount += 1;
+    if (this.overlaidWrites > savepoint) {
+      this.overlay = undefined;
+      this.overlaidWrites = 0;
+    }
+    this.draft?.rebuild();
+  }
+
+  commit(): CommitNumber {
+    this.requireOpen();
+    if (this.writes.length === 0) {
+      this.close();
+      return this.commitNumber;
+    }
+    const { store, writes } = this;
+    try {
+      this.checkCatalog();
+      const commitNumber = store.journal.append(journalOf(writes));
+      // Lets go of the snapshot first, so that versions which only it sees go as they are replaced.
+      this.end();
+      publish(store, writes, commitNumber);
+      return commitNumber;
+    } finally {
+      this.end();
+    }
+  }
+
+  abort(): void {
+    this.end();
+  }
+
+  override close(): void {
+    this.end();
+  }
+
+  // What others ask.
+
+  get ended(): Promise<void> {
+    this.endedPromise ??= new Promise((resolve) => {
+      this.resolveEnded = resolve;
+    });
+    return this.endedPromise;
+  }
+
+  hasWrittenRecord(collection: Ident, recordId: RecordId): boolean {
+    const table = this.ownWrites?.records.get(collection);
+    return table !== undefined && table.newestRow(recordId) !== NO_ROW;
+  }
+
+  hasWrittenKey(index: Ident, key: Buffer): boolean {
+    const table = this.ownWrites?.keys.get(index);
+    if (table === undefined) return false;
+    const at: KeyPosition = { leaf: 0, position: 0 };
+    table.find(key, -1, at);
+    const row = table.order.rowAt(at);
+    return row !== NO_ROW && table.keyEquals(row, key);
+  }
+
+  hasWrittenNamespace(namespace: string): boolean {
+    return this.draft?.touches(namespace) ?? false;
+  }
+
+  private end(): void {
+    super.close();
+    if (!this.isWriter) return;
+    this.isWriter = false;
+    this.store.writers.delete(this);
+    this.resolveEnded?.();
+  }
+
+  override endAsTooOld(): void {
+    super.endAsTooOld();
+    this.end();
+  }
+
+  private requireOpen(): void {
+    // Reading the epoch throws when the transaction ended, by itself or because memory ran out.
+    invariant(this.epoch !== undefined, 'transaction: no epoch');
+  }
+
+  private drafting(): CatalogDraft {
+    this.requireOpen();
+    this.draft ??= new CatalogDraft(this.store, this, this.writes, (write) => this.add(write));
+    return this.draft;
+  }
+
+  /** The collection as it is now, not as the caller planned with: indexes may have come since. */
+  private writable(collection: CollectionDescription): {
+    state: CollectionState;
+    version: CollectionVersion;
+  } {
+    this.requireOpen();
+    if (this.store.failure !== undefined) throw this.store.failure;
+    const drafted = this.draft?.stateByIdent(collection.ident);
+    if (drafted !== undefined) {
+      const version = this.draft?.versionOf(drafted);
+      uassert(version !== undefined, 'NamespaceNotFound', 'Collection was dropped');
+      return { state: drafted, version };
+    }
+    const state = this.store.catalog.stateByIdent(collection.ident);
+    if (state === undefined || state.schemaChangedAt > this.commitNumber) {
+      throw new WriteConflictError();
+    }
+    const version = state.versions.latest;
+    uassert(version !== undefined, 'NamespaceNotFound', 'Collection was dropped');
+    return { state, version };
+  }
+
+  private add(write: PendingWrite): void {
+    if (!this.isWriter) {
+      this.isWriter = true;
+      this.store.writers.add(this);
+    }
+    this.bytes += costOf(write);
+    if (this.bytes > this.store.transactionBytes) {
+      throw new CommandError(
+        'TransactionTooLargeForCache',
+        'Transaction is too large: its writes exceed a quarter of the memory for writes',
+      );
+    }
+    this.writes.push(write);
+    this.ownWriteCount += 1;
+    if (write.kind === 'record' && write.multikey.length > 0) this.draftMultikey(write);
+  }
+
+  /** Own reads must know at once that an index has become multikey. */
+  private draftMultikey(write: RecordWrite): void {
+    this.draft ??= new CatalogDraft(this.store, this, this.writes, (other) => this.add(other));
+    this.draft.noteMultikey(write);
+  }
+
+  private extendOverlay(): void {
+    this.overlay ??= new Generation();
+    for (; this.overlaidWrites < this.writes.length; this.overlaidWrites += 1) {
+      const write = this.writes[this.overlaidWrites];
+      if (write.kind === 'record') writeIntoGeneration(this.overlay, write, 0, NO_SNAPSHOTS);
+    }
+  }
+
+  private removeKeys(writer: IndexWriter, keys: readonly EncodedKey[], changes: KeyChange[]): void {
+    for (const key of keys) {
+      const stored = storedKeyOf(key);
+      if (writer.index.unique && this.store.writers.size > 0) {
+        checkPendingKeys(this.store, this, writer.index.ident, stored.key);
+      }
+      changes.push({ index: writer.index.ident, stored, present: false });
+    }
+  }
+
+  /** @param self the record that may hold the key already */
+  private checkUnique(
+    version: CollectionVersion,
+    writer: IndexWriter,
+    key: EncodedKey,
+    storedKey: Buffer,
+    self: RecordId | undefined,
+  ): void {
+    const { store } = this;
+    const index = writer.index.ident;
+    if (store.writers.size > 0) checkPendingKeys(store, this, index, storedKey);
+    const except: number[] = self === undefined ? [] : [self];
+    if (this.writes.length > 0) {
+      const own = this.ownOwner(index, storedKey, except);
+      if (own !== undefined) throw duplicateKeyError(version.namespace, writer.index, key);
+    }
+    const owner = committedOwner(store, index, storedKey, except);
+    if (this.commitNumber !== store.lastCommitNumber) {
+      // Taken or freed since the snapshot: what this transaction knows of the key is out of date.
+      if (owner !== this.visibleOwner(writer.index, key, except)) throw new WriteConflictError();
+    }
+    if (owner !== undefined) throw duplicateKeyError(version.namespace, writer.index, key);
+  }
+
+  /** The record that this transaction gave the key to; those it took it from are added to `except`. */
+  private ownOwner(index: Ident, key: Buffer, except: number[]): number | undefined {
+    const table = this.ownWrites?.keys.get(index);
+    if (table === undefined) return undefined;
+    const at: KeyPosition = { leaf: 0, position: 0 };
+    table.find(key, -1, at);
+    for (
+      let row = table.order.rowAt(at);
+      row !== NO_ROW && table.keyEquals(row, key);
+      row = table.order.rowAt(at)
+    ) {
+      const recordId = table.recordId[row];
+      if (!except.includes(recordId)) {
+        if (table.isPresent(row)) return recordId;
+        except.push(recordId);
+      }
+      table.order.forward(at);
+    }
+    return undefined;
+  }
+
+  private visibleOwner(
+    index: IndexDescription,
+    key: EncodedKey,
+    except: readonly number[],
+  ): number | undefined {
+    const cursor = this.scanIndex(index, { lower: key.key, upper: key.key }, 1);
+    while (cursor.next()) {
+      if (!except.includes(cursor.recordId)) return cursor.recordId;
+    }
+    return undefined;
+  }
+
+  /** A collection changed under this transaction: its keys would be those of another set of indexes. */
+  private checkCatalog(): void {
+    if (this.store.lastCommitNumber === this.commitNumber) return;
+    for (const { state } of this.writes) {
+      if (state.schemaChangedAt > this.commitNumber) throw new WriteConflictError();
+    }
+    this.draft?.checkNamespaces();
+  }
+}
+
+function journalOf(writes: readonly PendingWrite[]): JournalOperation[] {
+  const operations: JournalOperation[] = [];
+  for (const { journal } of writes) if (journal !== undefined) operations.push(journal);
+  return operations;
+}
+
+function costOf(write: PendingWrite): number {
+  if (write.kind === 'catalog') return 4 * RECORD_OVERHEAD_BYTES;
+  let bytes = RECORD_OVERHEAD_BYTES;
+  if (write.kind === 'record') bytes += write.document?.length ?? 0;
+  for (const { stored } of write.keys) bytes += KEY_OVERHEAD_BYTES + stored.key.length;
+  return bytes;
+}
+
+function noteMultikey(
+  writer: IndexWriter,
+  paths: readonly boolean[] | undefined,
+  changes: MultikeyChange[],
+): void {
+  if (paths === undefined) return;
+  const known = writer.index.multikeyPaths;
+  if (paths.some((crosses, field) => crosses && !known[field])) {
+    changes.push({ index: writer.index.ident, paths });
+  }
+}
+
+function withOrigin(
+  operation: JournalOperation,
+  origin: OperationOrigin | undefined,
+): JournalOperation {
+  return origin === undefined ? operation : { ...operation, ...origin };
+}
+
+/** Whether `_id` is the same value of the same type. */
+function sameId(before: Buffer, after: Buffer): boolean {
+  const a = getField(before, '_id');
+  const b = getField(after, '_id');
+  if (a === undefined || b === undefined || a.type !== b.type) return false;
+  return a.bytes.compare(b.bytes, b.start, b.end, a.start, a.end) === 0;
+}
+
+const ID_NAME_BYTES = 4;
+
+/** `{_id: ...}` of a document. */
+function idDocument(document: Buffer): Buffer {
+  const id = getField(document, '_id');
+  tassert(id !== undefined, 'A stored document has no _id');
+  const elementStart = id.start - ID_NAME_BYTES - 1;
+  const bytes = Buffer.allocUnsafe(4 + (id.end - elementStart) + 1);
+  bytes.writeInt32LE(bytes.length, 0);
+  id.bytes.copy(bytes, 4, elementStart, id.end);
+  bytes[bytes.length - 1] = 0;
+  return bytes;
+}

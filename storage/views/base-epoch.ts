@@ -1,0 +1,129 @@
+/**
+ * One durable base as readers see it: an index store snapshot and the block store's pages behind it.
+ *
+ * Owns: the snapshot, pinned until the last reader of this base is out. Everything read through it is as of one
+ * checkpoint; nothing it names is overwritten while it is pinned (block store: reclaim).
+ */
+import { invariant } from '../../common/assert.ts';
+import type { BlockStore } from '../blocks/contract.ts';
+import type { CommitNumber, Ident, MaybePromise, RecordId } from '../contract.ts';
+import {
+  presentRecords,
+  readRecordPlace,
+  recordBlockOf,
+  recordEntryOffset,
+  recordMapKey,
+  recordSlotOf,
+  type RecordPlace,
+} from '../format/record-map.ts';
+import {
+  recordIdOfEntry,
+  storedKeyOfEntry,
+  treeEnd,
+  treeKey,
+  treePrefix,
+} from '../format/tree-key.ts';
+import type { IndexSnapshot, StoreCursor, StoreRange } from '../indexes/contract.ts';
+
+/** Ident, record id, checksum, and LMDB's own bytes per entry. */
+const ENTRY_OVERHEAD_BYTES = 32;
+
+export class BaseEpoch {
+  /** Counts checkpoints: what block store and index store call it. */
+  readonly checkpoint: number;
+  /** Everything up to here is in it, nothing after. */
+  readonly commitNumber: CommitNumber;
+  readonly blocks: BlockStore;
+
+  private readonly snapshot: IndexSnapshot;
+  private readonly onUnpinned: (base: BaseEpoch) => void;
+  private pins = 1;
+  private readonly lastKeys = new Map<number, Buffer | undefined>();
+
+  /** Begins pinned once, by its maker. @param onUnpinned hears that the last pin is gone, after the snapshot's release */
+  constructor(snapshot: IndexSnapshot, blocks: BlockStore, onUnpinned: (base: BaseEpoch) => void) {
+    this.snapshot = snapshot;
+    this.blocks = blocks;
+    this.checkpoint = snapshot.stamp.checkpoint;
+    this.commitNumber = snapshot.stamp.applied;
+    this.onUnpinned = onUnpinned;
+  }
+
+  pin(): void {
+    invariant(this.pins > 0, 'base: pinned after its release');
+    this.pins += 1;
+  }
+
+  unpin(): void {
+    invariant(this.pins > 0, 'base: let go more often than pinned');
+    this.pins -= 1;
+    if (this.pins > 0) return;
+    this.snapshot.release();
+    this.onUnpinned(this);
+  }
+
+  get(key: Buffer): Buffer | undefined {
+    return this.snapshot.get(key);
+  }
+
+  scan(range: StoreRange): StoreCursor {
+    return this.snapshot.scan(range);
+  }
+
+  /** Where a record's document lies, or undefined when this base does not have it. */
+  place(collection: Ident, recordId: RecordId): RecordPlace | undefined {
+    const block = this.snapshot.get(recordMapKey(collection, recordBlockOf(recordId)));
+    if (block === undefined) return undefined;
+    const present = presentRecords(block);
+    const slot = recordSlotOf(recordId);
+    if ((present & (1 << slot)) === 0) return undefined;
+    return readRecordPlace(block, recordEntryOffset(present, slot));
+  }
+
+  record(collection: Ident, recordId: RecordId): MaybePromise<Buffer | undefined> {
+    const place = this.place(collection, recordId);
+    return place === undefined ? undefined : this.blocks.record(place, recordId);
+  }
+
+  /** Record ids of the entries with exactly this stored key, in order. */
+  recordIdsOf(index: Ident, key: Buffer): RecordId[] {
+    const last = this.lastKey(index);
+    // New ids mostly grow: a key behind the last one needs no look-up.
+    if (last === undefined || key.compare(last) > 0) return [];
+    const recordIds: RecordId[] = [];
+    const cursor = this.snapshot.scan({ lower: treeKey(index, key), upper: treeEnd(index) });
+    while (cursor.next() && storedKeyOfEntry(cursor.key).equals(key)) {
+      recordIds.push(recordIdOfEntry(cursor.key) as RecordId);
+    }
+    cursor.close();
+    return recordIds;
+  }
+
+  /** The largest stored key of an index, remembered: this base never changes. */
+  private lastKey(index: Ident): Buffer | undefined {
+    if (this.lastKeys.has(index)) return this.lastKeys.get(index);
+    const cursor = this.snapshot.scan({
+      lower: treePrefix(index),
+      upper: treeEnd(index),
+      direction: -1,
+    });
+    const last = cursor.next() ? Buffer.from(storedKeyOfEntry(cursor.key)) : undefined;
+    cursor.close();
+    this.lastKeys.set(index, last);
+    return last;
+  }
+
+  /** About how many bytes one of an index's entries takes; 0 for an empty tree. */
+  entryBytes(index: Ident): number {
+    const last = this.lastKey(index);
+    return last === undefined ? 0 : last.length + ENTRY_OVERHEAD_BYTES;
+  }
+
+  /** Whether a tree has any key. */
+  holdsAny(tree: Ident): boolean {
+    const cursor = this.snapshot.scan({ lower: treePrefix(tree), upper: treeEnd(tree) });
+    const any = cursor.next();
+    cursor.close();
+    return any;
+  }
+}

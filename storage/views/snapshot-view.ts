@@ -1,0 +1,108 @@
+/**
+ * A consistent state of the store at one commit number: what engine.snapshot() gives, and what a transaction reads from.
+ *
+ * Owns: its pin in the list of open snapshots. A page that turns out damaged throws at the read, never shows as data.
+ */
+import { EMPTY_SIZE, type CollectionSize } from '../catalog/collection-state.ts';
+import type { CollectionVersion } from '../catalog/collection-version.ts';
+import type {
+  CollectionDescription,
+  CollectionUuid,
+  IndexCursor,
+  IndexDescription,
+  KeyRange,
+  MaybePromise,
+  ReadView,
+  RecordCursor,
+  RecordId,
+  ScanOptions,
+} from '../contract.ts';
+import type { SnapshotPin } from '../delta/open-snapshots.ts';
+import { NO_ROW } from '../delta/version-rows.ts';
+import { MergedIndexCursor } from './index-cursor.ts';
+import { LayeredView } from './layered-view.ts';
+import { MergedRecordCursor } from './record-cursor.ts';
+import type { OpenView, StoreState } from './store-state.ts';
+
+export class SnapshotView extends LayeredView implements ReadView, OpenView {
+  protected readonly store: StoreState;
+  private readonly pin: SnapshotPin;
+
+  constructor(store: StoreState) {
+    super(store.epoch, store.lastCommitNumber);
+    this.store = store;
+    this.pin = store.snapshots.pin(store.lastCommitNumber);
+    store.views.add(this);
+  }
+
+  collection(namespace: string): CollectionVersion | undefined {
+    return this.store.catalog.collection(namespace, this.commitNumber);
+  }
+
+  collectionByUuid(uuid: CollectionUuid): CollectionVersion | undefined {
+    return this.store.catalog.stateByUuid(uuid)?.versions.at(this.commitNumber);
+  }
+
+  collections(database?: string): readonly CollectionDescription[] {
+    const prefix = database === undefined ? '' : `${database}.`;
+    return this.store.catalog.collections(this.commitNumber, prefix);
+  }
+
+  databases(): readonly string[] {
+    const names = new Set<string>();
+    for (const { namespace } of this.collections()) {
+      names.add(namespace.slice(0, namespace.indexOf('.')));
+    }
+    return [...names].sort();
+  }
+
+  record(collection: CollectionDescription, recordId: RecordId): MaybePromise<Buffer | undefined> {
+    const epoch = this.epoch;
+    const own = this.ownWrites;
+    if (own !== undefined) {
+      const row = own.records.get(collection.ident)?.newestRow(recordId) ?? NO_ROW;
+      if (row !== NO_ROW) return own.rows.document(row);
+    }
+    for (const generation of epoch.generations) {
+      const table = generation.records.get(collection.ident);
+      if (table === undefined) continue;
+      const row = table.visibleRow(recordId, this.commitNumber);
+      if (row !== NO_ROW) return generation.rows.document(row);
+    }
+    return epoch.base.record(collection.ident, recordId);
+  }
+
+  scanRecords(collection: CollectionDescription, options: ScanOptions = {}): RecordCursor {
+    return new MergedRecordCursor(this, collection.ident, options);
+  }
+
+  scanIndex(index: IndexDescription, range: KeyRange, direction: 1 | -1): IndexCursor {
+    return new MergedIndexCursor(this, index.ident, range, direction);
+  }
+
+  recordCount(collection: CollectionDescription): number {
+    return this.size(collection).records;
+  }
+
+  dataBytes(collection: CollectionDescription): number {
+    return this.size(collection).bytes;
+  }
+
+  close(): void {
+    if (this.letGo('closed')) this.unregister();
+  }
+
+  endAsTooOld(): void {
+    if (this.letGo('tooOld')) this.unregister();
+  }
+
+  protected size(collection: CollectionDescription): CollectionSize {
+    const state = this.store.catalog.stateByIdent(collection.ident);
+    return state?.sizes.at(this.commitNumber) ?? EMPTY_SIZE;
+  }
+
+  private unregister(): void {
+    this.store.snapshots.unpin(this.pin);
+    this.store.views.delete(this);
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * The running store as views and transactions share it: the current epoch, the last commit, who is open.
+ *
+ * Invariants:
+ *  1. `epoch`, `lastCommitNumber`, catalog and active generation change only inside one synchronous step each: of a
+ *     commit, of a checkpoint's freeze, or of its publication.
+ *  2. Every open view is in `views` and, by its commit number, in `snapshots`.
+ */
+import type { CollectionVersion } from '../catalog/collection-version.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { KeyGeneratorSource } from '../catalog/index-keys.ts';
+import type { CommitNumber, Ident, RecordId } from '../contract.ts';
+import type { Random } from '../../common/random.ts';
+import type { Generation } from '../delta/generation.ts';
+import type { OpenSnapshots } from '../delta/open-snapshots.ts';
+import type { Journal } from '../journal/contract.ts';
+import type { Epoch } from './epoch.ts';
+
+/** An open transaction with writes, as others ask it before they write. */
+export interface PendingWriter {
+  /** Resolves when it has committed or aborted. */
+  readonly ended: Promise<void>;
+  hasWrittenRecord(collection: Ident, recordId: RecordId): boolean;
+  hasWrittenKey(index: Ident, key: Buffer): boolean;
+  hasWrittenNamespace(namespace: string): boolean;
+}
+
+/** A view that a checkpoint may move to a younger epoch, or end when memory runs out. */
+export interface OpenView {
+  readonly commitNumber: CommitNumber;
+  moveTo(epoch: Epoch): void;
+  pinsOtherThan(epoch: Epoch): boolean;
+  /** The generations that it keeps in memory. */
+  readonly layers: readonly Generation[];
+  endAsTooOld(): void;
+  close(): void;
+}
+
+export interface StoreState {
+  readonly catalog: Catalog;
+  readonly snapshots: OpenSnapshots;
+  readonly views: Set<OpenView>;
+  readonly writers: Set<PendingWriter>;
+  readonly journal: Journal;
+  readonly random: Random;
+  readonly keyGenerators: KeyGeneratorSource;
+  /** Largest transaction, bytes of its writes in memory. */
+  readonly transactionBytes: number;
+  epoch: Epoch;
+  lastCommitNumber: CommitNumber;
+  /** Commit number of the last freeze: what an index build scanned before it is folded with that generation. */
+  frozenUpTo: CommitNumber;
+  /** Why nothing can be written any more, if so. */
+  failure: Error | undefined;
+  /** Commits that changed the catalog: their collections go into the next checkpoint. */
+  readonly changedCollections: Set<Ident>;
+}
+
+/** The generation that commits write to. */
+export function activeGeneration(store: StoreState): Generation {
+  return store.epoch.generations[0];
+}
+
+/** The description of a collection that a caller holds, as of now. */
+export function latestVersion(store: StoreState, ident: Ident): CollectionVersion | undefined {
+  return store.catalog.stateByIdent(ident)?.versions.latest;
+}
