@@ -5,6 +5,7 @@
  */
 import { invariant } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
+import type { CommandSummary } from '../operation/service-context.ts';
 import type { Command } from './define-command.ts';
 
 export class CommandTable {
@@ -30,6 +31,19 @@ export class CommandTable {
 
   all(): readonly Command[] {
     return this.commands;
+  }
+
+  /** What listCommands shows. */
+  summaries(): CommandSummary[] {
+    return this.commands.map((command) => ({
+      name: command.name,
+      aliases: command.aliases ?? [],
+      help: command.help,
+      kind: command.kind,
+      adminOnly: command.adminOnly === true,
+      apiVersions: command.apiVersions ?? [],
+      beforeAuth: command.beforeAuth === true,
+    }));
   }
 
   unsupportedNames(): ReadonlySet<string> {

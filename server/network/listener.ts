@@ -30,8 +30,17 @@ export class ConnectionCounts {
   current = 0;
   totalCreated = 0;
   rejected = 0;
-  active = 0;
   limit = 0;
+  private readonly countActive: () => number;
+
+  constructor(countActive: () => number) {
+    this.countActive = countActive;
+  }
+
+  /** Connections that run a request. */
+  get active(): number {
+    return this.countActive();
+  }
 
   get available(): number {
     return Math.max(0, this.limit - this.current);
@@ -83,8 +92,15 @@ export class Listener {
     return this.boundPort;
   }
 
-  all(): Iterable<Connection> {
-    return this.connections.values();
+  get count(): number {
+    return this.connections.size;
+  }
+
+  /** Connections that run a request. */
+  get activeCount(): number {
+    let count = 0;
+    for (const connection of this.connections.values()) if (connection.isActive) count += 1;
+    return count;
   }
 
   /** Stops accepting; connections go on. */

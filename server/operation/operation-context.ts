@@ -102,6 +102,10 @@ export class OperationContext implements Interruption, RunningOperation {
     return this.session?.id;
   }
 
+  get sessionKey(): string | undefined {
+    return this.session?.key;
+  }
+
   get killPending(): boolean {
     return this.interruptionReason !== undefined;
   }

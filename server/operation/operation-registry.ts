@@ -24,8 +24,9 @@ export interface RunningOperation {
   /** "address:port" of the client, as currentOp prints it. */
   readonly client: string | undefined;
   readonly appName: string | undefined;
-  /** Raw BSON of the logical session id. */
+  /** The 16 bytes of the logical session's id. */
   readonly sessionId: Buffer | undefined;
+  readonly sessionKey: string | undefined;
   interrupt(reason: CommandError): void;
 }
 
@@ -60,10 +61,17 @@ export class OperationRegistry {
     return this.operations.values();
   }
 
-  /** Raises the abort event in every operation but `except`. */
-  interruptAll(reason: () => CommandError, except?: number): void {
+  /** Raises the abort event in every operation. */
+  interruptAll(reason: () => CommandError): void {
+    this.interruptWhere(() => true, reason);
+  }
+
+  interruptWhere(
+    which: (operation: RunningOperation) => boolean,
+    reason: () => CommandError,
+  ): void {
     for (const operation of this.operations.values()) {
-      if (operation.operationId !== except) operation.interrupt(reason());
+      if (which(operation)) operation.interrupt(reason());
     }
   }
 }

@@ -35,6 +35,8 @@ export interface ServerIdentity {
   readonly startedMonotonicMs: number;
   /** Random for every start; part of hello's topologyVersion. 12 bytes. */
   readonly processObjectId: Buffer;
+  /** Directory of the data; empty when there is none. */
+  readonly dbPath: string;
   readonly argv: readonly string[];
   /** Options as a YAML file would nest them, as getCmdLineOpts shows them: plain values. */
   readonly parsedOptions: Readonly<Record<string, unknown>>;

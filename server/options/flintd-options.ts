@@ -155,6 +155,15 @@ export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
     help: 'Milliseconds within which a write that nobody waits for reaches the device. Default 100.',
   },
   {
+    flag: 'syncdelay',
+    yaml: 'storage.syncPeriodSecs',
+    type: 'number',
+    range: [0, 86_400],
+    value: '<seconds>',
+    group: STORAGE,
+    help: 'Seconds between two checkpoints; 0: only when needed. Default 60.',
+  },
+  {
     flag: 'logpath',
     yaml: 'systemLog.path',
     type: 'string',
@@ -265,6 +274,14 @@ export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
     refused: cluster,
   },
   {
+    flag: 'timeZoneInfo',
+    yaml: 'processManagement.timeZoneInfo',
+    type: 'string',
+    group: REFUSED,
+    help: '',
+    refused: 'FlintDB brings its own time zones: leave the option out.',
+  },
+  {
     flag: 'fork',
     yaml: 'processManagement.fork',
     type: 'switch',
@@ -340,6 +357,7 @@ export interface FlintdOptions {
   /** Bytes; undefined lets the engine choose. */
   readonly cacheBytes: number | undefined;
   readonly journalCommitIntervalMs: number | undefined;
+  readonly checkpointIntervalMs: number | undefined;
   readonly logPath: string | undefined;
   readonly logAppend: boolean;
   readonly slowOperationMs: number;
@@ -366,6 +384,7 @@ export function flintdOptionsFrom(given: GivenOptions): FlintdOptions {
     );
   }
   checkDestination(given);
+  const syncSeconds = number(given, 'syncdelay');
   const cacheGB = number(given, 'cacheSizeGB') ?? number(given, 'wiredTigerCacheSizeGB');
   return {
     dbPath: text(given, 'dbpath') ?? '/data/db',
@@ -376,6 +395,7 @@ export function flintdOptionsFrom(given: GivenOptions): FlintdOptions {
     httpPort: number(given, 'httpPort'),
     cacheBytes: cacheGB === undefined ? undefined : Math.round(cacheGB * GIGABYTE),
     journalCommitIntervalMs: number(given, 'journalCommitInterval'),
+    checkpointIntervalMs: syncSeconds === undefined ? undefined : syncSeconds * 1000,
     logPath: text(given, 'logpath'),
     logAppend: flag(given, 'logappend'),
     slowOperationMs: number(given, 'slowms') ?? 100,

@@ -1,0 +1,321 @@
+/**
+ * A running flintd: log, engine, server, the line that says "ready", and the way back.
+ */
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { totalmem } from 'node:os';
+import { resolve } from 'node:path';
+import { onInvariantFailure } from '../../common/assert.ts';
+import { systemClock } from '../../common/clock.ts';
+import { FailPoints } from '../../common/failpoints.ts';
+import { createLog, type Log } from '../../common/log.ts';
+import { systemRandom } from '../../common/random.ts';
+import {
+  FLINTDB_VERSION,
+  FlintServer,
+  ParameterSet,
+  RecentLog,
+  UsageError,
+  createCommandTable,
+  type FlintdOptions,
+} from '../../server/index.ts';
+import { openEngine, type StorageEngine } from '../../storage/index.ts';
+import { EXIT } from './exit-codes.ts';
+import { firstStepsText } from './first-steps.ts';
+
+/** How the program was called, for getCmdLineOpts. */
+export interface Invocation {
+  readonly argv: readonly string[];
+  readonly parsedOptions: Readonly<Record<string, unknown>>;
+}
+
+/** What ends the program with a sentence and an exit code. */
+class EndError extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number, message: string) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Runs until it is told to stop. @returns the exit code. */
+export async function runFlintd(options: FlintdOptions, invocation: Invocation): Promise<number> {
+  const recentLog = new RecentLog();
+  const sink = openSink(options);
+  const log = createLog({
+    clock: systemClock,
+    terminal: options.firstSteps,
+    sink: (text) => {
+      recentLog.keep(text);
+      sink.write(text);
+    },
+  });
+  endAtBugs(log);
+  try {
+    await serve(options, invocation, { log, recentLog });
+    return EXIT.clean;
+  } catch (error) {
+    if (!(error instanceof EndError)) throw error;
+    process.stderr.write(`flintd: ${error.message}\n`);
+    return error.exitCode;
+  } finally {
+    sink.close();
+  }
+}
+
+interface Surroundings {
+  readonly log: Log;
+  readonly recentLog: RecentLog;
+}
+
+async function serve(
+  options: FlintdOptions,
+  invocation: Invocation,
+  { log, recentLog }: Surroundings,
+): Promise<void> {
+  const parameters = parametersFrom(options);
+  const failPoints = new FailPoints(systemRandom);
+  prepareDataDirectory(options);
+  warnAtStartup(recentLog);
+  const stop = waitForStop();
+  const engine = await openData(options, { log, failPoints, stop });
+  try {
+    const server = new FlintServer({
+      engine,
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      failPoints,
+      parameters,
+      commands: createCommandTable(),
+      network: {
+        addresses: options.bindAddresses,
+        port: options.port,
+        maxConnections: options.maxConnections,
+      },
+      httpPort: options.httpPort,
+      compressors: options.compressors,
+      slowOperationMs: options.slowOperationMs,
+      dbPath: resolve(options.dbPath),
+      argv: invocation.argv,
+      parsedOptions: invocation.parsedOptions,
+      recentLog,
+      onShutdownRequested: stop.request,
+    });
+    await startListening(server, options);
+    const releasePidFile = writePidFile(options);
+    announce(server, options);
+    const why = await stop.requested;
+    log.write({
+      severity: 'I',
+      component: 'CONTROL',
+      id: 2_300_001,
+      message: 'Stopping',
+      attributes: { why },
+    });
+    await server.stop();
+    releasePidFile();
+  } finally {
+    await engine.close();
+  }
+  if (stop.failure !== undefined) {
+    throw new EndError(EXIT.abrupt, `the store failed: ${stop.failure.message}`);
+  }
+  log.write({ severity: 'I', component: 'CONTROL', id: 2_300_002, message: 'Stopped cleanly' });
+}
+
+function parametersFrom(options: FlintdOptions): ParameterSet {
+  const parameters = new ParameterSet();
+  for (const [name, value] of options.parameters) {
+    try {
+      parameters.set(name, value, 'startup');
+    } catch (error) {
+      throw new UsageError(`--setParameter ${name}: ${messageOf(error)}`);
+    }
+  }
+  return parameters;
+}
+
+/** A missing directory may be a missing mount: only the first steps make one. */
+function prepareDataDirectory({ dbPath, firstSteps }: FlintdOptions): void {
+  try {
+    if (firstSteps) mkdirSync(dbPath, { recursive: true });
+    if (statSync(dbPath).isDirectory()) return;
+  } catch (error) {
+    if (isSystemError(error) && error.code !== 'ENOENT') {
+      throw new EndError(EXIT.dataDirectory, `cannot use ${dbPath}: ${messageOf(error)}`);
+    }
+  }
+  throw new EndError(
+    EXIT.dataDirectory,
+    `the data directory ${dbPath} does not exist. Create it, or name another one with --dbpath or storage.dbPath.`,
+  );
+}
+
+function warnAtStartup(recentLog: RecentLog): void {
+  recentLog.startupWarnings.push(
+    'Access control is not enabled for the database. Read and write access to data and configuration is unrestricted',
+  );
+}
+
+async function openData(
+  options: FlintdOptions,
+  surroundings: { readonly log: Log; readonly failPoints: FailPoints; readonly stop: StopSignal },
+): Promise<StorageEngine> {
+  const { log, failPoints, stop } = surroundings;
+  try {
+    return await openEngine({
+      dbpath: options.dbPath,
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      failPoints,
+      cacheBytes: options.cacheBytes ?? defaultCacheBytes(),
+      ...(options.journalCommitIntervalMs === undefined
+        ? {}
+        : { journalCommitIntervalMs: options.journalCommitIntervalMs }),
+      ...(options.checkpointIntervalMs === undefined
+        ? {}
+        : { checkpointIntervalMs: options.checkpointIntervalMs }),
+      onFailure: (error) => stop.fail(error),
+    });
+  } catch (error) {
+    throw new EndError(EXIT.dataDirectory, `cannot open ${options.dbPath}: ${messageOf(error)}`);
+  }
+}
+
+const GIGABYTE = 1024 ** 3;
+
+/** Half of the memory beyond 1 GB, at least 256 MB. Memory is what the process may use. */
+function defaultCacheBytes(): number {
+  const limit = process.constrainedMemory() ?? 0;
+  const memory = limit > 0 && limit < totalmem() ? limit : totalmem();
+  return Math.max(GIGABYTE / 4, Math.floor((memory - GIGABYTE) / 2));
+}
+
+async function startListening(server: FlintServer, options: FlintdOptions): Promise<void> {
+  try {
+    await server.start();
+  } catch (error) {
+    await server.stop();
+    const where = `${options.bindAddresses.join(', ')} port ${options.port}`;
+    const why =
+      isSystemError(error) && error.code === 'EADDRINUSE'
+        ? 'the port is taken by another program. Give another one with --port.'
+        : messageOf(error);
+    throw new EndError(EXIT.netError, `cannot listen on ${where}: ${why}`);
+  }
+}
+
+/** The one line on standard output that says "ready", for programs; and for people what to do now. */
+function announce(server: FlintServer, options: FlintdOptions): void {
+  const ready = {
+    ready: true,
+    port: server.port,
+    pid: process.pid,
+    ...(server.httpPort === undefined ? {} : { httpPort: server.httpPort }),
+    version: FLINTDB_VERSION,
+  };
+  process.stdout.write(`${JSON.stringify(ready)}\n`);
+  if (!options.firstSteps) return;
+  const dbPath = resolve(options.dbPath);
+  process.stdout.write(firstStepsText({ version: FLINTDB_VERSION, port: server.port, dbPath }));
+}
+
+function writePidFile({ pidFilePath }: FlintdOptions): () => void {
+  if (pidFilePath === undefined) return () => {};
+  writeFileSync(pidFilePath, `${process.pid}\n`);
+  return () => unlinkSync(pidFilePath);
+}
+
+interface StopSignal {
+  /** Resolves with the reason, once. */
+  readonly requested: Promise<string>;
+  request(why: string): void;
+  /** The store cannot go on: as a request, but the end is no clean one. */
+  fail(error: Error): void;
+  readonly failure: Error | undefined;
+}
+
+/** SIGTERM, SIGINT, the command shutdown, or a store that failed. A second signal ends the process at once. */
+function waitForStop(): StopSignal {
+  let resolveRequested = (_why: string): void => {};
+  const requested = new Promise<string>((resolve_) => {
+    resolveRequested = resolve_;
+  });
+  const signal: StopSignal & { failure: Error | undefined } = {
+    requested,
+    failure: undefined,
+    request: resolveRequested,
+    fail(error) {
+      signal.failure = error;
+      resolveRequested('the store failed');
+    },
+  };
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    let seen = false;
+    process.on(name, () => {
+      if (seen) process.exit(EXIT.abrupt);
+      seen = true;
+      resolveRequested(name);
+    });
+  }
+  return signal;
+}
+
+/** A bug ends the process: the next start recovers, whereas going on could write what is wrong. */
+function endAtBugs(log: Log): void {
+  const end = (message: string, error: unknown): void => {
+    log.write({
+      severity: 'F',
+      component: 'CONTROL',
+      id: 2_300_010,
+      message,
+      attributes: {
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      },
+    });
+    process.exit(EXIT.abrupt);
+  };
+  onInvariantFailure((error) => end('Invariant failed', error));
+  process.on('uncaughtException', (error) => end('Uncaught exception', error));
+  process.on('unhandledRejection', (error) => end('Unhandled rejection', error));
+}
+
+interface Sink {
+  write(text: string): void;
+  close(): void;
+}
+
+/** Standard error, or the file of --logpath. Written synchronously: the last lines before an end are the ones that matter. */
+function openSink({ logPath, logAppend }: FlintdOptions): Sink {
+  if (logPath === undefined) {
+    return { write: (text) => void process.stderr.write(text), close: () => {} };
+  }
+  let descriptor: number;
+  try {
+    descriptor = openSync(logPath, logAppend ? 'a' : 'w');
+  } catch (error) {
+    throw new UsageError(`cannot write the log to ${logPath}: ${messageOf(error)}`);
+  }
+  return {
+    write: (text) => void writeSync(descriptor, text),
+    close: () => closeSync(descriptor),
+  };
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

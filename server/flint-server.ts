@@ -1,0 +1,197 @@
+/**
+ * One flintd without its program: registries, dispatch and listeners over an engine that somebody else opened.
+ *
+ * Owns: the service context and the order in which its parts start and stop. The engine is the caller's: it outlives the server.
+ * Promises: after stop() resolves no operation, cursor, session or connection is left, and no timer of this server runs.
+ */
+import { hostname } from 'node:os';
+import { sleep, type Clock } from '../common/clock.ts';
+import type { FailPoints } from '../common/failpoints.ts';
+import type { Log } from '../common/log.ts';
+import type { Random } from '../common/random.ts';
+import { TimerWheel } from '../common/timer-wheel.ts';
+import type { StorageEngine } from '../storage/index.ts';
+import { createDocumentStamps } from './catalog/document-stamps.ts';
+import type { CommandTable } from './command/command-table.ts';
+import { Dispatcher } from './command/dispatch.ts';
+import { CursorRegistry } from './cursors/cursor-registry.ts';
+import type { HttpServer } from './http/http-server.ts';
+import { RecentLog } from './metrics/recent-log.ts';
+import { ServerMetrics } from './metrics/server-metrics.ts';
+import { ConnectionCounts, Listener, type ListenerOptions } from './network/listener.ts';
+import { killed, shuttingDown } from './operation/interruptions.ts';
+import { OperationRegistry } from './operation/operation-registry.ts';
+import type { ServerIdentity, ServiceContext } from './operation/service-context.ts';
+import type { ParameterSet } from './options/parameters.ts';
+import { SessionRegistry } from './sessions/session-registry.ts';
+
+export interface FlintServerOptions {
+  readonly engine: StorageEngine;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly failPoints: FailPoints;
+  readonly parameters: ParameterSet;
+  readonly commands: CommandTable;
+  readonly network: ListenerOptions;
+  /** undefined: no HTTP. It listens on the same addresses. */
+  readonly httpPort?: number | undefined;
+  readonly compressors: readonly string[];
+  readonly slowOperationMs: number;
+  /** Directory of the data, for dbStats; empty when there is none. */
+  readonly dbPath: string;
+  readonly argv: readonly string[];
+  readonly parsedOptions: Readonly<Record<string, unknown>>;
+  readonly recentLog?: RecentLog;
+  /** A client asked the server to stop; the program decides how. */
+  readonly onShutdownRequested: (why: string) => void;
+}
+
+/** How long running operations have to end themselves at shutdown, milliseconds. */
+const GRACE_MS = 5_000;
+const SESSION_SWEEP_MS = 60_000;
+const POLL_MS = 2;
+
+export class FlintServer {
+  readonly service: ServiceContext;
+  private readonly options: FlintServerOptions;
+  private readonly listener: Listener;
+  private http: HttpServer | undefined;
+  private stopping: Promise<void> | undefined;
+
+  constructor(options: FlintServerOptions) {
+    this.options = options;
+    const counts = new ConnectionCounts(() => this.listener.activeCount);
+    this.service = createService(options, counts);
+    this.listener = new Listener(
+      this.service,
+      new Dispatcher(this.service, options.commands),
+      counts,
+      options.network,
+    );
+  }
+
+  /** The port that clients connect to: known after start(). */
+  get port(): number {
+    return this.listener.port;
+  }
+
+  /** The port of HTTP, if it was asked for. */
+  get httpPort(): number | undefined {
+    return this.http?.port;
+  }
+
+  /** Listens. @throws the system's error, such as EADDRINUSE. */
+  async start(): Promise<void> {
+    this.sweepSessions();
+    await this.listener.listen();
+    this.service.identity.port = this.listener.port;
+    if (this.options.httpPort !== undefined) await this.startHttp(this.options.httpPort);
+  }
+
+  /** Stops accepting, interrupts what runs, lets replies out, closes what is left. Idempotent. */
+  stop(): Promise<void> {
+    this.stopping ??= this.stopOnce();
+    return this.stopping;
+  }
+
+  private async startHttp(port: number): Promise<void> {
+    // Only who asks for HTTP pays for loading it.
+    const { startHttpServer } = await import('./http/http-server.ts');
+    this.http = await startHttpServer(this.service, {
+      addresses: this.options.network.addresses,
+      port,
+      isReady: () => this.stopping === undefined,
+    });
+  }
+
+  private async stopOnce(): Promise<void> {
+    const { operations, cursors, sessions, timers } = this.service;
+    const listeningEnded = this.listener.stopListening();
+    await this.http?.close();
+    operations.interruptAll(shuttingDown);
+    await this.waitUntil(() => operations.count === 0);
+    this.listener.endConnections();
+    await this.waitUntil(() => this.listener.count === 0, GRACE_MS / 10);
+    this.listener.destroyConnections();
+    await listeningEnded;
+    cursors.killWhere(() => true);
+    sessions.endAll();
+    timers.close();
+  }
+
+  private async waitUntil(done: () => boolean, limitMs = GRACE_MS): Promise<void> {
+    const endMs = this.options.clock.monotonicMs() + limitMs;
+    while (!done() && this.options.clock.monotonicMs() < endMs) {
+      await sleep(this.options.clock, POLL_MS);
+    }
+  }
+
+  private sweepSessions(): void {
+    this.service.timers.after(SESSION_SWEEP_MS, () => {
+      this.service.sessions.sweep();
+      this.sweepSessions();
+    });
+  }
+}
+
+function createService(options: FlintServerOptions, connections: ConnectionCounts): ServiceContext {
+  const { clock, random, log, parameters } = options;
+  const timers = new TimerWheel(clock, (error) =>
+    log.write({
+      severity: 'E',
+      component: 'CONTROL',
+      id: 2_200_001,
+      message: 'A deadline failed',
+      attributes: {
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      },
+    }),
+  );
+  const operations = new OperationRegistry();
+  const cursors = new CursorRegistry({
+    timers,
+    random,
+    timeoutMs: () => parameters.get('cursorTimeoutMillis'),
+  });
+  const sessions = new SessionRegistry({ clock, random });
+  sessions.onEnd((key) => {
+    cursors.killWhere((cursor) => cursor.session === key);
+    operations.interruptWhere((operation) => operation.sessionKey === key, killed);
+  });
+  return {
+    engine: options.engine,
+    clock,
+    random,
+    log,
+    failPoints: options.failPoints,
+    timers,
+    operations,
+    sessions,
+    cursors,
+    parameters,
+    stamps: createDocumentStamps(clock, random),
+    metrics: new ServerMetrics(),
+    identity: createIdentity(options),
+    recentLog: options.recentLog ?? new RecentLog(),
+    offeredCompressors: options.compressors,
+    slowOperationMs: options.slowOperationMs,
+    commands: { all: () => options.commands.summaries() },
+    connections,
+    requestShutdown: options.onShutdownRequested,
+  };
+}
+
+function createIdentity(options: FlintServerOptions): ServerIdentity {
+  return {
+    host: hostname(),
+    port: options.network.port,
+    processId: process.pid,
+    startedWallMs: options.clock.wallMs(),
+    startedMonotonicMs: options.clock.monotonicMs(),
+    processObjectId: options.random.bytes(12),
+    dbPath: options.dbPath,
+    argv: options.argv,
+    parsedOptions: options.parsedOptions,
+  };
+}

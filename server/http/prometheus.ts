@@ -1,0 +1,129 @@
+/**
+ * The server's counters in Prometheus's text format.
+ * Source: Prometheus documentation, "Exposition formats", version 0.0.4.
+ */
+import { memoryUsage } from 'node:process';
+import type { EngineStatistics } from '../../storage/index.ts';
+import type { ServiceContext } from '../operation/service-context.ts';
+
+interface Sample {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+interface Metric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'counter' | 'gauge';
+  readonly samples: readonly Sample[];
+}
+
+/** All metrics as one text. */
+export function metricsText(service: ServiceContext): string {
+  return [...serverMetrics(service), ...engineMetrics(service.engine.statistics())]
+    .map(metricLines)
+    .join('');
+}
+
+function serverMetrics(service: ServiceContext): Metric[] {
+  const { metrics, connections, clock, identity } = service;
+  const cursors = service.cursors.statistics();
+  const labelled = (label: string, counters: Readonly<Record<string, number>>): Sample[] =>
+    Object.entries(counters).map(([name, value]) => ({ labels: { [label]: name }, value }));
+  return [
+    gauge('flintdb_up_seconds', 'Seconds since the start.', [
+      { value: (clock.monotonicMs() - identity.startedMonotonicMs) / 1000 },
+    ]),
+    counter(
+      'flintdb_operations_total',
+      'Operations by kind, as serverStatus.opcounters counts them.',
+      labelled('kind', { ...metrics.operations }),
+    ),
+    counter(
+      'flintdb_commands_total',
+      'Commands by name.',
+      [...metrics.allCommands()].map(([command, { total }]) => ({
+        labels: { command },
+        value: total,
+      })),
+    ),
+    counter(
+      'flintdb_commands_failed_total',
+      'Failed commands by name.',
+      [...metrics.allCommands()].map(([command, { failed }]) => ({
+        labels: { command },
+        value: failed,
+      })),
+    ),
+    counter(
+      'flintdb_operation_seconds_total',
+      'Summed duration of operations.',
+      Object.entries(metrics.latencies).map(([kind, { latencyMicros }]) => ({
+        labels: { kind },
+        value: latencyMicros / 1e6,
+      })),
+    ),
+    gauge('flintdb_operations_running', 'Operations that run now.', [
+      { value: service.operations.count },
+    ]),
+    gauge('flintdb_connections', 'Open connections.', [{ value: connections.current }]),
+    counter('flintdb_connections_created_total', 'Connections since the start.', [
+      { value: connections.totalCreated },
+    ]),
+    counter('flintdb_connections_rejected_total', 'Connections refused at the limit.', [
+      { value: connections.rejected },
+    ]),
+    counter('flintdb_network_bytes_total', 'Bytes on the wire.', [
+      { labels: { direction: 'in' }, value: metrics.network.bytesIn },
+      { labels: { direction: 'out' }, value: metrics.network.bytesOut },
+    ]),
+    counter('flintdb_messages_malformed_total', 'Messages that were no sound ones.', [
+      { value: metrics.network.numMalformed },
+    ]),
+    gauge('flintdb_cursors_open', 'Open cursors.', [{ value: cursors.total }]),
+    counter('flintdb_cursors_timed_out_total', 'Cursors closed for idleness.', [
+      { value: cursors.timedOut },
+    ]),
+    gauge('flintdb_sessions', 'Logical sessions.', [{ value: service.sessions.count }]),
+    gauge('flintdb_memory_bytes', 'Memory of the process.', [
+      { labels: { kind: 'resident' }, value: memoryUsage().rss },
+      { labels: { kind: 'heap' }, value: memoryUsage().heapUsed },
+    ]),
+  ];
+}
+
+/** The engine's nested counters, one gauge each: { journal: { flushes: 3 } } is flintdb_engine_journal_flushes 3. */
+function engineMetrics(statistics: EngineStatistics, prefix = 'flintdb_engine'): Metric[] {
+  return Object.entries(statistics).flatMap(([name, value]): Metric[] => {
+    const full = `${prefix}_${snakeCase(name)}`;
+    if (typeof value === 'object') return engineMetrics(value, full);
+    if (typeof value === 'string') return [];
+    return [gauge(full, 'A counter of the storage engine.', [{ value: Number(value) }])];
+  });
+}
+
+function snakeCase(name: string): string {
+  return name
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .toLowerCase()
+    .replace(/[^a-z0-9_]/g, '_');
+}
+
+function counter(name: string, help: string, samples: readonly Sample[]): Metric {
+  return { name, help, type: 'counter', samples };
+}
+
+function gauge(name: string, help: string, samples: readonly Sample[]): Metric {
+  return { name, help, type: 'gauge', samples };
+}
+
+function metricLines({ name, help, type, samples }: Metric): string {
+  const lines = samples.map(({ labels, value }) => `${name}${labelText(labels)} ${value}\n`);
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
+}
+
+function labelText(labels: Readonly<Record<string, string>> | undefined): string {
+  if (labels === undefined) return '';
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value}"`);
+  return `{${pairs.join(',')}}`;
+}
