@@ -25,7 +25,7 @@ import {
   type MatchedPosition,
 } from './path-test.ts';
 import { FIELD_OPERATORS } from './registry.ts';
-import { type DocumentTest, type FilterNode, type ValueTest } from './tree.ts';
+import { ALWAYS_FALSE, type DocumentTest, type FilterNode, type ValueTest } from './tree.ts';
 
 /** @throws CommandError as MongoDB does for a bad filter. */
 export function compileFilter(
@@ -58,6 +58,20 @@ export function compileElementCondition(condition: RawValue, context: QueryConte
 function ofDocuments(filter: Filter): ValueTest {
   return (type, bytes, start, end) =>
     type === BsonType.object && filter.matches(bytes.subarray(start, end));
+}
+
+/** The test of single elements of `{ path: { $elemMatch: condition } }`, for projections that pick one. */
+export function compileElemMatch(
+  condition: RawValue,
+  context: QueryContext,
+): (element: RawValue) => boolean {
+  const wrapped = new DocumentBuilder().beginDocument('').append('$elemMatch', condition).end();
+  const tree = parseFilter(wrapped.finish(), context, { expr: false });
+  const { child, over } = tree.kind === 'elemMatch' ? tree : { child: ALWAYS_FALSE, over: 'value' };
+  const position: MatchedPosition = { index: -1 };
+  const test =
+    over === 'value' ? valueTest(child, position) : ofContainers(documentTest(child, position));
+  return ({ type, bytes, start, end }) => test(type, bytes, start, end);
 }
 
 /** Tests the value of the field that all paths of `tree` begin with: conditions of array filters. */

@@ -28,6 +28,8 @@ export interface Projection {
    * document is needed. A plan whose index holds all of them need not fetch the document.
    */
   readonly fieldsNeeded: readonly string[] | undefined;
+  /** Paths that the result depends on, those of expressions included; undefined: it may be any. */
+  readonly pathsRead: ReadonlySet<string> | undefined;
   /** The projection has a positional `.$`: apply needs `Filter.matchPosition`. */
   readonly needsPosition: boolean;
   /** Names of the `$meta` values that it asks for. */
@@ -38,6 +40,8 @@ export interface Projection {
 
 export interface ProjectionOptions {
   readonly context: QueryContext;
-  /** The filter of the same query, for positional `.$`. */
+  /** The filter of the same query, for positional `.$`; absent: not checked against it. */
   readonly filter?: Filter;
+  /** A projection of an aggregation stage: no `.$`, no find's `$slice`, no `$elemMatch`. */
+  readonly stage?: boolean;
 }
