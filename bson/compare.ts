@@ -8,9 +8,11 @@
 import type { Collator } from './collator.ts';
 import { compareNumbers } from './compare-numbers.ts';
 import { FieldCursor } from './field-cursor.ts';
-import { RawValue } from './raw-value.ts';
+import { checkDepth } from './malformed.ts';
+import type { RawValue } from './raw-value.ts';
 import { readInt32, readUint32 } from './scalars.ts';
 import { BsonType, typeOrderOf } from './types.ts';
+import { scopeStartOf } from './value-size.ts';
 import { NULL } from './values.ts';
 
 /** Compares two values; a missing one (undefined) counts as null, as $sort and indexes see it. Negative, 0 or positive. */
@@ -19,7 +21,7 @@ export function compareValues(
   b: RawValue | undefined,
   collator?: Collator,
 ): number {
-  return comparePresent(a ?? NULL, b ?? NULL, collator);
+  return comparePresent(a ?? NULL, b ?? NULL, collator, 0);
 }
 
 /** The same for expressions: a missing value lies below null, and equals only a missing one and undefined. */
@@ -28,7 +30,7 @@ export function compareWithMissing(
   b: RawValue | undefined,
   collator?: Collator,
 ): number {
-  if (a !== undefined && b !== undefined) return comparePresent(a, b, collator);
+  if (a !== undefined && b !== undefined) return comparePresent(a, b, collator, 0);
   if (a === undefined && b === undefined) return 0;
   return a === undefined ? -aboveMissing(b) : aboveMissing(a);
 }
@@ -55,10 +57,15 @@ export function binaryEqual(a: RawValue, b: RawValue): boolean {
 
 /** Compares two documents field by field. */
 export function compareDocuments(a: Buffer, b: Buffer, collator?: Collator): number {
-  return compareNested(a, 0, b, 0, true, collator);
+  return compareNested(new FieldCursor(a), new FieldCursor(b), true, collator, 0);
 }
 
-function comparePresent(a: RawValue, b: RawValue, collator: Collator | undefined): number {
+function comparePresent(
+  a: RawValue,
+  b: RawValue,
+  collator: Collator | undefined,
+  depth: number,
+): number {
   if (a.type !== b.type) {
     const order = typeOrderOf(a.type) - typeOrderOf(b.type);
     if (order !== 0) return order;
@@ -76,9 +83,9 @@ function comparePresent(a: RawValue, b: RawValue, collator: Collator | undefined
         ? compareBytes(a, a.start + 4, a.end, b, b.start + 4, b.end)
         : collator.compare(a.asString(), b.asString());
     case BsonType.object:
-      return compareNested(a.bytes, a.start, b.bytes, b.start, true, collator);
+      return compareNested(cursorOf(a), cursorOf(b), true, collator, depth);
     case BsonType.array:
-      return compareNested(a.bytes, a.start, b.bytes, b.start, false, collator);
+      return compareNested(cursorOf(a), cursorOf(b), false, collator, depth);
     case BsonType.objectId:
       return compareBytes(a, a.start, a.end, b, b.start, b.end);
     case BsonType.bool:
@@ -97,7 +104,7 @@ function comparePresent(a: RawValue, b: RawValue, collator: Collator | undefined
     case BsonType.javascript:
       return compareBytes(a, a.start + 4, a.end, b, b.start + 4, b.end);
     case BsonType.javascriptWithScope:
-      return compareCodeWithScope(a, b);
+      return compareCodeWithScope(a, b, depth);
     default:
       // MinKey, undefined, null, MaxKey: the type says all.
       return 0;
@@ -120,24 +127,29 @@ function compareSized(a: RawValue, b: RawValue, startA: number, startB: number):
   return size !== 0 ? size : compareBytes(a, startA, a.end, b, startB, b.end);
 }
 
-function compareCodeWithScope(a: RawValue, b: RawValue): number {
-  const scopeA = a.start + 8 + readInt32(a.bytes, a.start + 4);
-  const scopeB = b.start + 8 + readInt32(b.bytes, b.start + 4);
+function compareCodeWithScope(a: RawValue, b: RawValue, depth: number): number {
+  const scopeA = scopeStartOf(a.bytes, a.start, a.end);
+  const scopeB = scopeStartOf(b.bytes, b.start, b.end);
   const code = compareBytes(a, a.start + 8, scopeA, b, b.start + 8, scopeB);
+  if (code !== 0) return code;
+  const [left, right] = [new FieldCursor(a.bytes, scopeA), new FieldCursor(b.bytes, scopeB)];
   // Collations end at code: MongoDB compares strings inside a scope as bytes.
-  return code !== 0 ? code : compareNested(a.bytes, scopeA, b.bytes, scopeB, true, undefined);
+  return compareNested(left, right, true, undefined, depth);
+}
+
+/** A cursor over an object or array. */
+function cursorOf(value: RawValue): FieldCursor {
+  return new FieldCursor(value.bytes, value.start);
 }
 
 function compareNested(
-  bytesA: Buffer,
-  startA: number,
-  bytesB: Buffer,
-  startB: number,
+  a: FieldCursor,
+  b: FieldCursor,
   namesCount: boolean,
   collator: Collator | undefined,
+  depth: number,
 ): number {
-  const a = new FieldCursor(bytesA, startA);
-  const b = new FieldCursor(bytesB, startB);
+  checkDepth(depth);
   for (;;) {
     const moreA = a.next();
     const moreB = b.next();
@@ -148,7 +160,7 @@ function compareNested(
       const name = compareNames(a, b);
       if (name !== 0) return name;
     }
-    const value = comparePresent(a.value(), b.value(), collator);
+    const value = comparePresent(a.value(), b.value(), collator, depth + 1);
     if (value !== 0) return value;
   }
 }

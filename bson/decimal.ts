@@ -307,7 +307,8 @@ export class Decimal {
 
   /** The square root, rounded to 34 digits; NaN below zero. */
   squareRoot(): Decimal {
-    if (this.isNaN || this.isZero) return this;
+    if (this.isNaN) return this;
+    if (this.isZero) return Decimal.of(this.sign, 0n, Math.floor(this.exponent / 2));
     if (this.sign < 0) return Decimal.NAN;
     if (this.kind === 'infinity') return this;
     const ideal = Math.floor(this.exponent / 2);

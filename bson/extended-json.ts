@@ -6,6 +6,7 @@
  * Source: MongoDB's specification "Extended JSON", version 2.
  */
 import { FieldCursor } from './field-cursor.ts';
+import { checkDepth } from './malformed.ts';
 import { RawValue } from './raw-value.ts';
 import { BsonType } from './types.ts';
 
@@ -31,33 +32,37 @@ export function toExtendedJsonText(
   options: ExtendedJsonOptions = {},
 ): string {
   const relaxed = options.relaxed === true;
-  return subject instanceof RawValue ? ofValue(subject, relaxed) : ofObject(subject, 0, relaxed);
+  return subject instanceof RawValue ? ofValue(subject, relaxed, 0) : ofObject(subject, relaxed, 0);
 }
 
-function ofObject(bytes: Buffer, start: number, relaxed: boolean): string {
-  const cursor = new FieldCursor(bytes, start);
+function ofObject(document: Buffer, relaxed: boolean, depth: number): string {
+  checkDepth(depth);
+  const cursor = new FieldCursor(document);
   const fields: string[] = [];
-  while (cursor.next()) fields.push(`${quote(cursor.name)}:${ofValue(cursor.value(), relaxed)}`);
+  while (cursor.next()) {
+    fields.push(`${quote(cursor.name)}:${ofValue(cursor.value(), relaxed, depth + 1)}`);
+  }
   return `{${fields.join(',')}}`;
 }
 
-function ofArray(value: RawValue, relaxed: boolean): string {
-  const cursor = new FieldCursor(value.bytes, value.start);
+function ofArray(array: Buffer, relaxed: boolean, depth: number): string {
+  checkDepth(depth);
+  const cursor = new FieldCursor(array);
   const elements: string[] = [];
-  while (cursor.next()) elements.push(ofValue(cursor.value(), relaxed));
+  while (cursor.next()) elements.push(ofValue(cursor.value(), relaxed, depth + 1));
   return `[${elements.join(',')}]`;
 }
 
-function ofValue(value: RawValue, relaxed: boolean): string {
+function ofValue(value: RawValue, relaxed: boolean, depth: number): string {
   switch (value.type) {
     case BsonType.double:
       return ofDouble(value.asNumber(), relaxed);
     case BsonType.string:
       return quote(value.asString());
     case BsonType.object:
-      return ofObject(value.bytes, value.start, relaxed);
+      return ofObject(value.asDocument(), relaxed, depth);
     case BsonType.array:
-      return ofArray(value, relaxed);
+      return ofArray(value.asDocument(), relaxed, depth);
     case BsonType.binData:
       return ofBinary(value);
     case BsonType.undefined:
@@ -84,7 +89,7 @@ function ofValue(value: RawValue, relaxed: boolean): string {
     case BsonType.symbol:
       return `{"$symbol":${quote(value.asString())}}`;
     case BsonType.javascriptWithScope: {
-      const scope = ofObject(value.asDocument(), 0, relaxed);
+      const scope = ofObject(value.asDocument(), relaxed, depth);
       return `{"$code":${quote(value.asString())},"$scope":${scope}}`;
     }
     case BsonType.int32:

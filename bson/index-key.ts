@@ -12,9 +12,11 @@ import { FieldCursor } from './field-cursor.ts';
 import { writeNumber } from './index-key-number.ts';
 import { KEY_CLASS } from './key-classes.ts';
 import { KeyWriter } from './key-writer.ts';
+import { checkDepth } from './malformed.ts';
 import type { RawValue } from './raw-value.ts';
 import { readInt32 } from './scalars.ts';
 import { BsonType, type BsonTypeCode } from './types.ts';
+import { scopeStartOf } from './value-size.ts';
 
 /** 1 ascending, -1 descending. */
 export type Direction = 1 | -1;
@@ -44,7 +46,7 @@ export function encodeIndexKey(
   writer.clear();
   for (let field = 0; field < values.length; field += 1) {
     const start = writer.length;
-    writeValue(writer, values[field], collator);
+    writeValue(writer, values[field], collator, 0);
     if (directions[field] < 0) writer.invert(start);
   }
   return { key: writer.finish(), typeBits: writer.typeBits.finish() };
@@ -53,7 +55,7 @@ export function encodeIndexKey(
 /** One value's key bytes as a string of one character per byte, for comparisons by equality. */
 export function keyText(value: RawValue | undefined, collator?: Collator): string {
   writer.clear();
-  writeValue(writer, value, collator);
+  writeValue(writer, value, collator, 0);
   return writer.finishAsText();
 }
 
@@ -75,6 +77,7 @@ function writeValue(
   target: KeyWriter,
   value: RawValue | undefined,
   collator: Collator | undefined,
+  depth: number,
 ): void {
   if (value === undefined) {
     target.byte(KEY_CLASS.null);
@@ -110,11 +113,11 @@ function writeValue(
       return;
     case BsonType.object:
       target.byte(KEY_CLASS.object);
-      writeElements(target, bytes, start, true, collator);
+      writeElements(target, new FieldCursor(bytes, start), true, collator, depth);
       return;
     case BsonType.array:
       target.byte(KEY_CLASS.array);
-      writeElements(target, bytes, start, false, collator);
+      writeElements(target, new FieldCursor(bytes, start), false, collator, depth);
       return;
     case BsonType.binData:
       writeBinary(target, value);
@@ -134,11 +137,11 @@ function writeValue(
       target.text(bytes, start + 4, end - 1);
       return;
     case BsonType.javascriptWithScope: {
-      const scope = start + 8 + readInt32(bytes, start + 4);
+      const scope = scopeStartOf(bytes, start, end);
       target.byte(KEY_CLASS.javascriptWithScope);
       target.text(bytes, start + 8, scope - 1);
       // Collations end at code, as in comparison.
-      writeElements(target, bytes, scope, true, undefined);
+      writeElements(target, new FieldCursor(bytes, scope), true, undefined, depth);
       return;
     }
     case BsonType.undefined:
@@ -173,18 +176,18 @@ function writeBinary(target: KeyWriter, value: RawValue): void {
 /** Objects compare by type, then name, then value, so the type's class stands before the name, and again in the value. */
 function writeElements(
   target: KeyWriter,
-  bytes: Buffer,
-  start: number,
+  cursor: FieldCursor,
   namesCount: boolean,
   collator: Collator | undefined,
+  depth: number,
 ): void {
-  const cursor = new FieldCursor(bytes, start);
+  checkDepth(depth);
   while (cursor.next()) {
     if (namesCount) {
       target.byte(classOf(cursor.type));
-      target.text(bytes, cursor.nameStart, cursor.nameEnd);
+      target.text(cursor.bytes, cursor.nameStart, cursor.nameEnd);
     }
-    writeValue(target, cursor.value(), collator);
+    writeValue(target, cursor.value(), collator, depth + 1);
   }
   target.byte(KEY_CLASS.end);
 }

@@ -2,11 +2,13 @@
  * One BSON value inside some buffer: the representation of a value on every floor.
  *
  * Owns: reading a single value. A RawValue is a view; it copies nothing and is immutable as long as its buffer is.
- * Promises: the `as…` functions read what their documentation says, whatever the type: they never throw and never read
- * outside of start..end, provided that the value came from FieldCursor, getField or a constructor (values.ts).
+ * Promises: the `as…` functions read what their documentation says, whatever the type: they never read outside of
+ * start..end, provided that the value came from FieldCursor, getField or a constructor (values.ts), and throw nothing
+ * but InvalidBSON, for the inside of a code with scope that was never validated.
  */
 import { Decimal } from './decimal.ts';
 import { readInt32, readInt64AsNumber, readUint32 } from './scalars.ts';
+import { scopeStartOf } from './value-size.ts';
 import { BsonType, typeNameOf, type BsonTypeCode, type BsonTypeName } from './types.ts';
 
 const INT64_MAX = 9_223_372_036_854_775_807n;
@@ -96,8 +98,8 @@ export class RawValue {
       case BsonType.javascript:
         return this.bytes.toString('utf8', this.start + 4, this.end - 1);
       case BsonType.javascriptWithScope: {
-        const codeEnd = this.start + 8 + readInt32(this.bytes, this.start + 4) - 1;
-        return this.bytes.toString('utf8', this.start + 8, Math.min(codeEnd, this.end));
+        const scope = scopeStartOf(this.bytes, this.start, this.end);
+        return this.bytes.toString('utf8', this.start + 8, scope - 1);
       }
       default:
         return '';
@@ -116,10 +118,8 @@ export class RawValue {
       case BsonType.object:
       case BsonType.array:
         return this.bytes.subarray(this.start, this.end);
-      case BsonType.javascriptWithScope: {
-        const scopeStart = this.start + 8 + readInt32(this.bytes, this.start + 4);
-        return this.bytes.subarray(Math.min(scopeStart, this.end), this.end);
-      }
+      case BsonType.javascriptWithScope:
+        return this.bytes.subarray(scopeStartOf(this.bytes, this.start, this.end), this.end);
       default:
         return this.bytes.subarray(this.end, this.end);
     }

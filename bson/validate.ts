@@ -6,7 +6,7 @@
  * Not checked, as MongoDB does not: names of array elements, repeated names, the content of decimals.
  */
 import { CommandError } from '../common/errors.ts';
-import { malformed } from './malformed.ts';
+import { malformed, tooDeep } from './malformed.ts';
 import { readInt32 } from './scalars.ts';
 import { BsonType, MIN_LENGTH, NO_LENGTH, VALUE_BYTES } from './types.ts';
 import { isUtf8Text } from './utf8.ts';
@@ -185,10 +185,6 @@ function invalid(bytes: Buffer, nameStart: number, message: string): CommandErro
   const nameEnd = Math.min(bytes.indexOf(0, nameStart), nameStart + 100);
   const name = bytes.toString('utf8', nameStart, nameEnd);
   return malformed(`${message} in element with field name '${name}'`);
-}
-
-function tooDeep(): CommandError {
-  return new CommandError('Overflow', 'BSONObj exceeds maximum nested object depth');
 }
 
 function tooLarge(bytes: number, maxBytes: number): CommandError {

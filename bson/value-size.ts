@@ -6,6 +6,7 @@
  */
 import type { CommandError } from '../common/errors.ts';
 import { malformed } from './malformed.ts';
+import { readInt32 } from './scalars.ts';
 import { CSTRINGS, MIN_LENGTH, VALUE_BYTES } from './types.ts';
 
 /**
@@ -28,6 +29,17 @@ export function valueEndOf(bytes: Uint8Array, type: number, start: number, limit
   }
   if (end > limit) throw pastEnd();
   return end;
+}
+
+/**
+ * Where the scope of a code with scope begins, whose value is bytes[start..end).
+ * @throws CommandError InvalidBSON when the code does not end inside the value, with room for a document behind it.
+ */
+export function scopeStartOf(bytes: Uint8Array, start: number, end: number): number {
+  const codeLength = readInt32(bytes, start + 4);
+  const scope = start + 8 + codeLength;
+  if (codeLength < 1 || scope + 5 > end) throw pastEnd();
+  return scope;
 }
 
 function rareEnd(bytes: Uint8Array, type: number, start: number, limit: number): number {
