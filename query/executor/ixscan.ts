@@ -13,6 +13,7 @@ import type {
 } from '../../storage/index.ts';
 import type { KeyFilter } from '../planner/plan-node.ts';
 import { type ExecutionContext, PullStage, type StageCounters, type Step } from './stage.ts';
+import { checkIndexIsThere } from './still-there.ts';
 
 export interface IndexScanOptions {
   readonly index: IndexDescription;
@@ -99,6 +100,7 @@ export class IndexScan extends PullStage {
   }
 
   attach(view: ReadView): void {
+    checkIndexIsThere(view, this.context.collection, this.options.index);
     this.cursor?.attach(view);
   }
 

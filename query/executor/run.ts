@@ -19,6 +19,7 @@ import {
 } from './plan-executor.ts';
 import { Row } from './row.ts';
 import type { ExecutionContext, Stage } from './stage.ts';
+import { checkCollectionIsThere } from './still-there.ts';
 import { Yielder } from './yielding.ts';
 
 export interface RunRequest {
@@ -105,6 +106,7 @@ export class StageExecutor implements PlanExecutor {
   attach(view: ReadView, interruption?: Interruption): void {
     if (interruption !== undefined) this.yielder.interruption = interruption;
     this.yielder.startSlice();
+    checkCollectionIsThere(view, this.context.collection);
     this.context.view = view;
     this.attached = true;
     this.root.attach(view);
@@ -116,6 +118,7 @@ export class StageExecutor implements PlanExecutor {
 
   private moveTo(view: ReadView): void {
     this.root.detach();
+    checkCollectionIsThere(view, this.context.collection);
     this.context.view = view;
     this.root.attach(view);
   }

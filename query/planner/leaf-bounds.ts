@@ -131,12 +131,12 @@ function literalPrefix(pattern: string, options: string): string {
 }
 
 function withoutLastCharacter(text: string): string {
-  return [...text].slice(0, -1).join('');
+  return Array.from(text).slice(0, -1).join('');
 }
 
 /** The least string that is greater than all that start with `prefix`; undefined when there is none. */
 function successorOfText(prefix: string): string | undefined {
-  const points = [...prefix].map((character) => character.codePointAt(0)!);
+  const points = Array.from(prefix, (character) => character.codePointAt(0)!);
   while (points.length > 0) {
     const last = points.pop()!;
     if (last >= 0x10ffff) continue;

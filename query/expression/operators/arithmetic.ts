@@ -207,9 +207,11 @@ function roundTo(name: string, value: RawValue, places: number, rounding: Roundi
   }
 }
 
+const DECIMAL_DIGITS = 34;
+
 /** The double to 34 digits: what MongoDB's conversion to decimal128 with full precision gives. */
 function exactText(number: number): string {
-  return number.toPrecision(34);
+  return number.toPrecision(DECIMAL_DIGITS);
 }
 
 function roundingOperator(name: string, rounding: Rounding): ExpressionDefinition {

@@ -72,7 +72,7 @@ function compileIfNull(argument: RawValue, compiler: ExpressionCompiler): Expres
 
 interface Branch {
   readonly when: Expression;
-  readonly then: Expression;
+  readonly result: Expression;
 }
 
 function compileBranch(entry: RawValue, compiler: ExpressionCompiler): Branch {
@@ -89,7 +89,7 @@ function compileBranch(entry: RawValue, compiler: ExpressionCompiler): Branch {
   const then = getField(branch, 'then');
   uassert(when !== undefined, 40064, "$switch requires each branch have a 'case' expression");
   uassert(then !== undefined, 40065, "$switch requires each branch have a 'then' expression.");
-  return { when: compiler.compile(when), then: compiler.compile(then) };
+  return { when: compiler.compile(when), result: compiler.compile(then) };
 }
 
 function compileSwitch(argument: RawValue, compiler: ExpressionCompiler): Expression {
@@ -110,10 +110,10 @@ function compileSwitch(argument: RawValue, compiler: ExpressionCompiler): Expres
   const branches = entries.map(([, entry]) => compileBranch(entry, compiler));
   const fallback = given.get('default');
   const otherwise = fallback === undefined ? undefined : compiler.compile(fallback);
-  const parts = branches.flatMap((branch) => [branch.when, branch.then]);
+  const parts = branches.flatMap((branch) => [branch.when, branch.result]);
   return compiler.combine(otherwise === undefined ? parts : [...parts, otherwise], (scope) => {
     for (const branch of branches) {
-      if (isTrue(branch.when.evaluate(scope))) return branch.then.evaluate(scope);
+      if (isTrue(branch.when.evaluate(scope))) return branch.result.evaluate(scope);
     }
     if (otherwise !== undefined) return otherwise.evaluate(scope);
     throw new CommandError(

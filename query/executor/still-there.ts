@@ -1,0 +1,39 @@
+/**
+ * What a plan reads may be gone when it goes on after a yield, or with the next batch of its cursor.
+ *
+ * Promises: nobody reads on in a collection that was dropped or renamed, or in an index that was dropped: such a tree is not
+ * kept up any more. Source: MongoDB 8.0's messages of QueryPlanKilled.
+ */
+import { CommandError } from '../../common/errors.ts';
+import type { CollectionDescription, IndexDescription, ReadView } from '../../storage/index.ts';
+
+/** @throws CommandError QueryPlanKilled */
+export function checkCollectionIsThere(view: ReadView, collection: CollectionDescription): void {
+  const now = view.collectionByUuid(collection.uuid);
+  const uuid = formatUuid(collection.uuid);
+  if (now === undefined) {
+    throw new CommandError('QueryPlanKilled', `collection dropped. UUID ${uuid}`);
+  }
+  if (now.namespace !== collection.namespace) {
+    throw new CommandError(
+      'QueryPlanKilled',
+      `collection renamed from '${collection.namespace}' to '${now.namespace}'. UUID ${uuid}`,
+    );
+  }
+}
+
+/** @throws CommandError QueryPlanKilled */
+export function checkIndexIsThere(
+  view: ReadView,
+  collection: CollectionDescription,
+  index: IndexDescription,
+): void {
+  const now = view.collectionByUuid(collection.uuid);
+  if (now?.indexes.some(({ ident }) => ident === index.ident) === true) return;
+  throw new CommandError('QueryPlanKilled', `query plan killed :: index '${index.name}' dropped`);
+}
+
+/** As UUIDs are printed: 8-4-4-4-12 digits. */
+function formatUuid(uuid: string): string {
+  return uuid.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

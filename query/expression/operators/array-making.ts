@@ -1,0 +1,260 @@
+/**
+ * Making arrays: of other arrays, of ranges, by mapping, filtering, folding, sorting.
+ */
+import { BsonType, compareValues, int32Value, NULL, type RawValue } from '../../../bson/index.ts';
+import { CommandError } from '../../../common/errors.ts';
+import { parseSort, sortOrderOf } from '../../planner/sort-pattern.ts';
+import {
+  defineExpression,
+  type ExpressionCompiler,
+  type ExpressionDefinition,
+  type Value,
+} from '../definition.ts';
+import { arrayOf, elementsOf } from '../elements.ts';
+import type { Expression } from '../expression.ts';
+import { int32Of } from '../integers.ts';
+import { namedArguments } from '../named-arguments.ts';
+import { isNullish, typeNameOf } from '../types.ts';
+import { checkUserVariable } from '../variable-name.ts';
+import { isTrue } from './boolean.ts';
+
+function concatArrays(values: readonly Value[]): Value {
+  const elements: RawValue[] = [];
+  for (const value of values) {
+    if (isNullish(value)) return NULL;
+    if (value.type !== BsonType.array) {
+      throw new CommandError(28664, `$concatArrays only supports arrays, not ${typeNameOf(value)}`);
+    }
+    elements.push(...elementsOf(value));
+  }
+  return arrayOf(elements);
+}
+
+/** Most elements that $range makes. */
+const MAX_RANGE_BYTES = 64 * 1024 * 1024;
+const RANGE_ELEMENT_BYTES = 16;
+
+function range(values: readonly Value[]): Value {
+  const start = rangeNumber(values[0], 34443, 34444, 'starting');
+  const end = rangeNumber(values[1], 34445, 34446, 'ending');
+  const step = values.length < 3 ? 1 : rangeNumber(values[2], 34447, 34448, 'step');
+  if (step === 0) throw new CommandError(34449, '$range requires a non-zero step value');
+  const length = Math.max(0, Math.ceil((end - start) / step));
+  if (length * RANGE_ELEMENT_BYTES > MAX_RANGE_BYTES) {
+    throw new CommandError(
+      'ExceededMemoryLimit',
+      '$range would use too much memory and cannot spill to disk',
+    );
+  }
+  return arrayOf(Array.from({ length }, (_, index) => int32Value(start + index * step)));
+}
+
+function rangeNumber(value: Value, wrongType: number, notInteger: number, which: string): number {
+  if (value === undefined || !value.isNumber) {
+    throw new CommandError(
+      wrongType,
+      `$range requires a numeric ${which} value, found value of type: ${typeNameOf(value)}`,
+    );
+  }
+  const number = int32Of(value);
+  if (number !== undefined) return number;
+  throw new CommandError(
+    notInteger,
+    `$range requires a ${which} value that can be represented as a 32-bit integer, found value: ${value.asNumber()}`,
+  );
+}
+
+function reverseArray(value: RawValue): Value {
+  if (value.type !== BsonType.array) {
+    throw new CommandError(
+      34435,
+      `The argument to $reverseArray must be an array, but was of type: ${typeNameOf(value)}`,
+    );
+  }
+  return arrayOf(elementsOf(value).reverse());
+}
+
+/** The name that `as` gives, or the default one. */
+function variableName(
+  given: ReadonlyMap<string, RawValue>,
+  key: string,
+  otherwise: string,
+): string {
+  const value = given.get(key);
+  if (value === undefined) return otherwise;
+  const name = value.asString();
+  checkUserVariable(name);
+  return name;
+}
+
+function compileMap(argument: RawValue, compiler: ExpressionCompiler): Expression {
+  const given = namedArguments(argument, {
+    name: '$map',
+    required: ['input', 'in'],
+    optional: ['as'],
+    codes: { notObject: 16878, unknown: 16879, missing: 16882 },
+  });
+  const input = compiler.compile(given.get('input')!);
+  const inner = compiler.withVariables([variableName(given, 'as', 'this')]);
+  const body = inner.compiler.compile(given.get('in')!);
+  const [slot] = inner.slots;
+  return compiler.combine([input, body], (scope) => {
+    const array = input.evaluate(scope);
+    if (isNullish(array)) return NULL;
+    if (array.type !== BsonType.array) {
+      throw new CommandError(16883, `input to $map must be an array not ${typeNameOf(array)}`);
+    }
+    return arrayOf(
+      elementsOf(array).map((element) => {
+        scope.slots[slot] = element;
+        return body.evaluate(scope);
+      }),
+    );
+  });
+}
+
+function compileFilter(argument: RawValue, compiler: ExpressionCompiler): Expression {
+  const given = namedArguments(argument, {
+    name: '$filter',
+    required: ['input', 'cond'],
+    optional: ['as', 'limit'],
+    codes: { notObject: 28646, unknown: 28647, missing: 28648 },
+  });
+  const input = compiler.compile(given.get('input')!);
+  const limitArgument = given.get('limit');
+  const limit = limitArgument === undefined ? undefined : compiler.compile(limitArgument);
+  const inner = compiler.withVariables([variableName(given, 'as', 'this')]);
+  const condition = inner.compiler.compile(given.get('cond')!);
+  const [slot] = inner.slots;
+  const parts = limit === undefined ? [input, condition] : [input, condition, limit];
+  return compiler.combine(parts, (scope) => {
+    const array = input.evaluate(scope);
+    if (isNullish(array)) return NULL;
+    if (array.type !== BsonType.array) {
+      throw new CommandError(28651, `input to $filter must be an array not ${typeNameOf(array)}`);
+    }
+    const most = filterLimit(limit?.evaluate(scope));
+    const kept: RawValue[] = [];
+    for (const element of elementsOf(array)) {
+      if (kept.length >= most) break;
+      scope.slots[slot] = element;
+      if (isTrue(condition.evaluate(scope))) kept.push(element);
+    }
+    return arrayOf(kept);
+  });
+}
+
+function filterLimit(value: Value): number {
+  if (isNullish(value)) return Infinity;
+  const limit = int32Of(value);
+  if (limit === undefined) {
+    throw new CommandError(
+      327391,
+      `$filter: limit must be represented as a 32-bit integral value: ${typeNameOf(value)}`,
+    );
+  }
+  if (limit < 1) {
+    throw new CommandError(327392, `$filter: limit must be greater than 0: ${limit}`);
+  }
+  return limit;
+}
+
+function compileReduce(argument: RawValue, compiler: ExpressionCompiler): Expression {
+  const given = namedArguments(argument, {
+    name: '$reduce',
+    required: ['input', 'initialValue', 'in'],
+    codes: { notObject: 40075, unknown: 40076, missing: 40077 },
+  });
+  const input = compiler.compile(given.get('input')!);
+  const initial = compiler.compile(given.get('initialValue')!);
+  const inner = compiler.withVariables(['this', 'value']);
+  const body = inner.compiler.compile(given.get('in')!);
+  const [thisSlot, valueSlot] = inner.slots;
+  return compiler.combine([input, initial, body], (scope) => {
+    const array = input.evaluate(scope);
+    if (isNullish(array)) return NULL;
+    if (array.type !== BsonType.array) {
+      throw new CommandError(
+        40080,
+        `$reduce requires that 'input' be an array, found: ${typeNameOf(array)}`,
+      );
+    }
+    let value = initial.evaluate(scope);
+    for (const element of elementsOf(array)) {
+      scope.slots[thisSlot] = element;
+      scope.slots[valueSlot] = value;
+      value = body.evaluate(scope);
+    }
+    return value;
+  });
+}
+
+function compileSortArray(argument: RawValue, compiler: ExpressionCompiler): Expression {
+  const given = namedArguments(argument, {
+    name: '$sortArray',
+    required: ['input', 'sortBy'],
+    codes: { notObject: 2942500, unknown: 2942501, missing: 2942502 },
+  });
+  const input = compiler.compile(given.get('input')!);
+  const sort = elementOrder(given.get('sortBy')!, compiler);
+  return compiler.combine([input], (scope) => {
+    const array = input.evaluate(scope);
+    if (isNullish(array)) return NULL;
+    if (array.type !== BsonType.array) {
+      throw new CommandError(
+        2942504,
+        `The input argument to $sortArray must be an array, but was of type: ${typeNameOf(array)}`,
+      );
+    }
+    return arrayOf(sort(elementsOf(array)));
+  });
+}
+
+/** sortBy: 1, -1, or a pattern over fields of the elements. */
+function elementOrder(
+  sortBy: RawValue,
+  compiler: ExpressionCompiler,
+): (elements: RawValue[]) => RawValue[] {
+  const { context } = compiler;
+  if (sortBy.type !== BsonType.object) {
+    const sign = sortBy.asNumber();
+    if (!sortBy.isNumber || (sign !== 1 && sign !== -1)) {
+      throw new CommandError(
+        'BadValue',
+        'Illegal sortBy specification: must be 1, -1 or a pattern',
+      );
+    }
+    return (elements) => elements.sort((a, b) => sign * compareValues(a, b, context.collator));
+  }
+  const pattern = parseSort(sortBy.asDocument());
+  if (pattern === undefined) {
+    throw new CommandError('BadValue', 'Illegal sortBy specification: must not be empty');
+  }
+  const order = sortOrderOf(pattern, context);
+  return (elements) =>
+    elements
+      .map((element) => ({ element, key: order.keyOf(documentOrEmpty(element)) }))
+      .sort((a, b) => order.compare(a.key, b.key))
+      .map(({ element }) => element);
+}
+
+const EMPTY = Buffer.from([5, 0, 0, 0, 0]);
+
+function documentOrEmpty(element: RawValue): Buffer {
+  return element.type === BsonType.object ? element.asDocument() : EMPTY;
+}
+
+export const ARRAY_MAKING: readonly ExpressionDefinition[] = [
+  defineExpression({
+    name: '$concatArrays',
+    args: [0, Infinity],
+    nullish: 'pass',
+    evaluate: concatArrays,
+  }),
+  defineExpression({ name: '$range', args: [2, 3], nullish: 'pass', evaluate: range }),
+  defineExpression({ name: '$reverseArray', args: 1, nullish: 'null', evaluate: reverseArray }),
+  defineExpression({ name: '$map', args: 'special', compile: compileMap }),
+  defineExpression({ name: '$filter', args: 'special', compile: compileFilter }),
+  defineExpression({ name: '$reduce', args: 'special', compile: compileReduce }),
+  defineExpression({ name: '$sortArray', args: 'special', compile: compileSortArray }),
+];

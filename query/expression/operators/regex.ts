@@ -1,0 +1,136 @@
+/**
+ * $regexMatch, $regexFind, $regexFindAll. Positions in results count code points.
+ */
+import {
+  booleanValue,
+  BsonType,
+  documentOf,
+  documentValue,
+  FALSE,
+  int32Value,
+  NULL,
+  type RawValue,
+  stringValue,
+} from '../../../bson/index.ts';
+import { CommandError } from '../../../common/errors.ts';
+import {
+  compileRegularExpression,
+  type RegularExpression,
+  type RegularExpressionMatch,
+} from '../../matcher/regular-expression.ts';
+import {
+  defineExpression,
+  type ExpressionCompiler,
+  type ExpressionDefinition,
+  type Value,
+} from '../definition.ts';
+import { arrayOf } from '../elements.ts';
+import type { Expression } from '../expression.ts';
+import { namedArguments } from '../named-arguments.ts';
+import type { Scope } from '../scope.ts';
+import { isNullish, isString, typeNameOf } from '../types.ts';
+
+type Use = (regex: RegularExpression, text: string) => RawValue;
+
+/** Pattern and options, from a regular expression value or from strings. undefined: one of them is null. */
+function regexOf(name: string, regex: Value, options: Value): RegularExpression | undefined {
+  if (isNullish(regex)) return undefined;
+  if (!isNullish(options) && !isString(options)) {
+    throw new CommandError(51106, `${name} needs 'options' to be of type string`);
+  }
+  const given = isNullish(options) ? '' : options.asString();
+  if (regex.type === BsonType.regex) {
+    const { pattern, options: own } = regex.asRegex();
+    if (own !== '' && given !== '') {
+      throw new CommandError(
+        51107,
+        `${name}: found regex option(s) specified in both 'regex' and 'option' fields`,
+      );
+    }
+    return compileRegularExpression(pattern, own === '' ? given : own);
+  }
+  if (!isString(regex)) {
+    throw new CommandError(51105, `${name} needs 'regex' to be of type string or regex`);
+  }
+  return compileRegularExpression(regex.asString(), given);
+}
+
+function regexOperator(name: string, nothing: RawValue, use: Use): ExpressionDefinition {
+  return defineExpression({
+    name,
+    args: 'special',
+    compile: (argument, compiler) => compileRegex(argument, compiler, { name, nothing, use }),
+  });
+}
+
+function compileRegex(
+  argument: RawValue,
+  compiler: ExpressionCompiler,
+  { name, nothing, use }: { name: string; nothing: RawValue; use: Use },
+): Expression {
+  const given = namedArguments(argument, {
+    name,
+    required: ['input', 'regex'],
+    optional: ['options'],
+    codes: { notObject: 51103, unknown: 31024, missing: 31022 },
+  });
+  const input = compiler.compile(given.get('input')!);
+  const regex = compiler.compile(given.get('regex')!);
+  const optionsArgument = given.get('options');
+  const options =
+    optionsArgument === undefined
+      ? compiler.constant(undefined)
+      : compiler.compile(optionsArgument);
+  // The usual case: the pattern is the same for all documents, and compiled once.
+  const isFixed = regex.constant !== undefined && options.constant !== undefined;
+  const fixed = isFixed ? regexOf(name, regex.constant?.value, options.constant?.value) : undefined;
+  const regexFor = (scope: Scope): RegularExpression | undefined =>
+    isFixed ? fixed : regexOf(name, regex.evaluate(scope), options.evaluate(scope));
+  return compiler.combine([input, regex, options], (scope) => {
+    const text = input.evaluate(scope);
+    if (!isNullish(text) && !isString(text)) {
+      throw new CommandError(
+        51104,
+        `${name} needs 'input' to be of type string, found: ${typeNameOf(text)}`,
+      );
+    }
+    const compiled = regexFor(scope);
+    return isNullish(text) || compiled === undefined ? nothing : use(compiled, text.asString());
+  });
+}
+
+function matchDocument(text: string, match: RegularExpressionMatch): RawValue {
+  return documentValue(
+    documentOf({
+      match: stringValue(match.text),
+      idx: int32Value(Array.from(text.slice(0, match.index)).length),
+      captures: arrayOf(
+        match.captures.map((capture) => (capture === undefined ? NULL : stringValue(capture))),
+      ),
+    }),
+  );
+}
+
+function findFirst(regex: RegularExpression, text: string): RawValue {
+  const match = regex.find(text);
+  return match === undefined ? NULL : matchDocument(text, match);
+}
+
+function findAll(regex: RegularExpression, text: string): RawValue {
+  const matches: RawValue[] = [];
+  for (let from = 0; from <= text.length;) {
+    const match = regex.find(text, from);
+    if (match === undefined) break;
+    matches.push(matchDocument(text, match));
+    // An empty match goes on behind the next character.
+    const end = match.index + match.text.length;
+    from = match.text === '' ? end + ((text.codePointAt(end) ?? 0) > 0xffff ? 2 : 1) : end;
+  }
+  return arrayOf(matches);
+}
+
+export const REGEX: readonly ExpressionDefinition[] = [
+  regexOperator('$regexMatch', FALSE, (regex, text) => booleanValue(regex.test(text))),
+  regexOperator('$regexFind', NULL, findFirst),
+  regexOperator('$regexFindAll', arrayOf([]), findAll),
+];
