@@ -116,7 +116,7 @@ function restoreMessage(compressed: Buffer, plain: Buffer, claimedBytes: number)
   return message;
 }
 
-/** Wraps a whole message. One that does not get shorter is returned as it is. */
+/** Wraps a whole message, also one that gets no shorter: a peer that compressed its request expects a compressed reply. */
 export function compressMessage(message: Buffer, compressor: Compressor): Buffer | Promise<Buffer> {
   const plain = message.subarray(MESSAGE_HEADER.size);
   if (plain.length > compressor.compressInlineBytes) {
@@ -129,7 +129,6 @@ export function compressMessage(message: Buffer, compressor: Compressor): Buffer
 
 function wrapMessage(message: Buffer, compressed: Buffer, compressor: Compressor): Buffer {
   const bytes = OP_COMPRESSED.compressedMessage + compressed.length;
-  if (bytes >= message.length && compressor.id !== 0) return message;
   const wrapped = Buffer.allocUnsafe(bytes);
   writeHeader(wrapped, {
     requestId: message.readInt32LE(MESSAGE_HEADER.requestId),

@@ -63,9 +63,11 @@ describe('OP_COMPRESSED', () => {
     assert.equal(plain.compressor, undefined);
   });
 
-  it('does not wrap what would get longer', () => {
+  it('wraps what gets no shorter, too: a compressed request has a compressed reply', async () => {
     const tiny = encodeOpMsg({ requestId: 1, body: raw({ a: 1 }) });
-    assert.equal(compressMessage(tiny, compressorByName('zlib')), tiny);
+    const wrapped = await compressMessage(tiny, compressorByName('zlib'));
+    assert.notEqual(wrapped, tiny);
+    assert.deepEqual((await decompressMessage(wrapped)).message, tiny);
   });
 
   it('refuses a claim beyond the largest message', async () => {

@@ -78,6 +78,8 @@ function conclude(op: OperationContext, cursor: OpenCursor, batch: Batch): Reply
   noteBatch(cursor, batch);
   const exhausted = batch.isLast && batch.stashed === undefined;
   if (!exhausted) cursor.producer.detach();
+  // A client that allows exhaust gets the next batches without asking.
+  op.exhaust = !exhausted;
   if (cursor.maxTimeMs !== undefined) cursor.maxTimeMs = op.remainingTimeMs ?? cursor.maxTimeMs;
   const id = exhausted ? 0n : cursor.id;
   const reply = cursorReply(id, cursor.namespace, 'nextBatch', batch.documents);
