@@ -2,6 +2,7 @@
  * Opens the LMDB environment, with one set of options for the reading thread and for the writing one.
  */
 import { open, type RootDatabase, type RootDatabaseOptions } from 'lmdb';
+import { LMDB_PAGE_BYTES } from './lmdb-file.ts';
 
 export type Environment = RootDatabase<Buffer, Buffer>;
 
@@ -22,7 +23,7 @@ export function openEnvironment(path: string, mapBytes: number): Environment {
     noSubdir: true,
     mapSize: mapBytes,
     // Sparse folds touch one page per entry; at 8 KiB they write twice the bytes, and only dense ones gain (docs/format/lmdb.md).
-    pageSize: 4096,
+    pageSize: LMDB_PAGE_BYTES,
     // Keys are scattered: reading ahead made a cold get's 99th percentile 40 times slower.
     noReadAhead: true,
     // Every epoch is a reader, and long snapshots keep theirs.

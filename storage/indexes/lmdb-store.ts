@@ -25,6 +25,7 @@ import {
 import type { IndexChanges } from './changes.ts';
 import type { CommitResult, IndexSnapshot, IndexStore, IndexStoreStatistics } from './contract.ts';
 import { DEFAULT_MAP_BYTES, openEnvironment, type Environment } from './lmdb-environment.ts';
+import { lookAtLmdbFile, removeLmdbFile } from './lmdb-file.ts';
 import { LmdbSnapshot } from './lmdb-snapshot.ts';
 import {
   errorFromDescription,
@@ -55,7 +56,10 @@ const FULL_DISK_BYTES = 16 * 1024 * 1024;
  * @throws CorruptionError missing (no file, an empty one, no identity record), foreign (another store's), malformed
  */
 export async function openLmdbIndexStore(options: LmdbStoreOptions): Promise<IndexStore> {
-  if (!options.create && fileBytes(options.path) === 0) throw storeIsMissing(options.path);
+  if (lookAtLmdbFile(options.path) !== 'whole') {
+    if (!options.create) throw storeIsMissing(options.path);
+    removeLmdbFile(options.path);
+  }
   const environment = openOrRefuse(options);
   try {
     const stamp = readOrCreateIdentity(environment, options);
