@@ -576,7 +576,7 @@ function escapeInClass(character: string): string {
 
 function caseVariants(character: string): string[] {
   const variants = new Set([character, character.toLowerCase(), character.toUpperCase()]);
-  return [...variants].filter((variant) => [...variant].length === 1);
+  return [...variants].filter((variant) => Array.from(variant).length === 1);
 }
 
 /** The part of the letters `a-z` (or `A-Z`) that the range covers, in the other case. */

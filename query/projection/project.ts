@@ -75,7 +75,7 @@ export function projectFields(
   }
   run.flush();
   for (const [name, child] of node.additions) {
-    if (written?.has(child) !== true) addField(kind, child, name, output);
+    if (written?.has(child) !== true) addField(child, name, output);
   }
 }
 
@@ -123,7 +123,7 @@ function projectValue(
     builder.end();
   } else if (node.additions.length > 0) {
     // A computed field below a scalar replaces it by a document.
-    addField(kind, node, name, output);
+    addField(node, name, output);
   } else if (kind === 'exclusion') {
     builder.append(name, value);
   }
@@ -150,7 +150,7 @@ function projectElements(kind: Kind, node: BranchNode, array: RawValue, output: 
 }
 
 /** A field that the document lacks, or that is computed anew. */
-function addField(kind: Kind, node: ProjectionNode, name: string, output: Output): void {
+function addField(node: ProjectionNode, name: string, output: Output): void {
   const { builder } = output;
   if (node.kind === 'computed') {
     const value = node.evaluate(output);
@@ -159,7 +159,7 @@ function addField(kind: Kind, node: ProjectionNode, name: string, output: Output
     appendMatchingElement(name, node, output);
   } else if (node.kind === 'branch') {
     builder.beginDocument(name);
-    for (const [inner, child] of node.additions) addField(kind, child, inner, output);
+    for (const [inner, child] of node.additions) addField(child, inner, output);
     builder.end();
   }
 }

@@ -73,23 +73,23 @@ export class TreeBuilder {
 
   /** @throws CommandError 31250, 31249 when a path is at, above or below another. */
   add(parts: readonly string[], leaf: LeafNode): void {
-    let branch: TreeBuilder = this;
-    for (const [index, part] of parts.entries()) {
-      const child = branch.children.get(part);
-      if (index === parts.length - 1) {
-        if (child !== undefined) throw collision(31250, parts.join('.'));
-        branch.children.set(part, leaf);
-      } else if (child === undefined) {
-        const next = new TreeBuilder();
-        branch.children.set(part, next);
-        branch = next;
-      } else if (child instanceof TreeBuilder) {
-        branch = child;
-      } else {
-        const rest = parts.slice(index + 1).join('.');
-        throw collision(31249, `${parts.join('.')} remaining portion ${rest}`);
-      }
+    this.addBelow(parts, 0, leaf);
+  }
+
+  private addBelow(parts: readonly string[], index: number, leaf: LeafNode): void {
+    const child = this.children.get(parts[index]);
+    if (index === parts.length - 1) {
+      if (child !== undefined) throw collision(31250, parts.join('.'));
+      this.children.set(parts[index], leaf);
+      return;
     }
+    if (child !== undefined && !(child instanceof TreeBuilder)) {
+      const rest = parts.slice(index + 1).join('.');
+      throw collision(31249, `${parts.join('.')} remaining portion ${rest}`);
+    }
+    const branch = child ?? new TreeBuilder();
+    this.children.set(parts[index], branch);
+    branch.addBelow(parts, index + 1, leaf);
   }
 
   remove(name: string): void {

@@ -98,7 +98,7 @@ function lengthRules(
     {
       keyword,
       appliesTo: STRING_TYPE,
-      test: (value) => accepts(BigInt([...value.asString()].length), bound),
+      test: (value) => accepts(BigInt(Array.from(value.asString()).length), bound),
       report: (value) =>
         reportOf(keyword, argument, {
           reason: 'specified string length was not satisfied',

@@ -15,6 +15,10 @@ export interface SchemaNode extends DocumentNode {
   readonly schema: Schema;
 }
 
+export function isSchemaNode(node: DocumentNode): node is SchemaNode {
+  return node.operator === '$jsonSchema';
+}
+
 export const $jsonSchema = defineTopLevelOperator({
   name: '$jsonSchema',
   parse: ({ operand, parser }): SchemaNode => {

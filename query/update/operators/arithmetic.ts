@@ -4,16 +4,7 @@
  * Promises: the result's type is the wider of the two; an int32 that overflows becomes an int64; an int64 that overflows
  * is an error and changes nothing.
  */
-import {
-  binaryEqual,
-  BsonType,
-  decimalValue,
-  Decimal,
-  doubleValue,
-  int32Value,
-  int64Value,
-  type RawValue,
-} from '../../../bson/index.ts';
+import { binaryEqual, int32Value, type RawValue } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { addNumbers, multiplyNumbers } from '../../arithmetic.ts';
 import { describeDocument, describeField, lastName } from '../messages.ts';
@@ -56,18 +47,9 @@ export const arithmeticModifiers: readonly ModifierDefinition[] = OPERATORS.map(
     }),
 );
 
-/** Zero times a number: zero of its type. */
+/** Zero times a number: zero of its type. It never overflows. */
 function zeroLike(operand: RawValue): RawValue {
-  switch (operand.type) {
-    case BsonType.decimal128:
-      return decimalValue(operand.asDecimal().multiply(Decimal.ZERO));
-    case BsonType.double:
-      return doubleValue(0 * operand.asNumber());
-    case BsonType.int64:
-      return int64Value(0n);
-    default:
-      return int32Value(0);
-  }
+  return multiplyNumbers(int32Value(0), operand) ?? operand;
 }
 
 function notNumeric(name: string, value: RawValue, path: string, document: Buffer): CommandError {
