@@ -32,7 +32,7 @@ export function compareWithMissing(
 ): number {
   if (a !== undefined && b !== undefined) return comparePresent(a, b, collator, 0);
   if (a === undefined && b === undefined) return 0;
-  return a === undefined ? -aboveMissing(b) : aboveMissing(a);
+  return a === undefined ? 0 - aboveMissing(b) : aboveMissing(a);
 }
 
 /** How a value compares with a missing one: MongoDB gives missing the place of undefined. */
