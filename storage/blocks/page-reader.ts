@@ -4,9 +4,9 @@
  * Owns: loading pages and checking each once, when it is read. Invariants:
  *  1. No byte of a page is handed out before its checksum, store, address and generation were checked.
  *  2. A page is loaded once at a time, however many ask for it.
- * A hit costs no promise. One cold page per turn is read on the calling thread while the device answers fast: the way
- * through the pool costs as much processor time as the read itself (bench/micro/storage/page-reader.bench.ts); further
- * misses of the turn go to the pool, where they run beside each other.
+ * A hit costs no promise. A lone cold page is read on the calling thread while the device answers fast: the way through
+ * the pool costs as much processor time as the read itself (bench/micro/storage/page-reader.bench.ts). Further misses of
+ * the same turn, or beside others, go to the pool, where they run at the same time.
  * Tests: test/storage/blocks/page-reader.test.ts.
  */
 import { CorruptionError } from '../../common/errors.ts';
@@ -23,8 +23,10 @@ import type { Place } from './place.ts';
 const TWO_POW_32 = 4_294_967_296;
 /** A device slower than this on average is not waited for. */
 const SYNC_LIMIT_MS = 0.2;
+/** A longer read counts as this: one hiccup of 10 ms says little about the next read. */
+const SYNC_SAMPLE_MOST_MS = 0.4;
 /** Every so many cold pages a slow device is tried again. */
-const SYNC_RETRY_EVERY = 512;
+const SYNC_RETRY_EVERY = 64;
 /** Weight of the newest sample in the average. */
 const SYNC_SAMPLE_WEIGHT = 0.1;
 /** Loads in flight that prefetch adds to at most. */
@@ -147,7 +149,9 @@ export class PageReader {
   }
 
   private mayReadSync(place: Place): boolean {
-    if (this.syncUsedThisTurn || this.layout.needsOwnPage(place.bytes)) return false;
+    if (this.layout.needsOwnPage(place.bytes)) return false;
+    // Who is not alone gains more from reads beside each other.
+    if (this.syncUsedThisTurn || this.loads.size > 0) return false;
     return this.syncAverageMs < SYNC_LIMIT_MS || this.coldPages % SYNC_RETRY_EVERY === 0;
   }
 
@@ -164,7 +168,7 @@ export class PageReader {
       return this.keep(place, buffer);
     } finally {
       releaseAligned(buffer);
-      const tookMs = this.clock.monotonicMs() - startMs;
+      const tookMs = Math.min(this.clock.monotonicMs() - startMs, SYNC_SAMPLE_MOST_MS);
       this.syncAverageMs += (tookMs - this.syncAverageMs) * SYNC_SAMPLE_WEIGHT;
     }
   }

@@ -61,7 +61,7 @@ export interface DeviceOpenOptions {
   readonly zeroed?: boolean;
   /** Every WRITE is durable when acknowledged (O_DSYNC). For journals. */
   readonly durableWrites?: boolean;
-  /** Run requests on a thread of this device's own instead of the shared pool. Default: see FileVolume. */
+  /** Run requests on threads of their own instead of the shared pool. Default: devices with durableWrites do. */
   readonly thread?: boolean;
   /** Use sectors of this size instead of the volume's: for a store that was made on another disk. */
   readonly sectorBytes?: number;
