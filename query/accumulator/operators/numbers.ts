@@ -5,7 +5,7 @@ import { BsonType, integerValue, isEmpty } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import type { Value } from '../../expression/definition.ts';
 import { type Accumulator, type AccumulatorDefinition, defineAccumulator } from '../definition.ts';
-import { Deviation, NumberSum } from '../number-sum.ts';
+import { Deviation, NumberSum } from '../../number-sum.ts';
 import { type AccumulatorState, simpleAccumulator } from '../simple.ts';
 
 function overSum(read: (sum: NumberSum) => Value): AccumulatorState {

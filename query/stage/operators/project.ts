@@ -23,8 +23,8 @@ function projectionStage(
 ): PipelineStage {
   const projection = compile(name, specification, context);
   const stage = mapStage(name, shown, () => (document) => projection.apply(document));
-  const { fieldsNeeded } = projection;
-  return fieldsNeeded === undefined ? stage : { ...stage, pathsNeeded: new Set(fieldsNeeded) };
+  const { pathsRead } = projection;
+  return pathsRead === undefined ? stage : { ...stage, pathsNeeded: pathsRead };
 }
 
 /** Errors of the projection are shown as MongoDB shows them for a stage. */

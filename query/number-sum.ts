@@ -12,7 +12,7 @@ import {
   int32Value,
   int64Value,
   type RawValue,
-} from '../../bson/index.ts';
+} from '../bson/index.ts';
 
 export class NumberSum {
   count = 0;

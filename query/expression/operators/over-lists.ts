@@ -1,0 +1,59 @@
+/**
+ * Accumulators as expressions: $sum, $avg, $min, $max, $stdDevPop, $stdDevSamp over operands, or over the elements of one array.
+ */
+import { compareValues, NULL } from '../../../bson/index.ts';
+import { Deviation, NumberSum } from '../../number-sum.ts';
+import type { QueryContext } from '../../context.ts';
+import { defineExpression, type ExpressionDefinition, type Value } from '../definition.ts';
+import { elementsOf } from '../elements.ts';
+import { isArray, isNullish } from '../types.ts';
+
+type Fold = (values: readonly Value[], context: QueryContext) => Value;
+
+function overList(name: string, fold: Fold): ExpressionDefinition {
+  return defineExpression({
+    name,
+    args: [0, Infinity],
+    nullish: 'pass',
+    evaluate: (values: readonly Value[], context: QueryContext) => {
+      const [only] = values;
+      return (
+        fold(values.length === 1 && isArray(only) ? elementsOf(only) : values, context) ?? NULL
+      );
+    },
+  });
+}
+
+function sumOf(values: readonly Value[]): NumberSum {
+  const sum = new NumberSum();
+  for (const value of values) if (value !== undefined) sum.add(value);
+  return sum;
+}
+
+function deviationOf(values: readonly Value[]): Deviation {
+  const deviation = new Deviation();
+  for (const value of values) if (value !== undefined) deviation.add(value);
+  return deviation;
+}
+
+function extreme(sign: 1 | -1): Fold {
+  return (values, context) => {
+    let best: Value;
+    for (const value of values) {
+      if (isNullish(value)) continue;
+      if (best === undefined || sign * compareValues(value, best, context.collator) < 0) {
+        best = value;
+      }
+    }
+    return best;
+  };
+}
+
+export const OVER_LISTS: readonly ExpressionDefinition[] = [
+  overList('$sum', (values) => sumOf(values).sum()),
+  overList('$avg', (values) => sumOf(values).average()),
+  overList('$min', extreme(1)),
+  overList('$max', extreme(-1)),
+  overList('$stdDevPop', (values) => deviationOf(values).population()),
+  overList('$stdDevSamp', (values) => deviationOf(values).sample()),
+];
