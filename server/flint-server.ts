@@ -101,12 +101,13 @@ export class FlintServer {
     this.http = await startHttpServer(this.service, {
       addresses: this.options.network.addresses,
       port,
-      isReady: () => this.stopping === undefined,
+      isReady: () => !this.service.isStopping,
     });
   }
 
   private async stopOnce(): Promise<void> {
     const { operations, cursors, sessions, timers } = this.service;
+    this.service.isStopping = true;
     const listeningEnded = this.listener.stopListening();
     await this.http?.close();
     operations.interruptAll(shuttingDown);
@@ -178,6 +179,7 @@ function createService(options: FlintServerOptions, connections: ConnectionCount
     slowOperationMs: options.slowOperationMs,
     commands: { all: () => options.commands.summaries() },
     connections,
+    isStopping: false,
     requestShutdown: options.onShutdownRequested,
   };
 }

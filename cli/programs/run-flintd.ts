@@ -108,7 +108,7 @@ async function serve(
       argv: invocation.argv,
       parsedOptions: invocation.parsedOptions,
       recentLog,
-      onShutdownRequested: stop.request,
+      onShutdownRequested: (why) => stop.request(why),
     });
     await startListening(server, options);
     const releasePidFile = writePidFile(options);

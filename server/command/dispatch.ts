@@ -8,6 +8,7 @@
 import { CommandError, CorruptionError, DeviceError } from '../../common/errors.ts';
 import type { MaybePromise } from '../../storage/index.ts';
 import { WriteConflictError } from '../../storage/index.ts';
+import { unrestricted } from '../auth/principal.ts';
 import type { ClientConnection } from '../operation/client-connection.ts';
 import { OperationContext } from '../operation/operation-context.ts';
 import type { ServiceContext } from '../operation/service-context.ts';
@@ -25,6 +26,7 @@ import {
 } from './generic-arguments.ts';
 import { checkReadConcern } from './read-concern.ts';
 import { errorReply, successReply, type ReplyBody, type ReplyFields } from './reply.ts';
+import { logSlowOperation } from './slow-operation.ts';
 import { checkWriteConcern, needsJournal } from './write-concern.ts';
 
 /** What the connection does with an answer. */
@@ -106,19 +108,23 @@ export class Dispatcher {
   /** After a success: waits for the journal if asked to, then replies. */
   private conclude(call: Call, reply: ReplyBody): MaybePromise<Answer> {
     const { op, generic } = call;
-    if (op.lastCommit !== undefined && needsJournal(generic.writeConcern)) {
-      return op
-        .waitFor(op.engine.flushed(op.lastCommit))
-        .then(() => this.succeeded(call, reply))
-        .catch((error: unknown) => this.failed(call, error));
+    if (op.lastCommit === undefined || !needsJournal(generic.writeConcern)) {
+      return this.succeeded(call, reply);
     }
-    return this.succeeded(call, reply);
+    return op.waitFor(op.engine.flushed(op.lastCommit)).then(
+      () => this.succeeded(call, reply),
+      (error: unknown) =>
+        // Interrupted while it waited: the write has happened, only its durability is not known yet.
+        error === op.reason
+          ? this.succeeded(call, reply, { writeConcernError: describeError(op.reason) })
+          : this.failed(call, error),
+    );
   }
 
-  private succeeded(call: Call, reply: ReplyBody): Answer {
+  private succeeded(call: Call, reply: ReplyBody, more?: ReplyFields): Answer {
     const { op } = call;
     try {
-      const body = successReply(reply, this.failCommand.after(call.command, call.op));
+      const body = successReply(reply, more ?? this.failCommand.after(op));
       this.finish(call, false);
       return op.exhaust ? { kind: 'reply', body, exhaust: true } : { kind: 'reply', body };
     } catch (error) {
@@ -127,10 +133,7 @@ export class Dispatcher {
   }
 
   private failed(call: Call, error: unknown): Answer {
-    const body = this.failure(
-      call.op.reason ?? error,
-      this.failCommand.after(call.command, call.op),
-    );
+    const body = this.failure(call.op.reason ?? error, this.failCommand.after(call.op));
     this.finish(call, true);
     return { kind: 'reply', body };
   }
@@ -140,7 +143,9 @@ export class Dispatcher {
     return { kind: 'close' };
   }
 
-  private check({ command, generic, op }: Call): void {
+  private check(call: Call): void {
+    const { command, generic, op } = call;
+    if (this.service.isStopping) throw stopping();
     if (command.adminOnly === true && generic.database !== 'admin') {
       throw new CommandError(
         'Unauthorized',
@@ -150,21 +155,21 @@ export class Dispatcher {
     if (command.testOnly === true && !this.service.parameters.get('enableTestCommands')) {
       throw new CommandError('CommandNotFound', `no such command: '${command.name}'`);
     }
-    if (
-      op.connection !== undefined &&
-      !op.connection.principal.mayAccess(command.access, op.namespace)
-    ) {
-      throw new CommandError(
-        'Unauthorized',
-        `not authorized on ${generic.database} to execute command ${command.name}`,
-      );
-    }
-    if (generic.apiVersion !== undefined || generic.apiStrict !== undefined) {
-      checkApiVersion(command, generic);
-    } else if (generic.apiDeprecationErrors !== undefined) checkApiVersion(command, generic);
+    this.checkAccess(call);
+    if (usesApiVersion(generic)) checkApiVersion(command, generic);
     this.checkTransaction(generic);
     this.checkConcerns(command, generic);
     if (generic.maxTimeMs > 0) op.limitTime(generic.maxTimeMs);
+  }
+
+  private checkAccess({ command, body, op }: Call): void {
+    const principal = op.connection?.principal ?? unrestricted;
+    if (principal === unrestricted) return;
+    if (principal.mayAccess(command.access, resourceOf(command, body))) return;
+    throw new CommandError(
+      'Unauthorized',
+      `not authorized on ${body.database} to execute command ${command.name}`,
+    );
   }
 
   private checkConcerns(command: Command, generic: GenericArguments): void {
@@ -217,20 +222,17 @@ export class Dispatcher {
 
   private finish({ command, op }: Call, failed: boolean): void {
     op.finish();
-    const metrics = this.service.metrics;
+    const { metrics, clock } = this.service;
     const counters = metrics.command(command.name);
     counters.total += 1;
     if (failed) counters.failed += 1;
-    const latency =
-      command.kind === 'read'
-        ? metrics.latencies.reads
-        : command.kind === 'write'
-          ? metrics.latencies.writes
-          : metrics.latencies.commands;
+    const elapsedMs = clock.monotonicMs() - op.startedMonotonicMs - op.waitedMs;
+    const latency = metrics.latencies[LATENCY_GROUP[command.kind]];
     latency.ops += 1;
-    latency.latencyMicros += (this.service.clock.monotonicMs() - op.startedMonotonicMs) * 1000;
+    latency.latencyMicros += elapsedMs * 1000;
     const counter = command.counter ?? 'command';
     if (counter !== 'none') metrics.operations[counter] += 1;
+    if (elapsedMs > this.service.slowOperationMs) logSlowOperation(op, elapsedMs, failed);
   }
 
   private failure(error: unknown, extra?: ReplyFields): Buffer {
@@ -280,3 +282,27 @@ interface Call {
 }
 
 const CLOSE = Symbol('close');
+
+const LATENCY_GROUP = { read: 'reads', write: 'writes', admin: 'commands' } as const;
+
+const stopping = (): CommandError =>
+  new CommandError('ShutdownInProgress', 'The server is in quiesce mode and will shut down');
+
+function usesApiVersion(generic: GenericArguments): boolean {
+  return (
+    generic.apiVersion !== undefined ||
+    generic.apiStrict !== undefined ||
+    generic.apiDeprecationErrors !== undefined
+  );
+}
+
+/** What a command wants to use: the collection that its first field names, or its database. */
+function resourceOf(command: Command, body: CommandBody): string {
+  const named = command.access.on === 'collection' && body.target.typeName === 'string';
+  return named ? `${body.database}.${body.target.asString()}` : body.database;
+}
+
+function describeError(error: CommandError | undefined): ReplyFields {
+  if (error === undefined) return {};
+  return { code: error.code, codeName: error.codeName, errmsg: error.message };
+}

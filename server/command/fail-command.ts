@@ -45,7 +45,7 @@ export class FailCommand {
   }
 
   /** After a command ran: fields that the fail point adds to the reply. */
-  after(_command: Command, op: OperationContext): ReplyFields | undefined {
+  after(op: OperationContext): ReplyFields | undefined {
     if (this.service.failPoints.names().length === 0) return undefined;
     const data = this.pending.get(op);
     if (data?.writeConcernError === undefined) return undefined;

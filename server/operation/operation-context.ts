@@ -9,7 +9,7 @@
  *  2. Every listener is called at most once, and none after DONE.
  *  3. After DONE no view, transaction, deadline or registered thing of this operation is left.
  */
-import { invariant } from '../../common/assert.ts';
+import { tassert } from '../../common/assert.ts';
 import type { CommandError } from '../../common/errors.ts';
 import type { Interruption } from '../../common/interruption.ts';
 import type { Deadline } from '../../common/timer-wheel.ts';
@@ -25,7 +25,7 @@ import {
 import type { Session } from '../sessions/session-registry.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { maxTimeExpired } from './interruptions.ts';
-import type { RunningOperation } from './operation-registry.ts';
+import type { RegistryEntry, RunningOperation } from './operation-registry.ts';
 import type { ServiceContext } from './service-context.ts';
 
 export type OperationState = 'running' | 'aborting' | 'done';
@@ -57,9 +57,12 @@ export class OperationContext implements Interruption, RunningOperation {
   /** Commit number of the last write of this operation: dispatch waits for it when the write concern asks. */
   lastCommit: CommitNumber | undefined;
   yieldCount = 0;
+  /** Spent in sleep(), because the client asked for it: no sign of a slow operation. Milliseconds. */
+  waitedMs = 0;
   /** Set by a command that has more to say to a client that accepts several replies (hello, getMore). */
   exhaust = false;
 
+  private readonly registryEntry: RegistryEntry;
   private state: OperationState = 'running';
   private interruptionReason: CommandError | undefined;
   private listeners: Set<(reason: Error) => void> | undefined;
@@ -79,7 +82,8 @@ export class OperationContext implements Interruption, RunningOperation {
     this.connection = start.connection;
     this.session = start.session;
     this.namespace = `${start.database}.$cmd`;
-    service.operations.add(this);
+    this.registryEntry = service.operations.add(this);
+    if (start.session !== undefined) service.sessions.retain(start.session);
   }
 
   get engine(): StorageEngine {
@@ -144,7 +148,7 @@ export class OperationContext implements Interruption, RunningOperation {
     const listeners = this.listeners;
     this.listeners = undefined;
     if (listeners === undefined) return;
-    for (const stop of listeners) stop(reason);
+    for (const stop of listeners) this.attend(() => stop(reason));
   }
 
   /** Ends the operation after `timeoutMs` from its start, unless it has an earlier deadline. 0 is no limit. */
@@ -165,14 +169,14 @@ export class OperationContext implements Interruption, RunningOperation {
 
   /** Calls `release` when the operation is done, in reverse order of registration. */
   onRelease(release: () => void): void {
-    invariant(this.state !== 'done', 'operation-context 3: registered after the end');
+    tassert(this.state !== 'done', 'operation-context 3: registered after the end');
     this.releases ??= [];
     this.releases.push(release);
   }
 
   /** The operation's snapshot: pinned at the first call, closed at the end. */
   view(): ReadView {
-    invariant(this.state !== 'done', 'operation-context 3: a view after the end');
+    tassert(this.state !== 'done', 'operation-context 3: a view after the end');
     this.currentView ??= this.service.engine.snapshot();
     return this.currentView;
   }
@@ -219,10 +223,12 @@ export class OperationContext implements Interruption, RunningOperation {
       wake = resolve;
     });
     const deadline = this.service.timers.after(delayMs, wake);
+    const startMs = this.service.clock.monotonicMs();
     try {
       await this.waitFor(slept);
     } finally {
       deadline.cancel();
+      this.waitedMs += this.service.clock.monotonicMs() - startMs;
     }
   }
 
@@ -245,11 +251,12 @@ export class OperationContext implements Interruption, RunningOperation {
     this.state = 'done';
     this.listeners = undefined;
     this.deadline?.cancel();
-    if (this.releases !== undefined) this.release(this.releases);
-    if (this.currentView !== undefined) this.release([() => this.currentView?.close()]);
-    this.currentView = undefined;
-    this.releases = undefined;
-    this.service.operations.remove(this.operationId);
+    for (let last = this.releases?.pop(); last !== undefined; last = this.releases?.pop()) {
+      this.attend(last);
+    }
+    if (this.currentView !== undefined) this.closeView(this.currentView);
+    if (this.session !== undefined) this.service.sessions.release(this.session);
+    this.service.operations.remove(this.registryEntry);
   }
 
   private attempt<Result>(
@@ -288,19 +295,23 @@ export class OperationContext implements Interruption, RunningOperation {
     return this.waitFor(error.blocker ?? this.turn()).then(() => this.attempt(body));
   }
 
-  private release(releases: readonly (() => void)[]): void {
-    for (const release of releases.toReversed()) {
-      try {
-        release();
-      } catch (error) {
-        this.service.log.write({
-          severity: 'E',
-          component: 'COMMAND',
-          id: 2_000_001,
-          message: 'Releasing a resource of an operation failed',
-          attributes: { command: this.commandName, error: String(error) },
-        });
-      }
+  private closeView(view: ReadView): void {
+    this.currentView = undefined;
+    this.attend(() => view.close());
+  }
+
+  /** Runs one of several steps of an end: a failing one must not keep the others from running. */
+  private attend(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.service.log.write({
+        severity: 'E',
+        component: 'COMMAND',
+        id: 2_000_001,
+        message: 'Ending an operation failed in part',
+        attributes: { command: this.commandName, error: String(error) },
+      });
     }
   }
 }

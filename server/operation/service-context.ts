@@ -76,6 +76,8 @@ export interface ServiceContext {
     readonly rejected: number;
     readonly active: number;
   };
+  /** True from the moment the server stops: no further command is run. */
+  isStopping: boolean;
   /** Asks the program to stop cleanly; returns at once. */
   requestShutdown(why: string): void;
 }

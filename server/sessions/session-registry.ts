@@ -27,6 +27,8 @@ export interface Session {
   /** The 16 bytes of lsid.id. */
   readonly id: Buffer;
   lastUsedMs: number;
+  /** Operations that run in it: while there are any, it does not time out. */
+  operations: number;
   /** Highest transaction number seen; undefined before the first. */
   lastTransactionNumber: number | undefined;
 }
@@ -90,10 +92,22 @@ export class SessionRegistry {
       key,
       id: Buffer.from(id),
       lastUsedMs: this.clock.monotonicMs(),
+      operations: 0,
       lastTransactionNumber: undefined,
     };
     this.sessions.set(key, session);
     return session;
+  }
+
+  /** An operation begins in it. */
+  retain(session: Session): void {
+    session.operations += 1;
+  }
+
+  /** An operation in it has ended: the timeout counts from now. */
+  release(session: Session): void {
+    session.operations -= 1;
+    session.lastUsedMs = this.clock.monotonicMs();
   }
 
   /** Ends a session: its cursors are closed and its operations killed. An unknown one is no error. */
@@ -110,7 +124,7 @@ export class SessionRegistry {
   sweep(): void {
     const oldestMs = this.clock.monotonicMs() - SESSION_TIMEOUT_MS;
     for (const session of this.sessions.values()) {
-      if (session.lastUsedMs < oldestMs) this.end(session.key);
+      if (session.operations === 0 && session.lastUsedMs < oldestMs) this.end(session.key);
     }
   }
 }
