@@ -3,6 +3,7 @@
  * docs/format/journal.md#batch
  */
 import { crc32c } from '../../common/crc32c.ts';
+import { isZero, readU64, writeU64 } from './integers.ts';
 
 /** Batch header, 64 bytes. docs/format/journal.md#batch */
 export const BATCH_HEADER = {
@@ -24,7 +25,6 @@ export const BATCH_HEADER = {
 export const EPOCH_BYTES = 8;
 
 const MAGIC = 0x54424a46; // 'FJBT' as little-endian bytes
-const HIGH = 0x1_0000_0000;
 const FLAG_FIRST_OF_EPOCH = 1;
 
 export interface BatchHeader {
@@ -52,11 +52,11 @@ export function writeBatchHeader(batch: Buffer, header: BatchHeader): number {
   batch.writeUInt32LE(header.length, BATCH_HEADER.length);
   batch.writeUInt32LE(header.chain, BATCH_HEADER.chain);
   header.epoch.copy(batch, BATCH_HEADER.epoch);
-  writeUInt64(batch, header.sequence, BATCH_HEADER.sequence);
-  writeUInt64(batch, header.segment, BATCH_HEADER.segment);
+  writeU64(batch, header.sequence, BATCH_HEADER.sequence);
+  writeU64(batch, header.segment, BATCH_HEADER.segment);
   batch.writeUInt32LE(header.offset, BATCH_HEADER.offset);
   batch.writeUInt32LE(header.entryCount, BATCH_HEADER.entryCount);
-  writeUInt64(batch, header.flushedSequence, BATCH_HEADER.flushedSequence);
+  writeU64(batch, header.flushedSequence, BATCH_HEADER.flushedSequence);
   batch.writeUInt32LE(header.firstOfEpoch ? FLAG_FIRST_OF_EPOCH : 0, BATCH_HEADER.flags);
   const checksum = crc32c(batch, BATCH_HEADER.length, header.length);
   batch.writeUInt32LE(checksum, BATCH_HEADER.checksum);
@@ -70,19 +70,21 @@ export function writeBatchHeader(batch: Buffer, header: BatchHeader): number {
 export function peekBatchHeader(bytes: Buffer, offset: number): StoredBatchHeader | undefined {
   if (bytes.readUInt32LE(offset + BATCH_HEADER.magic) !== MAGIC) return undefined;
   const length = bytes.readUInt32LE(offset + BATCH_HEADER.length);
-  if (length < BATCH_HEADER.size) return undefined;
+  const flags = bytes.readUInt32LE(offset + BATCH_HEADER.flags);
+  if (length < BATCH_HEADER.size || flags > FLAG_FIRST_OF_EPOCH) return undefined;
+  if (!isZero(bytes, offset + BATCH_HEADER.reserved, offset + BATCH_HEADER.size)) return undefined;
   const epochAt = offset + BATCH_HEADER.epoch;
   return {
     checksum: bytes.readUInt32LE(offset + BATCH_HEADER.checksum),
     length,
     chain: bytes.readUInt32LE(offset + BATCH_HEADER.chain),
     epoch: Buffer.from(bytes.subarray(epochAt, epochAt + EPOCH_BYTES)),
-    sequence: readUInt64(bytes, offset + BATCH_HEADER.sequence),
-    segment: readUInt64(bytes, offset + BATCH_HEADER.segment),
+    sequence: readU64(bytes, offset + BATCH_HEADER.sequence),
+    segment: readU64(bytes, offset + BATCH_HEADER.segment),
     offset: bytes.readUInt32LE(offset + BATCH_HEADER.offset),
     entryCount: bytes.readUInt32LE(offset + BATCH_HEADER.entryCount),
-    flushedSequence: readUInt64(bytes, offset + BATCH_HEADER.flushedSequence),
-    firstOfEpoch: (bytes.readUInt32LE(offset + BATCH_HEADER.flags) & FLAG_FIRST_OF_EPOCH) !== 0,
+    flushedSequence: readU64(bytes, offset + BATCH_HEADER.flushedSequence),
+    firstOfEpoch: flags === FLAG_FIRST_OF_EPOCH,
   };
 }
 
@@ -96,17 +98,5 @@ export function batchIsIntact(
   const end = offset + header.length;
   if (offset + paddedBytes > bytes.length) return false;
   if (crc32c(bytes, offset + BATCH_HEADER.length, end) !== header.checksum) return false;
-  for (let at = end; at < offset + paddedBytes; at += 1) {
-    if (bytes[at] !== 0) return false;
-  }
-  return true;
-}
-
-function writeUInt64(target: Buffer, value: number, offset: number): void {
-  target.writeUInt32LE(value >>> 0, offset);
-  target.writeUInt32LE(Math.floor(value / HIGH), offset + 4);
-}
-
-function readUInt64(source: Buffer, offset: number): number {
-  return source.readUInt32LE(offset) + source.readUInt32LE(offset + 4) * HIGH;
+  return isZero(bytes, end, offset + paddedBytes);
 }

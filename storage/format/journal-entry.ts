@@ -8,6 +8,7 @@
 import { invariant } from '../../common/assert.ts';
 import { CorruptionError } from '../../common/errors.ts';
 import type { CommitNumber, RecordId } from '../contract.ts';
+import { readU64, writeU64 } from './integers.ts';
 import type { Timestamp } from './timestamp.ts';
 
 /** Kinds of entries, as MongoDB's oplog has them. Permanent. */
@@ -180,9 +181,9 @@ export function writeJournalEntry(
   OPENING.copy(target, offset);
   target.writeUInt32LE(stamp.timestamp.increment, offset + TS_AT);
   target.writeUInt32LE(stamp.timestamp.seconds, offset + TS_AT + 4);
-  writeInt64(target, stamp.term, offset + T_AT);
+  writeU64(target, stamp.term, offset + T_AT);
   target[offset + OP_AT] = operation.op.charCodeAt(0);
-  writeInt64(target, stamp.wallMs, offset + WALL_AT);
+  writeU64(target, stamp.wallMs, offset + WALL_AT);
   let at = offset + OPENING.length;
   if (last) at = writeInt64Element(target, at, HEAD.cn, stamp.commitNumber);
   if (operation.ui !== undefined) at = writeUuid(target, at, operation.ui);
@@ -224,7 +225,7 @@ function writeDocument(target: Buffer, offset: number, head: Buffer, document: B
 
 function writeInt64Element(target: Buffer, offset: number, head: Buffer, value: number): number {
   const at = offset + head.copy(target, offset);
-  writeInt64(target, value, at);
+  writeU64(target, value, at);
   return at + 8;
 }
 
@@ -234,12 +235,6 @@ function writeUuid(target: Buffer, offset: number, uuid: Buffer): number {
   target.writeUInt32LE(UUID_BYTES, at);
   target[at + 4] = UUID_SUBTYPE;
   return at + 5 + uuid.copy(target, at + 5);
-}
-
-/** Two 32-bit halves are five times faster than a BigInt. Only for values from 0 to 2^53. */
-function writeInt64(target: Buffer, value: number, offset: number): void {
-  target.writeUInt32LE(value >>> 0, offset);
-  target.writeUInt32LE(Math.floor(value / 0x1_0000_0000), offset + 4);
 }
 
 /**
@@ -281,9 +276,9 @@ class EntryDecoder {
         increment: source.readUInt32LE(start + TS_AT),
         seconds: source.readUInt32LE(start + TS_AT + 4),
       },
-      t: readInt64(source, start + T_AT),
+      t: readU64(source, start + T_AT),
       op: operationCode(source[start + OP_AT]),
-      wallMs: readInt64(source, start + WALL_AT),
+      wallMs: readU64(source, start + WALL_AT),
       cn: this.tryInt64(HEAD.cn) as CommitNumber | undefined,
       ui: this.tryUuid(),
       rid: this.tryInt64(HEAD.rid) as RecordId | undefined,
@@ -351,7 +346,7 @@ class EntryDecoder {
   private tryInt64(head: Buffer): number | undefined {
     if (!this.enters(head, 8)) return undefined;
     this.at += 8;
-    return readInt64(this.source, this.at - 8);
+    return readU64(this.source, this.at - 8);
   }
 
   private tryInt32(head: Buffer): number | undefined {
@@ -392,10 +387,6 @@ function operationCode(byte: number): JournalOperationCode {
     default:
       throw malformed('has an unknown op');
   }
-}
-
-function readInt64(source: Buffer, offset: number): number {
-  return source.readUInt32LE(offset) + source.readUInt32LE(offset + 4) * 0x1_0000_0000;
 }
 
 function malformed(what: string): CorruptionError {

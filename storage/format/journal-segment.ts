@@ -4,6 +4,7 @@
 import { crc32c } from '../../common/crc32c.ts';
 import { CorruptionError } from '../../common/errors.ts';
 import type { CommitNumber } from '../contract.ts';
+import { isZero, readU64, writeU64 } from './integers.ts';
 import type { Timestamp } from './timestamp.ts';
 
 export const JOURNAL_FORMAT_VERSION = 1;
@@ -33,7 +34,6 @@ export const SEGMENT_HEADER = {
 } as const;
 
 const MAGIC = 0x47534a46; // 'FJSG' as little-endian bytes
-const HIGH = 0x1_0000_0000;
 
 export interface SegmentHeader {
   readonly blockBytes: number;
@@ -55,15 +55,15 @@ export function writeSegmentHeader(block: Buffer, header: SegmentHeader): void {
   block.writeUInt16LE(JOURNAL_FORMAT_VERSION, SEGMENT_HEADER.version);
   block.writeUInt32LE(header.blockBytes, SEGMENT_HEADER.blockBytes);
   header.storeId.copy(block, SEGMENT_HEADER.storeId);
-  writeUInt64(block, header.number, SEGMENT_HEADER.number);
-  writeUInt64(block, header.segmentBytes, SEGMENT_HEADER.segmentBytes);
-  writeUInt64(block, header.firstSequence, SEGMENT_HEADER.firstSequence);
+  writeU64(block, header.number, SEGMENT_HEADER.number);
+  writeU64(block, header.segmentBytes, SEGMENT_HEADER.segmentBytes);
+  writeU64(block, header.firstSequence, SEGMENT_HEADER.firstSequence);
   block.writeUInt32LE(header.firstChain, SEGMENT_HEADER.firstChain);
-  writeUInt64(block, header.commitBefore, SEGMENT_HEADER.commitBefore);
+  writeU64(block, header.commitBefore, SEGMENT_HEADER.commitBefore);
   block.writeUInt32LE(header.timestampBefore.increment, SEGMENT_HEADER.timestampBefore);
   block.writeUInt32LE(header.timestampBefore.seconds, SEGMENT_HEADER.timestampBefore + 4);
-  writeUInt64(block, header.chainSegment, SEGMENT_HEADER.chainSegment);
-  writeUInt64(block, header.wallMs, SEGMENT_HEADER.wallMs);
+  writeU64(block, header.chainSegment, SEGMENT_HEADER.chainSegment);
+  writeU64(block, header.wallMs, SEGMENT_HEADER.wallMs);
   const checksum = crc32c(block, SEGMENT_HEADER.version, SEGMENT_HEADER.size);
   block.writeUInt32LE(checksum, SEGMENT_HEADER.checksum);
 }
@@ -85,28 +85,20 @@ export function readSegmentHeader(block: Buffer): SegmentHeader | undefined {
       `format version ${version} is not known to this version of FlintDB (${JOURNAL_FORMAT_VERSION})`,
     );
   }
+  if (!isZero(block, SEGMENT_HEADER.reserved3, block.length)) return undefined;
   return {
     blockBytes: block.readUInt32LE(SEGMENT_HEADER.blockBytes),
     storeId: Buffer.from(block.subarray(SEGMENT_HEADER.storeId, SEGMENT_HEADER.storeId + 16)),
-    number: readUInt64(block, SEGMENT_HEADER.number),
-    segmentBytes: readUInt64(block, SEGMENT_HEADER.segmentBytes),
-    firstSequence: readUInt64(block, SEGMENT_HEADER.firstSequence),
+    number: readU64(block, SEGMENT_HEADER.number),
+    segmentBytes: readU64(block, SEGMENT_HEADER.segmentBytes),
+    firstSequence: readU64(block, SEGMENT_HEADER.firstSequence),
     firstChain: block.readUInt32LE(SEGMENT_HEADER.firstChain),
-    commitBefore: readUInt64(block, SEGMENT_HEADER.commitBefore) as CommitNumber,
+    commitBefore: readU64(block, SEGMENT_HEADER.commitBefore) as CommitNumber,
     timestampBefore: {
       increment: block.readUInt32LE(SEGMENT_HEADER.timestampBefore),
       seconds: block.readUInt32LE(SEGMENT_HEADER.timestampBefore + 4),
     },
-    chainSegment: readUInt64(block, SEGMENT_HEADER.chainSegment),
-    wallMs: readUInt64(block, SEGMENT_HEADER.wallMs),
+    chainSegment: readU64(block, SEGMENT_HEADER.chainSegment),
+    wallMs: readU64(block, SEGMENT_HEADER.wallMs),
   };
-}
-
-function writeUInt64(target: Buffer, value: number, offset: number): void {
-  target.writeUInt32LE(value >>> 0, offset);
-  target.writeUInt32LE(Math.floor(value / HIGH), offset + 4);
-}
-
-function readUInt64(source: Buffer, offset: number): number {
-  return source.readUInt32LE(offset) + source.readUInt32LE(offset + 4) * HIGH;
 }

@@ -23,7 +23,7 @@ export const RECORD_MAP_BLOCK = {
   size: 4,
 } as const;
 
-/** One entry, 24 bytes; entries follow the header in order of record id. docs/format/lmdb.md#record-map */
+/** One entry, 24 bytes; entries follow the header in order of record id. docs/format/lmdb.md#record-map-entry */
 export const RECORD_MAP_ENTRY = {
   sector: 0, // u48  first sector of the page
   slot: 6, // u16  number within the page's directory

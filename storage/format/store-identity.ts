@@ -5,6 +5,7 @@
  */
 import { CorruptionError } from '../../common/errors.ts';
 import type { CommitNumber, Ident } from '../contract.ts';
+import { readU64, writeU64 } from './integers.ts';
 import { treeKey } from './tree-key.ts';
 
 export const INDEX_STORE_FORMAT_VERSION = 1;
@@ -21,7 +22,6 @@ export const STORE_IDENTITY = {
 } as const;
 
 const MAGIC = 0x58444946; // 'FIDX' as little-endian bytes
-const HIGH = 0x1_0000_0000;
 const STORE_IDENT = 0 as Ident;
 
 export const STORE_IDENTITY_KEY = treeKey(STORE_IDENT, Buffer.from('store', 'latin1'));
@@ -45,8 +45,8 @@ export function encodeStoreIdentity(identity: StoreIdentity): Buffer {
   record.writeUInt32LE(MAGIC, STORE_IDENTITY.magic);
   record.writeUInt16LE(INDEX_STORE_FORMAT_VERSION, STORE_IDENTITY.version);
   identity.storeId.copy(record, STORE_IDENTITY.storeId);
-  writeUInt64(record, identity.stamp.checkpoint, STORE_IDENTITY.checkpoint);
-  writeUInt64(record, identity.stamp.applied, STORE_IDENTITY.applied);
+  writeU64(record, identity.stamp.checkpoint, STORE_IDENTITY.checkpoint);
+  writeU64(record, identity.stamp.applied, STORE_IDENTITY.applied);
   return record;
 }
 
@@ -65,17 +65,8 @@ export function decodeStoreIdentity(record: Buffer): StoreIdentity {
   return {
     storeId: Buffer.from(record.subarray(STORE_IDENTITY.storeId, STORE_IDENTITY.storeId + 16)),
     stamp: {
-      checkpoint: readUInt64(record, STORE_IDENTITY.checkpoint),
-      applied: readUInt64(record, STORE_IDENTITY.applied) as CommitNumber,
+      checkpoint: readU64(record, STORE_IDENTITY.checkpoint),
+      applied: readU64(record, STORE_IDENTITY.applied) as CommitNumber,
     },
   };
-}
-
-function writeUInt64(target: Buffer, value: number, offset: number): void {
-  target.writeUInt32LE(value >>> 0, offset);
-  target.writeUInt32LE(Math.floor(value / HIGH), offset + 4);
-}
-
-function readUInt64(source: Buffer, offset: number): number {
-  return source.readUInt32LE(offset) + source.readUInt32LE(offset + 4) * HIGH;
 }
