@@ -6,6 +6,7 @@
  *  2. An extent freed by checkpoint n is free again only when n+1 is durable and no base before n is pinned.
  *  3. A damaged extent is never freed.
  *  4. Sectors of an extent are handed out once, in ascending order, until it is free again.
+ *  5. An extent is not handed out while it is being discarded.
  * Bytes: docs/format/manifest.md#extents. Tests: test/storage/blocks/allocation-map.test.ts.
  */
 import { invariant } from '../../common/assert.ts';
@@ -36,6 +37,14 @@ interface Extent {
   firstGeneration: number;
   lastGeneration: number;
   owner: number;
+  /** Not stored: free extents that hold nothing on the disk any more, or are just being discarded. */
+  discard: 'not yet' | 'under way' | 'done';
+}
+
+/** Neighbouring extents. */
+export interface ExtentRun {
+  readonly first: number;
+  readonly count: number;
 }
 
 export class AllocationMap {
@@ -51,7 +60,7 @@ export class AllocationMap {
   /** A new store's map, or that of a manifest. */
   constructor(layout: StoreLayout, stored: readonly ManifestExtent[] = []) {
     this.layout = layout;
-    this.extents = stored.map((extent) => ({ ...extent }));
+    this.extents = stored.map((extent) => ({ ...extent, discard: 'not yet' }));
     while (this.extents.length < layout.reservedExtents) {
       this.extents.push({ ...freeExtent(), state: EXTENT_STATE.reserved });
     }
@@ -83,7 +92,12 @@ export class AllocationMap {
   rollBack(): void {
     invariant(this.undo !== undefined, 'allocation: no change set to take back');
     for (const [index, before] of this.undo) {
-      this.extents[index] = { ...before, damaged: this.extents[index].damaged };
+      // What was discarded may have been written since.
+      this.extents[index] = {
+        ...before,
+        damaged: this.extents[index].damaged,
+        discard: 'not yet',
+      };
     }
     this.undo = undefined;
     this.findOpenExtents();
@@ -211,6 +225,37 @@ export class AllocationMap {
     }
   }
 
+  /**
+   * The next free extents to give back to the disk. Some of the lowest stay: they are handed out first, and to write into
+   * a hole costs the file system more than to write over what is there.
+   * @param keep free extents that are not to be discarded
+   * @returns the run, held until endDiscard()
+   */
+  beginDiscard(keep: number): ExtentRun | undefined {
+    let kept = 0;
+    for (let index = 0; index < this.extents.length; index += 1) {
+      if (!this.isFree(index) || this.extents[index].discard === 'done') continue;
+      kept += 1;
+      if (kept <= keep) continue;
+      let count = 0;
+      while (this.isFree(index + count) && this.extents[index + count].discard === 'not yet') {
+        this.extents[index + count].discard = 'under way';
+        count += 1;
+      }
+      return { first: index, count };
+    }
+    return undefined;
+  }
+
+  endDiscard({ first, count }: ExtentRun): void {
+    for (let index = first; index < first + count; index += 1) {
+      const extent = this.extents[index];
+      invariant(extent.discard === 'under way', 'allocation 5: not being discarded');
+      extent.discard = 'done';
+    }
+    this.lowestFree = Math.min(this.lowestFree, first);
+  }
+
   get counts(): ExtentCounts {
     const counts = { total: this.extents.length, free: 0, used: 0, pendingFree: 0, damaged: 0 };
     for (const extent of this.extents) {
@@ -269,7 +314,9 @@ export class AllocationMap {
     while (this.extents.length <= index) this.extents.push(freeExtent());
     const extent = this.edit(index);
     invariant(extent.state === EXTENT_STATE.free, 'allocation 1: extent handed out twice');
+    invariant(extent.discard !== 'under way', 'allocation 5: extent handed out in its discard');
     extent.state = EXTENT_STATE.used;
+    extent.discard = 'not yet';
     extent.owner = owner;
   }
 
@@ -279,7 +326,7 @@ export class AllocationMap {
     let first = this.lowestFree;
     let seenFree = false;
     for (let index = this.lowestFree; index < this.extents.length; index += 1) {
-      if (this.extents[index].state !== EXTENT_STATE.free) {
+      if (!this.isFree(index)) {
         length = 0;
         first = index + 1;
         if (!seenFree) this.lowestFree = index + 1;
@@ -292,11 +339,17 @@ export class AllocationMap {
     return first;
   }
 
+  /** Whether extents may be handed out; what lies behind the last one may. */
   private areFree(first: number, count: number): boolean {
     for (let index = first; index < Math.min(first + count, this.extents.length); index += 1) {
-      if (this.extents[index].state !== EXTENT_STATE.free) return false;
+      if (!this.isFree(index)) return false;
     }
     return true;
+  }
+
+  private isFree(index: number): boolean {
+    const extent = this.extents[index];
+    return extent?.state === EXTENT_STATE.free && extent.discard !== 'under way';
   }
 
   private setOpen(owner: number, index: number): void {
@@ -343,5 +396,6 @@ function freeExtent(): Extent {
     firstGeneration: 0,
     lastGeneration: 0,
     owner: SHARED_OWNER,
+    discard: 'not yet',
   };
 }

@@ -15,7 +15,7 @@ import type { Random } from '../../common/random.ts';
 import { PageCache } from '../cache/page-cache.ts';
 import type { CommitNumber, Ident, MaybePromise, RecordId } from '../contract.ts';
 import { allocateAligned, releaseAligned } from '../device/aligned-memory.ts';
-import { discardBio, readBio, sectorNumber } from '../device/bio.ts';
+import { readBio, sectorNumber } from '../device/bio.ts';
 import type { Device, Volume } from '../device/contract.ts';
 import { RequestQueue } from '../device/request-queue.ts';
 import type { Base } from '../format/base.ts';
@@ -40,6 +40,7 @@ import {
   writeSuperblock,
   type SuperblockReading,
 } from './superblock-pair.ts';
+import { Trimmer } from './trimmer.ts';
 
 const DEFAULT_EXTENT_BYTES = 1024 * 1024;
 const DEFAULT_PAGE_BYTES = 32 * 1024;
@@ -156,6 +157,7 @@ class DeviceBlockStore implements BlockStore {
   private readonly allocation: AllocationMap;
   private readonly cache: PageCache;
   private readonly reader: PageReader;
+  private readonly trimmer: Trimmer;
   private readonly verifyWrites: boolean;
   private collections: CollectionTable;
   private superblock: Superblock;
@@ -163,7 +165,6 @@ class DeviceBlockStore implements BlockStore {
   private nextGeneration: number;
   private copiesToRepair: number;
   private writer: CheckpointCollector | undefined;
-  private reclaiming: Promise<void> = Promise.resolve();
   private growing: Promise<void> = Promise.resolve();
   private pagesWritten = 0;
   private bytesWritten = 0;
@@ -199,7 +200,8 @@ class DeviceBlockStore implements BlockStore {
       clock: options.clock,
       onDamage: (sector) => this.allocation.markDamaged(this.layout.extentOf(sector)),
     });
-    // At start nobody holds an older base; what the checkpoint before freed is free. Discarded when it was freed, or never.
+    this.trimmer = new Trimmer(queue, this.layout, this.allocation);
+    // At start nobody holds an older base: what the checkpoint before freed is free.
     this.allocation.free(this.allocation.reclaimable(base.checkpoint, base.checkpoint));
   }
 
@@ -272,9 +274,9 @@ class DeviceBlockStore implements BlockStore {
     this.writer = undefined;
   }
 
-  reclaim(oldestPinned: number): Promise<void> {
-    this.reclaiming = this.reclaiming.then(() => this.reclaimNow(oldestPinned));
-    return this.reclaiming;
+  reclaim(oldestPinned: number): void {
+    this.allocation.free(this.allocation.reclaimable(this.currentBase.checkpoint, oldestPinned));
+    this.trimmer.start();
   }
 
   statistics(): BlockStoreStatistics {
@@ -295,7 +297,7 @@ class DeviceBlockStore implements BlockStore {
 
   async close(): Promise<void> {
     await this.writer?.abort();
-    await this.reclaiming;
+    await this.trimmer.stop();
     await this.queue.idle();
     await this.device.close();
   }
@@ -320,23 +322,6 @@ class DeviceBlockStore implements BlockStore {
     };
     await writeSuperblock(this.queue, next);
     this.superblock = next;
-  }
-
-  private async reclaimNow(oldestPinned: number): Promise<void> {
-    const found = this.allocation.reclaimable(this.currentBase.checkpoint, oldestPinned);
-    if (found.length === 0) return;
-    const { extentSectors } = this.layout;
-    // Neighbours become one discard in the queue; nobody writes there before all of them ended.
-    this.queue.plug();
-    const discards = found.map((extent) => {
-      const first = sectorNumber(this.layout.firstSectorOf(extent));
-      return this.queue.submit(discardBio(first, extentSectors));
-    });
-    this.queue.unplug();
-    await Promise.allSettled(discards);
-    // A reader may have found damage in one of them meanwhile.
-    const still = new Set(this.allocation.reclaimable(this.currentBase.checkpoint, oldestPinned));
-    this.allocation.free(found.filter((extent) => still.has(extent)));
   }
 
   /** Grows the file so that it reaches `sectorEnd`. */

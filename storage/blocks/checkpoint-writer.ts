@@ -5,7 +5,7 @@
  *  1. Nothing of the base is overwritten: pages go to sectors that no base uses.
  *  2. finish() resolves only after a flush that covers all pages and the manifest.
  *  3. After abort() allocation and collections are as they were.
- * Tests: test/storage/blocks/checkpoint-writer.test.ts.
+ * Tests: test/storage/blocks/block-store.test.ts, power-cut.test.ts.
  */
 import { invariant } from '../../common/assert.ts';
 import { CachedPage, type PageCache } from '../cache/page-cache.ts';

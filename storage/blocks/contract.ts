@@ -7,7 +7,7 @@
  *   base = await writer.finish()                            pages and manifest are durable
  *   the index store commits, with the base in its stamp   the checkpoint happened
  *   await store.recordCheckpoint(base)                      superblock
- *   await store.reclaim(oldest base still pinned)           extents of older bases are reused from here on
+ *   store.reclaim(oldest base still pinned)                 extents of older bases are reused from here on
  * When anything fails before the index store's commit: await writer.abort().
  */
 import type { CorruptionError } from '../../common/errors.ts';
@@ -98,10 +98,10 @@ export interface BlockStore {
   /** Writes the superblock for a base whose index commit is durable. */
   recordCheckpoint(base: Base): Promise<void>;
   /**
-   * Makes extents free that no base from `oldestPinned` on needs, and discards them.
+   * Makes extents free that no base from `oldestPinned` on needs, and begins to give some back to the disk.
    * @param oldestPinned `checkpoint` of the oldest base that a reader still holds; store.base.checkpoint when none is held.
    */
-  reclaim(oldestPinned: number): Promise<void>;
+  reclaim(oldestPinned: number): void;
 
   statistics(): BlockStoreStatistics;
   close(): Promise<void>;

@@ -7,7 +7,7 @@
  * Owns: the page being filled. Invariants:
  *  1. A place is final when it is handed out: its page's address and generation are fixed before its first record.
  *  2. A page that records share lies within one extent.
- * Tests: test/storage/blocks/page-appender.test.ts.
+ * Tests: test/storage/blocks/block-store.test.ts.
  */
 import { invariant } from '../../common/assert.ts';
 import type { Ident, RecordId } from '../contract.ts';

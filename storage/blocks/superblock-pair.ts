@@ -5,7 +5,7 @@
  *  1. One copy is whole at any instant: a write touches the copy that does not hold the last good state.
  *  2. The generation limits of the two copies differ by at most GENERATIONS_RESERVED + 1, once a checkpoint began: so the
  *     surviving copy, when the newer one is lost, still tells generations that were never used.
- * Bytes: docs/format/superblock.md. Tests: test/storage/blocks/superblock-pair.test.ts.
+ * Bytes: docs/format/superblock.md. Tests: test/storage/blocks/power-cut.test.ts, damage.test.ts.
  */
 import { invariant } from '../../common/assert.ts';
 import { CorruptionError } from '../../common/errors.ts';

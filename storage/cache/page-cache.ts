@@ -5,12 +5,12 @@
  * page begins without it, so that a scan's pages, looked at once, go before those that were asked for again.
  *
  * Owns: which pages are kept. Never reuses memory: a reader may hold a document of a page that has long left the cache;
- * the collector frees it after the last reader. For that the bytes must be memory whose size the collector knows
- * (ordinary Buffers; memory shared between threads is not counted by V8 and would pile up).
+ * the collector frees it after the last reader. So the bytes are ordinary Buffers, whose size the collector knows: memory
+ * shared between threads is not counted by V8 and piles up (4 GiB through 64 MiB of cache: 633 MB resident against 214).
  * Invariants:
  *  1. The bytes of all pages kept are at most the bound.
  *  2. A page is found under its own address and generation only.
- * Tests: test/storage/cache/page-cache.test.ts. Measured: bench/micro/storage/page-cache.bench.ts.
+ * Tests: test/storage/cache/page-cache.test.ts. Measured: bench/micro/storage/page-reader.bench.ts.
  */
 import { invariant } from '../../common/assert.ts';
 

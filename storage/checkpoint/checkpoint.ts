@@ -190,7 +190,7 @@ export class Checkpointer {
     // Two checkpoints back: should this base turn out damaged, the one before it can still be replayed over.
     if (this.journalIsOpen) journal.release(this.previousCommitNumber);
     this.previousCommitNumber = frozen.commitNumber;
-    await blocks.reclaim(this.oldestPinned());
+    blocks.reclaim(this.oldestPinned());
   }
 
   private async foldGeneration(

@@ -2,7 +2,7 @@
  * A device over one file: direct I/O where the file system allows it, the system's cache with fdatasync where not.
  *
  * Owns: the open file. Nobody else writes to it. Promises: storage/device/contract.ts.
- * Tests: test/contracts/device.ts, test/storage/device/file-device.test.ts.
+ * Tests: test/contracts/device.ts, test/storage/device/file-volume.test.ts.
  */
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';

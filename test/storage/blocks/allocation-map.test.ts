@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { AllocationMap } from '../../../storage/blocks/allocation-map.ts';
+import { AllocationMap, type ExtentRun } from '../../../storage/blocks/allocation-map.ts';
 import { StoreLayout } from '../../../storage/blocks/layout.ts';
 import { EXTENT_STATE } from '../../../storage/format/manifest.ts';
 
@@ -91,6 +91,22 @@ describe('allocation map', () => {
     assert.equal(map.stored[RESERVED + 1].state, EXTENT_STATE.pendingFree);
   });
 
+  it('holds extents back while they are discarded, keeps the lowest, and discards each once', () => {
+    const map = new AllocationMap(layout);
+    for (let extent = 0; extent < 10; extent += 1) map.takeSectors(OWNER, 128, 1);
+    map.settle(1);
+    map.free(map.reclaimable(2, 2));
+    const run = map.beginDiscard(2)!;
+    assert.deepEqual(run, { first: RESERVED + 2, count: 8 });
+    assert.equal(map.beginDiscard(2), undefined);
+    assert.equal(map.takeSectors(OTHER, 128, 2), FIRST);
+    assert.equal(map.takeSectors(OTHER, 128, 2), FIRST + 128);
+    assert.equal(map.takeSectors(OTHER, 128, 2), FIRST + 10 * 128);
+    map.endDiscard(run);
+    assert.equal(map.takeSectors(OTHER, 128, 2), FIRST + 2 * 128);
+    assert.equal(map.beginDiscard(0), undefined);
+  });
+
   it('ignores the death of a record of an earlier life of its extent', () => {
     const map = new AllocationMap(layout);
     map.takeSectors(OWNER, 4, 1);
@@ -158,6 +174,7 @@ describe('allocation map', () => {
         /** Bases by checkpoint: the pages that each needs. */
         const bases = new Map<number, Page[]>();
         const pinned = new Set<number>();
+        let discarding: ExtentRun | undefined;
         let checkpoint = 0;
         let generation = 0;
         bases.set(0, []);
@@ -179,6 +196,7 @@ describe('allocation map', () => {
             };
             const needed = [...bases.values()].flat();
             for (const other of [...needed, ...added]) assertApart(page, other);
+            if (discarding !== undefined) assertApart(page, pageOfRun(discarding));
             forEachExtent(page, (extent, bytes) => map.addLive(extent, bytes));
             added.push(page);
           }
@@ -196,6 +214,8 @@ describe('allocation map', () => {
           for (const base of bases.keys()) {
             if (base < checkpoint - 1 && !pinned.has(base)) bases.delete(base);
           }
+          if (discarding !== undefined) map.endDiscard(discarding);
+          discarding = map.beginDiscard(unpin);
           const oldestPinned = Math.min(checkpoint, ...pinned);
           map.free(map.reclaimable(checkpoint, oldestPinned));
         }
@@ -209,6 +229,10 @@ interface Page {
   readonly sector: number;
   readonly sectors: number;
   readonly generation: number;
+}
+
+function pageOfRun({ first, count }: ExtentRun): Page {
+  return { sector: layout.firstSectorOf(first), sectors: count * 128, generation: 0 };
 }
 
 function forEachExtent(page: Page, visit: (extent: number, bytes: number) => void): void {

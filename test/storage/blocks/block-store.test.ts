@@ -141,6 +141,24 @@ describe('block store', () => {
     await store.close();
   });
 
+  it('gives much freed space back to the disk, and keeps some for the next checkpoint', async () => {
+    const store = await createStore(volume);
+    let places = new Map<number, Place>();
+    await checkpoint(store, (writer) => {
+      places = appendMany(writer, 60, { count: 4000, bytes: 1000 });
+    });
+    await checkpoint(store, (writer) => {
+      for (const place of places.values()) writer.supersede(ident(60), place);
+    });
+    await checkpoint(store);
+    const { free } = store.statistics().extents;
+    assert.ok(free > 50);
+    await store.close();
+    const { bytes } = store.statistics().queue.operations.DISCARD;
+    assert.ok(bytes > 0);
+    assert.ok(bytes <= (free - 16) * 64 * 1024);
+  });
+
   it('keeps what a pinned base needs', async () => {
     const store = await createStore(volume);
     let places = new Map<number, Place>();
@@ -154,7 +172,7 @@ describe('block store', () => {
       for (const place of before.values()) writer.supersede(ident(61), place);
       appendMany(writer, 62, { count: 100, bytes: 1000, version });
       await store.recordCheckpoint(await writer.finish());
-      await store.reclaim(pinned);
+      store.reclaim(pinned);
     };
     for (let version = 1; version < 5; version += 1) await writeAll(version);
     await store.close();

@@ -65,7 +65,7 @@ class Story {
     this.previous = this.committed;
     this.committed = { base, places, versions };
     await store.recordCheckpoint(base);
-    await store.reclaim(base.checkpoint);
+    store.reclaim(base.checkpoint);
   }
 }
 

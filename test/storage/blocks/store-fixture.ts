@@ -70,7 +70,7 @@ export async function checkpoint(
   write(writer);
   const base = await writer.finish();
   await store.recordCheckpoint(base);
-  await store.reclaim(store.base.checkpoint);
+  store.reclaim(store.base.checkpoint);
   return base;
 }
 
