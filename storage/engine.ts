@@ -68,6 +68,8 @@ export interface EngineOptions {
   readonly verifyWrites?: boolean;
   /** Size of the block store's extents in a new store, bytes. */
   readonly extentBytes?: number;
+  /** Collections of up to so many records get an index in one step; larger ones beside writes. Default 5000. */
+  readonly smallBuildRecords?: number;
   /** Kinds of indexes beyond ordered fields. */
   readonly keyGenerators?: KeyGeneratorSource;
   /** Hears, once, why the store cannot go on: the program should end. */
@@ -162,7 +164,11 @@ class Engine implements StorageEngine {
       failure: undefined,
       changedCollections: new Set(),
     };
-    this.builds = new IndexBuilds(this.store, () => this.checkpointer.take());
+    this.builds = new IndexBuilds(
+      this.store,
+      () => this.checkpointer.take(),
+      options.smallBuildRecords,
+    );
     this.checkpointer = new Checkpointer({
       store: this.store,
       journal,
@@ -287,7 +293,7 @@ class Engine implements StorageEngine {
   private async closeNow(): Promise<void> {
     this.timer?.cancel();
     await this.builds.stop();
-    for (const view of [...this.store.views]) view.close();
+    for (const view of this.store.views) view.close();
     try {
       if (this.store.failure === undefined) await this.checkpointer.take();
     } catch (error) {

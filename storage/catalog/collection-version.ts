@@ -32,6 +32,17 @@ export class CollectionVersion implements CollectionDescription {
     this.indexes = description.indexes;
     this.writers = description.indexes.map((index) => writerFor(index, source, previous));
   }
+
+  /** The version after this one, with other options, indexes or namespace. */
+  with(
+    changes: Partial<Pick<CollectionDescription, 'namespace' | 'options' | 'indexes'>>,
+    source: KeyGeneratorSource,
+  ): CollectionVersion {
+    const { ident, uuid, kind } = this;
+    const { namespace, options, indexes } = this;
+    const description = { ident, uuid, kind, namespace, options, indexes, ...changes };
+    return new CollectionVersion(description, source, this);
+  }
 }
 
 /** Keeps the compiled generator of an index whose specification did not change. */

@@ -31,9 +31,15 @@ export class IndexBuilds {
   private readonly store: StoreState;
   private readonly takeCheckpoint: () => Promise<void>;
   private readonly running = new Set<Promise<void>>();
+  private readonly smallRecords: number;
   private stopping = false;
 
-  constructor(store: StoreState, takeCheckpoint: () => Promise<void>) {
+  constructor(
+    store: StoreState,
+    takeCheckpoint: () => Promise<void>,
+    smallRecords = SMALL_RECORDS,
+  ) {
+    this.smallRecords = smallRecords;
     this.store = store;
     this.takeCheckpoint = takeCheckpoint;
   }
@@ -61,7 +67,7 @@ export class IndexBuilds {
 
   /** After a start: an index that was being built when the server ended is dropped. */
   abandonUnfinished(): void {
-    for (const state of [...this.store.catalog.states()]) {
+    for (const state of this.store.catalog.states()) {
       const version = state.versions.latest;
       const unfinished = version?.indexes.filter(({ ready }) => !ready) ?? [];
       if (version === undefined || unfinished.length === 0) continue;
@@ -101,7 +107,7 @@ export class IndexBuilds {
         const collection = view.collection(namespace);
         uassert(collection !== undefined, 'NamespaceNotFound', `ns does not exist: ${namespace}`);
         const records = view.recordCount(collection);
-        if (records > SMALL_RECORDS || view.dataBytes(collection) > SMALL_BYTES) break;
+        if (records > this.smallRecords || view.dataBytes(collection) > SMALL_BYTES) break;
         const built =
           records === 0
             ? this.tryBuildEmpty(collection, specs)

@@ -2,7 +2,7 @@
  * Versions of a collection as index builds publish them.
  */
 import type { CollectionState } from '../catalog/collection-state.ts';
-import { CollectionVersion } from '../catalog/collection-version.ts';
+import type { CollectionVersion } from '../catalog/collection-version.ts';
 import type { IndexDescription } from '../contract.ts';
 import { encodeCatalogCommand, type NewIndex } from '../transactions/catalog-entries.ts';
 import type { CatalogWrite } from '../transactions/pending-write.ts';
@@ -13,7 +13,7 @@ export function withIndexes(
   version: CollectionVersion,
   indexes: readonly IndexDescription[],
 ): CollectionVersion {
-  return new CollectionVersion({ ...version, indexes }, store.keyGenerators, version);
+  return version.with({ indexes }, store.keyGenerators);
 }
 
 export function withoutIndexes(

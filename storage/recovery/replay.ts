@@ -288,14 +288,10 @@ export class Replay {
   private change(
     state: CollectionState,
     version: CollectionVersion,
-    changes: Partial<CollectionVersion>,
+    changes: Partial<Pick<CollectionVersion, 'namespace' | 'options' | 'indexes'>>,
     commitNumber: CommitNumber,
   ): CollectionVersion {
-    const changed = new CollectionVersion(
-      { ...version, ...changes },
-      this.store.keyGenerators,
-      version,
-    );
+    const changed = version.with(changes, this.store.keyGenerators);
     this.publishVersion(state, changed, commitNumber);
     return changed;
   }

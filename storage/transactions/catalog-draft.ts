@@ -108,7 +108,8 @@ export class CatalogDraft {
       options: Buffer.from(options.options ?? EMPTY_DOCUMENT),
       indexes,
     };
-    return this.write(state, collection, [namespace], {
+    const version = new CollectionVersion(collection, this.store.keyGenerators);
+    return this.write(state, version, [namespace], {
       name: 'create',
       namespace,
       kind,
@@ -128,7 +129,7 @@ export class CatalogDraft {
     this.requireFree(namespace);
     return this.write(
       state,
-      { ...version, namespace },
+      version.with({ namespace }, this.store.keyGenerators),
       [version.namespace, namespace],
       { name: 'renameCollection', to: namespace },
       version,
@@ -142,7 +143,7 @@ export class CatalogDraft {
     const indexes = [...version.indexes, index];
     this.write(
       state,
-      { ...version, indexes },
+      version.with({ indexes }, this.store.keyGenerators),
       [],
       { name: 'createIndexes', indexes: newIndexes([index]) },
       version,
@@ -156,7 +157,7 @@ export class CatalogDraft {
     uassert(indexes.length < version.indexes.length, 'IndexNotFound', 'Index was dropped already');
     this.write(
       state,
-      { ...version, indexes },
+      version.with({ indexes }, this.store.keyGenerators),
       [],
       { name: 'dropIndexes', ident: index.ident },
       version,
@@ -176,7 +177,7 @@ export class CatalogDraft {
     });
     return this.write(
       state,
-      { ...version, options: Buffer.from(options), indexes },
+      version.with({ options: Buffer.from(options), indexes }, this.store.keyGenerators),
       [],
       { name: 'collMod', options, indexes: newIndexes(indexes) },
       version,
@@ -212,12 +213,11 @@ export class CatalogDraft {
 
   private write(
     state: CollectionState,
-    description: CollectionDescription,
+    version: CollectionVersion,
     namespaces: readonly string[],
     command: CatalogCommand,
     previous?: CollectionVersion,
   ): CollectionVersion {
-    const version = new CollectionVersion(description, this.store.keyGenerators, previous);
     const namespace = previous?.namespace ?? version.namespace;
     this.append(state, version, namespaces, namespace, command);
     return version;

@@ -3,7 +3,7 @@
  *
  * Nothing here may fail or await. Recovery publishes replayed groups through the same function.
  */
-import { CollectionVersion } from '../catalog/collection-version.ts';
+import type { CollectionVersion } from '../catalog/collection-version.ts';
 import type { CollectionState } from '../catalog/collection-state.ts';
 import type { CommitNumber } from '../contract.ts';
 import { activeGeneration, type StoreState } from '../views/store-state.ts';
@@ -37,7 +37,8 @@ export function publish(
     const write = writes[index];
     store.changedCollections.add(write.state.ident);
     if (write.kind === 'catalog') {
-      store.catalog.write(write.state, write.version, commitNumber, snapshots);
+      const version = keepMultikey(store, write.state.versions.latest, write.version);
+      store.catalog.write(write.state, version, commitNumber, snapshots);
       continue;
     }
     if (write.kind === 'keys') writeKeys(generation, write, commitNumber, snapshots);
@@ -53,6 +54,19 @@ export function publish(
     records = 0;
     bytes = 0;
   }
+}
+
+/** A version that was drafted before others found arrays must not forget them. */
+function keepMultikey(
+  store: StoreState,
+  latest: CollectionVersion | undefined,
+  drafted: CollectionVersion | undefined,
+): CollectionVersion | undefined {
+  if (latest === undefined || drafted === undefined) return drafted;
+  const known = latest.indexes
+    .filter(({ multikey }) => multikey)
+    .map(({ ident, multikeyPaths }) => ({ index: ident, paths: multikeyPaths }));
+  return known.length === 0 ? drafted : withMultikey(store, drafted, known);
 }
 
 function widenMultikey(
@@ -86,5 +100,5 @@ export function withMultikey(
     return { ...index, multikey: true, multikeyPaths };
   });
   if (!changed) return version;
-  return new CollectionVersion({ ...version, indexes }, store.keyGenerators, version);
+  return version.with({ indexes }, store.keyGenerators);
 }

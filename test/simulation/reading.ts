@@ -1,0 +1,94 @@
+/**
+ * Reads views through the engine's cursors and compares them with the model.
+ */
+import assert from 'node:assert/strict';
+import type {
+  CollectionDescription,
+  IndexDescription,
+  ReadView,
+  RecordId,
+} from '../../storage/index.ts';
+import { idKey, idOf, keysOf } from './documents.ts';
+import type { ModelDocuments, ModelState } from './model.ts';
+
+/** Everything that a view shows, by scanning records. */
+export async function readState(view: ReadView): Promise<ModelState> {
+  const state: ModelState = new Map();
+  for (const collection of view.collections()) {
+    const documents: ModelDocuments = new Map();
+    const cursor = view.scanRecords(collection);
+    while (await cursor.next()) {
+      const id = idOf(cursor.document);
+      assert.ok(!documents.has(id), `${collection.namespace} shows _id ${id} twice`);
+      documents.set(id, cursor.document);
+    }
+    cursor.close();
+    state.set(collection.namespace, documents);
+  }
+  return state;
+}
+
+/** Compares every ready index of a collection, and the counts, with the documents that it should have. */
+export async function checkCollection(
+  view: ReadView,
+  collection: CollectionDescription,
+  expected: ModelDocuments,
+): Promise<void> {
+  const bytes = [...expected.values()].reduce((sum, document) => sum + document.length, 0);
+  assert.equal(
+    view.recordCount(collection),
+    expected.size,
+    `${collection.namespace}: record count`,
+  );
+  assert.equal(view.dataBytes(collection), bytes, `${collection.namespace}: data bytes`);
+  for (const index of collection.indexes) {
+    if (index.ready) await checkIndex(view, collection, index, expected);
+  }
+}
+
+/** Finds a document by its `_id` through the index. */
+export async function findById(
+  view: ReadView,
+  collection: CollectionDescription,
+  id: string,
+): Promise<{ recordId: RecordId; document: Buffer } | undefined> {
+  const key = idKey(id);
+  const cursor = view.scanIndex(collection.indexes[0], { lower: key, upper: key }, 1);
+  if (!cursor.next()) return undefined;
+  const { recordId } = cursor;
+  assert.ok(!cursor.next(), `${collection.namespace}: two entries for _id ${id}`);
+  cursor.close();
+  const document = await view.record(collection, recordId);
+  assert.ok(document !== undefined, `${collection.namespace}: entry of _id ${id} without a record`);
+  return { recordId, document };
+}
+
+async function checkIndex(
+  view: ReadView,
+  collection: CollectionDescription,
+  index: IndexDescription,
+  expected: ModelDocuments,
+): Promise<void> {
+  const wanted: string[] = [];
+  for (const [id, document] of expected) {
+    for (const key of keysOf(index, document)) wanted.push(`${key} ${id}`);
+  }
+  for (const direction of [1, -1] as const) {
+    const found: string[] = [];
+    const cursor = view.scanIndex(index, {}, direction);
+    let previous: Buffer | undefined;
+    while (cursor.next()) {
+      const { key, recordId } = cursor;
+      const inOrder = previous === undefined || key.compare(previous) * direction >= 0;
+      assert.ok(inOrder, `${collection.namespace} ${index.name}: entries out of order`);
+      previous = key;
+      const document = await view.record(collection, recordId);
+      assert.ok(
+        document !== undefined,
+        `${collection.namespace} ${index.name}: entry without a record`,
+      );
+      found.push(`${key.toString('hex')} ${idOf(document)}`);
+    }
+    assert.deepEqual(found.sort(), wanted.sort(), `${collection.namespace} ${index.name}: entries`);
+  }
+}

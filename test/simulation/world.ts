@@ -1,0 +1,103 @@
+/**
+ * One simulated machine: a disk that fails by a seed, an index store that crashes with it, and a clock that the
+ * simulation moves. It outlives the engines that run on it.
+ */
+import { ManualClock } from '../../common/clock.ts';
+import { SeededRandom, type Random } from '../../common/random.ts';
+import { SimulatedVolume } from '../../storage/device/simulated-volume.ts';
+import { MemoryIndexDisk } from '../../storage/indexes/memory-store.ts';
+import { filesOf, openEngine, type StorageEngine } from '../../storage/index.ts';
+
+/** An engine that does not come to an end within so many turns hangs. */
+const MOST_TURNS = 100_000;
+
+export class World {
+  readonly random: Random;
+  readonly volume: SimulatedVolume;
+  readonly disk = new MemoryIndexDisk();
+  readonly deltaBytes: number;
+  readonly smallBuildRecords: number;
+  clock = new ManualClock();
+  /** Why the engine of this life ended, if it did. */
+  failure: Error | undefined;
+  private cutsSeen = 0;
+
+  constructor(seed: number) {
+    this.random = new SeededRandom(seed);
+    this.volume = new SimulatedVolume({ seed: seed * 7 + 1, faults: { stall: 0.02 } });
+    this.deltaBytes = this.random.below(2) === 0 ? 512 * 1024 : 16 * 1024 * 1024;
+    this.smallBuildRecords = this.random.below(2) === 0 ? 5000 : 10;
+  }
+
+  /** Whether power was lost since this life began. */
+  get isDark(): boolean {
+    if (this.volume.faults.powerCut > this.cutsSeen) this.loseIndexStore();
+    return this.failure !== undefined;
+  }
+
+  async open(): Promise<StorageEngine> {
+    this.failure = undefined;
+    this.cutsSeen = this.volume.faults.powerCut;
+    this.clock = new ManualClock(this.clock.wallMs() + this.random.below(10_000) - 2000);
+    return openEngine({
+      files: filesOf(this.volume, this.disk),
+      clock: this.clock,
+      random: new SeededRandom(this.random.below(2 ** 31)),
+      deltaBytes: this.deltaBytes,
+      cacheBytes: 1024 * 1024,
+      extentBytes: 128 * 1024,
+      checkpointIntervalMs: 3000,
+      smallBuildRecords: this.smallBuildRecords,
+      onFailure: (error) => {
+        this.failure ??= error;
+      },
+    });
+  }
+
+  /** Power goes now. What was not durable is gone, torn or there, by the seed. */
+  cutPower(): void {
+    if (this.isDark && this.cutsSeen === this.volume.faults.powerCut) {
+      // Dark for another reason, such as a journal that could not be written: the disk still has power.
+    }
+    this.volume.powerCut();
+    this.loseIndexStore();
+  }
+
+  private loseIndexStore(): void {
+    this.cutsSeen = this.volume.faults.powerCut;
+    this.failure ??= new Error('power was cut');
+    this.disk.powerCut(this.random);
+  }
+
+  /** Lets the engine work: a few turns of the event loop and some milliseconds. */
+  async run(turns: number): Promise<void> {
+    for (let turn = 0; turn < turns; turn += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      this.clock.advance(1 + this.random.below(4));
+    }
+  }
+
+  /**
+   * Waits for a promise while turns and time pass.
+   * @returns its value; undefined when the machine went dark first @throws its error, unless the machine is dark
+   */
+  async settle<T>(promise: Promise<T>): Promise<T | undefined> {
+    let outcome: { readonly value: T } | { readonly error: unknown } | undefined;
+    promise.then(
+      (value) => {
+        outcome = { value };
+      },
+      (error: unknown) => {
+        outcome = { error };
+      },
+    );
+    for (let turn = 0; turn < MOST_TURNS; turn += 1) {
+      await this.run(1);
+      if (this.isDark) return undefined;
+      if (outcome === undefined) continue;
+      if ('error' in outcome) throw outcome.error;
+      return outcome.value;
+    }
+    throw new Error('the engine hangs: a promise did not settle');
+  }
+}
