@@ -19,13 +19,19 @@ import type { SessionKey } from '../sessions/session-registry.ts';
 /** MongoDB's cursorTimeoutMillis. */
 export const DEFAULT_CURSOR_TIMEOUT_MS = 600_000;
 
+/** The operation that pulls from a cursor: the next batch is another operation's. */
+export interface CursorReader extends Interruption {
+  /** Lets go of the operation's view and gives the latest state: after a yield. */
+  renewView(): ReadView;
+}
+
 /** Yields documents. An executor of query/ is one. */
 export interface CursorProducer {
   next(): MaybePromise<Buffer | undefined>;
   /** Lets go of the view, keeps the position. */
   detach(): void;
-  /** Goes on in a later view; `interruption` is that of the operation that now pulls. */
-  attach(view: ReadView, interruption: Interruption): void;
+  /** Goes on in a later view, for the operation that now pulls. */
+  attach(view: ReadView, reader: CursorReader): void;
   close(): void;
   /** True once it is known that next() would find nothing: the client is spared a getMore. */
   readonly isExhausted?: boolean;

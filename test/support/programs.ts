@@ -193,6 +193,41 @@ export class Program {
   }
 }
 
+/** What a program that ended by itself has printed. */
+export interface Finished extends Exit {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program of bin/ with exactly these arguments until it ends: for what is refused, and for --help. */
+export function runToEnd(
+  args: readonly string[],
+  options: { readonly program?: string; readonly timeoutMs?: number } = {},
+): Promise<Finished> {
+  const { program = 'flintd', timeoutMs = DEFAULT_READY_TIMEOUT_MS } = options;
+  const child = spawn(process.execPath, [join(PROJECT_ROOT, 'bin', program), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  return new Promise((resolve, reject) => {
+    let stdout = '';
+    let stderr = '';
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      reject(
+        new Error(`${program} did not end in ${timeoutMs} ms; it printed:\n${stdout}${stderr}`),
+      );
+    }, timeoutMs);
+    child.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
+    child.stderr.on('data', (text: Buffer) => (stderr += text.toString()));
+    child.once('close', (code, signal) => {
+      clearTimeout(timer);
+      running.delete(child);
+      resolve({ code, signal, stdout, stderr });
+    });
+  });
+}
+
 /** What a program prints when it is ready: one line with a JSON object that has at least its port. */
 export interface ReadyLine {
   readonly port: number;

@@ -25,7 +25,11 @@ export const count = defineCommand({
   apiVersions: ['1'],
   parse: parseCount,
   plan: planCountCommand,
-  execute: (plan, op) => plan.count(op.view(), op, { renewView: () => op.renewView() }),
+  execute: (plan, op) =>
+    plan.count(op.view(), op, {
+      client: op.turnClient,
+      renewView: () => op.renewView(),
+    }),
   reply: (n) => ({ n }),
 });
 

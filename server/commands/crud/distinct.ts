@@ -26,7 +26,11 @@ export const distinct = defineCommand({
   apiVersions: ['1'],
   parse: parseDistinct,
   plan: planDistinctCommand,
-  execute: (plan, op) => plan.values(op.view(), op, { renewView: () => op.renewView() }),
+  execute: (plan, op) =>
+    plan.values(op.view(), op, {
+      client: op.turnClient,
+      renewView: () => op.renewView(),
+    }),
   reply: (values) => ({ values: arrayValue(values) }),
 });
 

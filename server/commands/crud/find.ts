@@ -3,7 +3,6 @@
  * Source: MongoDB's manual, "find".
  */
 import { EMPTY_DOCUMENT } from '../../../bson/index.ts';
-import type { Interruption } from '../../../common/interruption.ts';
 import {
   type FindRequest,
   planQuery,
@@ -13,7 +12,7 @@ import {
 import type { MaybePromise, ReadView } from '../../../storage/index.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
-import type { CursorProducer } from '../../cursors/cursor-registry.ts';
+import type { CursorProducer, CursorReader } from '../../cursors/cursor-registry.ts';
 import { firstBatch } from '../../cursors/first-batch.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 import { queryContext } from './query-context.ts';
@@ -42,7 +41,7 @@ export const find = defineCommand({
   execute: ({ request, plan }, op) =>
     firstBatch(op, {
       namespace: request.namespace,
-      producer: new FindProducer(openPlan(plan, op), request.find.limit ?? 0),
+      producer: openPlan(plan, op, request.find.limit),
       batchSize: request.batchSize,
       singleBatch: request.singleBatch,
       noTimeout: request.noCursorTimeout,
@@ -114,20 +113,25 @@ export function planFindCommand(request: FindCommandRequest, op: OperationContex
 }
 
 /** Opens a plan for a scan without snapshot: after each yield it goes on in the latest state. */
-export function openPlan(plan: QueryPlan, op: OperationContext): PlanExecutor {
-  return plan.open(op.view(), op, { renewView: () => op.renewView() });
+export function openPlan(plan: QueryPlan, op: OperationContext, limit = 0): CursorProducer {
+  return new PlanProducer(plan, op, limit);
 }
 
-/** An executor that knows when a limit has been reached. */
-class FindProducer implements CursorProducer {
+/** An executor between operations: it knows who pulls from it now, and when a limit has been reached. */
+class PlanProducer implements CursorProducer {
   private readonly executor: PlanExecutor;
   private readonly limit: number;
+  private reader: CursorReader;
   private returned = 0;
 
   /** @param limit 0 for none; the plan itself enforces it. */
-  constructor(executor: PlanExecutor, limit: number) {
-    this.executor = executor;
+  constructor(plan: QueryPlan, op: OperationContext, limit: number) {
     this.limit = limit;
+    this.reader = op;
+    this.executor = plan.open(op.view(), op, {
+      client: op.turnClient,
+      renewView: () => this.reader.renewView(),
+    });
   }
 
   get isExhausted(): boolean {
@@ -144,8 +148,9 @@ class FindProducer implements CursorProducer {
     this.executor.detach();
   }
 
-  attach(view: ReadView, interruption: Interruption): void {
-    this.executor.attach(view, interruption);
+  attach(view: ReadView, reader: CursorReader): void {
+    this.reader = reader;
+    this.executor.attach(view, reader);
   }
 
   close(): void {

@@ -100,6 +100,7 @@ export async function changeEach(
   const collection = view.collection(namespace);
   if (collection === undefined) return { matchedCount: 0, changedCount: 0 };
   const executor = planTarget(view, collection, target).open(view, op, {
+    client: op.turnClient,
     renewView: () => op.renewView(),
     forWrites: true,
   });
