@@ -4,7 +4,8 @@
  * Promises: synchronous while the producer is; a document that does not fit is kept for the next batch, never dropped.
  */
 import { indexName, type DocumentBuilder } from '../../bson/index.ts';
-import { MAX_BSON_OBJECT_BYTES } from '../../common/limits.ts';
+import { CommandError } from '../../common/errors.ts';
+import { MAX_BSON_INTERNAL_BYTES, MAX_BSON_OBJECT_BYTES } from '../../common/limits.ts';
 import type { MaybePromise } from '../../storage/index.ts';
 import type { ReplyBody } from '../command/reply.ts';
 import type { CursorProducer, OpenCursor } from './cursor-registry.ts';
@@ -77,6 +78,8 @@ class Filling {
       this.isLast = true;
       return;
     }
+    // Computed documents may have outgrown what a client can read.
+    if (document.length > MAX_BSON_INTERNAL_BYTES) throw tooLarge(document);
     if (this.documents.length > 0 && this.bytes + document.length > MAX_BATCH_BYTES) {
       this.stashed = document;
       return;
@@ -89,6 +92,14 @@ class Filling {
     const isLast = this.isLast || producer.isExhausted === true;
     return { documents: this.documents, isLast, stashed: this.stashed };
   }
+}
+
+function tooLarge(document: Buffer): CommandError {
+  return new CommandError(
+    'BSONObjectTooLarge',
+    `BSONObj size: ${document.length} (0x${document.length.toString(16).toUpperCase()}) is invalid. ` +
+      `Size must be between 0 and ${MAX_BSON_INTERNAL_BYTES}(16MB)`,
+  );
 }
 
 /** The `cursor` field of a reply. @param id 0 when there is nothing more to get. */

@@ -52,7 +52,6 @@ export const find = defineCommand({
 export function parseFind(body: CommandBody, op: OperationContext): FindCommandRequest {
   const namespace = body.collection();
   op.namespace = namespace;
-  const { limit, isNegative } = limitOf(body);
   const request: FindCommandRequest = {
     namespace,
     find: {
@@ -61,7 +60,7 @@ export function parseFind(body: CommandBody, op: OperationContext): FindCommandR
       ...present('sort', body.document('sort', undefined)),
       ...present('projection', body.document('projection', undefined)),
       ...present('skip', body.limit('skip')),
-      ...present('limit', limit),
+      ...present('limit', body.limit('limit')),
       ...present('hint', hintIn(body)),
       ...present('min', body.document('min', undefined)),
       ...present('max', body.document('max', undefined)),
@@ -72,7 +71,7 @@ export function parseFind(body: CommandBody, op: OperationContext): FindCommandR
     collation: body.document('collation', undefined),
     variables: body.document('let', undefined),
     batchSize: body.limit('batchSize'),
-    singleBatch: body.safeBoolean('singleBatch', false) || isNegative,
+    singleBatch: body.safeBoolean('singleBatch', false),
     noCursorTimeout: body.safeBoolean('noCursorTimeout', false),
   };
   // oplogReplay has had no effect since MongoDB 4.4; partial results are a matter of routers.
@@ -95,14 +94,6 @@ function present<Name extends string, Value>(
   value: Value | undefined,
 ): { readonly [key in Name]?: Value } {
   return value === undefined ? {} : ({ [name]: value } as { readonly [key in Name]?: Value });
-}
-
-/** A negative limit means one batch of so many documents. */
-function limitOf(body: CommandBody): { limit: number | undefined; isNegative: boolean } {
-  const limit = body.integer('limit', undefined);
-  if (limit === undefined || limit >= 0) return { limit, isNegative: false };
-  if (!Number.isSafeInteger(limit)) throw body.outOfRange('limit', '>= 0', limit);
-  return { limit: -limit, isNegative: true };
 }
 
 export function planFindCommand(request: FindCommandRequest, op: OperationContext): QueryPlan {
