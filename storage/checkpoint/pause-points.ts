@@ -1,8 +1,8 @@
 /**
  * Named places inside a checkpoint where a test makes it wait, or the process die.
  *
- * Data of the fail point: `{crash: true}` ends the process at once, as kill -9 does; `{blockTimeMS: n}` waits so long;
- * anything else waits until the fail point is turned off.
+ * Data of the fail point: `{crash: true}` ends the process at once, as kill -9 does; `{crash: true, afterMS: n}` so much
+ * later, while the checkpoint goes on; `{blockTimeMS: n}` waits so long; anything else waits until the fail point is off.
  */
 import { sleep, type Clock } from '../../common/clock.ts';
 import type { FailPoints } from '../../common/failpoints.ts';
@@ -30,12 +30,23 @@ export async function pauseAt(
   const fired = failPoints.fire(name);
   if (fired === undefined) return;
   const data: unknown = fired.data;
-  if (isObject(data) && data.crash === true) process.kill(process.pid, 'SIGKILL');
+  if (isObject(data) && data.crash === true) {
+    crash(clock, typeof data.afterMS === 'number' ? data.afterMS : 0);
+    return;
+  }
   if (isObject(data) && typeof data.blockTimeMS === 'number') {
     await sleep(clock, data.blockTimeMS);
     return;
   }
   while (failPoints.names().includes(name)) await sleep(clock, POLL_MS);
+}
+
+function crash(clock: Clock, afterMs: number): void {
+  const end = (): void => {
+    process.kill(process.pid, 'SIGKILL');
+  };
+  if (afterMs === 0) end();
+  else clock.after(afterMs, end);
 }
 
 function isObject(data: unknown): data is Readonly<Record<string, unknown>> {

@@ -2,9 +2,10 @@
  * configureFailPoint: makes the server fail on purpose, for tests.
  *
  * Only with enableTestCommands. failCommand's data is read and checked here; other fail points (the engine's pause and
- * crash points) get their data as raw BSON.
+ * crash points) get theirs as a plain object.
  * Source: MongoDB's wiki page "The failCommand fail point".
  */
+import { deserialize } from 'bson';
 import { CommandError, ERROR_CODES } from '../../../common/errors.ts';
 import { uassert } from '../../../common/assert.ts';
 import type { FailPointMode } from '../../../common/failpoints.ts';
@@ -35,8 +36,11 @@ export const configureFailPoint = defineCommand({
     return { name: target.asString(), mode: modeOf(mode), data: body.document('data', undefined) };
   },
   execute({ name, mode, data }, op): number {
-    const needed = name === FAIL_COMMAND && mode.kind !== 'off';
-    return op.service.failPoints.configure(name, mode, needed ? failCommandData(data) : data);
+    if (name === FAIL_COMMAND && mode.kind !== 'off') {
+      return op.service.failPoints.configure(name, mode, failCommandData(data));
+    }
+    const plain = data === undefined ? undefined : deserialize(data);
+    return op.service.failPoints.configure(name, mode, plain);
   },
   reply: (count) => ({ count }),
 });
