@@ -20,13 +20,22 @@ import type { ValueTest } from '../matcher/tree.ts';
 import { describeField, lastName } from './messages.ts';
 import type { Application, Modifier, Outcome } from './modifier.ts';
 import { splice, type Addition, type Edit } from './splice.ts';
-import { merge, type ElementsNode, type NamesNode, type UpdateNode } from './tree.ts';
+import {
+  merge,
+  type Child,
+  type Children,
+  type ElementsNode,
+  type NamesNode,
+  type UpdateNode,
+} from './tree.ts';
 
 /** Conditions of `arrayFilters`, by identifier. */
 export type ArrayFilters = ReadonlyMap<string, ValueTest>;
 
 /** An array is not filled up with more nulls than this to reach an index. */
 const MAX_ARRAY_PADDING = 1_500_000;
+
+const NO_ADDITIONS: readonly Addition[] = [];
 
 /** Applies `tree` to one document. */
 export class Applier {
@@ -50,24 +59,37 @@ export class Applier {
     path: string,
   ): Buffer | undefined {
     const children = this.childrenOf(node, path);
+    const { list } = children;
     const edits: Edit[] = [];
-    const unseen = new Map(children);
+    const seen: boolean[] = [];
+    let unseen = list.length;
     const cursor = new FieldCursor(bytes, start);
-    while (unseen.size > 0 && cursor.next()) {
-      const name = wantedName(cursor, unseen);
-      if (name === undefined) continue;
-      const child = unseen.get(name);
-      if (child === undefined) continue;
-      unseen.delete(name);
+    while (unseen > 0 && cursor.next()) {
+      const index = children.indexOf(cursor);
+      if (index < 0 || seen[index]) continue;
+      seen[index] = true;
+      unseen -= 1;
+      const { name, node: child } = list[index];
       this.edit(child, cursor, join(path, name), false, edits);
     }
-    const additions: Addition[] = [];
-    for (const [name, child] of unseen) {
-      const value = this.create(child, join(path, name), false);
-      if (value !== undefined) additions.push({ name, value });
-    }
+    const additions = unseen === 0 ? NO_ADDITIONS : this.additions(list, seen, path);
     if (edits.length === 0 && additions.length === 0) return undefined;
     return splice(bytes, start, edits, additions);
+  }
+
+  /** Fields that the document lacks, in order. */
+  private additions(
+    list: readonly Child[],
+    seen: readonly (boolean | undefined)[],
+    path: string,
+  ): Addition[] {
+    const additions: Addition[] = [];
+    for (const [index, { name, node }] of list.entries()) {
+      if (seen[index]) continue;
+      const value = this.create(node, join(path, name), false);
+      if (value !== undefined) additions.push({ name, value });
+    }
+    return additions;
   }
 
   /** Applies a node to the element under the cursor, and notes what changes. */
@@ -111,7 +133,7 @@ export class Applier {
       const changed = this.namesInArray(node, value, path);
       return changed === undefined ? value : arrayValue(changed);
     }
-    for (const [name, child] of this.childrenOf(node, path)) {
+    for (const { name, node: child } of this.childrenOf(node, path).list) {
       if (this.needsPath(child)) throw notViable(name, value, path);
     }
     return value;
@@ -129,7 +151,7 @@ export class Applier {
       length += 1;
     }
     const additions: Addition[] = [];
-    for (const [name, child] of children) {
+    for (const { name, node: child } of children.list) {
       const index = arrayIndex(name);
       if (index === undefined) {
         if (this.needsPath(child)) throw notViable(name, array, path);
@@ -181,7 +203,7 @@ export class Applier {
   }
 
   /** The node's children by name, with the positional one under the index that the filter matched. */
-  private childrenOf(node: NamesNode, path: string): ReadonlyMap<string, UpdateNode> {
+  private childrenOf(node: NamesNode, path: string): Children {
     if (node.positional === undefined) return node.children;
     const index = this.application.positionalIndex;
     if (index === undefined) {
@@ -196,7 +218,7 @@ export class Applier {
       explicit === undefined
         ? node.positional
         : mergeAt(explicit, node.positional, join(path, name));
-    return new Map([...node.children, [name, child]]);
+    return node.children.with(name, child);
   }
 
   /** The value of a path that does not exist yet; undefined when nothing is made. */
@@ -213,7 +235,7 @@ export class Applier {
       case 'names': {
         const document = new DocumentBuilder();
         let isMade = false;
-        for (const [name, child] of this.childrenOf(node, path)) {
+        for (const { name, node: child } of this.childrenOf(node, path).list) {
           const value = this.create(child, join(path, name), false);
           if (value === undefined) continue;
           document.append(name, value);
@@ -234,7 +256,7 @@ export class Applier {
       case 'names':
         return (
           (node.positional !== undefined && this.needsPath(node.positional)) ||
-          [...node.children.values()].some((child) => this.needsPath(child))
+          node.children.list.some(({ node: child }) => this.needsPath(child))
         );
     }
   }
@@ -242,18 +264,6 @@ export class Applier {
 
 function join(path: string, name: string): string {
   return path === '' ? name : `${path}.${name}`;
-}
-
-/** Names are compared as bytes; only the name that is wanted is made a string. */
-function wantedName(
-  cursor: FieldCursor,
-  wanted: ReadonlyMap<string, UpdateNode>,
-): string | undefined {
-  if (wanted.size > 8) return wanted.has(cursor.name) ? cursor.name : undefined;
-  for (const name of wanted.keys()) {
-    if (cursor.nameIs(name)) return name;
-  }
-  return undefined;
 }
 
 function mergeAt(a: UpdateNode, b: UpdateNode, path: string): UpdateNode {

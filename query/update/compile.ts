@@ -65,6 +65,8 @@ interface Entry {
   readonly modifier: Modifier;
 }
 
+const NOTHING_RENAMED: readonly undefined[] = [];
+
 class ModifierUpdate implements Update {
   readonly kind = 'modifiers';
   readonly needsPosition: boolean;
@@ -85,9 +87,9 @@ class ModifierUpdate implements Update {
     checkIdentifiers(paths, this.filters, update);
     this.renames = renames;
     this.tree = buildTree(entries);
-    for (const name of this.tree.children.keys()) checkTopLevelName(name);
+    for (const { name } of this.tree.children.list) checkTopLevelName(name);
     this.needsPosition = paths.some((path) => path.split('.').includes('$'));
-    this.touchesId = this.tree.children.has('_id');
+    this.touchesId = this.tree.children.get('_id') !== undefined;
     this.mayNestDeeply =
       renames.length > 0 || update.length > 256 || paths.some((path) => path.length > 64);
   }
@@ -107,7 +109,10 @@ class ModifierUpdate implements Update {
       document,
       positionalIndex,
       isInsert,
-      renamed: this.renames.map((rename) => renamedValue(document, rename)),
+      renamed:
+        this.renames.length === 0
+          ? NOTHING_RENAMED
+          : this.renames.map((rename) => renamedValue(document, rename)),
     };
     const result = new Applier(application, this.filters).apply(this.tree);
     if (result === undefined) return document;

@@ -38,24 +38,46 @@ export function splice(
     // A changed element keeps its name; its type byte is written over.
     const kept = value === undefined ? elementStart : valueStart;
     const typeAt = at + (elementStart - copied);
-    at += bytes.copy(result, at, copied, kept);
+    at = copyBytes(bytes, copied, kept, result, at);
     if (value !== undefined) {
       result[typeAt] = value.type;
-      at += value.bytes.copy(result, at, value.start, value.end);
+      at = copyBytes(value.bytes, value.start, value.end, result, at);
     }
     copied = elementEnd;
   }
-  at += bytes.copy(result, at, copied, end);
+  at = copyBytes(bytes, copied, end, result, at);
   for (const { name, value } of additions) {
     result[at] = value.type;
-    at += 1 + result.write(name, at + 1);
+    at = writeName(name, result, at + 1);
     result[at] = 0;
     at += 1;
-    at += value.bytes.copy(result, at, value.start, value.end);
+    at = copyBytes(value.bytes, value.start, value.end, result, at);
   }
   result[at] = 0;
   result.writeInt32LE(result.length, 0);
   return result;
+}
+
+/** Beyond this a call into the runtime is faster than a loop. */
+const LOOP_BYTES = 24;
+
+/** Writes a name's UTF-8. @returns where it ends. */
+function writeName(name: string, target: Buffer, at: number): number {
+  if (name.length > LOOP_BYTES) return at + target.write(name, at);
+  for (let index = 0; index < name.length; index += 1) {
+    const code = name.charCodeAt(index);
+    if (code > 127) return at + target.write(name, at);
+    target[at + index] = code;
+  }
+  return at + name.length;
+}
+
+/** Copies `source[start, end)` to `at`. @returns where the copy ends. */
+function copyBytes(source: Buffer, start: number, end: number, target: Buffer, at: number): number {
+  const size = end - start;
+  if (size > LOOP_BYTES) return at + source.copy(target, at, start, end);
+  for (let index = 0; index < size; index += 1) target[at + index] = source[start + index];
+  return at + size;
 }
 
 function splicedSize(size: number, edits: readonly Edit[], additions: readonly Addition[]): number {

@@ -7,15 +7,64 @@
  *  2. Children are in MongoDB's order of new fields: numbers by value, then names by bytes.
  * Source: MongoDB's manual, "Update Operators Behavior" (lexicographic order, numeric names in numeric order).
  */
+import type { FieldCursor } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { Modifier } from './modifier.ts';
+
+/** One child of a node of names. */
+export interface Child {
+  readonly name: string;
+  /** UTF-8 of the name, to be compared with a document's bytes. */
+  readonly bytes: Buffer;
+  readonly node: UpdateNode;
+}
+
+/** Beyond this many names a look-up by decoded name is cheaper than comparing one by one. */
+const FEW_NAMES = 8;
+
+/** Children in order, and found by the name under a cursor. */
+export class Children {
+  readonly list: readonly Child[];
+  private readonly byName: ReadonlyMap<string, number>;
+
+  constructor(entries: readonly (readonly [name: string, node: UpdateNode])[]) {
+    const sorted = entries.toSorted(([a], [b]) => compareNames(a, b));
+    this.list = sorted.map(([name, node]) => ({ name, bytes: Buffer.from(name), node }));
+    this.byName = new Map(sorted.map(([name], index) => [name, index]));
+  }
+
+  get(name: string): UpdateNode | undefined {
+    const index = this.byName.get(name);
+    return index === undefined ? undefined : this.list[index].node;
+  }
+
+  /** The place in `list` of the current field's name; -1 when it is none of them. */
+  indexOf(cursor: FieldCursor): number {
+    const { list } = this;
+    if (list.length > FEW_NAMES) return this.byName.get(cursor.name) ?? -1;
+    for (let index = 0; index < list.length; index += 1) {
+      if (cursor.nameIs(list[index].bytes)) return index;
+    }
+    return -1;
+  }
+
+  /** The same children with one more, or with another in its place. */
+  with(name: string, node: UpdateNode): Children {
+    const others = this.list.filter((child) => child.name !== name);
+    return new Children([...others.map(entryOf), [name, node]]);
+  }
+}
+
+function entryOf({ name, node }: Child): [string, UpdateNode] {
+  return [name, node];
+}
 
 /** Names below a document, or numbers below an array. */
 export interface NamesNode {
   readonly kind: 'names';
   /** Sorted by `compareNames`. */
-  readonly children: ReadonlyMap<string, UpdateNode>;
+  readonly children: Children;
   /** The child under `$`: its name is the index that the filter matched. */
   readonly positional: UpdateNode | undefined;
 }
@@ -93,11 +142,7 @@ function finishNames(draft: Draft): NamesNode {
     if (key === '$') positional = finish(child);
     else children.push([key, finish(child)]);
   }
-  return { kind: 'names', children: sortedChildren(children), positional };
-}
-
-function sortedChildren(children: Iterable<[string, UpdateNode]>): Map<string, UpdateNode> {
-  return new Map([...children].toSorted(([a], [b]) => compareNames(a, b)));
+  return { kind: 'names', children: new Children(children), positional };
 }
 
 /**
@@ -158,10 +203,12 @@ export interface MergeContext {
 /** Both nodes in one. @throws what `context.conflict` makes, when they contradict each other. */
 export function merge(a: UpdateNode, b: UpdateNode, context: MergeContext): UpdateNode {
   if (a.kind === 'names' && b.kind === 'names') {
-    const children = mergeChildren(a.children, b.children, context, (name) => name);
+    const named = (node: NamesNode): Map<string, UpdateNode> =>
+      new Map(node.children.list.map(entryOf));
+    const children = mergeChildren(named(a), named(b), context, (name) => name);
     return {
       kind: 'names',
-      children: sortedChildren(children),
+      children: new Children([...children]),
       positional: mergeOptional(a.positional, b.positional, below(context, '$')),
     };
   }

@@ -30,10 +30,8 @@ function collectEqualities(
   if (node.kind === 'and') {
     for (const child of node.children) collectEqualities(child, equalities, onlyId);
   }
-  if (node.kind !== 'leaf' || node.operands.length !== 1) return;
-  const isEquality = node.operator === '$eq' || node.operator === '$in';
-  if (!isEquality || (onlyId && node.path.split('.')[0] !== '_id')) return;
-  if (node.operands[0].typeName === 'regex' && node.operator === '$in') return;
+  if (node.kind !== 'leaf') return;
+  if (node.operator !== '$eq' || (onlyId && node.path.split('.')[0] !== '_id')) return;
   if (equalities.has(node.path)) {
     throw new CommandError(
       'NotSingleValueField',

@@ -20,8 +20,8 @@ import type { QueryContext } from '../../context.ts';
 import { defineFieldOperator } from '../definition.ts';
 import { isOperatorDocument } from '../operator-document.ts';
 import { negation, type FilterNode, type ValueTest } from '../tree.ts';
-import { equalityTest } from './equality.ts';
-import { regexTest } from './regex.ts';
+import { equalityNode, equalityTest } from './equality.ts';
+import { regexNode, regexTest } from './regex.ts';
 
 export const $in = defineFieldOperator({
   name: '$in',
@@ -51,13 +51,30 @@ function membershipNode(path: string, list: RawValue, context: QueryContext): Fi
     );
     (member.type === BsonType.regex ? regexes : equalities).push(member);
   }
-  const members = sortedWithoutDuplicates(equalities, context.collator);
+  return anyOfNode(path, equalities, regexes, context.collator);
+}
+
+/** The node for "equals one of `equalities` or matches one of `regexes`"; $eq or $regex when there is only one. */
+export function anyOfNode(
+  path: string,
+  equalities: readonly RawValue[],
+  regexes: readonly RawValue[],
+  collator?: Collator,
+): FilterNode {
+  const members = sortedWithoutDuplicates(equalities, collator);
+  if (members.length === 1 && regexes.length === 0) {
+    return equalityNode(path, members[0], collator);
+  }
+  if (members.length === 0 && regexes.length === 1) {
+    const { pattern, options } = regexes[0].asRegex();
+    return regexNode(path, pattern, options);
+  }
   return {
     kind: 'leaf',
     path,
     operator: '$in',
     operands: [...members, ...regexes],
-    test: membershipTest(members, regexes, context.collator),
+    test: membershipTest(members, regexes, collator),
     wholeArrayOnly: false,
   };
 }

@@ -1,7 +1,7 @@
 /**
  * $and, $or, $nor over whole filters, and $not over the operators of one field.
  */
-import { BsonType, fieldsOf, isEmpty, type RawValue } from '../../../bson/index.ts';
+import { BsonType, fieldsOf, isEmpty, type Collator, type RawValue } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import {
@@ -10,6 +10,7 @@ import {
   type TopLevelOperatorUse,
 } from '../definition.ts';
 import { conjunction, disjunction, negation, type FilterNode } from '../tree.ts';
+import { anyOfNode } from './in.ts';
 import { regexNode } from './regex.ts';
 
 export const $and = defineTopLevelOperator({
@@ -19,8 +20,29 @@ export const $and = defineTopLevelOperator({
 
 export const $or = defineTopLevelOperator({
   name: '$or',
-  parse: (use) => disjunction(entriesOf(use)),
+  parse: (use) => {
+    const entries = entriesOf(use);
+    return asMembership(entries, use.context.collator) ?? disjunction(entries);
+  },
 });
+
+/** Several equalities about one path are one $in: one look-up instead of many comparisons, and one scan of an index. */
+function asMembership(
+  entries: readonly FilterNode[],
+  collator: Collator | undefined,
+): FilterNode | undefined {
+  const [first] = entries;
+  if (entries.length < 2 || first.kind !== 'leaf') return undefined;
+  const operands: RawValue[] = [];
+  for (const entry of entries) {
+    const isEquality =
+      entry.kind === 'leaf' && entry.path === first.path && entry.operator === '$eq';
+    // A regex as an operand of $eq is equal to a stored regex only; in an $in it would be searched for.
+    if (!isEquality || entry.operands[0].type === BsonType.regex) return undefined;
+    operands.push(entry.operands[0]);
+  }
+  return anyOfNode(first.path, operands, [], collator);
+}
 
 export const $nor = defineTopLevelOperator({
   name: '$nor',

@@ -2,11 +2,11 @@
  * $addToSet: appends values that the array does not hold yet.
  */
 import {
-  ArrayBuilder,
   arrayValue,
   BsonType,
   canonicalKey,
   EMPTY_DOCUMENT,
+  FieldCursor,
   fieldsOf,
   firstFieldName,
   inspect,
@@ -15,6 +15,9 @@ import {
 } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
+import { equalityTest } from '../../matcher/operators/equality.ts';
+import type { ValueTest } from '../../matcher/tree.ts';
+import { elementsOf, withAppended } from '../array-elements.ts';
 import { lastName } from '../messages.ts';
 import { defineModifier } from '../modifier.ts';
 
@@ -66,12 +69,50 @@ function withoutDuplicates(values: readonly RawValue[], collator?: Collator): Ra
   });
 }
 
+/** Up to this many values are compared with each element; more are looked up. */
+const FEW_VALUES = 4;
+
 function addTo(array: RawValue, values: readonly RawValue[], collator?: Collator): RawValue {
-  const elements = Array.from(fieldsOf(array.asDocument()), ([, element]) => element);
+  const { count, missing } =
+    values.length <= FEW_VALUES
+      ? missingByComparison(array, values, collator)
+      : missingByKey(array, values, collator);
+  return withAppended(array, count, missing);
+}
+
+interface Missing {
+  /** Elements that the array has. */
+  readonly count: number;
+  readonly missing: readonly RawValue[];
+}
+
+function missingByComparison(
+  array: RawValue,
+  values: readonly RawValue[],
+  collator?: Collator,
+): Missing {
+  let missing = values.map((value) => ({ value, isEqual: equalTo(value, collator) }));
+  const cursor = new FieldCursor(array.bytes, array.start);
+  let count = 0;
+  for (; cursor.next(); count += 1) {
+    const { type, bytes, valueStart, valueEnd } = cursor;
+    const isThere = missing.some(({ isEqual }) => isEqual(type, bytes, valueStart, valueEnd));
+    if (!isThere) continue;
+    missing = missing.filter(({ isEqual }) => !isEqual(type, bytes, valueStart, valueEnd));
+  }
+  return { count, missing: missing.map(({ value }) => value) };
+}
+
+/** The matcher's test compares bytes; it refuses only undefined. */
+function equalTo(value: RawValue, collator?: Collator): ValueTest {
+  return value.type === BsonType.undefined
+    ? (type) => type === BsonType.undefined
+    : equalityTest(value, collator);
+}
+
+function missingByKey(array: RawValue, values: readonly RawValue[], collator?: Collator): Missing {
+  const elements = elementsOf(array);
   const present = new Set(elements.map((element) => canonicalKey(element, collator)));
-  const added = values.filter((value) => !present.has(canonicalKey(value, collator)));
-  if (added.length === 0 && elements.length > 0) return array;
-  const result = new ArrayBuilder(array.end - array.start + 64);
-  for (const element of [...elements, ...added]) result.push(element);
-  return arrayValue(result.finish());
+  const missing = values.filter((value) => !present.has(canonicalKey(value, collator)));
+  return { count: elements.length, missing };
 }

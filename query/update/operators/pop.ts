@@ -1,9 +1,10 @@
 /**
  * $pop: removes the first (-1) or last (1) element.
  */
-import { ArrayBuilder, arrayValue, BsonType, fieldsOf } from '../../../bson/index.ts';
+import { BsonType } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { parseInteger } from '../../matcher/operand.ts';
+import { arrayOf, elementsOf } from '../array-elements.ts';
 import { defineModifier } from '../modifier.ts';
 
 export const $pop = defineModifier({
@@ -22,13 +23,10 @@ export const $pop = defineModifier({
             `Path '${place}' contains an element of non-array type '${value.typeName}'`,
           );
         }
-        const elements = Array.from(fieldsOf(value.asDocument()), ([, element]) => element);
+        const elements = elementsOf(value);
         if (elements.length === 0) return value;
-        const result = new ArrayBuilder(value.end - value.start);
-        for (const element of fromFront ? elements.slice(1) : elements.slice(0, -1)) {
-          result.push(element);
-        }
-        return arrayValue(result.finish());
+        const kept = fromFront ? elements.slice(1) : elements.slice(0, -1);
+        return arrayOf(kept, value.end - value.start);
       },
       create: () => undefined,
       needsPath: false,

@@ -4,7 +4,6 @@
  * Promises: insertion, then sorting (stable), then slicing, whatever the order in which they are written.
  */
 import {
-  ArrayBuilder,
   arrayValue,
   binaryEqual,
   BsonType,
@@ -19,6 +18,7 @@ import {
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { exactInteger } from '../../matcher/operand.ts';
+import { arrayOf, elementCount, elementsOf, withAppended } from '../array-elements.ts';
 import { describeDocument } from '../messages.ts';
 import { defineModifier, type Place } from '../modifier.ts';
 
@@ -56,20 +56,24 @@ function notAnArray(value: RawValue, { path, application }: Place): CommandError
 }
 
 function pushInto(array: RawValue, { values, position, slice, order }: Push): RawValue {
-  const elements = Array.from(fieldsOf(array.asDocument()), ([, element]) => element);
+  if (order === undefined && slice === undefined && position === AT_THE_END) {
+    return withAppended(array, elementCount(array), values);
+  }
+  const elements = elementsOf(array);
   // splice counts from the end for negative positions, and stops at both ends, as $position does.
   elements.splice(position, 0, ...values);
   if (order !== undefined) elements.sort(order);
   const kept = slice === undefined ? elements : sliced(elements, slice);
-  const result = new ArrayBuilder(array.end - array.start + 64);
-  for (const element of kept) result.push(element);
-  return arrayValue(result.finish());
+  return arrayOf(kept, array.end - array.start + 64);
 }
 
 /** The first `slice` elements, or the last -`slice`. */
-export function sliced<T>(elements: readonly T[], slice: number): readonly T[] {
+function sliced<T>(elements: readonly T[], slice: number): readonly T[] {
   return slice >= 0 ? elements.slice(0, slice) : elements.slice(slice);
 }
+
+/** Where values go without $position. */
+const AT_THE_END = Number.MAX_SAFE_INTEGER;
 
 const CLAUSES = ['$each', '$slice', '$sort', '$position'];
 
@@ -79,7 +83,7 @@ function parsePush(operand: RawValue, collator: Collator | undefined): Push {
   if (each === undefined) {
     return {
       values: [operand],
-      position: Number.MAX_SAFE_INTEGER,
+      position: AT_THE_END,
       slice: undefined,
       order: undefined,
     };
@@ -98,7 +102,7 @@ function parsePush(operand: RawValue, collator: Collator | undefined): Push {
       clauseInteger(
         clauses.get('$position'),
         'The value for $position must be an integer value, not of type: ',
-      ) ?? Number.MAX_SAFE_INTEGER,
+      ) ?? AT_THE_END,
     slice: clauseInteger(
       clauses.get('$slice'),
       'The value for $slice must be an integer value but was given type: ',
