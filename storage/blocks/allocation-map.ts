@@ -37,6 +37,7 @@ interface Extent {
   firstGeneration: number;
   lastGeneration: number;
   owner: number;
+  leadingSectors: number;
   /** Not stored: free extents that hold nothing on the disk any more, or are just being discarded. */
   discard: 'not yet' | 'under way' | 'done';
 }
@@ -124,7 +125,9 @@ export class AllocationMap {
     invariant(first !== undefined, 'allocation: no open extent');
     const sector = this.layout.firstSectorOf(first) + this.extents[first].filledSectors;
     this.layout.forEachTouchedExtent(sector, sectorCount, (extent, bytes) => {
-      this.fill(extent, bytes / this.layout.sectorBytes, generation);
+      const sectors = bytes / this.layout.sectorBytes;
+      this.fill(extent, sectors, generation);
+      if (extent !== first) this.edit(extent).leadingSectors = sectors;
       this.setOpen(owner, extent);
     });
     if (this.roomOf(owner) === 0) this.close(owner);
@@ -161,6 +164,11 @@ export class AllocationMap {
 
   addTombstone(extent: number, bytes: number): void {
     this.edit(extent).tombstoneBytes += bytes;
+  }
+
+  /** The tombstones of an extent stand elsewhere now, or are not needed any more. */
+  dropTombstones(extent: number): void {
+    this.edit(extent).tombstoneBytes = 0;
   }
 
   markDamaged(extent: number): void {
@@ -223,6 +231,30 @@ export class AllocationMap {
       this.extents[index] = freeExtent();
       this.lowestFree = Math.min(this.lowestFree, index);
     }
+  }
+
+  /**
+   * Closed extents of which at most a part lives, the emptiest first.
+   * @param mostLiveBytes above it an extent does not count
+   * @param before extents that were written in this or a later generation do not count
+   */
+  sparseExtents(mostLiveBytes: number, before: number): number[] {
+    const found: number[] = [];
+    for (const [index, extent] of this.extents.entries()) {
+      if (extent.state !== EXTENT_STATE.used || extent.open || extent.damaged) continue;
+      if (extent.owner === MANIFEST_OWNER || extent.lastGeneration >= before) continue;
+      if (extent.liveBytes === 0 || livingBytes(extent) > mostLiveBytes) continue;
+      // Pages that reach over two extents stay: they could not be told from damage by looking at one.
+      const next = this.extents[index + 1];
+      if (extent.leadingSectors > 0 || (next !== undefined && next.leadingSectors > 0)) continue;
+      found.push(index);
+    }
+    return found.sort((a, b) => livingBytes(this.extents[a]) - livingBytes(this.extents[b]));
+  }
+
+  /** Whether something lives in an extent that was begun before a generation: then tombstones of that one are needed. */
+  hasOlderThan(generation: number): boolean {
+    return this.oldestLiveGeneration() < generation;
   }
 
   /**
@@ -384,6 +416,10 @@ export class AllocationMap {
   }
 }
 
+function livingBytes(extent: Extent): number {
+  return extent.liveBytes + extent.tombstoneBytes;
+}
+
 function freeExtent(): Extent {
   return {
     state: EXTENT_STATE.free,
@@ -396,6 +432,7 @@ function freeExtent(): Extent {
     firstGeneration: 0,
     lastGeneration: 0,
     owner: SHARED_OWNER,
+    leadingSectors: 0,
     discard: 'not yet',
   };
 }

@@ -29,6 +29,7 @@ import type {
   BlockStore,
   BlockStoreStatistics,
   CheckpointWriter,
+  CleaningSummary,
   CollectionSpace,
 } from './contract.ts';
 import { StoreLayout } from './layout.ts';
@@ -168,6 +169,7 @@ class DeviceBlockStore implements BlockStore {
   private growing: Promise<void> = Promise.resolve();
   private pagesWritten = 0;
   private bytesWritten = 0;
+  private cleaned: CleaningSummary = { extents: 0, movedRecords: 0, movedBytes: 0 };
 
   constructor(
     options: BlockStoreOptions,
@@ -198,7 +200,7 @@ class DeviceBlockStore implements BlockStore {
       cache: this.cache,
       storeId: this.storeId,
       clock: options.clock,
-      onDamage: (sector) => this.allocation.markDamaged(this.layout.extentOf(sector)),
+      onDamage: (sector) => this.markDamaged(sector),
     });
     this.trimmer = new Trimmer(queue, this.layout, this.allocation);
     // At start nobody holds an older base: what the checkpoint before freed is free.
@@ -243,6 +245,8 @@ class DeviceBlockStore implements BlockStore {
         storeId: this.storeId,
         before: this.currentBase,
         makeRoom: (sectorEnd) => this.makeRoom(sectorEnd),
+        readExtent: (extent) => this.readExtent(extent),
+        onDamage: (sector) => this.markDamaged(sector),
         ...(this.verifyWrites ? { verify: (place) => this.reader.verify(place) } : {}),
         onAbort: () => {
           this.writer = undefined;
@@ -270,6 +274,11 @@ class DeviceBlockStore implements BlockStore {
     this.collections = writer.collections;
     this.pagesWritten += writer.pagesWritten;
     this.bytesWritten += writer.bytesWritten;
+    this.cleaned = {
+      extents: this.cleaned.extents + writer.cleaned.extents,
+      movedRecords: this.cleaned.movedRecords + writer.cleaned.movedRecords,
+      movedBytes: this.cleaned.movedBytes + writer.cleaned.movedBytes,
+    };
     this.currentBase = base;
     this.writer = undefined;
   }
@@ -290,6 +299,7 @@ class DeviceBlockStore implements BlockStore {
       pagesWritten: this.pagesWritten,
       bytesWritten: this.bytesWritten,
       ...this.reader.statistics,
+      cleaned: this.cleaned,
       cache: this.cache.statistics,
       queue: this.queue.statistics,
     };
@@ -322,6 +332,22 @@ class DeviceBlockStore implements BlockStore {
     };
     await writeSuperblock(this.queue, next);
     this.superblock = next;
+  }
+
+  private markDamaged(sector: number): void {
+    this.allocation.markDamaged(this.layout.extentOf(sector));
+  }
+
+  private async readExtent(extent: number): Promise<Buffer> {
+    const { filledSectors } = this.allocation.stored[extent];
+    const buffer = allocateAligned(filledSectors * this.device.sectorBytes);
+    try {
+      const first = sectorNumber(this.layout.firstSectorOf(extent));
+      await this.queue.submit(readBio(this.device, first, [buffer]));
+      return Buffer.from(buffer);
+    } finally {
+      releaseAligned(buffer);
+    }
   }
 
   /** Grows the file so that it reaches `sectorEnd`. */

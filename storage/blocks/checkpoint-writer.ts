@@ -17,7 +17,8 @@ import { encodeManifest, manifestBytes } from '../format/manifest.ts';
 import { recordsPageBytes } from '../format/page.ts';
 import { MANIFEST_OWNER, type AllocationMap } from './allocation-map.ts';
 import type { CollectionTable } from './collection-table.ts';
-import type { CheckpointWriter } from './contract.ts';
+import { cleanExtents } from './cleaner.ts';
+import type { CheckpointWriter, CleaningSummary, LiveRecords } from './contract.ts';
 import { ExtentWriter } from './extent-writer.ts';
 import type { StoreLayout } from './layout.ts';
 import { PageAppender, type AppendedPage } from './page-appender.ts';
@@ -37,6 +38,8 @@ export interface CheckpointSurroundings {
   readonly makeRoom: (sectorEnd: number) => Promise<void>;
   /** Reads a page back and checks it; absent: pages are not read back. */
   readonly verify?: (place: Place) => Promise<void>;
+  readonly readExtent: (extent: number) => Promise<Buffer>;
+  readonly onDamage: (sector: number) => void;
   /** Told once, when the change set is closed. */
   readonly onAbort: () => void;
 }
@@ -50,6 +53,7 @@ export class CheckpointCollector implements CheckpointWriter {
   private readonly writer: ExtentWriter;
   private readonly appender: PageAppender;
   private readonly toVerify: Place[] = [];
+  cleaned: CleaningSummary = { extents: 0, movedRecords: 0, movedBytes: 0 };
   private state: 'open' | 'finishing' | 'finished' | 'aborted' = 'open';
   private pages = 0;
   private bytes = 0;
@@ -120,6 +124,25 @@ export class CheckpointCollector implements CheckpointWriter {
   noteRecordId(collection: Ident, highWater: RecordId): void {
     this.checkOpen();
     this.collections.noteRecordId(collection, highWater);
+  }
+
+  async clean(records: LiveRecords, limitBytes: number): Promise<CleaningSummary> {
+    this.checkOpen();
+    const { allocation, layout, onDamage, readExtent, storeId } = this.around;
+    const { generation } = this;
+    const exists = (collection: Ident): boolean => this.collections.get(collection) !== undefined;
+    const parts = {
+      layout,
+      allocation,
+      storeId,
+      generation,
+      records,
+      exists,
+      readExtent,
+      onDamage,
+    };
+    this.cleaned = await cleanExtents({ ...parts, writer: this }, limitBytes);
+    return this.cleaned;
   }
 
   async finish(): Promise<Base> {

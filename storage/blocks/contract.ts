@@ -27,6 +27,17 @@ export interface CollectionSpace {
   readonly liveBytes: number;
 }
 
+/** What the cleaner asks of the record map's owner. */
+export interface LiveRecords {
+  /**
+   * Whether the record at this place still counts: the base's record map names exactly this place, and the checkpoint under
+   * way neither replaced nor deleted the record, nor dropped its collection.
+   */
+  isLive(collection: Ident, recordId: RecordId, place: Place): boolean;
+  /** The record lies there from this checkpoint on: its entry in the record map changes, its commit number does not. */
+  moved(collection: Ident, recordId: RecordId, place: Place): void;
+}
+
 /** Collects one checkpoint. Documents come collection by collection, each in record order. */
 export interface CheckpointWriter {
   readonly checkpoint: number;
@@ -48,12 +59,24 @@ export interface CheckpointWriter {
   dropCollection(collection: Ident): void;
   /** Notes the highest record id given out in a collection. Never lowers it. */
   noteRecordId(collection: Ident, highWater: RecordId): void;
+  /**
+   * Empties mostly-dead extents: appends again what lives in them. Call it after everything else was appended.
+   * @param limitBytes live bytes to move at most: what the checkpoint may cost on top
+   */
+  clean(records: LiveRecords, limitBytes: number): Promise<CleaningSummary>;
   /** Set while more is queued than the device should hold: await it before appending more. */
   readonly pressure: Promise<void> | undefined;
   /** Writes what is left and the manifest, flushes the device. @throws DeviceError (ENOSPC, EIO): then call abort(). */
   finish(): Promise<Base>;
   /** Gives back everything this checkpoint took. The base before it is untouched. */
   abort(): Promise<void>;
+}
+
+/** What the cleaner did. */
+export interface CleaningSummary {
+  readonly extents: number;
+  readonly movedRecords: number;
+  readonly movedBytes: number;
 }
 
 export interface BlockStoreStatistics {
@@ -69,6 +92,8 @@ export interface BlockStoreStatistics {
   readonly corruptPages: number;
   readonly pagesWritten: number;
   readonly bytesWritten: number;
+  /** What the cleaner moved since the start. */
+  readonly cleaned: CleaningSummary;
   readonly cache: PageCacheStatistics;
   readonly queue: RequestQueueStatistics;
 }

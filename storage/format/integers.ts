@@ -1,5 +1,5 @@
 /**
- * Unsigned 64-bit little-endian numbers that JavaScript holds exactly: sectors, commit numbers, generations.
+ * Unsigned 64-bit (and 48-bit) little-endian numbers that JavaScript holds exactly: sectors, commit numbers, generations.
  *
  * Two 32-bit halves instead of BigInt: five times faster, and none of these numbers reaches 2^53.
  */
@@ -17,6 +17,15 @@ export function writeU64(target: Buffer, value: number, offset: number): void {
 /** The number, or a number beyond 2^53 that is no longer exact: callers check ranges of what they read. */
 export function readU64(source: Buffer, offset: number): number {
   return source.readUInt32LE(offset) + source.readUInt32LE(offset + 4) * TWO_POW_32;
+}
+
+export function writeU48(target: Buffer, value: number, offset: number): void {
+  invariant(value < 2 ** 48, 'u48: too large');
+  target.writeUIntLE(value, offset, 6);
+}
+
+export function readU48(source: Buffer, offset: number): number {
+  return source.readUIntLE(offset, 6);
 }
 
 /** True when source[start, end) is zero throughout. */

@@ -5,7 +5,7 @@
  */
 import { invariant } from '../../common/assert.ts';
 import { CorruptionError } from '../../common/errors.ts';
-import { readU64, writeU64 } from './integers.ts';
+import { readU48, readU64, writeU48, writeU64 } from './integers.ts';
 import { PAGE_HEADER, PAGE_KIND, sealPage, type PageHeader } from './page.ts';
 
 /** Behind the page header. docs/format/manifest.md#head */
@@ -34,7 +34,8 @@ export const MANIFEST_EXTENT = {
   freedBy: 12, // u32  checkpoint
   firstGeneration: 16, // u32  generation of its first page since it was free
   lastGeneration: 20, // u32
-  owner: 24, // u64  collection that alone fills it; 0: several do
+  owner: 24, // u48  collection that alone fills it; 0: several do
+  leadingSectors: 30, // u16  end of a page that began in the extent before
   size: 32,
 } as const;
 
@@ -63,6 +64,7 @@ export interface ManifestExtent {
   readonly firstGeneration: number;
   readonly lastGeneration: number;
   readonly owner: number;
+  readonly leadingSectors: number;
 }
 
 export interface Manifest {
@@ -150,7 +152,8 @@ function encodeExtent(extent: ManifestExtent, target: Buffer, at: number): void 
   target.writeUInt32LE(extent.freedBy, at + MANIFEST_EXTENT.freedBy);
   target.writeUInt32LE(extent.firstGeneration, at + MANIFEST_EXTENT.firstGeneration);
   target.writeUInt32LE(extent.lastGeneration, at + MANIFEST_EXTENT.lastGeneration);
-  writeU64(target, extent.owner, at + MANIFEST_EXTENT.owner);
+  writeU48(target, extent.owner, at + MANIFEST_EXTENT.owner);
+  target.writeUInt16LE(extent.leadingSectors, at + MANIFEST_EXTENT.leadingSectors);
 }
 
 function decodeExtent(page: Buffer, at: number): ManifestExtent {
@@ -165,7 +168,8 @@ function decodeExtent(page: Buffer, at: number): ManifestExtent {
     freedBy: page.readUInt32LE(at + MANIFEST_EXTENT.freedBy),
     firstGeneration: page.readUInt32LE(at + MANIFEST_EXTENT.firstGeneration),
     lastGeneration: page.readUInt32LE(at + MANIFEST_EXTENT.lastGeneration),
-    owner: readU64(page, at + MANIFEST_EXTENT.owner),
+    owner: readU48(page, at + MANIFEST_EXTENT.owner),
+    leadingSectors: page.readUInt16LE(at + MANIFEST_EXTENT.leadingSectors),
   };
 }
 

@@ -50,6 +50,9 @@ export interface PageIdentity {
   readonly storeId: string;
 }
 
+/** What a reader expects of a page; without a generation any will do. */
+export type ExpectedPage = Omit<PageIdentity, 'generation'> & { readonly generation?: number };
+
 export interface PageHeader extends PageIdentity {
   readonly commitNumber: number;
   readonly collection: number;
@@ -124,7 +127,7 @@ export function sealPage(header: PageHeader, target: Buffer): void {
 export function verifyPage(
   bytes: Buffer,
   sectorBytes: number,
-  expected: PageIdentity,
+  expected: ExpectedPage,
 ): { header: PageHeader; pageBytes: number } {
   const usedBytes = bytes.readUInt32LE(PAGE_HEADER.usedBytes);
   const pageBytes = Math.ceil(usedBytes / sectorBytes) * sectorBytes;
@@ -144,6 +147,21 @@ export function verifyPage(
   return { header, pageBytes };
 }
 
+/** The records of a page that verifyPage has checked, in order of slot. Documents are parts of `bytes`. */
+export function recordsOfPage(bytes: Buffer, header: PageHeader): PageRecord[] {
+  const records: PageRecord[] = [];
+  for (let slot = 0; slot < header.recordCount; slot += 1) {
+    const entry = PAGE_HEADER.size + slot * DIRECTORY_ENTRY.size;
+    const offset = bytes.readUInt32LE(entry + DIRECTORY_ENTRY.offset);
+    const length = bytes.readUInt32LE(entry + DIRECTORY_ENTRY.length);
+    records.push({
+      recordId: readU64(bytes, entry + DIRECTORY_ENTRY.recordId) as RecordId,
+      document: length === 0 ? undefined : bytes.subarray(offset, offset + length),
+    });
+  }
+  return records;
+}
+
 function readHeader(bytes: Buffer, usedBytes: number): PageHeader {
   return {
     address: readU64(bytes, PAGE_HEADER.address),
@@ -158,14 +176,14 @@ function readHeader(bytes: Buffer, usedBytes: number): PageHeader {
 }
 
 /** A page that is whole, but not the one that should stand there. */
-function checkIdentity(header: PageHeader, expected: PageIdentity): void {
+function checkIdentity(header: PageHeader, expected: ExpectedPage): void {
   if (header.storeId !== expected.storeId) {
     throw damage('foreign', expected, `it belongs to store ${header.storeId}`);
   }
   if (header.address !== expected.address) {
     throw damage('misdirectedWrite', expected, `it was written for sector ${header.address}`);
   }
-  if (header.generation !== expected.generation) {
+  if (expected.generation !== undefined && header.generation !== expected.generation) {
     throw damage(
       'lostWrite',
       expected,
@@ -174,7 +192,7 @@ function checkIdentity(header: PageHeader, expected: PageIdentity): void {
   }
 }
 
-function checkBody(bytes: Buffer, header: PageHeader, expected: PageIdentity): void {
+function checkBody(bytes: Buffer, header: PageHeader, expected: ExpectedPage): void {
   const kind = bytes[PAGE_HEADER.kind];
   if (kind !== PAGE_KIND.records && kind !== PAGE_KIND.manifest) {
     throw damage('malformed', expected, `unknown kind ${kind}`);
@@ -199,6 +217,6 @@ function checksumOf(bytes: Buffer, pageBytes: number): number {
   return crc32c(bytes, PAGE_HEADER.address, pageBytes);
 }
 
-function damage(kind: CorruptionKind, { address }: PageIdentity, message: string): CorruptionError {
+function damage(kind: CorruptionKind, { address }: ExpectedPage, message: string): CorruptionError {
   return new CorruptionError(kind, 'page', `sector ${address}: ${message}`);
 }

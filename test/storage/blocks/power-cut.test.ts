@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { SeededRandom } from '../../../common/random.ts';
 import type { BlockStore } from '../../../storage/blocks/contract.ts';
@@ -60,6 +61,15 @@ class Story {
       places.set(record, writer.append(ident(COLLECTION), recordId(record), document));
       versions.set(record, version);
     }
+    const { places: before } = this.committed;
+    await writer.clean(
+      {
+        isLive: (_collection, record, place) =>
+          !touched.has(record) && isDeepStrictEqual(before.get(record), place),
+        moved: (_collection, record, place) => places.set(record, place),
+      },
+      200_000,
+    );
     const base = await writer.finish();
     // Here the index store commits.
     this.previous = this.committed;

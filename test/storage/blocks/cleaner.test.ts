@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
+import type { BlockStore, CleaningSummary } from '../../../storage/blocks/contract.ts';
+import type { Place } from '../../../storage/blocks/place.ts';
+import { SimulatedVolume } from '../../../storage/device/simulated-volume.ts';
+import {
+  appendMany,
+  assertRecords,
+  commit,
+  createStore,
+  documentOf,
+  ident,
+  openStore,
+  recordId,
+} from './store-fixture.ts';
+
+const COLLECTION = 20;
+const EXTENT_BYTES = 64 * 1024;
+
+describe('cleaner', () => {
+  let volume: SimulatedVolume;
+  let store: BlockStore;
+  let places: Map<number, Place>;
+
+  beforeEach(async () => {
+    volume = new SimulatedVolume({ seed: 1 });
+    store = await createStore(volume);
+    places = new Map();
+    await write((writer) => {
+      places = appendMany(writer, COLLECTION, { count: 1000, bytes: 1000 });
+    });
+  });
+
+  type Writer = Awaited<ReturnType<BlockStore['beginCheckpoint']>>;
+
+  /** A checkpoint, with cleaning of at most `limitBytes`. */
+  async function write(work: (writer: Writer) => void, limitBytes = 0): Promise<CleaningSummary> {
+    const writer = await store.beginCheckpoint(commit(store.base.commitNumber + 1));
+    work(writer);
+    const summary = await writer.clean(
+      {
+        isLive: (_collection, record, place) => isDeepStrictEqual(places.get(record), place),
+        moved: (_collection, record, place) => places.set(record, place),
+      },
+      limitBytes,
+    );
+    await store.recordCheckpoint(await writer.finish());
+    store.reclaim(store.base.checkpoint);
+    return summary;
+  }
+
+  /** Deletes all records but every n-th. */
+  function deleteMost(writer: Writer, keepEvery: number): void {
+    for (const [record, place] of places) {
+      if (record % keepEvery === 0) continue;
+      writer.supersede(ident(COLLECTION), place);
+      writer.appendTombstone(ident(COLLECTION), recordId(record));
+      places.delete(record);
+    }
+  }
+
+  it('moves what lives in mostly-dead extents together, and frees them', async () => {
+    await write((writer) => deleteMost(writer, 10));
+    const { used } = store.statistics().extents;
+    const { sector } = places.get(500)!;
+    const summary = await write(() => {}, 10 * EXTENT_BYTES);
+    assert.ok(summary.extents >= 10);
+    assert.ok(summary.movedRecords >= 60);
+    assert.notEqual(places.get(500)!.sector, sector);
+    await write(() => {});
+    assert.ok(store.statistics().extents.used < used - 8);
+    await assertRecords(store, COLLECTION, places);
+    assert.equal(store.collectionSpace(ident(COLLECTION))!.liveBytes, 100 * 1000);
+    const again = await openStore(volume, store.base);
+    await assertRecords(again, COLLECTION, places);
+    assert.equal(store.statistics().cleaned.movedRecords, summary.movedRecords);
+  });
+
+  it('leaves extents alone of which much lives', async () => {
+    await write((writer) => deleteMost(writer, 1));
+    const summary = await write(() => {}, 100 * EXTENT_BYTES);
+    assert.deepEqual(summary, { extents: 0, movedRecords: 0, movedBytes: 0 });
+  });
+
+  it('does no more than it may', async () => {
+    await write((writer) => deleteMost(writer, 10));
+    assert.equal((await write(() => {}, 0)).extents, 0);
+    const { movedBytes } = await write(() => {}, EXTENT_BYTES);
+    assert.ok(movedBytes > 0);
+    assert.ok(movedBytes <= EXTENT_BYTES);
+  });
+
+  it('reaches a state in which it has nothing left to do', async () => {
+    await write((writer) => deleteMost(writer, 10));
+    let rounds = 0;
+    while ((await write(() => {}, 4 * EXTENT_BYTES)).extents > 0) rounds += 1;
+    assert.ok(rounds < 10, `${rounds} rounds`);
+    await assertRecords(store, COLLECTION, places);
+  });
+
+  it('keeps the space of a store under random updates within twice of what lives', async () => {
+    let next = 1;
+    for (let round = 0; round < 60; round += 1) {
+      const touched = new Map<number, number>();
+      await write((writer) => {
+        for (let update = 0; update < 100; update += 1) {
+          next = (next * 48_271) % 2_147_483_647;
+          touched.set(1 + (next % 1000), round);
+        }
+        for (const record of [...touched.keys()].sort((a, b) => a - b)) {
+          writer.supersede(ident(COLLECTION), places.get(record)!);
+          const document = documentOf(COLLECTION, record, 1000);
+          places.set(record, writer.append(ident(COLLECTION), recordId(record), document));
+        }
+      }, 8 * EXTENT_BYTES);
+    }
+    const { usedBytes, liveBytes } = store.statistics();
+    assert.ok(usedBytes < 2.5 * liveBytes, `${usedBytes} used for ${liveBytes} alive`);
+    await assertRecords(store, COLLECTION, places);
+  });
+
+  it('leaves an extent with a damaged page as it is', async () => {
+    await write((writer) => deleteMost(writer, 10));
+    const { sector } = places.get(500)!;
+    const neighbour = [...places].find(([, place]) => place.sector === sector + 4)!;
+    volume.rot('blocks.flint', sector, 99);
+    await write(() => {}, 20 * EXTENT_BYTES);
+    assert.deepEqual(places.get(500)!.sector, sector);
+    assert.deepEqual(places.get(neighbour[0]), neighbour[1]);
+    assert.equal(store.statistics().extents.damaged, 1);
+  });
+
+  it('leaves pages alone that reach over several extents', async () => {
+    const large = documentOf(COLLECTION, 5000, 3 * EXTENT_BYTES);
+    await write((writer) => {
+      for (let record = 2000; record < 2010; record += 1) {
+        places.set(
+          record,
+          writer.append(ident(COLLECTION), recordId(record), documentOf(COLLECTION, record, 900)),
+        );
+      }
+      places.set(5000, writer.append(ident(COLLECTION), recordId(5000), large));
+    });
+    const place = places.get(5000)!;
+    await write((writer) => deleteMost(writer, 5000));
+    await write(() => {}, 100 * EXTENT_BYTES);
+    await write(() => {}, 100 * EXTENT_BYTES);
+    assert.deepEqual(places.get(5000), place);
+    await assertRecords(store, COLLECTION, places);
+  });
+
+  it('forgets tombstones of dropped collections', async () => {
+    await write((writer) => {
+      appendMany(writer, 30, { count: 1, bytes: 100 });
+      appendMany(writer, 31, { count: 1, bytes: 100 });
+    });
+    await write((writer) => deleteMost(writer, 100));
+    await write((writer) => writer.dropCollection(ident(COLLECTION)), 100 * EXTENT_BYTES);
+    places.clear();
+    for (let round = 0; round < 3; round += 1) await write(() => {}, 100 * EXTENT_BYTES);
+    assert.ok(store.statistics().extents.used <= RESERVED_AND_OPEN);
+  });
+});
+
+/** Nine extents of 64 KiB reserved for the superblock, the shared ones, and those of manifests. */
+const RESERVED_AND_OPEN = 9 + 3 + 2;
