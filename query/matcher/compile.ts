@@ -68,7 +68,7 @@ export function compileElemMatch(
   const wrapped = new DocumentBuilder().beginDocument('').append('$elemMatch', condition).end();
   const tree = parseFilter(wrapped.finish(), context, { expr: false });
   const { child, over } = tree.kind === 'elemMatch' ? tree : { child: ALWAYS_FALSE, over: 'value' };
-  const position: MatchedPosition = { index: -1 };
+  const position: Compilation = { index: -1, inOrder: false };
   const test =
     over === 'value' ? valueTest(child, position) : ofContainers(documentTest(child, position));
   return ({ type, bytes, start, end }) => test(type, bytes, start, end);
@@ -82,13 +82,15 @@ export function compileRootedTest(tree: FilterNode): ValueTest {
 class CompiledFilter implements Filter {
   readonly tree: FilterNode;
   readonly isEmpty: boolean;
-  private readonly position: MatchedPosition = { index: -1 };
   private readonly test: DocumentTest;
+  /** Made when the position is first asked for. */
+  private positional:
+    { readonly position: MatchedPosition; readonly test: DocumentTest } | undefined;
 
   constructor(tree: FilterNode) {
     this.tree = tree;
     this.isEmpty = tree.kind === 'and' && tree.children.length === 0;
-    this.test = documentTest(tree, this.position);
+    this.test = documentTest(tree, { index: -1, inOrder: false });
   }
 
   matches(document: Buffer): boolean {
@@ -96,16 +98,30 @@ class CompiledFilter implements Filter {
   }
 
   matchPosition(document: Buffer): number | undefined {
-    this.position.index = -1;
-    const matches = this.test(document, 0);
-    return matches && this.position.index >= 0 ? this.position.index : undefined;
+    const { position, test } = (this.positional ??= positionalTest(this.tree));
+    position.index = -1;
+    return test(document, 0) && position.index >= 0 ? position.index : undefined;
   }
+}
+
+function positionalTest(tree: FilterNode): { position: MatchedPosition; test: DocumentTest } {
+  const position = { index: -1, inOrder: true };
+  return { position, test: documentTest(tree, position) };
+}
+
+/** How a tree is compiled. */
+interface Compilation extends MatchedPosition {
+  /**
+   * Conditions of a conjunction are tested one after the other in MongoDB's order, so that the last one that matched
+   * through an array decides the position, as in MongoDB.
+   */
+  readonly inOrder: boolean;
 }
 
 /** The most fields that one walk looks for: their marks share an int32. */
 const FIELDS_PER_WALK = 30;
 
-function documentTest(node: FilterNode, position: MatchedPosition): DocumentTest {
+function documentTest(node: FilterNode, position: Compilation): DocumentTest {
   switch (node.kind) {
     case 'leaf':
     case 'elemMatch':
@@ -131,7 +147,14 @@ function documentTest(node: FilterNode, position: MatchedPosition): DocumentTest
   }
 }
 
-function conjunctionTest(children: readonly FilterNode[], position: MatchedPosition): DocumentTest {
+function conjunctionTest(children: readonly FilterNode[], position: Compilation): DocumentTest {
+  if (position.inOrder) {
+    const sorted = children.toSorted(compareNodes);
+    return allOf(
+      sorted.map((child) => documentTest(child, position)),
+      position,
+    );
+  }
   const conditions: FieldCondition[] = [];
   const others: DocumentTest[] = [];
   for (const child of children) {
@@ -145,6 +168,47 @@ function conjunctionTest(children: readonly FilterNode[], position: MatchedPosit
     walks.push(allFieldsTest(merged.slice(first, first + FIELDS_PER_WALK)));
   }
   return allOf([...walks, ...others], position);
+}
+
+/** MongoDB's order of conditions: by kind, then by path. */
+const NODE_ORDER: readonly string[] = [
+  'and',
+  'or',
+  'object',
+  'value',
+  '$size',
+  '$eq',
+  '$lte',
+  '$lt',
+  '$gt',
+  '$gte',
+  '$regex',
+  '$mod',
+  '$exists',
+  '$in',
+  '$bitsAllSet',
+  '$bitsAllClear',
+  '$bitsAnySet',
+  '$bitsAnyClear',
+  'not',
+  'nor',
+  '$type',
+];
+
+function compareNodes(a: FilterNode, b: FilterNode): number {
+  const order = NODE_ORDER.indexOf(kindOf(a)) - NODE_ORDER.indexOf(kindOf(b));
+  if (order !== 0) return order;
+  const [first, second] = [pathOf(a), pathOf(b)];
+  return first < second ? -1 : first > second ? 1 : 0;
+}
+
+function kindOf(node: FilterNode): string {
+  if (node.kind === 'leaf') return node.operator;
+  return node.kind === 'elemMatch' ? node.over : node.kind;
+}
+
+function pathOf(node: FilterNode): string {
+  return node.kind === 'leaf' || node.kind === 'elemMatch' ? node.path : '';
 }
 
 function mergedByField(conditions: readonly FieldCondition[]): FieldCondition[] {
@@ -242,7 +306,7 @@ function elementTest(
   node: FilterNode & { kind: 'elemMatch' },
   position: MatchedPosition,
 ): ValueTest {
-  const inner: MatchedPosition = { index: -1 };
+  const inner: Compilation = { index: -1, inOrder: false };
   const test =
     node.over === 'value'
       ? valueTest(node.child, inner)

@@ -276,7 +276,9 @@ describe('random updates', () => {
 
 describe('random projections', () => {
   it('keep or drop exactly what they name', () => {
-    const fields = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', '0', '1'), { minLength: 1 });
+    const fields = fc.uniqueArray(fc.constantFrom<string>('a', 'b', 'c', '0', '1'), {
+      minLength: 1,
+    });
     fc.assert(
       fc.property(object, fields, (document, kept) => {
         const bytes = raw(document);

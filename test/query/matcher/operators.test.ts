@@ -1010,9 +1010,14 @@ describe('query operators', () => {
     assert.equal(position({ g: 80 }, { g: 80 }), undefined);
     assert.equal(position({ g: 80 }, { g: [1] }), undefined);
     assert.equal(position({ g: { $ne: 80 } }, { g: [1] }), undefined);
-    assert.equal(position({ x: 1, g: { $gte: 5, $lt: 8 } }, { x: 1, g: [1, 9, 5] }), 0);
+    assert.equal(position({ x: 1, g: { $gte: 5, $lt: 8 } }, { x: 1, g: [1, 9, 5] }), 1);
     assert.equal(position({ $or: [{ g: 1, x: 2 }, { x: 1 }] }, { x: 1, g: [1] }), undefined);
     assert.equal(position({ $or: [{ x: 2 }, { g: 3 }] }, { x: 1, g: [1, 3] }), 1);
+    // Of two arrays the one whose condition comes last in MongoDB's order decides: by kind, then by path.
+    const document = { z: [0, 1], a: [1, 2, 5], _id: 1 };
+    assert.equal(position({ z: 1, a: 5 }, document), 1);
+    assert.equal(position({ a: 5, z: 1 }, document), 1);
+    assert.equal(position({ a: { $gt: 4 }, z: 1 }, document), 2);
   });
 
   it('normalises to $eq, $in, $exists, and, or, nor and not', () => {
