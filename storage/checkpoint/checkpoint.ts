@@ -263,6 +263,7 @@ export class Checkpointer {
       'checkpoint: the index store stands elsewhere',
     );
     this.bases.add(base);
+    base.inherit(before.base, frozen.generation);
     store.epoch = { base, generations: [active] };
     this.frozen = undefined;
     this.folded += 1;

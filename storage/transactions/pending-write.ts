@@ -69,8 +69,8 @@ export function sizeChangeOf(write: RecordWrite): { records: number; bytes: numb
   };
 }
 
-/** Puts a record's new version and its index entries into a generation; the document is copied into a slab. */
-export function writeIntoGeneration(
+/** Puts a record's new version into a generation; the document is copied into a slab. */
+export function writeRecord(
   generation: Generation,
   write: RecordWrite,
   commitNumber: number,
@@ -93,7 +93,6 @@ export function writeIntoGeneration(
     },
     snapshots,
   );
-  writeKeys(generation, write, commitNumber, snapshots);
 }
 
 /** Puts index entries into a generation. */

@@ -9,8 +9,8 @@ import type { CommitNumber } from '../contract.ts';
 import { activeGeneration, type StoreState } from '../views/store-state.ts';
 import {
   sizeChangeOf,
-  writeIntoGeneration,
   writeKeys,
+  writeRecord,
   type MultikeyChange,
   type PendingWrite,
 } from './pending-write.ts';
@@ -41,8 +41,8 @@ export function publish(
       store.catalog.write(write.state, version, commitNumber, snapshots);
       continue;
     }
-    if (write.kind === 'keys') writeKeys(generation, write, commitNumber, snapshots);
-    else writeIntoGeneration(generation, write, commitNumber, snapshots);
+    if (write.kind === 'record') writeRecord(generation, write, commitNumber, snapshots);
+    writeKeys(generation, write, commitNumber, snapshots);
     if (write.multikey.length > 0) widenMultikey(store, write.state, write.multikey, commitNumber);
     if (write.kind === 'keys') continue;
     const change = sizeChangeOf(write);

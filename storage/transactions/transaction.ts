@@ -40,7 +40,8 @@ import { duplicateKeyError } from './duplicate-key.ts';
 import { diffKeys } from './key-diff.ts';
 import {
   sizeChangeOf,
-  writeIntoGeneration,
+  writeKeys,
+  writeRecord,
   type KeyChange,
   type MultikeyChange,
   type PendingWrite,
@@ -58,8 +59,9 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
   private readonly writes: PendingWrite[] = [];
   private draft: CatalogDraft | undefined;
   private overlay: Generation | undefined;
-  /** How many of the writes are in the overlay. */
-  private overlaidWrites = 0;
+  /** How many of the writes have their records in the overlay, and how many their index entries. */
+  private overlaidRecords = 0;
+  private overlaidKeys = 0;
   private bytes = 0;
   private isWriter = false;
   private endedPromise: Promise<void> | undefined;
@@ -72,7 +74,13 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
   // Reading: the snapshot with the own writes on top.
 
   override get ownWrites(): Generation | undefined {
-    if (this.overlaidWrites < this.writes.length) this.extendOverlay();
+    if (this.overlaidRecords < this.writes.length) this.overlayRecords();
+    return this.ownKeys;
+  }
+
+  /** The own index entries alone: an insert looks for duplicates in them, and need not copy documents for that. */
+  private get ownKeys(): Generation | undefined {
+    if (this.overlaidKeys < this.writes.length) this.overlayKeys();
     return this.overlay;
   }
 
@@ -240,9 +248,10 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
     this.writes.length = savepoint;
     this.bytes = this.writes.reduce((sum, write) => sum + costOf(write), 0);
     this.ownWriteCount += 1;
-    if (this.overlaidWrites > savepoint) {
+    if (Math.max(this.overlaidRecords, this.overlaidKeys) > savepoint) {
       this.overlay = undefined;
-      this.overlaidWrites = 0;
+      this.overlaidRecords = 0;
+      this.overlaidKeys = 0;
     }
     this.draft?.rebuild();
   }
@@ -289,7 +298,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
   }
 
   hasWrittenKey(index: Ident, key: Buffer): boolean {
-    const table = this.ownWrites?.keys.get(index);
+    const table = this.ownKeys?.keys.get(index);
     if (table === undefined) return false;
     const at: KeyPosition = { leaf: 0, position: 0 };
     table.find(key, -1, at);
@@ -370,11 +379,19 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
     this.draft.noteMultikey(write);
   }
 
-  private extendOverlay(): void {
+  private overlayRecords(): void {
     this.overlay ??= new Generation();
-    for (; this.overlaidWrites < this.writes.length; this.overlaidWrites += 1) {
-      const write = this.writes[this.overlaidWrites];
-      if (write.kind === 'record') writeIntoGeneration(this.overlay, write, 0, NO_SNAPSHOTS);
+    for (; this.overlaidRecords < this.writes.length; this.overlaidRecords += 1) {
+      const write = this.writes[this.overlaidRecords];
+      if (write.kind === 'record') writeRecord(this.overlay, write, 0, NO_SNAPSHOTS);
+    }
+  }
+
+  private overlayKeys(): void {
+    this.overlay ??= new Generation();
+    for (; this.overlaidKeys < this.writes.length; this.overlaidKeys += 1) {
+      const write = this.writes[this.overlaidKeys];
+      if (write.kind !== 'catalog') writeKeys(this.overlay, write, 0, NO_SNAPSHOTS);
     }
   }
 
@@ -414,7 +431,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
 
   /** The record that this transaction gave the key to; those it took it from are added to `except`. */
   private ownOwner(index: Ident, key: Buffer, except: number[]): number | undefined {
-    const table = this.ownWrites?.keys.get(index);
+    const table = this.ownKeys?.keys.get(index);
     if (table === undefined) return undefined;
     const at: KeyPosition = { leaf: 0, position: 0 };
     table.find(key, -1, at);

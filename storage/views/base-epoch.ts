@@ -5,6 +5,8 @@
  * checkpoint; nothing it names is overwritten while it is pinned (block store: reclaim).
  */
 import { invariant } from '../../common/assert.ts';
+import { NO_ROW } from '../delta/version-rows.ts';
+import type { Generation } from '../delta/generation.ts';
 import type { BlockStore } from '../blocks/contract.ts';
 import type { CommitNumber, Ident, MaybePromise, RecordId } from '../contract.ts';
 import {
@@ -24,7 +26,20 @@ import {
   treePrefix,
 } from '../format/tree-key.ts';
 import type { IndexSnapshot, StoreCursor, StoreRange } from '../indexes/contract.ts';
+import { TwoAgeCache } from './two-age-cache.ts';
 
+/** An index entry in the base beside its key. */
+export interface BaseEntry {
+  readonly recordId: RecordId;
+  /** As indexEntryValue made it. */
+  readonly value: Buffer;
+}
+
+/** Entries per age of the caches: about 10 MB each when full. */
+const CACHED_POINTS = 32_768;
+const CACHED_BLOCKS = 8192;
+/** Most entries that are taken out of the caches one by one. */
+const MOST_FORGOTTEN = 10_000;
 /** Ident, record id, checksum, and LMDB's own bytes per entry. */
 const ENTRY_OVERHEAD_BYTES = 32;
 
@@ -38,6 +53,9 @@ export class BaseEpoch {
   private readonly snapshot: IndexSnapshot;
   private readonly onUnpinned: (base: BaseEpoch) => void;
   private pins = 1;
+  /** Entries of unique indexes by ident and key, and record map blocks by ident and number: see pointName, blockName. */
+  private points = new TwoAgeCache<string, BaseEntry>(CACHED_POINTS);
+  private recordBlocks = new TwoAgeCache<number | string, Buffer>(CACHED_BLOCKS);
   private readonly lastKeys = new Map<number, Buffer | undefined>();
 
   /** Begins pinned once, by its maker. @param onUnpinned hears that the last pin is gone, after the snapshot's release */
@@ -72,7 +90,7 @@ export class BaseEpoch {
 
   /** Where a record's document lies, or undefined when this base does not have it. */
   place(collection: Ident, recordId: RecordId): RecordPlace | undefined {
-    const block = this.snapshot.get(recordMapKey(collection, recordBlockOf(recordId)));
+    const block = this.recordBlock(collection, recordBlockOf(recordId));
     if (block === undefined) return undefined;
     const present = presentRecords(block);
     const slot = recordSlotOf(recordId);
@@ -83,6 +101,47 @@ export class BaseEpoch {
   record(collection: Ident, recordId: RecordId): MaybePromise<Buffer | undefined> {
     const place = this.place(collection, recordId);
     return place === undefined ? undefined : this.blocks.record(place, recordId);
+  }
+
+  /** The one entry of a unique index with exactly this stored key, remembered for a while. */
+  uniqueEntry(index: Ident, key: Buffer): BaseEntry | undefined {
+    const last = this.lastKey(index);
+    if (last === undefined || key.compare(last) > 0) return undefined;
+    const name = pointName(index, key);
+    const known = this.points.get(name);
+    if (known !== undefined) return known;
+    const found = this.findEntry(index, key);
+    if (found !== undefined) this.points.set(name, found);
+    return found;
+  }
+
+  /** Takes over what the base before remembers, but for what was folded since. */
+  inherit(before: BaseEpoch, folded: Generation): void {
+    let changes = 0;
+    for (const table of folded.keys.values()) changes += table.order.size;
+    for (const table of folded.records.values()) changes += table.chunkNumbers.size;
+    // This runs inside a checkpoint's synchronous step: beyond a few milliseconds a fresh start is cheaper.
+    if (changes > MOST_FORGOTTEN) return;
+    this.points = before.points;
+    this.recordBlocks = before.recordBlocks;
+    before.points = new TwoAgeCache(CACHED_POINTS);
+    before.recordBlocks = new TwoAgeCache(CACHED_BLOCKS);
+    for (const [index, table] of folded.keys) {
+      const at = { leaf: 0, position: 0 };
+      for (let row = table.order.rowAt(at); row !== NO_ROW; row = table.order.rowAt(at)) {
+        this.points.delete(pointName(index, table.key(row)));
+        table.order.forward(at);
+      }
+    }
+    for (const [collection, { chunkNumbers }] of folded.records) {
+      for (
+        let chunk = chunkNumbers.next(-1);
+        chunk !== Infinity;
+        chunk = chunkNumbers.next(chunk)
+      ) {
+        this.recordBlocks.delete(blockName(collection, chunk));
+      }
+    }
   }
 
   /** Record ids of the entries with exactly this stored key, in order. */
@@ -97,6 +156,25 @@ export class BaseEpoch {
     }
     cursor.close();
     return recordIds;
+  }
+
+  private recordBlock(collection: Ident, number: number): Buffer | undefined {
+    const name = blockName(collection, number);
+    const known = this.recordBlocks.get(name);
+    if (known !== undefined) return known;
+    const block = this.snapshot.get(recordMapKey(collection, number));
+    if (block !== undefined) this.recordBlocks.set(name, block);
+    return block;
+  }
+
+  private findEntry(index: Ident, key: Buffer): BaseEntry | undefined {
+    const cursor = this.snapshot.scan({ lower: treeKey(index, key), upper: treeEnd(index) });
+    const isThere = cursor.next() && storedKeyOfEntry(cursor.key).equals(key);
+    const entry = isThere
+      ? { recordId: recordIdOfEntry(cursor.key) as RecordId, value: cursor.value }
+      : undefined;
+    cursor.close();
+    return entry;
   }
 
   /** The largest stored key of an index, remembered: this base never changes. */
@@ -126,4 +204,15 @@ export class BaseEpoch {
     cursor.close();
     return any;
   }
+}
+
+/** An index's ident and a stored key as one map key. */
+function pointName(index: number, key: Buffer): string {
+  return `${index} ${key.toString('latin1')}`;
+}
+
+/** A collection's ident and a block number as one map key: a number where both fit, because that hashes fastest. */
+function blockName(collection: number, block: number): number | string {
+  const fits = collection < 2 ** 21 && block < 2 ** 32;
+  return fits ? collection * 2 ** 32 + block : `${collection} ${block}`;
 }

@@ -7,15 +7,24 @@
  *     another epoch.
  */
 import { invariant } from '../../common/assert.ts';
-import type { Ident, IndexCursor, KeyRange, ReadView, RecordId } from '../contract.ts';
+import type {
+  Ident,
+  IndexCursor,
+  IndexDescription,
+  KeyRange,
+  ReadView,
+  RecordId,
+} from '../contract.ts';
 import type { KeyTable } from '../delta/key-table.ts';
 import { treeEnd, treeKey, treePrefix } from '../format/tree-key.ts';
 import type { StoreRange } from '../indexes/contract.ts';
+import type { BaseEpoch } from './base-epoch.ts';
 import type { Epoch } from './epoch.ts';
 import {
   BaseWalk,
   compareEntries,
   compareEntryKey,
+  PointWalk,
   TableWalk,
   type EntryWalk,
   type WalkStart,
@@ -26,6 +35,8 @@ import { storedRange, type StoredRange } from './stored-bounds.ts';
 export class MergedIndexCursor implements IndexCursor {
   private view: LayeredView | undefined;
   private readonly index: Ident;
+  /** A key has at most one entry in the base. */
+  private readonly unique: boolean;
   private readonly direction: 1 | -1;
   private readonly range: StoredRange;
 
@@ -39,9 +50,10 @@ export class MergedIndexCursor implements IndexCursor {
   private skipsStart = false;
   private finished = false;
 
-  constructor(view: LayeredView, index: Ident, range: KeyRange, direction: 1 | -1) {
+  constructor(view: LayeredView, index: IndexDescription, range: KeyRange, direction: 1 | -1) {
     this.view = view;
-    this.index = index;
+    this.index = index.ident;
+    this.unique = index.unique && index.ready;
     this.direction = direction;
     this.range = storedRange(range);
     this.start = this.firstStart();
@@ -194,11 +206,20 @@ export class MergedIndexCursor implements IndexCursor {
       const table = generation.keys.get(this.index);
       if (table !== undefined) this.addTable(table, view.commitNumber);
     }
-    this.walks.push(new BaseWalk(epoch.base, this.index, this.direction, this.storeLimits()));
+    this.walks.push(this.walkOf(epoch.base));
     for (const walk of this.walks) {
       walk.seek(this.start);
       if (this.skipsStart && this.standsAtStart(walk)) walk.advance();
     }
+  }
+
+  private walkOf(base: BaseEpoch): EntryWalk {
+    const { lower, upper, lowerInclusive, upperInclusive } = this.range;
+    const isPoint = lower !== undefined && upper?.equals(lower) === true;
+    if (this.unique && isPoint && lowerInclusive && upperInclusive) {
+      return new PointWalk(base, this.index, lower);
+    }
+    return new BaseWalk(base, this.index, this.direction, this.storeLimits());
   }
 
   private addTable(table: KeyTable, commitNumber: number): void {

@@ -3,6 +3,7 @@
  *
  * Both give the current entry as a region of bytes, so that merging compares without making Buffers.
  */
+import { invariant } from '../../common/assert.ts';
 import type { Ident, RecordId } from '../contract.ts';
 import type { KeyPosition } from '../delta/key-order.ts';
 import type { KeyTable } from '../delta/key-table.ts';
@@ -18,7 +19,7 @@ import {
   typeBitsOfEntry,
 } from '../format/tree-key.ts';
 import type { StoreRange } from '../indexes/contract.ts';
-import type { BaseEpoch } from './base-epoch.ts';
+import type { BaseEntry, BaseEpoch } from './base-epoch.ts';
 
 /** Where a walk starts: at (key, record id), in its direction; without a key at its end. */
 export interface WalkStart {
@@ -259,6 +260,46 @@ export class BaseWalk implements EntryWalk {
     const holds = cursor.next() && storedKeyOfEntry(cursor.key).equals(key);
     cursor.close();
     return holds;
+  }
+}
+
+/** The one entry that a unique index of the base may have for a key. */
+export class PointWalk implements EntryWalk {
+  atEnd = true;
+  readonly start = 0;
+  readonly present = true;
+  recordId = 0 as RecordId;
+  readonly bytes: Buffer;
+  readonly length: number;
+  private readonly entry: BaseEntry | undefined;
+
+  constructor(base: BaseEpoch, index: Ident, key: Buffer) {
+    this.bytes = key;
+    this.length = key.length;
+    this.entry = base.uniqueEntry(index, key);
+    if (this.entry !== undefined) this.recordId = this.entry.recordId;
+  }
+
+  seek(start: WalkStart): void {
+    this.atEnd =
+      this.entry === undefined || (start.key !== undefined && !this.bytes.equals(start.key));
+  }
+
+  advance(): void {
+    this.atEnd = true;
+  }
+
+  typeBits(): Buffer {
+    return typeBitsOfEntry(this.value());
+  }
+
+  isWhole(): boolean {
+    return entryKeyIsWhole(this.value());
+  }
+
+  private value(): Buffer {
+    invariant(this.entry !== undefined, 'point walk: no entry');
+    return this.entry.value;
   }
 }
 

@@ -77,7 +77,7 @@ export class SnapshotView extends LayeredView implements ReadView, OpenView {
   }
 
   scanIndex(index: IndexDescription, range: KeyRange, direction: 1 | -1): IndexCursor {
-    return new MergedIndexCursor(this, index.ident, range, direction);
+    return new MergedIndexCursor(this, index, range, direction);
   }
 
   recordCount(collection: CollectionDescription): number {

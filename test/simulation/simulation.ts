@@ -109,7 +109,8 @@ async function cutAtRandom(world: World, engine: StorageEngine): Promise<void> {
 
 function stepOf(engine: StorageEngine): string {
   const { checkpoint } = engine.statistics();
-  return typeof checkpoint === 'object' ? String(checkpoint.step) : 'unknown';
+  const step = typeof checkpoint === 'object' ? checkpoint.step : undefined;
+  return typeof step === 'string' ? step : 'unknown';
 }
 
 /** Opens and checks the store. Power may go again, or a device fail, while it recovers. */
