@@ -80,7 +80,7 @@ interface Recovery {
 async function followChain(recovery: Recovery): Promise<Recovered> {
   const { segments, walk, from, visit } = recovery;
   const { commitBefore, timestampBefore } = walk.at.segment.header;
-  const assembler = new GroupAssembler(commitBefore, timestampBefore);
+  const assembler = new GroupAssembler(commitBefore, timestampBefore, from);
   let groups = 0;
   let flushIsRecorded = false;
   for (let batch = await walk.next(); batch !== undefined; batch = await walk.next()) {

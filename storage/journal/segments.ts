@@ -11,7 +11,7 @@
  */
 import { invariant } from '../../common/assert.ts';
 import type { Clock } from '../../common/clock.ts';
-import { CorruptionError } from '../../common/errors.ts';
+import { CorruptionError, DeviceError } from '../../common/errors.ts';
 import type { CommitNumber } from '../contract.ts';
 import { allocateAligned, releaseAligned } from '../device/aligned-memory.ts';
 import { flushBio, readBio, sectorNumber, writeBio } from '../device/bio.ts';
@@ -254,9 +254,27 @@ export class Segments {
       await tooSmall.close();
       this.free.push(tooSmall.file);
     }
-    const wanted = this.roundToBlocks(Math.max(this.wantedBytes, bytes));
-    const file = this.takeFree(wanted);
-    this.next = file === undefined ? await this.create(wanted) : await this.reuse(file, wanted);
+    const needed = this.roundToBlocks(Math.max(this.options.firstSegmentBytes, bytes));
+    const wanted = Math.max(this.roundToBlocks(this.wantedBytes), needed);
+    try {
+      this.next = await this.obtain(wanted);
+    } catch (error) {
+      const isFull = error instanceof DeviceError && error.errno === 'ENOSPC';
+      if (!isFull || needed === wanted) throw error;
+      // A full disk may still have room for as little as is needed.
+      this.next = await this.obtain(needed);
+    }
+  }
+
+  private async obtain(bytes: number): Promise<OpenSegment> {
+    const file = this.takeFree(bytes);
+    if (file === undefined) return this.create(bytes);
+    try {
+      return await this.reuse(file, bytes);
+    } catch (error) {
+      this.free.push(file);
+      throw error;
+    }
   }
 
   /** The smallest free file that is large enough, else the largest one. */
@@ -286,8 +304,11 @@ export class Segments {
   private async reuse(file: SegmentFile, bytes: number): Promise<OpenSegment> {
     const segment = await this.open(file.name);
     if (segment.file.bytes >= bytes) return segment;
-    await segment.device.grow(bytes / segment.device.sectorBytes);
-    await segment.close();
+    try {
+      await segment.device.grow(bytes / segment.device.sectorBytes);
+    } finally {
+      await segment.close();
+    }
     return this.open(file.name);
   }
 

@@ -50,6 +50,8 @@ interface WritePlace {
   readonly segment: OpenSegment;
   readonly live: LiveSegment;
   offset: number;
+  /** The next segment was asked for ahead of time. */
+  preparedEarly: boolean;
 }
 
 export class JournalWriter {
@@ -108,7 +110,7 @@ export class JournalWriter {
     const { segment: live, offset } = end.place;
     const segment = await options.segments.open(live.file.name);
     live.isBeingWritten = true;
-    return new JournalWriter(options, end, { segment, live, offset });
+    return new JournalWriter(options, end, { segment, live, offset, preparedEarly: false });
   }
 
   get flushedCommitNumber(): CommitNumber {
@@ -242,10 +244,12 @@ export class JournalWriter {
   /** Starts as many writes as there are batches due and places free. */
   private kick(): void {
     while (this.failure === undefined && this.inFlight.length < MOST_IN_FLIGHT) {
-      if (this.filling?.wanted === true) this.seal(this.filling);
-      const batch = this.sealed[0];
+      // Until it has a place, a batch that is not full goes on filling.
+      const due = this.filling?.wanted === true ? this.filling : undefined;
+      const batch = this.sealed[0] ?? due;
       if (batch === undefined || !this.enterSegmentFor(batch)) return;
-      this.sealed.shift();
+      if (batch === this.filling) this.filling = undefined;
+      else this.sealed.shift();
       this.write(batch);
     }
   }
@@ -259,14 +263,13 @@ export class JournalWriter {
     const { place } = this;
     if (place !== undefined && place.offset + bytes <= place.segment.file.bytes) {
       const fullness = (place.offset + bytes) / place.segment.file.bytes;
-      const { isPreparing, isPrepared } = this.options.segments;
-      if (fullness >= PREPARE_FROM && !isPreparing && !isPrepared) this.prepareNext(0);
+      if (fullness >= PREPARE_FROM) this.prepareEarly(place);
       return true;
     }
     const needed = this.options.segments.blockBytes + bytes;
     const next = this.options.segments.tryTakeNext(needed);
     if (next === undefined) {
-      if (!this.options.segments.isPreparing) this.prepareNext(needed);
+      if (!this.options.segments.isPreparing) this.prepareNow(needed);
       return false;
     }
     if (place !== undefined) this.keep(this.leave(place));
@@ -274,8 +277,20 @@ export class JournalWriter {
     return true;
   }
 
-  /** Gets the next segment ready meanwhile; failing to get it is failing to flush. */
-  private prepareNext(bytes: number): void {
+  /** Gets the next segment ready while there is still room in this one. Failing is no failure yet: space may come. */
+  private prepareEarly(place: WritePlace): void {
+    const { isPreparing, isPrepared } = this.options.segments;
+    if (isPreparing || isPrepared || place.preparedEarly) return;
+    place.preparedEarly = true;
+    const prepared = this.options.segments.prepareNext(0).then(
+      () => this.kick(),
+      () => this.kick(),
+    );
+    this.keep(prepared);
+  }
+
+  /** A batch waits for the next segment: failing to get it is failing to flush. */
+  private prepareNow(bytes: number): void {
     const prepared = this.options.segments.prepareNext(bytes).then(
       () => this.kick(),
       (error: Error) => this.fail(error),
@@ -315,7 +330,7 @@ export class JournalWriter {
       isBeingWritten: true,
     };
     segments.live.push(live);
-    return { segment, live, offset: 0 };
+    return { segment, live, offset: 0, preparedEarly: false };
   }
 
   private write(batch: Batch): void {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { CorruptionError } from '../../common/errors.ts';
 import { SeededRandom } from '../../common/random.ts';
 import type { CommitNumber, Ident, RecordId } from '../../storage/contract.ts';
-import type { RecordPlace } from '../../storage/format/record-map.ts';
+import { recordMapKey, type RecordPlace } from '../../storage/format/record-map.ts';
 import { STORE_IDENTITY_KEY } from '../../storage/format/store-identity.ts';
 import { indexEntryKey, treeEnd, treePrefix } from '../../storage/format/tree-key.ts';
 import { IndexChanges } from '../../storage/indexes/changes.ts';
@@ -112,6 +112,22 @@ export function describeIndexStore(make: () => Promise<IndexStoreUnderTest>): vo
       assert.ok(cursor.value.equals(large));
       snapshot.release();
       assert.equal(readAll().length, 3001);
+    });
+
+    it('applies nothing of a commit that fails, and takes the next one', async () => {
+      const ident = 40 as Ident;
+      await commit((changes) => {
+        changes.put(recordMapKey(ident, 0), Buffer.from('not a block'));
+      });
+      const failing = commit((changes) => {
+        changes.put(key('a'), Buffer.from('1'));
+        changes.setRecord(ident, 5 as RecordId, placeOf(5));
+      });
+      await assert.rejects(failing, isKind('malformed'));
+      assert.deepEqual(store.stamp, stampOf(1));
+      assert.deepEqual(readAll({ upper: treePrefix(ident) }), []);
+      await commit((changes) => changes.put(key('b'), Buffer.from('2')));
+      assert.deepEqual(readAll({ upper: treePrefix(ident) }), ['b=2']);
     });
 
     it('deletes a range in slices, and says when it is empty', async () => {

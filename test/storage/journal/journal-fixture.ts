@@ -86,8 +86,11 @@ export class GatedVolume extends MemoryVolume {
   readonly held: { readonly bio: Bio; release(): void; fail(error: Error): void }[] = [];
   /** Off while a journal opens. */
   closed = false;
+  /** What opening a device waits for. */
+  opening: Promise<void> = Promise.resolve();
 
   override async open(name: string, options: DeviceOpenOptions = {}): Promise<Device> {
+    await this.opening;
     const device = await super.open(name, options);
     const execute = device.execute.bind(device);
     device.execute = async (bio) => {

@@ -156,6 +156,36 @@ describe('group commit', () => {
     await journal.close();
   });
 
+  it('makes do with a small segment when the disk has no room for a large one', async () => {
+    const volume = new MemoryVolume({ capacityBytes: 4 * MIB });
+    const { journal, failures } = await openAndReplay(volume);
+    for (let n = 1; n <= 30; n += 1) {
+      await journal.flushed(journal.append([insertOf(n, 90_000)]));
+    }
+    assert.deepEqual(failures, []);
+    assert.ok(journal.statistics().segments >= 3);
+    await journal.close();
+  });
+
+  it('goes on filling a batch while it waits for the next segment', async () => {
+    const { journal, volume } = await openGated();
+    volume.closed = false;
+    // The next segment takes many turns to come.
+    volume.opening = settle(200);
+    await journal.flushed(journal.append([insertOf(1, 900_000)]));
+    const { batches } = journal.statistics();
+    // Too large for what is left of this one.
+    void journal.flushed(journal.append([insertOf(2, 200_000)]));
+    for (let n = 3; n <= 100; n += 1) {
+      void journal.flushed(journal.append([insertOf(n)]));
+      await settle(1);
+    }
+    volume.opening = Promise.resolve();
+    await journal.flushed(journal.lastCommitNumber);
+    assert.ok(journal.statistics().batches - batches <= 3);
+    await journal.close();
+  });
+
   it('keeps the entries of one commit together, in order, through batches and segments', async () => {
     const volume = new MemoryVolume();
     const { journal } = await openAndReplay(volume);
