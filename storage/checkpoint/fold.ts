@@ -31,7 +31,7 @@ export interface FoldTarget {
 }
 
 /** Longest time that a fold keeps the event loop, milliseconds. */
-const SLICE_MS = 2;
+const SLICE_MS = 1;
 /** How often the clock is asked. */
 const CHECK_EVERY = 64;
 

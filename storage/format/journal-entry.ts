@@ -253,6 +253,22 @@ export function journalEntryLength(source: Buffer, offset: number, end: number):
   return bytes;
 }
 
+/** Commit number (undefined: more entries of the commit follow) and time of an entry, without looking at the rest. */
+export function journalEntryStamp(
+  source: Buffer,
+  offset: number,
+): { readonly cn: CommitNumber | undefined; readonly ts: Timestamp } {
+  const cnAt = offset + OPENING.length;
+  const isLast = HEAD.cn.every((byte, index) => source[cnAt + index] === byte);
+  return {
+    cn: isLast ? (readU64(source, cnAt + HEAD.cn.length) as CommitNumber) : undefined,
+    ts: {
+      increment: source.readUInt32LE(offset + TS_AT),
+      seconds: source.readUInt32LE(offset + TS_AT + 4),
+    },
+  };
+}
+
 class EntryDecoder {
   private readonly source: Buffer;
   private readonly start: number;
