@@ -90,10 +90,19 @@ const LEAF_REASONS: Readonly<Record<LeafNode['operator'], Reasons>> = {
   $bitsAllClear: bitTest(),
   $bitsAnySet: bitTest(),
   $bitsAnyClear: bitTest(),
+  $geoWithin: geometry(),
+  $geoIntersects: geometry(),
 };
 
 function comparison(): Reasons {
   return { usual: 'comparison failed', inverted: 'comparison succeeded' };
+}
+
+function geometry(): Reasons {
+  return {
+    usual: 'no considered geometry satisfied the condition',
+    inverted: 'a considered geometry satisfied the condition',
+  };
 }
 
 function bitTest(): Reasons {

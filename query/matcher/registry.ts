@@ -12,11 +12,13 @@ import {
   $comment,
   $expr,
   $sampleRate,
+  $text,
   alwaysOperators,
   dbRefFields,
 } from './operators/document.ts';
 import { $exists, $size, $type } from './operators/element.ts';
 import { $eq, $ne } from './operators/equality.ts';
+import { geoOperators } from './operators/geo.ts';
 import { $in, $nin } from './operators/in.ts';
 import { $jsonSchema } from './operators/jsonSchema.ts';
 import { $and, $nor, $not, $or } from './operators/logical.ts';
@@ -39,6 +41,7 @@ export const FIELD_OPERATORS: ReadonlyMap<string, FieldOperatorDefinition> = tab
   $elemMatch,
   $eq,
   $exists,
+  ...geoOperators,
   $in,
   $mod,
   $ne,
@@ -61,21 +64,8 @@ export const TOP_LEVEL_OPERATORS: ReadonlyMap<string, TopLevelOperatorDefinition
   $nor,
   $or,
   $sampleRate,
+  $text,
 ]);
 
 /** MongoDB's operators that are not supported yet: told apart from typos. */
-export const UNSUPPORTED_OPERATORS: ReadonlySet<string> = new Set([
-  '$box',
-  '$center',
-  '$centerSphere',
-  '$geoIntersects',
-  '$geoWithin',
-  '$geometry',
-  '$maxDistance',
-  '$minDistance',
-  '$near',
-  '$nearSphere',
-  '$polygon',
-  '$text',
-  '$where',
-]);
+export const UNSUPPORTED_OPERATORS: ReadonlySet<string> = new Set(['$where']);

@@ -33,7 +33,9 @@ export type LeafOperator =
   | '$bitsAllSet'
   | '$bitsAllClear'
   | '$bitsAnySet'
-  | '$bitsAnyClear';
+  | '$bitsAnyClear'
+  | '$geoWithin'
+  | '$geoIntersects';
 
 /** A test of the values at one path. */
 export interface LeafNode {

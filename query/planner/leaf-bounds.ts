@@ -45,6 +45,8 @@ export function boundsOfLeaf(leaf: LeafNode): Bounds | undefined {
     case '$bitsAllClear':
     case '$bitsAnySet':
     case '$bitsAnyClear':
+    case '$geoWithin':
+    case '$geoIntersects':
       return undefined;
   }
 }
