@@ -14,7 +14,7 @@ import { indexEntryKey, treeEnd, treeKey, treePrefix } from '../../../storage/fo
 import { IndexChanges } from '../../../storage/indexes/changes.ts';
 import type { IndexSnapshot, IndexStore } from '../../../storage/indexes/contract.ts';
 import { openLmdbIndexStore } from '../../../storage/indexes/lmdb-store.ts';
-import { RecordMapCursor, RecordMapReader } from '../../../storage/indexes/record-map-reader.ts';
+import { recordBlockOf, recordMapKey } from '../../../storage/format/record-map.ts';
 import { line, nanosecondsPerCall } from './measure.ts';
 
 const COUNT = 300_000;
@@ -97,10 +97,13 @@ async function measureFolds(store: IndexStore): Promise<void> {
 function measureReads(snapshot: IndexSnapshot): void {
   const someOf = (call: number): number => (scattered(call) % COUNT) + 1;
   const ns = (value: number): string => `${value.toFixed(0)} ns`;
-  const reader = new RecordMapReader(snapshot, RECORDS);
   line(
-    'place of a record, at random',
-    ns(nanosecondsPerCall(COUNT, (call) => void reader.get(someOf(call) as RecordId))),
+    'record map block, at random',
+    ns(
+      nanosecondsPerCall(COUNT, (call) => {
+        snapshot.get(recordMapKey(RECORDS, recordBlockOf(someOf(call) as RecordId)));
+      }),
+    ),
   );
   line(
     'get of an index entry, at random',
@@ -130,12 +133,6 @@ function measureReads(snapshot: IndexSnapshot): void {
     );
     cursor.close();
   }
-  const records = new RecordMapCursor(snapshot, RECORDS);
-  line(
-    'scan of the record map, per record, with its place',
-    ns(nanosecondsPerCall(COUNT / 2, () => void (records.next() && records.place))),
-  );
-  records.close();
 }
 
 const directory = await mkdtemp(join(process.cwd(), 'data-bench-'));

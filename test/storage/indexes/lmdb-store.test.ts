@@ -6,13 +6,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../../common/clock.ts';
 import { CorruptionError } from '../../../common/errors.ts';
-import type { CommitNumber, Ident, RecordId } from '../../../storage/contract.ts';
+import type { CommitNumber, Ident } from '../../../storage/contract.ts';
 import { treeKey } from '../../../storage/format/tree-key.ts';
 import { IndexChanges } from '../../../storage/indexes/changes.ts';
 import type { IndexStore } from '../../../storage/indexes/contract.ts';
 import { openLmdbIndexStore } from '../../../storage/indexes/lmdb-store.ts';
-import { RecordMapReader } from '../../../storage/indexes/record-map-reader.ts';
-import { STORE_ID } from '../../contracts/index-store.ts';
+import { placeIn, STORE_ID } from '../../contracts/index-store.ts';
 
 describe('LMDB index store', () => {
   let directory: string;
@@ -100,9 +99,8 @@ describe('LMDB index store', () => {
       const { checkpoint } = store.stamp;
       assert.ok(checkpoint >= announced, `commit ${announced} was durable, ${checkpoint} is there`);
       const snapshot = store.beginRead();
-      const reader = new RecordMapReader(snapshot, 20 as Ident);
       for (let record = 1; record <= 2000; record += 37) {
-        const place = reader.get(record as RecordId);
+        const place = placeIn(snapshot, 20 as Ident, record);
         assert.equal(place?.generation ?? 0, checkpoint);
         const index = snapshot.get(treeKey(21 as Ident, Buffer.from(`record ${record}`)));
         assert.equal(Number(index?.toString() ?? 0), checkpoint);
