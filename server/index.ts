@@ -1,16 +1,15 @@
 /**
- * The door of server/: the server itself for programs, definitions of commands for the other roles.
+ * The door of server/: options and definitions at once, the server itself when it is asked for (loadServer): --help, and a
+ * program that waits for its disk, need not wait for four hundred modules.
  */
-export { createCommandTable } from './commands/index.ts';
-export { CommandTable } from './command/command-table.ts';
 export {
   defineCommand,
   type Command,
   type CommandTraits,
   type Route,
 } from './command/define-command.ts';
-export { isGenericArgument } from './command/generic-arguments.ts';
-export { FlintServer, type FlintServerOptions } from './flint-server.ts';
+export type { FlintServer, FlintServerOptions } from './flint-server.ts';
+export { loadServer, type LoadedServer } from './load-server.ts';
 export { RecentLog } from './metrics/recent-log.ts';
 export {
   mergeOptions,
@@ -27,4 +26,4 @@ export {
   type OptionValue,
 } from './options/option-table.ts';
 export { ParameterSet } from './options/parameters.ts';
-export { FLINTDB_VERSION, MONGODB_VERSION } from './version.ts';
+export { MONGODB_VERSION } from './version.ts';

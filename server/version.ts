@@ -1,13 +1,11 @@
 /**
- * Which MongoDB this server presents itself as, and which FlintDB it is.
+ * Which MongoDB this server presents itself as.
  */
 
 /** Reported by buildInfo and serverStatus. */
 export const MONGODB_VERSION = '8.0.16';
 export const MONGODB_VERSION_PARTS: readonly number[] = [8, 0, 16, 0];
 export const FEATURE_COMPATIBILITY_VERSION = '8.0';
-/** A test compares it with package.json. */
-export const FLINTDB_VERSION = '0.1.0';
 
 /** Old drivers stay in; 25 is MongoDB 8.0. */
 export const MIN_WIRE_VERSION = 0;

@@ -6,9 +6,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { EXIT } from './exit-codes.ts';
-import { runFlintd } from './run-flintd.ts';
+import { FLINTDB_VERSION } from '../../common/version.ts';
 import {
-  FLINTDB_VERSION,
   FLINTD_OPTIONS,
   MONGODB_VERSION,
   UsageError,
@@ -37,7 +36,9 @@ async function main(arguments_: readonly string[]): Promise<number> {
       return print(`flintd v${FLINTDB_VERSION} (speaks as MongoDB ${MONGODB_VERSION})\n`);
     }
     const given = mergeOptions(await readConfiguration(fromLine), fromLine);
-    return await runFlintd(flintdOptionsFrom(given), {
+    const options = flintdOptionsFrom(given);
+    const { runFlintd } = await import('./run-flintd.ts');
+    return await runFlintd(options, {
       argv: ['flintd', ...arguments_],
       parsedOptions: nestOptions(FLINTD_OPTIONS, given),
     });

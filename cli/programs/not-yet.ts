@@ -1,8 +1,8 @@
 /**
  * A program that exists by name only: --help and --version work, anything else is refused with a sentence.
  */
+import { FLINTDB_VERSION } from '../../common/version.ts';
 import { EXIT } from './exit-codes.ts';
-import { FLINTDB_VERSION } from '../../server/index.ts';
 
 export interface ProgramDescription {
   readonly name: string;

@@ -17,13 +17,13 @@ import { systemClock } from '../../common/clock.ts';
 import { FailPoints } from '../../common/failpoints.ts';
 import { createLog, type Log } from '../../common/log.ts';
 import { systemRandom } from '../../common/random.ts';
+import { FLINTDB_VERSION } from '../../common/version.ts';
 import {
-  FLINTDB_VERSION,
-  FlintServer,
   ParameterSet,
   RecentLog,
   UsageError,
-  createCommandTable,
+  loadServer,
+  type FlintServer,
   type FlintdOptions,
 } from '../../server/index.ts';
 import { openEngine, type StorageEngine } from '../../storage/index.ts';
@@ -86,16 +86,19 @@ async function serve(
   prepareDataDirectory(options);
   warnAtStartup(recentLog);
   const stop = waitForStop();
-  const engine = await openData(options, { log, failPoints, stop });
+  // The engine waits for its disk and its threads meanwhile.
+  const [engine, { createServer }] = await Promise.all([
+    openData(options, { log, failPoints, stop }),
+    loadServer(),
+  ]);
   try {
-    const server = new FlintServer({
+    const server = createServer({
       engine,
       clock: systemClock,
       random: systemRandom,
       log,
       failPoints,
       parameters,
-      commands: createCommandTable(),
       network: {
         addresses: options.bindAddresses,
         port: options.port,

@@ -2,9 +2,10 @@
  * The reply of explain: what the plan says of itself, the command, and which server answered.
  * Source: MongoDB's manual, "Explain Results".
  */
+import { FLINTDB_VERSION } from '../../../common/version.ts';
 import type { ExplainVerbosity, QueryPlan } from '../../../query/index.ts';
 import type { MaybePromise } from '../../../storage/index.ts';
-import { FLINTDB_VERSION, MONGODB_VERSION } from '../../version.ts';
+import { MONGODB_VERSION } from '../../version.ts';
 import { isGenericArgument } from '../../command/generic-arguments.ts';
 import { appendFields, type ReplyBody } from '../../command/reply.ts';
 import { DocumentBuilder, FieldCursor } from '../../../bson/index.ts';

@@ -1,8 +1,9 @@
 /** buildInfo: versions. */
 import { versions } from 'node:process';
+import { FLINTDB_VERSION } from '../../../common/version.ts';
 import { MAX_BSON_OBJECT_BYTES } from '../../../common/limits.ts';
 import { defineCommand } from '../../command/define-command.ts';
-import { FLINTDB_VERSION, MONGODB_VERSION, MONGODB_VERSION_PARTS } from '../../version.ts';
+import { MONGODB_VERSION, MONGODB_VERSION_PARTS } from '../../version.ts';
 
 export const buildInfo = defineCommand({
   name: 'buildInfo',

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { Binary, Double, Int32, Long, type Document } from 'bson';
 import { MongoClient } from 'mongodb';
 import { createCommandTable } from '../../../server/commands/index.ts';
-import { FLINTDB_VERSION, MONGODB_VERSION } from '../../../server/version.ts';
+import { FLINTDB_VERSION } from '../../../common/version.ts';
+import { MONGODB_VERSION } from '../../../server/version.ts';
 import { RawClient } from '../raw-client.ts';
 import { startTestServer, type TestServer } from '../test-server.ts';
 
