@@ -61,7 +61,10 @@ export class FlintServer {
 
   constructor(options: FlintServerOptions) {
     this.options = options;
-    const counts = new ConnectionCounts(() => this.listener.activeCount);
+    const counts = new ConnectionCounts({
+      activeCount: () => this.listener.activeCount,
+      bufferedBytes: () => this.listener.bufferedBytes,
+    });
     this.service = createService(options, counts);
     this.listener = new Listener(
       this.service,

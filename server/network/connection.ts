@@ -103,6 +103,11 @@ export class Connection implements MessageSource {
     return this.busy;
   }
 
+  /** Bytes held for this client: of messages that are not whole or wait, and of replies that it has not taken. */
+  get bufferedBytes(): number {
+    return this.reader.bufferedBytes + this.replies.pendingBytes;
+  }
+
   nextRequestId(): number {
     this.lastRequestId = this.lastRequestId === LARGEST_REQUEST_ID ? 1 : this.lastRequestId + 1;
     return this.lastRequestId;

@@ -25,21 +25,32 @@ export interface ListenerOptions {
 
 const BACKLOG = 1024;
 
+/** What has to be asked of the connections themselves. */
+export interface LiveConnections {
+  activeCount(): number;
+  bufferedBytes(): number;
+}
+
 /** Counts of connections; exists before the listener does, because the service context shows it. */
 export class ConnectionCounts {
   current = 0;
   totalCreated = 0;
   rejected = 0;
   limit = 0;
-  private readonly countActive: () => number;
+  private readonly live: LiveConnections;
 
-  constructor(countActive: () => number) {
-    this.countActive = countActive;
+  constructor(live: LiveConnections) {
+    this.live = live;
   }
 
   /** Connections that run a request. */
   get active(): number {
-    return this.countActive();
+    return this.live.activeCount();
+  }
+
+  /** Bytes held for clients: unfinished or waiting requests, replies not taken. */
+  get bufferedBytes(): number {
+    return this.live.bufferedBytes();
   }
 
   get available(): number {
@@ -101,6 +112,13 @@ export class Listener {
     let count = 0;
     for (const connection of this.connections.values()) if (connection.isActive) count += 1;
     return count;
+  }
+
+  /** Bytes held for clients, all connections together. */
+  get bufferedBytes(): number {
+    let bytes = 0;
+    for (const connection of this.connections.values()) bytes += connection.bufferedBytes;
+    return bytes;
   }
 
   /** Stops accepting; connections go on. */

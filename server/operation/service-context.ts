@@ -75,6 +75,8 @@ export interface ServiceContext {
     readonly totalCreated: number;
     readonly rejected: number;
     readonly active: number;
+    /** Bytes held for clients: unfinished or waiting requests, replies not taken. */
+    readonly bufferedBytes: number;
   };
   /** True from the moment the server stops: no further command is run. */
   isStopping: boolean;

@@ -93,8 +93,9 @@ const SECTIONS: Readonly<Record<string, Section>> = {
     persistent: true,
     backupCursorOpen: false,
   }),
-  flintdb: ({ engine, operations, timers }) => ({
+  flintdb: ({ engine, operations, timers, connections }) => ({
     engine: engine.statistics(),
+    connections: { bufferedBytes: long(connections.bufferedBytes) },
     operations: { running: operations.count },
     deadlines: { set: timers.size },
   }),
