@@ -2,6 +2,7 @@
  * Random values of every type for property tests, made with bson/ itself, and helpers to name them in failures.
  */
 import fc from 'fast-check';
+import { exactDouble } from '../../bson/double-bits.ts';
 import {
   ArrayBuilder,
   Decimal,
@@ -19,6 +20,7 @@ import {
   doubleValue,
   int32Value,
   int64Value,
+  integerValue,
   javascriptValue,
   javascriptWithScopeValue,
   objectIdValue,
@@ -88,6 +90,40 @@ export const numberValue: fc.Arbitrary<RawValue> = fc.oneof(
     .uint8Array({ minLength: 8, maxLength: 8 })
     .map((bytes) => rawValueFrom(BsonType.double, Buffer.from(bytes))),
 );
+
+/** Two numbers of any types that lie close together, or are equal. */
+export const closeNumbers: fc.Arbitrary<[RawValue, RawValue]> = fc
+  .oneof(double, integer.map(Number))
+  .filter((value) => Number.isFinite(value))
+  .chain((value) => fc.tuple(near(value), near(value)));
+
+function near(value: number): fc.Arbitrary<RawValue> {
+  const offset = fc.bigInt({ min: -2n, max: 2n });
+  const whole = BigInt(Math.trunc(Math.max(-9.2e18, Math.min(9.2e18, value))));
+  const digits = firstDigits(value);
+  return fc.oneof(
+    fc
+      .constantFrom(value, value * (1 + Number.EPSILON), value * (1 - Number.EPSILON))
+      .map(doubleValue),
+    offset.map((by) => int64Value(whole + by)),
+    fc.constant(integerValue(Math.trunc(Math.max(-1e15, Math.min(1e15, value))))),
+    offset.map((by) => {
+      const coefficient = digits.coefficient + by;
+      if (coefficient < 0n) return decimalValue(digits);
+      return decimalValue(Decimal.of(digits.sign, coefficient, digits.exponent));
+    }),
+    offset.map((by) => decimalValue(Decimal.fromBigInt(whole + by))),
+    fc.constant(decimalValue(Decimal.fromString(String(value)))),
+  );
+}
+
+/** The first 34 of a double's exact digits, of which it has up to 767. */
+function firstDigits(value: number): Decimal {
+  const { mantissa, exponent } = exactDouble(Math.abs(value));
+  const sign = value < 0 ? -1 : 1;
+  if (exponent >= 0) return Decimal.of(sign, mantissa << BigInt(exponent), 0);
+  return Decimal.of(sign, mantissa * 5n ** BigInt(-exponent), exponent);
+}
 
 const text = fc.oneof(
   fc.string({ unit: fc.constantFrom('a', 'b', '\0', '\x01', '\x02', 'é', '😀'), maxLength: 5 }),

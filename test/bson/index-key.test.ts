@@ -5,13 +5,16 @@ import {
   canonicalKey,
   compareValues,
   decodeIndexKey,
+  doubleValue,
   encodeIndexKey,
   inspect,
+  int32Value,
+  stringValue,
   successorOfPrefix,
   type Direction,
   type RawValue,
 } from '../../bson/index.ts';
-import { anyValue, numberValue } from './arbitraries.ts';
+import { anyValue, closeNumbers, numberValue } from './arbitraries.ts';
 
 function keyOf(value: RawValue, direction: Direction = 1): Buffer {
   return encodeIndexKey([value], [direction]).key;
@@ -35,8 +38,41 @@ describe('index keys', () => {
     fc.assert(fc.property(numberValue, numberValue, assertAgrees), { numRuns: 5000 });
   });
 
+  it('sort numbers that lie close together as comparison does', () => {
+    fc.assert(
+      fc.property(closeNumbers, ([a, b]) => assertAgrees(a, b)),
+      { numRuns: 5000 },
+    );
+  });
+
   it('sort values of all types as comparison does', () => {
     fc.assert(fc.property(anyValue, anyValue, assertAgrees), { numRuns: 5000 });
+  });
+
+  it('sort compound keys field by field, each in its direction', () => {
+    const value = fc.oneof(
+      anyValue,
+      fc.constantFrom(int32Value(1), doubleValue(1), stringValue('a')),
+    );
+    const direction = fc.constantFrom<Direction>(1, -1);
+    fc.assert(
+      fc.property(
+        fc.tuple(value, value, value),
+        fc.tuple(value, value, value),
+        fc.tuple(direction, direction, direction),
+        (a, b, directions) => {
+          let expected = 0;
+          for (let field = 0; field < 3 && expected === 0; field += 1) {
+            expected = Math.sign(compareValues(a[field], b[field])) * directions[field];
+          }
+          const order = encodeIndexKey(a, directions).key.compare(
+            encodeIndexKey(b, directions).key,
+          );
+          assert.equal(order, expected || 0);
+        },
+      ),
+      { numRuns: 3000 },
+    );
   });
 
   it('decode to exactly the values they were made of', () => {
