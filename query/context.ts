@@ -11,9 +11,10 @@ import type { Collator, RawValue } from '../bson/index.ts';
 /**
  * Variables whose value is fixed for the whole operation: those of `let`, and the system's NOW, CLUSTER_TIME,
  * USER_ROLES. ROOT, CURRENT, REMOVE and those of $let, $map, $filter, $reduce belong to the expression's scope.
- * Names are without the two dollars; a missing name is an undefined variable (error 17276 at compilation).
+ * Names are without the two dollars; a name that is not there is an undefined variable (error 17276
+ * at compilation), undefined as a value is a missing value.
  */
-export type Variables = ReadonlyMap<string, RawValue>;
+export type Variables = ReadonlyMap<string, RawValue | undefined>;
 
 /** Given to every compile function; immutable, shared by all parts of one operation. */
 export interface QueryContext {

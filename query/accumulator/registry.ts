@@ -3,11 +3,14 @@
  */
 import { tassert } from '../../common/assert.ts';
 import type { AccumulatorDefinition } from './definition.ts';
+import { N_VALUES } from './operators/n-values.ts';
 import { NUMBERS } from './operators/numbers.ts';
+import { QUANTILE } from './operators/quantile.ts';
+import { TOP } from './operators/top.ts';
 import { VALUES } from './operators/values.ts';
 
 const BY_NAME = new Map<string, AccumulatorDefinition>();
-for (const definition of [...NUMBERS, ...VALUES]) {
+for (const definition of [...N_VALUES, ...NUMBERS, ...QUANTILE, ...TOP, ...VALUES]) {
   tassert(!BY_NAME.has(definition.name), 'accumulator registry: a name is defined twice');
   BY_NAME.set(definition.name, definition);
 }

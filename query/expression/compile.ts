@@ -110,8 +110,8 @@ class Compiler implements ExpressionCompiler {
   }
 
   private systemOrUserVariable(name: string): Value {
-    const value = this.context.variables.get(name);
-    if (value !== undefined) return value;
+    const { variables } = this.context;
+    if (variables.has(name)) return variables.get(name);
     switch (name) {
       case 'REMOVE':
         return undefined;

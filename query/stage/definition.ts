@@ -6,7 +6,7 @@
 import type { Interruption } from '../../common/interruption.ts';
 import type { RawValue } from '../../bson/index.ts';
 import type { CollectionDescription, ReadView } from '../../storage/index.ts';
-import type { QueryContext, Variables } from '../context.ts';
+import type { QueryContext } from '../context.ts';
 import type { ExecutorStatistics } from '../executor/plan-executor.ts';
 import type { Yielder } from '../executor/yielding.ts';
 import type { PipelineHost } from './host.ts';
@@ -54,7 +54,7 @@ export interface PipelineRun {
   openPipeline(
     namespace: string,
     pipeline: readonly Buffer[],
-    options?: { readonly variables?: Variables; readonly context?: QueryContext },
+    options?: { readonly context?: QueryContext },
   ): DocumentSource;
 }
 
@@ -64,8 +64,15 @@ export interface StageParser {
   readonly database: string;
   /** "database.collection" */
   readonly namespace: string;
-  /** Parses a pipeline inside a stage ($facet, $lookup, $unionWith), in which some stages may be forbidden. */
-  parsePipeline(stages: readonly Buffer[], inside: string): readonly PipelineStage[];
+  /**
+   * Parses a pipeline inside a stage ($facet, $lookup, $unionWith), in which some stages may be forbidden.
+   * @param context of the inner pipeline, when it has more variables.
+   */
+  parsePipeline(
+    stages: readonly Buffer[],
+    inside: string,
+    context?: QueryContext,
+  ): readonly PipelineStage[];
 }
 
 export interface StageDefinition {

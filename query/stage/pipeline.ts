@@ -6,7 +6,6 @@ import { CommandError } from '../../common/errors.ts';
 import type { QueryContext } from '../context.ts';
 import type { PipelineStage, StageDefinition, StageParser } from './definition.ts';
 import { findStage } from './registry.ts';
-import type { DocumentMap } from './source.ts';
 
 /** Most stages of one pipeline, those inside others not counted. */
 const MAX_STAGES = 1000;
@@ -35,8 +34,8 @@ export function parsePipeline(
     context,
     database: where.database,
     namespace: where.namespace,
-    parsePipeline: (nested, name) =>
-      parsePipeline(nested, context, { ...where, inside: [...inside, name] }),
+    parsePipeline: (nested, name, innerContext = context) =>
+      parsePipeline(nested, innerContext, { ...where, inside: [...inside, name] }),
   };
   return stages.flatMap((stage, position) => {
     const { definition, cursor } = definitionOf(stage);
@@ -87,32 +86,4 @@ function checkPlace(
       `{aggregate: 1} is not valid for '${name}'; a collection is required.`,
     );
   }
-}
-
-/** Stages that a pipeline update may have. */
-const UPDATE_STAGES: ReadonlySet<string> = new Set([
-  '$addFields',
-  '$set',
-  '$project',
-  '$unset',
-  '$replaceRoot',
-  '$replaceWith',
-]);
-
-/** The map of a pipeline update over one document. */
-export function compileTransform(
-  stages: readonly Buffer[],
-  context: QueryContext,
-): (document: Buffer) => Buffer {
-  const where: PipelineWhere = { database: '', namespace: '' };
-  const maps: DocumentMap[] = parsePipeline(stages, context, where).map((stage) => {
-    if (!UPDATE_STAGES.has(stage.name) || stage.map === undefined) {
-      throw new CommandError(
-        'InvalidOptions',
-        `${stage.name} is not allowed to be used within an update`,
-      );
-    }
-    return stage.map();
-  });
-  return (document) => maps.reduce((current, map) => map(current) ?? current, document);
 }

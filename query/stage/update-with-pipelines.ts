@@ -3,9 +3,9 @@
  */
 import { compileUpdate as compile } from '../update/compile.ts';
 import type { Update, UpdateOptions, UpdateSpecification } from '../update/update.ts';
-import { compileTransform } from './pipeline.ts';
+import { compileDocumentPipeline } from './document-pipeline.ts';
 
 /** @throws CommandError as MongoDB does for a bad update. */
 export function compileUpdate(update: UpdateSpecification, options: UpdateOptions): Update {
-  return compile(update, { compilePipeline: compileTransform, ...options });
+  return compile(update, { compilePipeline: compileDocumentPipeline, ...options });
 }

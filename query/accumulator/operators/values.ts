@@ -10,7 +10,9 @@ import {
   DocumentBuilder,
   documentValue,
   FieldCursor,
+  fieldsOf,
   inspect,
+  type RawValue,
 } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import type { QueryContext } from '../../context.ts';
@@ -63,9 +65,32 @@ function last(): AccumulatorState {
   };
 }
 
+/**
+ * A growing array that may be asked for again after more values came (a window asks per document). The values are copied
+ * in, so that the documents they come from can go.
+ */
+class GrowingArray {
+  private readonly builder = new ArrayBuilder();
+  private finished: RawValue | undefined;
+
+  push(value: RawValue): void {
+    if (this.finished !== undefined) this.reopen(this.finished);
+    this.builder.push(value);
+  }
+
+  private reopen(finished: RawValue): void {
+    this.finished = undefined;
+    for (const [, element] of fieldsOf(finished.asDocument())) this.builder.push(element);
+  }
+
+  value(): RawValue {
+    return (this.finished ??= arrayValue(this.builder.finish()));
+  }
+}
+
 class Pushed implements AccumulatorState {
   heldBytes = 0;
-  private readonly values = new ArrayBuilder();
+  private readonly values = new GrowingArray();
 
   add(value: Value): void {
     if (value === undefined) return;
@@ -74,14 +99,14 @@ class Pushed implements AccumulatorState {
   }
 
   result(): Value {
-    return arrayValue(this.values.finish());
+    return this.values.value();
   }
 }
 
 class DistinctValues implements AccumulatorState {
   heldBytes = 0;
   private readonly seen = new Set<string>();
-  private readonly values = new ArrayBuilder();
+  private readonly values = new GrowingArray();
   private readonly context: QueryContext;
 
   constructor(context: QueryContext) {
@@ -98,7 +123,7 @@ class DistinctValues implements AccumulatorState {
   }
 
   result(): Value {
-    return arrayValue(this.values.finish());
+    return this.values.value();
   }
 }
 

@@ -142,7 +142,7 @@ function compileDateFromParts(argument: RawValue, compiler: ExpressionCompiler):
     return part === undefined ? undefined : { name, expression: compiler.compile(part) };
   });
   const zone = zoneArgument(given.get('timezone'), compiler);
-  const all = [...parts.flatMap((part) => (part === undefined ? [] : [part.expression]))];
+  const all = parts.flatMap((part) => (part === undefined ? [] : [part.expression]));
   return compiler.combine([...all, zone.expression], (scope) => {
     const numbers: number[] = [];
     for (const [index, part] of parts.entries()) {

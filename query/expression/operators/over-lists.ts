@@ -4,8 +4,10 @@
 import { compareValues, NULL } from '../../../bson/index.ts';
 import { Deviation, NumberSum } from '../../number-sum.ts';
 import type { QueryContext } from '../../context.ts';
+import { checkMethod, Quantiles, sharesFrom } from '../../quantiles.ts';
 import { defineExpression, type ExpressionDefinition, type Value } from '../definition.ts';
 import { elementsOf } from '../elements.ts';
+import { namedArguments } from '../named-arguments.ts';
 import { isArray, isNullish } from '../types.ts';
 
 type Fold = (values: readonly Value[], context: QueryContext) => Value;
@@ -49,11 +51,39 @@ function extreme(sign: 1 | -1): Fold {
   };
 }
 
+/** $percentile and $median over the elements of `input`: {input, p, method}. */
+function quantile(name: '$percentile' | '$median'): ExpressionDefinition {
+  return defineExpression({
+    name,
+    args: 'special',
+    compile: (argument, compiler) => {
+      const given = namedArguments(argument, {
+        name,
+        required: name === '$median' ? ['input', 'method'] : ['input', 'p', 'method'],
+        codes: { notObject: 7436201, unknown: 40415, missing: 40414 },
+      });
+      checkMethod(given.get('method'));
+      const input = compiler.compile(given.get('input')!);
+      const shares =
+        name === '$median' ? [0.5] : sharesFrom(compiler.compile(given.get('p')!).constant?.value);
+      return compiler.combine([input], (scope) => {
+        const value = input.evaluate(scope);
+        const quantiles = new Quantiles();
+        const values = isArray(value) ? elementsOf(value) : [value];
+        for (const item of values) if (item !== undefined) quantiles.add(item);
+        return name === '$median' ? quantiles.at(0.5) : quantiles.allAt(shares);
+      });
+    },
+  });
+}
+
 export const OVER_LISTS: readonly ExpressionDefinition[] = [
   overList('$sum', (values) => sumOf(values).sum()),
   overList('$avg', (values) => sumOf(values).average()),
   overList('$min', extreme(1)),
   overList('$max', extreme(-1)),
   overList('$stdDevPop', (values) => deviationOf(values).population()),
+  quantile('$percentile'),
+  quantile('$median'),
   overList('$stdDevSamp', (values) => deviationOf(values).sample()),
 ];

@@ -87,6 +87,8 @@ const ids = (documents: readonly Plain[]): unknown[] =>
 const sorted = (documents: readonly Plain[]): unknown[] =>
   (ids(documents) as number[]).sort((a, b) => a - b);
 
+const compareText = (a: unknown, b: unknown): number => (String(a) < String(b) ? -1 : 1);
+
 describe('find', () => {
   let indexed: TestStore;
   let bare: TestStore;
@@ -128,7 +130,9 @@ describe('find', () => {
       // Without _id documents of equal keys may come in any order: then only the keys are compared.
       const decisive = request.sort![key[0]] === 1 ? 0 : -1;
       const keyOf = (value: unknown): unknown =>
-        Array.isArray(value) ? ([...value].sort().at(decisive) ?? null) : (value ?? null);
+        Array.isArray(value)
+          ? ([...value].sort(compareText).at(decisive) ?? null)
+          : (value ?? null);
       const shown = (documents: readonly Plain[]): unknown[] =>
         key.includes('_id') ? ids(documents) : documents.map((document) => keyOf(document[key[0]]));
       const withIndexes = await indexed.find(request);

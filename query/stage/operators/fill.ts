@@ -1,0 +1,134 @@
+/**
+ * $fill: puts values where fields are null or missing: fixed ones, the last one, or ones on a straight line.
+ */
+import {
+  ArrayBuilder,
+  arrayValue,
+  BsonType,
+  DocumentBuilder,
+  documentOf,
+  documentValue,
+  fieldsOf,
+  type RawValue,
+  stringValue,
+} from '../../../bson/index.ts';
+import { CommandError } from '../../../common/errors.ts';
+import type { QueryContext } from '../../context.ts';
+import { compileExpression } from '../../expression/compile.ts';
+import { elementsOf } from '../../expression/elements.ts';
+import type { Expression } from '../../expression/expression.ts';
+import { stageArguments } from '../arguments.ts';
+import { defineStage, type PipelineStage } from '../definition.ts';
+import { compileFieldTree, fieldTreeMap } from '../field-tree.ts';
+import { mapStage } from '../map-stage.ts';
+import {
+  compileWindowField,
+  operatorValue,
+  sortByOf,
+  type WindowField,
+  windowStage,
+} from './set-window-fields.ts';
+
+const OPERATOR_OF: Readonly<Record<string, string>> = { linear: '$linearFill', locf: '$locf' };
+
+function partitionExpression(
+  given: ReadonlyMap<string, RawValue>,
+  context: QueryContext,
+): Expression | undefined {
+  const by = given.get('partitionBy');
+  const fields = given.get('partitionByFields');
+  if (by !== undefined && fields !== undefined) {
+    throw new CommandError(
+      6050204,
+      "Maximum one of 'partitionBy' and 'partitionByFields can be specified in '$fill'",
+    );
+  }
+  if (by !== undefined) {
+    return compileExpression(by, context);
+  }
+  return fields === undefined ? undefined : compileExpression(pathsObject(fields), context);
+}
+
+/** {a: '$a', 'b.c' under a plain name}: one member per path, named by its position. */
+export function pathsObject(paths: RawValue): RawValue {
+  const builder = new DocumentBuilder();
+  elementsOf(paths).forEach((path, index) => {
+    builder.appendString(`p${index}`, `$${path.asString()}`);
+  });
+  return documentValue(builder.finish());
+}
+
+interface Output {
+  readonly windows: readonly WindowField[];
+  /** {field: {$ifNull: ['$field', value]}} */
+  readonly values: Buffer | undefined;
+}
+
+function parseOutput(output: RawValue, hasSort: boolean, context: QueryContext): Output {
+  const windows: WindowField[] = [];
+  const values = new DocumentBuilder();
+  let hasValues = false;
+  for (const [path, rule] of fieldsOf(output.asDocument())) {
+    const given = stageArguments('$fill', rule, ['value', 'method']);
+    const method = given.get('method')?.asString();
+    const value = given.get('value');
+    if ((method === undefined) === (value === undefined)) {
+      throw new CommandError(
+        6050202,
+        "Each object in '$fill.output' must contain exactly one of 'value' or 'method'",
+      );
+    }
+    if (value !== undefined) {
+      values.append(path, ifNull(path, value));
+      hasValues = true;
+      continue;
+    }
+    const operator = OPERATOR_OF[method ?? ''];
+    if (operator === undefined) {
+      throw new CommandError(6050200, `Method must be either locf or linear, not ${method}`);
+    }
+    const use = operatorValue(operator, stringValue(`$${path}`));
+    windows.push(compileWindowField(path, use, hasSort, context));
+  }
+  return { windows, values: hasValues ? values.finish() : undefined };
+}
+
+function ifNull(path: string, value: RawValue): RawValue {
+  const operands = new ArrayBuilder()
+    .push(stringValue(`$${path}`))
+    .push(value)
+    .finish();
+  return documentValue(documentOf({ $ifNull: arrayValue(operands) }));
+}
+
+export const $fill = defineStage({
+  name: '$fill',
+  position: 'anywhere',
+  parse: (argument, { context }, shown) => {
+    const given = stageArguments('$fill', argument, [
+      'partitionBy',
+      'partitionByFields',
+      'sortBy',
+      'output',
+    ]);
+    const output = given.get('output');
+    if (output?.type !== BsonType.object) {
+      throw new CommandError(
+        'IDLFailedToParse',
+        "BSON field '$fill.output' is missing but a required field",
+      );
+    }
+    const sortBy = sortByOf(given.get('sortBy'), context);
+    const { windows, values } = parseOutput(output, sortBy.order !== undefined, context);
+    const stages: PipelineStage[] = [];
+    if (windows.length > 0) {
+      const partitionBy = partitionExpression(given, context);
+      stages.push(windowStage('$fill', { ...sortBy, partitionBy, fields: windows }, shown));
+    }
+    if (values !== undefined) {
+      const fields = compileFieldTree(values, context);
+      stages.push(mapStage('$fill', shown, () => fieldTreeMap(fields)));
+    }
+    return stages;
+  },
+});

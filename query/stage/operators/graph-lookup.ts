@@ -1,0 +1,190 @@
+/**
+ * $graphLookup: all documents that can be reached over a field, breadth first.
+ */
+import {
+  ArrayBuilder,
+  arrayValue,
+  BsonType,
+  canonicalKey,
+  documentOf,
+  type FieldPath,
+  getField,
+  int64Value,
+  parsePath,
+  type RawValue,
+} from '../../../bson/index.ts';
+import { CommandError } from '../../../common/errors.ts';
+import { compileExpression } from '../../expression/compile.ts';
+import { elementsOf } from '../../expression/elements.ts';
+import type { Expression } from '../../expression/expression.ts';
+import { splitFieldPath } from '../../expression/field-path.ts';
+import { Scope } from '../../expression/scope.ts';
+import { compileFilter } from '../../matcher/compile.ts';
+import { namespaceArgument, stageArguments, stringArgument } from '../arguments.ts';
+import { defineStage, type PipelineRun, type StageParser } from '../definition.ts';
+import { withPath } from '../document-path.ts';
+import { valuesAt } from '../path-values.ts';
+import { type DocumentSource, drain } from '../source.ts';
+
+const MAX_HELD_BYTES = 100 * 1024 * 1024;
+
+interface Specification {
+  readonly from: string;
+  readonly startWith: Expression;
+  readonly connectFrom: FieldPath;
+  readonly connectTo: string;
+  readonly as: readonly string[];
+  readonly maxDepth: number;
+  readonly depthField: readonly string[] | undefined;
+  readonly restrict: Buffer | undefined;
+}
+
+class GraphLookupSource implements DocumentSource {
+  private readonly run: PipelineRun;
+  private readonly input: DocumentSource;
+  private readonly specification: Specification;
+  private readonly scope = new Scope(Buffer.alloc(0));
+
+  constructor(run: PipelineRun, input: DocumentSource, specification: Specification) {
+    this.run = run;
+    this.input = input;
+    this.specification = specification;
+  }
+
+  async next(): Promise<Buffer | undefined> {
+    const document = await this.input.next();
+    if (document === undefined) return undefined;
+    const list = new ArrayBuilder();
+    for (const reached of await this.search(document)) list.pushDocument(reached);
+    return withPath(document, this.specification.as, arrayValue(list.finish()));
+  }
+
+  private async search(document: Buffer): Promise<Buffer[]> {
+    const { startWith, maxDepth, connectFrom } = this.specification;
+    const { collator } = this.run.context;
+    this.scope.document = document;
+    const start = startWith.evaluate(this.scope);
+    const asked = new Set<string>();
+    const found = new Map<string, Buffer>();
+    let bytes = 0;
+    let frontier = start?.type === BsonType.array ? elementsOf(start) : start ? [start] : [];
+    for (let depth = 0; frontier.length > 0 && depth <= maxDepth; depth += 1) {
+      const wanted = frontier.filter((value) => isNew(asked, canonicalKey(value, collator)));
+      frontier = [];
+      if (wanted.length === 0) break;
+      await this.forEachMatch(wanted, (match) => {
+        const key = canonicalKey(getField(match, '_id'), collator);
+        if (found.has(key)) return;
+        bytes += match.length;
+        if (bytes > MAX_HELD_BYTES) {
+          throw new CommandError(40099, '$graphLookup reached maximum memory consumption');
+        }
+        found.set(key, this.withDepth(match, depth));
+        frontier.push(...valuesAt(match, connectFrom));
+      });
+    }
+    return [...found.values()];
+  }
+
+  private async forEachMatch(
+    values: readonly RawValue[],
+    take: (match: Buffer) => void,
+  ): Promise<void> {
+    const { from, connectTo, restrict } = this.specification;
+    const wanted = new ArrayBuilder();
+    for (const value of values) wanted.push(value);
+    const equality = documentOf({ [connectTo]: documentOf({ $in: arrayValue(wanted.finish()) }) });
+    const stages = [documentOf({ $match: equality })];
+    if (restrict !== undefined) stages.push(documentOf({ $match: restrict }));
+    const source = this.run.openPipeline(from, stages);
+    try {
+      await drain(source, take);
+    } finally {
+      source.close();
+    }
+  }
+
+  private withDepth(document: Buffer, depth: number): Buffer {
+    const { depthField } = this.specification;
+    return depthField === undefined
+      ? document
+      : withPath(document, depthField, int64Value(BigInt(depth)));
+  }
+
+  close(): void {
+    this.input.close();
+  }
+}
+
+function isNew(seen: Set<string>, key: string): boolean {
+  if (seen.has(key)) return false;
+  seen.add(key);
+  return true;
+}
+
+const REQUIRED = ['from', 'startWith', 'connectFromField', 'connectToField', 'as'] as const;
+const OPTIONAL = ['maxDepth', 'depthField', 'restrictSearchWithMatch'] as const;
+
+function parseGraphLookup(argument: RawValue, parser: StageParser): Specification {
+  const name = '$graphLookup';
+  const given = stageArguments(name, argument, [...REQUIRED, ...OPTIONAL]);
+  for (const key of REQUIRED) {
+    if (!given.has(key)) {
+      throw new CommandError(
+        40105,
+        `$graphLookup requires 'from', 'as', 'startWith', 'connectFromField', and 'connectToField' to be specified.`,
+      );
+    }
+  }
+  const connectTo = stringArgument(name, given, 'connectToField')!;
+  splitFieldPath(connectTo);
+  const restrict = given.get('restrictSearchWithMatch');
+  if (restrict !== undefined) {
+    if (restrict.type !== BsonType.object) {
+      throw new CommandError(40185, "'restrictSearchWithMatch' must be an object");
+    }
+    compileFilter(restrict.asDocument(), parser.context);
+  }
+  const depthField = stringArgument(name, given, 'depthField');
+  return {
+    from: namespaceArgument(name, given.get('from')!, parser.database),
+    startWith: compileExpression(given.get('startWith')!, parser.context),
+    connectFrom: parsePath(stringArgument(name, given, 'connectFromField')!),
+    connectTo,
+    as: splitFieldPath(stringArgument(name, given, 'as')!),
+    maxDepth: depthFrom(given.get('maxDepth')),
+    depthField: depthField === undefined ? undefined : splitFieldPath(depthField),
+    restrict: restrict?.asDocument(),
+  };
+}
+
+function depthFrom(value: RawValue | undefined): number {
+  if (value === undefined) return Infinity;
+  const depth = value.asNumber();
+  if (!value.isNumber) {
+    throw new CommandError(40100, `maxDepth must be numeric, found type: ${value.typeName}`);
+  }
+  if (depth < 0) {
+    throw new CommandError(40101, `maxDepth requires a nonnegative argument, found: ${depth}`);
+  }
+  if (!Number.isInteger(depth)) {
+    throw new CommandError(40102, `maxDepth could not be represented as a long long: ${depth}`);
+  }
+  return depth;
+}
+
+export const $graphLookup = defineStage({
+  name: '$graphLookup',
+  position: 'anywhere',
+  parse: (argument, parser, shown) => {
+    const specification = parseGraphLookup(argument, parser);
+    return [
+      {
+        name: '$graphLookup',
+        nature: { kind: 'oneToOne' },
+        shown,
+        open: (input, run) => new GraphLookupSource(run, input, specification),
+      },
+    ];
+  },
+});

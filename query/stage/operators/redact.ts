@@ -1,0 +1,75 @@
+/**
+ * $redact: an expression decides for each document, level by level, what is kept.
+ */
+import {
+  ArrayBuilder,
+  arrayValue,
+  BsonType,
+  DocumentBuilder,
+  FieldCursor,
+} from '../../../bson/index.ts';
+import { CommandError } from '../../../common/errors.ts';
+import { compileExpression } from '../../expression/compile.ts';
+import type { Expression } from '../../expression/expression.ts';
+import { Scope } from '../../expression/scope.ts';
+import { defineStage } from '../definition.ts';
+import { mapStage } from '../map-stage.ts';
+
+/** @returns undefined when the document goes. */
+function redact(document: Buffer, expression: Expression, scope: Scope): Buffer | undefined {
+  scope.document = document;
+  const decision = expression.evaluate(scope);
+  const word = decision?.type === BsonType.string ? decision.asString() : '';
+  switch (word) {
+    case 'keep':
+      return document;
+    case 'prune':
+      return undefined;
+    case 'descend':
+      return redactBelow(document, expression, scope);
+    default:
+      throw new CommandError(17053, '$redact must return $$KEEP, $$PRUNE, or $$DESCEND');
+  }
+}
+
+function redactBelow(document: Buffer, expression: Expression, scope: Scope): Buffer {
+  const builder = new DocumentBuilder(document.length);
+  const cursor = new FieldCursor(document);
+  while (cursor.next()) {
+    if (cursor.type === BsonType.object) {
+      const kept = redact(cursor.value().asDocument(), expression, scope);
+      if (kept !== undefined) builder.appendDocument(cursor.name, kept);
+    } else if (cursor.type === BsonType.array) {
+      builder.append(cursor.name, redactArray(cursor.value().asDocument(), expression, scope));
+    } else builder.appendElementBytes(document, cursor.elementStart, cursor.valueEnd);
+  }
+  return builder.finish();
+}
+
+function redactArray(array: Buffer, expression: Expression, scope: Scope) {
+  const list = new ArrayBuilder();
+  const cursor = new FieldCursor(array);
+  while (cursor.next()) {
+    const value = cursor.value();
+    if (cursor.type === BsonType.object) {
+      const kept = redact(value.asDocument(), expression, scope);
+      if (kept !== undefined) list.pushDocument(kept);
+    } else if (cursor.type === BsonType.array) {
+      list.push(redactArray(value.asDocument(), expression, scope));
+    } else list.push(value);
+  }
+  return arrayValue(list.finish());
+}
+
+export const $redact = defineStage({
+  name: '$redact',
+  position: 'anywhere',
+  parse: (argument, { context }, shown) => {
+    const expression = compileExpression(argument, context);
+    const makeMap = () => {
+      const scope = new Scope(Buffer.alloc(0));
+      return (document: Buffer) => redact(document, expression, scope);
+    };
+    return [mapStage('$redact', shown, makeMap, { kind: 'other' })];
+  },
+});

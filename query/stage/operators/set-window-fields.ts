@@ -1,0 +1,276 @@
+/**
+ * $setWindowFields: values computed over neighbours of a document in its partition.
+ */
+import {
+  BsonType,
+  canonicalKey,
+  compareValues,
+  documentOf,
+  documentValue,
+  fieldsOf,
+  NULL,
+  type RawValue,
+} from '../../../bson/index.ts';
+import { CommandError } from '../../../common/errors.ts';
+import type { QueryContext } from '../../context.ts';
+import type { SortKey, SortOrder } from '../../executor/sort.ts';
+import { compileExpression } from '../../expression/compile.ts';
+import { elementsOf } from '../../expression/elements.ts';
+import type { Expression } from '../../expression/expression.ts';
+import { splitFieldPath } from '../../expression/field-path.ts';
+import { parseTimeUnit, type TimeUnit } from '../../expression/operators/date-arguments.ts';
+import { Scope } from '../../expression/scope.ts';
+import { parseSort, sortOrderOf } from '../../planner/sort-pattern.ts';
+import type { ComputeWindow } from '../../window/definition.ts';
+import type { Bound, Partition, Window } from '../../window/partition.ts';
+import { findWindow } from '../../window/registry.ts';
+import { stageArguments } from '../arguments.ts';
+import { defineStage, type PipelineRun, type PipelineStage } from '../definition.ts';
+import { withPath } from '../document-path.ts';
+import { BlockingSource, type DocumentSource } from '../source.ts';
+
+const MAX_HELD_BYTES = 100 * 1024 * 1024;
+const ROW_OVERHEAD_BYTES = 250;
+
+export interface WindowField {
+  readonly path: readonly string[];
+  readonly compute: ComputeWindow;
+}
+
+export interface WindowSpecification {
+  readonly partitionBy: Expression | undefined;
+  readonly order: SortOrder | undefined;
+  readonly sortPath: readonly string[] | undefined;
+  readonly fields: readonly WindowField[];
+}
+
+interface Row {
+  readonly partition: RawValue;
+  readonly key: SortKey;
+  readonly document: Buffer;
+  readonly sequence: number;
+}
+
+class WindowSource extends BlockingSource {
+  private readonly run: PipelineRun;
+  private readonly specification: WindowSpecification;
+  private readonly scope = new Scope(Buffer.alloc(0));
+  private readonly partitions = new Map<string, Row[]>();
+  private bytes = 0;
+  private sequence = 0;
+
+  constructor(run: PipelineRun, input: DocumentSource, specification: WindowSpecification) {
+    super(run.yielder, input);
+    this.run = run;
+    this.specification = specification;
+  }
+
+  protected take(document: Buffer): void {
+    const { partitionBy, order } = this.specification;
+    this.scope.document = document;
+    const partition = partitionBy?.evaluate(this.scope) ?? NULL;
+    if (partition.type === BsonType.array) {
+      throw new CommandError(
+        'TypeMismatch',
+        'An expression used to partition cannot evaluate to value of type array',
+      );
+    }
+    const name = canonicalKey(partition, this.run.context.collator);
+    const row: Row = {
+      partition,
+      key: order?.keyOf(document) ?? [],
+      document,
+      sequence: this.sequence,
+    };
+    this.sequence += 1;
+    const rows = this.partitions.get(name);
+    if (rows === undefined) this.partitions.set(name, [row]);
+    else rows.push(row);
+    this.account(document);
+  }
+
+  private account(document: Buffer): void {
+    this.bytes += document.length + ROW_OVERHEAD_BYTES;
+    if (this.bytes <= MAX_HELD_BYTES) return;
+    throw new CommandError(
+      5643011,
+      `Exceeded max memory. Current memory: ${this.bytes} bytes. Max allowed memory: ${MAX_HELD_BYTES} bytes.`,
+    );
+  }
+
+  protected finish(): Iterator<Buffer> {
+    return this.results();
+  }
+
+  private *results(): Generator<Buffer> {
+    const { collator } = this.run.context;
+    const ordered = [...this.partitions.values()].sort((a, b) =>
+      compareValues(a[0].partition, b[0].partition, collator),
+    );
+    this.partitions.clear();
+    for (const rows of ordered) yield* this.partitionResults(rows);
+  }
+
+  private *partitionResults(rows: Row[]): Generator<Buffer> {
+    const { order, sortPath, fields } = this.specification;
+    if (order !== undefined) {
+      rows.sort((a, b) => order.compare(a.key, b.key) || a.sequence - b.sequence);
+    }
+    const partition: Partition = {
+      documents: rows.map((row) => row.document),
+      keys: rows.map((row) => row.key),
+      order,
+      sortPath,
+    };
+    const columns = fields.map((field) => field.compute(partition));
+    for (const [position, document] of partition.documents.entries()) {
+      let result = document;
+      fields.forEach((field, column) => {
+        result = withPath(result, field.path, columns[column][position] ?? NULL);
+      });
+      yield result;
+    }
+  }
+}
+
+export function windowStage(
+  name: string,
+  specification: WindowSpecification,
+  shown: Buffer,
+): PipelineStage {
+  return {
+    name,
+    nature: { kind: 'other' },
+    shown,
+    open: (input, run) => new WindowSource(run, input, specification),
+  };
+}
+
+/** sortBy, or nothing: the order, and the path of its only field. */
+export function sortByOf(
+  value: RawValue | undefined,
+  context: QueryContext,
+): Pick<WindowSpecification, 'order' | 'sortPath'> {
+  const sort = value === undefined ? undefined : parseSort(value.asDocument());
+  if (sort === undefined) return { order: undefined, sortPath: undefined };
+  const [only] = sort.fields;
+  return {
+    order: sortOrderOf(sort, context),
+    sortPath: sort.fields.length === 1 ? splitFieldPath(only.path) : undefined,
+  };
+}
+
+export function compileWindowField(
+  path: string,
+  value: RawValue,
+  hasSort: boolean,
+  context: QueryContext,
+): WindowField {
+  if (value.type !== BsonType.object) {
+    throw new CommandError(
+      'FailedToParse',
+      `The field '${path}' must be an object that specifies a window function`,
+    );
+  }
+  let operator: { readonly name: string; readonly argument: RawValue } | undefined;
+  let window: Window | undefined;
+  for (const [name, argument] of fieldsOf(value.asDocument())) {
+    if (name === 'window') window = parseWindow(argument);
+    else if (!name.startsWith('$') || operator !== undefined) {
+      throw new CommandError('FailedToParse', `Window function found an unknown argument: ${name}`);
+    } else operator = { name, argument };
+  }
+  if (operator === undefined) {
+    throw new CommandError('FailedToParse', `Expected a $-prefixed window function, in '${path}'`);
+  }
+  const definition = findWindow(operator.name);
+  if (definition === undefined) {
+    throw new CommandError('FailedToParse', `Unrecognized window function, ${operator.name}`);
+  }
+  const compute = definition.compile({ ...operator, window, hasSort, context });
+  return { path: splitFieldPath(path), compute };
+}
+
+function parseWindow(value: RawValue): Window | undefined {
+  const given = stageArguments("'window'", value, ['documents', 'range', 'unit']);
+  const documents = given.get('documents');
+  const range = given.get('range');
+  const unitValue = given.get('unit');
+  if (documents !== undefined && range !== undefined) {
+    throw new CommandError(
+      'FailedToParse',
+      "Window bounds can specify either 'documents' or 'unit', not both.",
+    );
+  }
+  if (documents !== undefined) {
+    const [lower, upper] = parseBounds(documents, true);
+    return { kind: 'documents', lower, upper };
+  }
+  if (range === undefined) return undefined;
+  const unit: TimeUnit | undefined =
+    unitValue === undefined ? undefined : parseTimeUnit(unitValue.asString());
+  const [lower, upper] = parseBounds(range, false);
+  return { kind: 'range', lower, upper, unit };
+}
+
+function parseBounds(value: RawValue, whole: boolean): readonly [Bound, Bound] {
+  const items = value.type === BsonType.array ? elementsOf(value) : [];
+  if (items.length !== 2) {
+    throw new CommandError(
+      'FailedToParse',
+      'Window bounds must be an array of exactly two elements: a lower and an upper bound',
+    );
+  }
+  const [lower, upper] = items.map((item) => parseBound(item, whole));
+  const place = (bound: Bound, open: number): number =>
+    bound === 'unbounded' ? open : bound === 'current' ? 0 : bound;
+  if (place(lower, -Infinity) > place(upper, Infinity)) {
+    throw new CommandError(5339900, 'Lower bound must not exceed upper bound');
+  }
+  return [lower, upper];
+}
+
+function parseBound(value: RawValue, whole: boolean): Bound {
+  if (value.type === BsonType.string) {
+    const word = value.asString();
+    if (word === 'unbounded' || word === 'current') return word;
+  } else if (value.isNumber && (!whole || Number.isInteger(value.asNumber()))) {
+    return value.asNumber();
+  }
+  throw new CommandError(
+    'FailedToParse',
+    "Window bounds must be 'unbounded', 'current', or a number",
+  );
+}
+
+export const $setWindowFields = defineStage({
+  name: '$setWindowFields',
+  position: 'anywhere',
+  parse: (argument, { context }, shown) => {
+    const given = stageArguments('$setWindowFields', argument, ['partitionBy', 'sortBy', 'output']);
+    const output = given.get('output');
+    if (output?.type !== BsonType.object) {
+      throw new CommandError(
+        'IDLFailedToParse',
+        "BSON field '$setWindowFields.output' is missing but a required field",
+      );
+    }
+    const partitionBy = given.get('partitionBy');
+    const sortBy = sortByOf(given.get('sortBy'), context);
+    const hasSort = sortBy.order !== undefined;
+    const fields = Array.from(fieldsOf(output.asDocument()), ([path, value]) =>
+      compileWindowField(path, value, hasSort, context),
+    );
+    const specification: WindowSpecification = {
+      ...sortBy,
+      partitionBy: partitionBy && compileExpression(partitionBy, context),
+      fields,
+    };
+    return [windowStage('$setWindowFields', specification, shown)];
+  },
+});
+
+/** {name: argument} as a value: a window operator that another stage stands for. */
+export function operatorValue(name: string, argument: RawValue): RawValue {
+  return documentValue(documentOf({ [name]: argument }));
+}

@@ -1,0 +1,90 @@
+/**
+ * Window operators about order: $rank, $denseRank, $documentNumber, $shift.
+ */
+import { BsonType, integerValue, isEmpty, NULL } from '../../bson/index.ts';
+import { uassert } from '../../common/assert.ts';
+import { CommandError } from '../../common/errors.ts';
+import { compileExpression } from '../expression/compile.ts';
+import { int32Of } from '../expression/integers.ts';
+import { namedArguments } from '../expression/named-arguments.ts';
+import { Scope } from '../expression/scope.ts';
+import {
+  type ComputeWindow,
+  defineWindow,
+  type WindowDefinition,
+  type WindowUse,
+} from './definition.ts';
+import type { Partition } from './partition.ts';
+
+interface Ranks {
+  readonly rank: number;
+  readonly denseRank: number;
+  readonly documentNumber: number;
+}
+
+function ranksOf(partition: Partition): readonly Ranks[] {
+  const result: Ranks[] = [];
+  partition.keys.forEach((key, position) => {
+    const before = result[position - 1];
+    if (before === undefined) {
+      result.push({ rank: 1, denseRank: 1, documentNumber: 1 });
+      return;
+    }
+    const isTied = partition.order?.compare(partition.keys[position - 1], key) === 0;
+    result.push({
+      rank: isTied ? before.rank : position + 1,
+      denseRank: before.denseRank + (isTied ? 0 : 1),
+      documentNumber: position + 1,
+    });
+  });
+  return result;
+}
+
+function ranking(name: string, read: (ranks: Ranks) => number): WindowDefinition {
+  return defineWindow({
+    name,
+    compile: ({ argument, window, hasSort }) => {
+      const takesNothing = argument.type === BsonType.object && isEmpty(argument.asDocument());
+      uassert(takesNothing, 5371603, 'Rank style window functions take no other arguments');
+      uassert(window === undefined, 5371601, 'Rank style window functions take no other arguments');
+      uassert(hasSort, 5371602, 'Rank style functions require a sortBy');
+      return (partition) => ranksOf(partition).map((ranks) => integerValue(read(ranks)));
+    },
+  });
+}
+
+function compileShift({ argument, context, hasSort }: WindowUse): ComputeWindow {
+  const given = namedArguments(argument, {
+    name: '$shift',
+    required: ['output', 'by'],
+    optional: ['default'],
+    codes: { notObject: 'FailedToParse', unknown: 'FailedToParse', missing: 'FailedToParse' },
+  });
+  uassert(hasSort, 'FailedToParse', "'$shift' requires a sortBy");
+  const output = compileExpression(given.get('output')!, context);
+  const by = int32Of(compileExpression(given.get('by')!, context).constant?.value);
+  if (by === undefined) {
+    throw new CommandError('FailedToParse', "'$shift:by' field must be an integer");
+  }
+  const defaultArgument = given.get('default');
+  const fallback =
+    defaultArgument === undefined
+      ? NULL
+      : compileExpression(defaultArgument, context).constant?.value;
+  return ({ documents }) => {
+    const scope = new Scope(Buffer.alloc(0));
+    return documents.map((_document, position) => {
+      const other = documents[position + by];
+      if (other === undefined) return fallback;
+      scope.document = other;
+      return output.evaluate(scope) ?? NULL;
+    });
+  };
+}
+
+export const RANKS: readonly WindowDefinition[] = [
+  ranking('$rank', (ranks) => ranks.rank),
+  ranking('$denseRank', (ranks) => ranks.denseRank),
+  ranking('$documentNumber', (ranks) => ranks.documentNumber),
+  defineWindow({ name: '$shift', compile: compileShift }),
+];
