@@ -5,9 +5,9 @@ import type { CommandTable } from './command/command-table.ts';
 import type { FlintServer, FlintServerOptions } from './flint-server.ts';
 
 export interface LoadedServer {
-  createServer(options: Omit<FlintServerOptions, 'commands'>): FlintServer;
+  readonly createServer: (options: Omit<FlintServerOptions, 'commands'>) => FlintServer;
   /** The names and traits of all commands. */
-  createCommandTable(): CommandTable;
+  readonly createCommandTable: () => CommandTable;
 }
 
 /** Takes a tenth of a second of CPU: start it before waiting for something else. */

@@ -1,21 +1,14 @@
 /**
  * A running flintd: log, engine, server, the line that says "ready", and the way back.
  */
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { mkdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { onInvariantFailure } from '../../common/assert.ts';
 import { systemClock } from '../../common/clock.ts';
+import { CommandError } from '../../common/errors.ts';
 import { FailPoints } from '../../common/failpoints.ts';
-import { createLog, type Log } from '../../common/log.ts';
+import { createLog, type Log, type LogLine } from '../../common/log.ts';
 import { systemRandom } from '../../common/random.ts';
 import { FLINTDB_VERSION } from '../../common/version.ts';
 import {
@@ -28,6 +21,7 @@ import {
 } from '../../server/index.ts';
 import { openEngine, type StorageEngine } from '../../storage/index.ts';
 import { EXIT } from './exit-codes.ts';
+import { openLog, openSink } from './flintd-log.ts';
 import { firstStepsText } from './first-steps.ts';
 
 /** How the program was called, for getCmdLineOpts. */
@@ -50,14 +44,7 @@ class EndError extends Error {
 export async function runFlintd(options: FlintdOptions, invocation: Invocation): Promise<number> {
   const recentLog = new RecentLog();
   const sink = openSink(options);
-  const log = createLog({
-    clock: systemClock,
-    terminal: options.firstSteps,
-    sink: (text) => {
-      recentLog.keep(text);
-      sink.write(text);
-    },
-  });
+  const log = openLog(options, sink, recentLog);
   endAtBugs(log);
   try {
     await serve(options, invocation, { log, recentLog });
@@ -84,7 +71,7 @@ async function serve(
   const parameters = parametersFrom(options);
   const failPoints = new FailPoints(systemRandom);
   prepareDataDirectory(options);
-  warnAtStartup(recentLog);
+  warnAtStartup({ log, recentLog });
   const stop = waitForStop();
   // The engine waits for its disk and its threads meanwhile.
   const [engine, { createServer }] = await Promise.all([
@@ -163,10 +150,21 @@ function prepareDataDirectory({ dbPath, firstSteps }: FlintdOptions): void {
   );
 }
 
-function warnAtStartup(recentLog: RecentLog): void {
-  recentLog.startupWarnings.push(
-    'Access control is not enabled for the database. Read and write access to data and configuration is unrestricted',
-  );
+/** What shells show when they connect: as lines of JSON, which is how they read them. */
+function warnAtStartup({ log, recentLog }: Surroundings): void {
+  const warnings = createLog({
+    clock: systemClock,
+    sink: (text) => recentLog.startupWarnings.push(text.trimEnd()),
+  });
+  for (const each of [log, warnings]) {
+    each.write({
+      severity: 'W',
+      component: 'CONTROL',
+      id: 22_120,
+      message:
+        'Access control is not enabled for the database. Read and write access to data and configuration is unrestricted',
+    });
+  }
 }
 
 async function openData(
@@ -290,28 +288,23 @@ function endAtBugs(log: Log): void {
   };
   onInvariantFailure((error) => end('Invariant failed', error));
   process.on('uncaughtException', (error) => end('Uncaught exception', error));
-  process.on('unhandledRejection', (error) => end('Unhandled rejection', error));
+  process.on('unhandledRejection', (error) => {
+    // Somebody stopped listening to an operation that a client made fail: no reason to stop serving the others.
+    if (error instanceof CommandError) log.write(ignored(error));
+    else end('Unhandled rejection', error);
+  });
+  // Whoever read the output has gone.
+  process.stdout.on('error', () => {});
+  process.stderr.on('error', () => {});
 }
 
-interface Sink {
-  write(text: string): void;
-  close(): void;
-}
-
-/** Standard error, or the file of --logpath. Written synchronously: the last lines before an end are the ones that matter. */
-function openSink({ logPath, logAppend }: FlintdOptions): Sink {
-  if (logPath === undefined) {
-    return { write: (text) => void process.stderr.write(text), close: () => {} };
-  }
-  let descriptor: number;
-  try {
-    descriptor = openSync(logPath, logAppend ? 'a' : 'w');
-  } catch (error) {
-    throw new UsageError(`cannot write the log to ${logPath}: ${messageOf(error)}`);
-  }
+function ignored(error: CommandError): LogLine {
   return {
-    write: (text) => void writeSync(descriptor, text),
-    close: () => closeSync(descriptor),
+    severity: 'E',
+    component: 'CONTROL',
+    id: 2_300_011,
+    message: 'An error reached nobody',
+    attributes: { code: error.code, error: error.stack ?? error.message },
   };
 }
 

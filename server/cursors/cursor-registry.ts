@@ -87,7 +87,8 @@ export class OpenCursor {
     this.noTimeout = description.noTimeout === true && description.session === undefined;
     this.tailable = description.tailable === true;
     this.awaitData = description.awaitData === true;
-    this.originatingCommand = description.originatingCommand;
+    // A copy: the original is part of a network buffer many times its size.
+    this.originatingCommand = Buffer.from(description.originatingCommand);
     this.maxTimeMs = description.maxTimeMs;
   }
 }

@@ -144,7 +144,7 @@ export class Listener {
     const server =
       this.options.tls === undefined
         ? createServer({ noDelay: true }, accept)
-        : createTlsServer({ ...this.options.tls, noDelay: true }, accept);
+        : createTlsServer(this.tlsOptions(this.options.tls), accept);
     return new Promise((resolve, reject) => {
       server.once('error', reject);
       server.listen({ host: address, port, backlog: BACKLOG }, () => {
@@ -154,6 +154,13 @@ export class Listener {
         resolve(portOf(server.address()));
       });
     });
+  }
+
+  /** A client in its TLS handshake is no connection yet, so its deadline is the TLS server's. */
+  private tlsOptions(tls: TlsOptions): TlsOptions {
+    const { parameters } = this.around.service;
+    const handshakeTimeout = parameters.get('connectionHandshakeTimeoutMillis');
+    return { ...tls, noDelay: true, handshakeTimeout };
   }
 
   private accept(socket: Socket): void {
