@@ -59,13 +59,16 @@ export class LmdbSnapshot implements IndexSnapshot {
     this.onRelease(this);
   }
 
+  /** For LmdbCursor. */
+  get transaction(): Transaction {
+    return this.readOptions.transaction;
+  }
+
   /** For LmdbCursor: an iterator that must end before this snapshot is released. */
   openIterator(cursor: LmdbCursor, options: RangeOptions): Iterator<Entry> {
     invariant(!this.released, 'index snapshot: scan after release');
     this.openCursors.add(cursor);
-    return this.environment
-      .getRange({ ...options, transaction: this.readOptions.transaction })
-      [Symbol.iterator]();
+    return this.environment.getRange(options)[Symbol.iterator]();
   }
 
   /** For LmdbCursor: its iterator has ended. */
@@ -153,11 +156,12 @@ class LmdbCursor implements StoreCursor {
     const { lower, lowerInclusive = true, upper, upperInclusive = false } = this.range;
     const end = this.ascending ? upper : lower;
     return this.snapshot.openIterator(this, {
-      ...(this.start === undefined ? {} : { start: storeBound(this.start) }),
-      ...(end === undefined ? {} : { end: storeBound(end) }),
+      start: storeBound(this.start),
+      end: storeBound(end),
       exclusiveStart: !this.startInclusive,
       inclusiveEnd: this.ascending ? upperInclusive : lowerInclusive,
       reverse: !this.ascending,
+      transaction: this.snapshot.transaction,
     });
   }
 
@@ -170,6 +174,7 @@ class LmdbCursor implements StoreCursor {
 }
 
 /** lmdb refuses a bound longer than its longest key. No key is as long, so that cutting a bound keeps its place. */
-function storeBound(bound: Buffer): Buffer {
-  return bound.length <= MAX_STORE_KEY_BYTES ? bound : bound.subarray(0, MAX_STORE_KEY_BYTES + 1);
+function storeBound(bound: Buffer | undefined): Buffer | undefined {
+  if (bound === undefined || bound.length <= MAX_STORE_KEY_BYTES) return bound;
+  return bound.subarray(0, MAX_STORE_KEY_BYTES + 1);
 }

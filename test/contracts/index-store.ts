@@ -336,6 +336,18 @@ export function describeIndexStore(make: () => Promise<IndexStoreUnderTest>): vo
       }
     });
 
+    it('walks the whole store when its range is open, both ways', () => {
+      const snapshot = store.beginRead();
+      for (const direction of [1, -1] as const) {
+        const cursor = snapshot.scan({ direction });
+        let count = 0;
+        while (cursor.next()) count += 1;
+        assert.equal(count, names.length + 1);
+        assert.ok(cursor.key.equals(direction === 1 ? key('e') : STORE_IDENTITY_KEY));
+      }
+      snapshot.release();
+    });
+
     it('takes bounds longer than any key', () => {
       const long = Buffer.concat([key('b'), Buffer.alloc(5000, 1)]);
       assert.deepEqual(readAll({ lower: long }), ['c=c', 'd=d', 'dd=dd', 'e=e']);
