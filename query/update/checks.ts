@@ -11,6 +11,7 @@ import {
   validateDocument,
   type RawValue,
 } from '../../bson/index.ts';
+import { uassert } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
 import { MAX_BSON_DEPTH, MAX_BSON_OBJECT_BYTES } from '../../common/limits.ts';
 import { describeField } from './messages.ts';
@@ -84,16 +85,52 @@ export function checkIdValue(id: RawValue): void {
 }
 
 const DBREF_FIELDS = ['$ref', '$id', '$db'];
+const DOLLAR = 0x24;
 
-/** No top-level name begins with a dollar, but for those of a DBRef. @throws CommandError DollarPrefixedFieldName. */
+/**
+ * No top-level name begins with a dollar, unless the fields form a DBRef: $ref, then $id, then perhaps $db.
+ * @throws CommandError DollarPrefixedFieldName, InvalidDBRef.
+ */
 export function checkTopLevelNames(document: Buffer): void {
   const cursor = new FieldCursor(document);
+  let before: string | undefined;
   while (cursor.next()) {
-    if (cursor.bytes[cursor.nameStart] === DOLLAR) checkTopLevelName(cursor.name);
+    if (cursor.bytes[cursor.nameStart] === DOLLAR) {
+      checkTopLevelName(cursor.name);
+      checkDBRefField(cursor.name, cursor.value(), before);
+    } else if (before === '$ref') {
+      throw new CommandError('InvalidDBRef', REF_WITHOUT_ID);
+    }
+    before = cursor.name;
   }
+  if (before === '$ref') throw new CommandError('InvalidDBRef', REF_WITHOUT_ID);
 }
 
-const DOLLAR = 0x24;
+const REF_WITHOUT_ID = 'The DBRef $ref field must be followed by a $id field';
+
+function checkDBRefField(name: string, value: RawValue, before: string | undefined): void {
+  if (name === '$id') {
+    uassert(
+      before === '$ref',
+      'InvalidDBRef',
+      'Found $id field without a $ref before it, which is invalid.',
+    );
+    return;
+  }
+  const isText = value.type === BsonType.string;
+  if (!isText) {
+    throw new CommandError(
+      'InvalidDBRef',
+      `The DBRef ${name} field must be a String, not a ${value.typeName}`,
+    );
+  }
+  uassert(before !== '$ref', 'InvalidDBRef', REF_WITHOUT_ID);
+  uassert(
+    name !== '$db' || before === '$id',
+    'InvalidDBRef',
+    'Found $db field without a $id before it, which is invalid.',
+  );
+}
 
 /** @throws CommandError DollarPrefixedFieldName. */
 export function checkTopLevelName(name: string): void {

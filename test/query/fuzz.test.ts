@@ -314,6 +314,48 @@ describe('random projections', () => {
   });
 });
 
+describe('damaged documents', () => {
+  it('are answered or refused with a CommandError, and never hold the walk up', () => {
+    const context = testContext();
+    const filters = [
+      { a: 1 },
+      { 'a.b': 'x' },
+      { c: { $elemMatch: { b: 1 } } },
+      { a: 1, b: 2, c: 3 },
+      { 'a.0.b': null },
+    ];
+    const compiled = filters.map((filter) => compileFilter(raw(filter), context));
+    const update = compileUpdate(
+      documentValue(raw({ $set: { 'a.b': 1, z: 1 }, $push: { c: 1 } })),
+      { context },
+    );
+    const projection = compileProjection(raw({ 'a.b': 1, c: 1 }), { context });
+    const damage = fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), {
+      minLength: 1,
+      maxLength: 4,
+    });
+    fc.assert(
+      fc.property(object, damage, (document, changes) => {
+        const bytes = raw(document);
+        for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
+        const attempts = [
+          ...compiled.map((filter) => () => filter.matches(bytes)),
+          () => update.apply(bytes),
+          () => projection.apply(bytes),
+        ];
+        for (const attempt of attempts) {
+          try {
+            attempt();
+          } catch (error) {
+            if (!(error instanceof CommandError)) throw error;
+          }
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});
+
 describe('hostile specifications', () => {
   const operators = fc.constantFrom(
     '$set',

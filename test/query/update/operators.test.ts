@@ -1002,6 +1002,20 @@ describe('update operators', () => {
     });
   }
 
+  it('checks that top-level fields with dollars form a DBRef', () => {
+    const codeOf = (replacement: Document): number => errorOf(() => apply({}, replacement)).code;
+    assert.deepEqual(
+      apply({}, { a: 1, $ref: 'c', $id: 1, $db: 'd' }),
+      plain(raw({ a: 1, $ref: 'c', $id: 1, $db: 'd' })),
+    );
+    assert.equal(codeOf({ a: 1, $ref: 'c' }), 55);
+    assert.equal(codeOf({ a: 1, $ref: 5, $id: 1 }), 55);
+    assert.equal(codeOf({ a: 1, $id: 1 }), 55);
+    assert.equal(codeOf({ a: 1, $ref: 'c', b: 1 }), 55);
+    assert.equal(codeOf({ a: 1, $db: 'd' }), 55);
+    assert.equal(codeOf({ a: 1, $x: 'd' }), 52);
+  });
+
   it('refuses a replacement of many documents', () => {
     const error = errorOf(() =>
       compileUpdate(documentValue(raw({ a: 1 })), { context: testContext(), multi: true }),
