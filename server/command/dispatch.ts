@@ -10,7 +10,7 @@ import type { MaybePromise } from '../../storage/index.ts';
 import { WriteConflictError } from '../../storage/index.ts';
 import { unrestricted } from '../auth/principal.ts';
 import type { ClientConnection } from '../operation/client-connection.ts';
-import { OperationContext } from '../operation/operation-context.ts';
+import { OperationContext, type Exhaust } from '../operation/operation-context.ts';
 import type { ServiceContext } from '../operation/service-context.ts';
 import type { Session } from '../sessions/session-registry.ts';
 import { checkApiVersion } from './api-version.ts';
@@ -35,7 +35,7 @@ export type Answer =
       readonly kind: 'reply';
       readonly body: Buffer;
       /** The command has more to say to a client that accepts several replies to one request. */
-      readonly exhaust?: boolean;
+      readonly exhaust?: Exhaust;
     }
   /** A fail point said so: no reply, and the connection ends. */
   | { readonly kind: 'close' };
@@ -126,7 +126,9 @@ export class Dispatcher {
     try {
       const body = successReply(reply, more ?? this.failCommand.after(op));
       this.finish(call, false);
-      return op.exhaust ? { kind: 'reply', body, exhaust: true } : { kind: 'reply', body };
+      return op.exhaust === undefined
+        ? { kind: 'reply', body }
+        : { kind: 'reply', body, exhaust: op.exhaust };
     } catch (error) {
       return this.failed(call, error);
     }

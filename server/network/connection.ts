@@ -19,7 +19,7 @@ import { clientGone } from '../operation/interruptions.ts';
 import type { OperationContext } from '../operation/operation-context.ts';
 import type { ServiceContext } from '../operation/service-context.ts';
 import type { MaybePromise } from '../../storage/index.ts';
-import type { MessageHandler, MessageSource, Outcome } from './message-handler.ts';
+import type { MessageHandler, MessageSource, NextRound, Outcome } from './message-handler.ts';
 import { ReplyQueue, type TurnFlusher } from './reply-queue.ts';
 
 /** What all connections of one server share. */
@@ -66,7 +66,7 @@ export class Connection implements MessageSource {
   /** A request runs. */
   private busy = false;
   /** The next round of an exhaust exchange, waiting for the client to take the last one. */
-  private next: (() => MaybePromise<Outcome>) | undefined;
+  private next: NextRound | undefined;
   private paused = false;
   /** The client has left: only requests that ask for no reply are still run. */
   private ended = false;
@@ -129,6 +129,7 @@ export class Connection implements MessageSource {
       attributes: { remote: this.remote, why },
     });
     this.ended = true;
+    this.abandonNext();
     this.operation?.interrupt(clientGone());
     this.socket.destroy();
   }
@@ -187,11 +188,11 @@ export class Connection implements MessageSource {
     return this.around.handler.run(message, this);
   }
 
-  private startRound(next: () => MaybePromise<Outcome>): MaybePromise<Outcome> | undefined {
+  private startRound(next: NextRound): MaybePromise<Outcome> | undefined {
     if (this.replies.pendingBytes > 0) return undefined;
     this.next = undefined;
     this.busy = true;
-    return next();
+    return next.run();
   }
 
   private awaitOutcome(outcome: Promise<Outcome>): void {
@@ -211,7 +212,8 @@ export class Connection implements MessageSource {
     this.unacknowledged = false;
     if (outcome.malformed === true) this.around.service.metrics.network.numMalformed += 1;
     if (outcome.close !== undefined) return this.abort(outcome.close);
-    if (this.ended || outcome.reply === undefined) return;
+    if (this.ended) return outcome.next?.abandon();
+    if (outcome.reply === undefined) return;
     this.next = outcome.next;
     this.around.service.metrics.network.bytesOut += outcome.reply.length;
     this.replies.push(outcome.reply);
@@ -308,9 +310,15 @@ export class Connection implements MessageSource {
   private clientLeft(): void {
     if (this.ended) return;
     this.ended = true;
-    this.next = undefined;
+    this.abandonNext();
     if (!this.unacknowledged) this.operation?.interrupt(clientGone());
     if (!this.busy) this.serve();
+  }
+
+  private abandonNext(): void {
+    const { next } = this;
+    this.next = undefined;
+    next?.abandon();
   }
 
   private socketClosed(): void {

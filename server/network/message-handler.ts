@@ -37,8 +37,15 @@ export interface Outcome {
   readonly close?: string;
   /** The message was no sound one. */
   readonly malformed?: boolean;
-  /** Runs the request again once the client has taken the reply: an exhaust exchange. */
-  readonly next?: () => MaybePromise<Outcome>;
+  /** An exhaust exchange goes on once the client has taken the reply. */
+  readonly next?: NextRound;
+}
+
+/** The next reply to the same request: exactly one of the two is called. */
+export interface NextRound {
+  run(): MaybePromise<Outcome>;
+  /** The client has left. */
+  abandon(): void;
 }
 
 /** The connection as a message sees it. */
@@ -126,13 +133,18 @@ export class MessageHandler {
     const reply = (ready: Answer): MaybePromise<Outcome> => {
       if (ready.kind === 'close') return { close: 'a fail point asks for it' };
       if (message.moreToCome) return NO_REPLY;
-      if (ready.exhaust !== true || !message.exhaustAllowed)
+      const { exhaust } = ready;
+      if (exhaust === undefined || !message.exhaustAllowed) {
         return encode(ready.body, form, source);
+      }
       const requestId = source.nextRequestId();
       const again = { ...form, responseTo: requestId };
       return encode(ready.body, form, source, {
         requestId,
-        next: () => this.runRequest(request, message, again, source),
+        next: {
+          run: () => this.runRequest(request, message, again, source),
+          abandon: () => exhaust.abandon?.(),
+        },
       });
     };
     return answer instanceof Promise ? answer.then(reply) : reply(answer);
@@ -158,7 +170,7 @@ function encode(
   body: Buffer,
   form: ReplyForm,
   source: MessageSource,
-  extra: { requestId?: number; next?: () => MaybePromise<Outcome>; malformed?: boolean } = {},
+  extra: { requestId?: number; next?: NextRound; malformed?: boolean } = {},
 ): MaybePromise<Outcome> {
   const message = encodeOpMsg({
     requestId: extra.requestId ?? source.nextRequestId(),

@@ -39,6 +39,12 @@ export interface OperationStart {
   readonly session: Session | undefined;
 }
 
+/** More replies to one request may follow. */
+export interface Exhaust {
+  /** The client left instead of taking the next reply: lets go of what was kept for it. */
+  readonly abandon?: () => void;
+}
+
 /** The server's own work that no client asked for. */
 const THE_SERVER: TurnClient = { background: true };
 
@@ -60,7 +66,7 @@ export class OperationContext implements Interruption, RunningOperation {
   /** Spent in sleep(), because the client asked for it: no sign of a slow operation. Milliseconds. */
   waitedMs = 0;
   /** Set by a command that has more to say to a client that accepts several replies (hello, getMore). */
-  exhaust = false;
+  exhaust: Exhaust | undefined;
 
   private readonly registryEntry: RegistryEntry;
   private state: OperationState = 'running';

@@ -2,7 +2,7 @@
  * flintd as a program: options, the lock on its data directory, how it starts and how it ends.
  */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MongoClient, type Document } from 'mongodb';
 import {
@@ -88,37 +88,6 @@ describe('flintd', () => {
     removeTemporaryDirectory(other);
     assert.notEqual(code, 0);
     assert.ok(stderr.includes(String(program.port)), stderr);
-  });
-
-  it('reads a YAML file, and lets the command line win over it', async () => {
-    const file = join(directory, 'flintd.yaml');
-    const log = join(directory, 'flintd.log');
-    writeFileSync(
-      file,
-      [
-        'net:',
-        '  port: 1',
-        '  bindIp: localhost',
-        'systemLog:',
-        '  destination: file',
-        `  path: ${log}`,
-        'operationProfiling:',
-        '  slowOpThresholdMs: 250',
-        'setParameter:',
-        '  cursorTimeoutMillis: 1234',
-        '',
-      ].join('\n'),
-    );
-    const program = await start(['--config', file]);
-    const client = await new MongoClient(program.uri).connect();
-    const admin = client.db('admin');
-    const parameter = await admin.command({ getParameter: 1, cursorTimeoutMillis: 1 });
-    const options = await admin.command({ getCmdLineOpts: 1 });
-    await client.close();
-    assert.equal(parameter['cursorTimeoutMillis'], 1234);
-    assert.equal(options['parsed'].operationProfiling.slowOpThresholdMs, 250);
-    assert.equal(options['parsed'].net.port, 0);
-    assert.match(readFileSync(log, 'utf8'), /"msg":/);
   });
 
   it('refuses a YAML file with an unknown key, and one that is no YAML', async () => {
@@ -214,16 +183,6 @@ describe('flintd', () => {
       acknowledged.filter((id) => !ids.has(id)),
       [],
     );
-  });
-
-  it('answers /healthz, /readyz and /metrics over HTTP when it is asked to', async () => {
-    const program = await start(['--httpPort', '0']);
-    const { httpPort } = program.readyLine as { readonly httpPort?: number };
-    assert.ok(httpPort !== undefined);
-    const base = `http://127.0.0.1:${httpPort}`;
-    assert.equal((await fetch(`${base}/healthz`)).status, 200);
-    assert.equal((await fetch(`${base}/readyz`)).status, 200);
-    assert.match(await (await fetch(`${base}/metrics`)).text(), /^# TYPE /m);
   });
 });
 

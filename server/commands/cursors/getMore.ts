@@ -78,8 +78,8 @@ function conclude(op: OperationContext, cursor: OpenCursor, batch: Batch): Reply
   noteBatch(cursor, batch);
   const exhausted = batch.isLast && batch.stashed === undefined;
   if (!exhausted) cursor.producer.detach();
-  // A client that allows exhaust gets the next batches without asking.
-  op.exhaust = !exhausted;
+  // A client that allows exhaust gets the next batches without asking; when it leaves, nobody can ask for them.
+  if (!exhausted) op.exhaust = { abandon: () => void op.service.cursors.kill(cursor.id) };
   if (cursor.maxTimeMs !== undefined) cursor.maxTimeMs = op.remainingTimeMs ?? cursor.maxTimeMs;
   const id = exhausted ? 0n : cursor.id;
   const reply = cursorReply(id, cursor.namespace, 'nextBatch', batch.documents);

@@ -109,7 +109,7 @@ function isOurs(version: Buffer, op: OperationContext): boolean {
 
 async function waitForChange(request: HelloRequest, op: OperationContext, awaitMs: number) {
   await op.sleep(awaitMs);
-  op.exhaust = true;
+  op.exhaust = {};
   return request;
 }
 
