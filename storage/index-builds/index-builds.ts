@@ -120,7 +120,13 @@ export class IndexBuilds {
         view.close();
       }
     }
-    const build = new LargeBuild(this.store, this.takeCheckpoint, checkRunning, onProgress);
+    const build = new LargeBuild(
+      this.store,
+      this.takeCheckpoint,
+      checkRunning,
+      onProgress,
+      this.smallRecords,
+    );
     await build.run(namespace, specs, this.scanning);
   }
 

@@ -26,7 +26,7 @@ import type { StoreState } from '../views/store-state.ts';
 import { indexWrite, withIndexes, withoutIndexes } from './published-indexes.ts';
 import { ScannedKeys } from './scanned-keys.ts';
 
-/** Records between two looks at the clock, the catalog and the interruption. */
+/** Most records scanned between two turns of the event loop. */
 const SLICE_RECORDS = 256;
 const SLICE_ENTRIES = 1024;
 /** Scanned entries kept in memory before a checkpoint loads them. */
@@ -37,6 +37,7 @@ export class LargeBuild implements ScanningBuild {
   private readonly takeCheckpoint: () => Promise<void>;
   private readonly checkRunning: () => void;
   private readonly onProgress: (done: number, total: number) => void;
+  private readonly sliceRecords: number;
   private indexes: readonly IndexDescription[] = [];
   private loads: BulkLoad[] = [];
 
@@ -45,7 +46,10 @@ export class LargeBuild implements ScanningBuild {
     takeCheckpoint: () => Promise<void>,
     checkRunning: () => void,
     onProgress: ((done: number, total: number) => void) | undefined,
+    smallRecords: number,
   ) {
+    // A slice is no larger than what is small enough for one step.
+    this.sliceRecords = Math.min(SLICE_RECORDS, smallRecords);
     this.store = store;
     this.takeCheckpoint = takeCheckpoint;
     this.checkRunning = checkRunning;
@@ -115,7 +119,7 @@ export class LargeBuild implements ScanningBuild {
         }
         this.keep(scanned, cursor);
         done += 1;
-        if (done % SLICE_RECORDS !== 0) continue;
+        if (done % this.sliceRecords !== 0) continue;
         this.onProgress(done, Math.max(done, total));
         cursor.detach();
         view.close();

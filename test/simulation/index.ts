@@ -11,7 +11,15 @@ async function main(): Promise<void> {
   const startMs = performance.now();
   const reports: SeedReport[] = [];
   let failed = 0;
+  let current = 0;
+  // A bug in shared state ends the process, as it would end a server: say which seed it was.
+  process.on('uncaughtException', (error) => {
+    console.error(error);
+    console.error(`replay it: npm run simulate -- --seed ${current}`);
+    process.exit(1);
+  });
   for (const seed of seeds) {
+    current = seed;
     try {
       reports.push(await runSeed(seed));
     } catch (error) {

@@ -14,6 +14,8 @@ import { World } from './world.ts';
 const LEAST_OPERATIONS = 200;
 const LEAST_RESTARTS = 2;
 const LEAST_CHECKPOINTS = 1;
+/** A store that does not open after so many crashes in a row never will. */
+const MOST_ATTEMPTS = 20;
 
 export interface SeedReport extends LifeCounts {
   readonly seed: number;
@@ -46,9 +48,11 @@ export async function runSeed(seed: number): Promise<SeedReport> {
   while (!isDone(report)) {
     const life = new Life(world, engine, model);
     planEnd(world);
+    world.setErrors(true);
     await life.run(30 + world.random.below(80));
     addCounts(report, life.counts, engine);
     await endLife(world, engine, life, model, report);
+    world.setErrors(false);
     engine = await openUntilUp(world, model);
     report.restarts += 1;
   }
@@ -126,7 +130,8 @@ async function openUntilUp(world: World, model: Model): Promise<StorageEngine> {
         if (!world.isDark) return engine;
       }
     } catch (error) {
-      if (!world.isDark && !(error instanceof DeviceError)) throw error;
+      const isExpected = world.isDark || error instanceof DeviceError;
+      if (!isExpected || attempt >= MOST_ATTEMPTS) throw error;
     }
     world.cutPower();
     await world.run(10);

@@ -81,7 +81,8 @@ export class Life {
       try {
         await this.operate();
       } catch (error) {
-        if (!this.world.isDark) throw error;
+        // A read that the device refused is an error with a name; the operation fails, nothing else.
+        if (!this.world.isDark && !(error instanceof DeviceError)) throw error;
       }
       if (this.random.below(3) === 0) await this.world.run(1 + this.random.below(3));
     }

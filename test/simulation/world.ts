@@ -11,21 +11,36 @@ import { filesOf, openEngine, type StorageEngine } from '../../storage/index.ts'
 /** An engine that does not come to an end within so many turns hangs. */
 const MOST_TURNS = 100_000;
 
+const STALLS = { stall: 0.02 };
+const ERRORS = { readError: 0.02, writeError: 0.015, flushError: 0.05, noSpace: 0.02 };
+
 export class World {
   readonly random: Random;
   readonly volume: SimulatedVolume;
   readonly disk = new MemoryIndexDisk();
   readonly deltaBytes: number;
   readonly smallBuildRecords: number;
+  readonly cacheBytes: number;
   clock = new ManualClock();
+  private readonly hasErrors: boolean;
+  /**
+   * Faults of the device that happen by chance while an engine runs: errors that it reports. While it starts there are
+   * none but those that are planned.
+   */
+  setErrors(happen: boolean): void {
+    this.volume.setFaults(happen && this.hasErrors ? { ...STALLS, ...ERRORS } : STALLS);
+  }
+
   /** Why the engine of this life ended, if it did. */
   failure: Error | undefined;
   private cutsSeen = 0;
 
   constructor(seed: number) {
     this.random = new SeededRandom(seed);
-    this.volume = new SimulatedVolume({ seed: seed * 7 + 1, faults: { stall: 0.02 } });
+    this.volume = new SimulatedVolume({ seed: seed * 7 + 1, faults: STALLS });
+    this.hasErrors = this.random.below(3) === 0;
     this.deltaBytes = this.random.below(2) === 0 ? 512 * 1024 : 16 * 1024 * 1024;
+    this.cacheBytes = this.random.below(2) === 0 ? 32 * 1024 : 1024 * 1024;
     this.smallBuildRecords = this.random.below(2) === 0 ? 5000 : 10;
   }
 
@@ -44,7 +59,7 @@ export class World {
       clock: this.clock,
       random: new SeededRandom(this.random.below(2 ** 31)),
       deltaBytes: this.deltaBytes,
-      cacheBytes: 1024 * 1024,
+      cacheBytes: this.cacheBytes,
       extentBytes: 128 * 1024,
       checkpointIntervalMs: 3000,
       smallBuildRecords: this.smallBuildRecords,
@@ -56,9 +71,6 @@ export class World {
 
   /** Power goes now. What was not durable is gone, torn or there, by the seed. */
   cutPower(): void {
-    if (this.isDark && this.cutsSeen === this.volume.faults.powerCut) {
-      // Dark for another reason, such as a journal that could not be written: the disk still has power.
-    }
     this.volume.powerCut();
     this.loseIndexStore();
   }
