@@ -1,15 +1,18 @@
 /**
  * Regular expressions with PCRE's syntax and meaning, on the engine of V8.
  *
- * Owns: the only place of this floor that compiles and runs a regular expression, so that another engine (a linear-time
- * one above all: V8 backtracks, and a hostile pattern can be slow) can take its place.
+ * Owns: the only place of this floor that compiles and runs a regular expression, and the choice of the engine. V8
+ * backtracks: a hostile pattern, or a long text, could hold the event loop for minutes. Where the number of its steps may
+ * exceed SAFE_STEPS, linear-matcher.ts decides instead, or the text is refused.
  * Promises: options and anchors mean what PCRE means by them: `.` stops at LF only, `$` also matches before a final LF,
  * `\s \d \w` are ASCII unless (*UCP), matching is by code point.
  * Never: supports recursion, conditional groups, callouts or backtracking verbs: they are refused with MongoDB's 51091.
  * Source: pcre2pattern(3), MongoDB's manual "$regex".
  */
 import { CommandError } from '../../common/errors.ts';
+import { compileLinear } from './linear-matcher.ts';
 import { translatePattern, UnsupportedPatternError } from './pcre-translation.ts';
+import { backtrackingRisk, parseRegexSource } from './regex-program.ts';
 
 /** One match, as $regexFind reports it. */
 export interface RegularExpressionMatch {
@@ -31,6 +34,11 @@ export class RegularExpression {
   private readonly engine: RegExp;
   private readonly groups: readonly number[];
   private readonly prefixBytes: Buffer | undefined;
+  private readonly source: string;
+  /** Texts of up to this many UTF-16 units are safe with V8. */
+  private readonly safeLength: number;
+  /** Made when it is first needed; 'none' when the pattern is not regular. */
+  private linear: ((text: string) => boolean) | 'none' | undefined;
 
   /** @throws CommandError 51091 for a bad pattern, 51108 for a bad option, BadValue for a NUL byte. */
   constructor(pattern: string, options: string) {
@@ -43,14 +51,34 @@ export class RegularExpression {
     const translation = translateOrRefuse(pattern, options);
     this.engine = compileOrRefuse(translation.source, translation.ignoreCase);
     this.groups = translation.groups;
+    this.source = translation.source;
+    this.safeLength = safeLengthOf(translation.source);
     this.prefix = literalPrefix(pattern, options);
     this.isPrefixOnly = this.prefix !== undefined && isOnlyPrefix(pattern);
     this.prefixBytes = this.prefix === undefined ? undefined : Buffer.from(this.prefix);
   }
 
+  /** @throws CommandError 51156 when no engine can decide the text in bounded time. */
   test(text: string): boolean {
+    if (text.length > this.safeLength) return this.testCautiously(text);
     this.engine.lastIndex = 0;
     return this.engine.test(text);
+  }
+
+  private testCautiously(text: string): boolean {
+    this.linear ??= this.compileLinear();
+    if (this.linear === 'none') {
+      throw new CommandError(
+        51156,
+        'Error occurred while executing a regular expression: the pattern could take too long on a text of this length',
+      );
+    }
+    return this.linear(text);
+  }
+
+  private compileLinear(): ((text: string) => boolean) | 'none' {
+    const { tree, isRegular } = parseRegexSource(this.source);
+    return (isRegular ? compileLinear(tree, this.engine.ignoreCase) : undefined) ?? 'none';
   }
 
   /** Tests the UTF-8 text in `bytes[start, end)`. A known prefix is compared before anything is decoded. */
@@ -65,12 +93,25 @@ export class RegularExpression {
 
   /** The first match at or after the UTF-16 index `from`. */
   find(text: string, from = 0): RegularExpressionMatch | undefined {
+    // A text without a match is what makes backtracking try everything.
+    if (text.length > this.safeLength && !this.testCautiously(text)) return undefined;
     this.engine.lastIndex = from;
     const found = this.engine.exec(text);
     if (found === null) return undefined;
     const captures = this.groups.map((group): string | undefined => found[group]);
     return { index: found.index, text: found[0], captures };
   }
+}
+
+/** What V8 may take: about a second. */
+const SAFE_STEPS = 1e8;
+/** A text this short is safe even if the number of steps doubles with each character. */
+const SHORT_TEXT = 24;
+
+function safeLengthOf(source: string): number {
+  const { isExponential, degree } = backtrackingRisk(parseRegexSource(source).tree);
+  if (isExponential) return SHORT_TEXT;
+  return degree === 0 ? Infinity : Math.floor(SAFE_STEPS ** (1 / degree));
 }
 
 /** @throws CommandError 51091, 51108 or BadValue; see the class. */

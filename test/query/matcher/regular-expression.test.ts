@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import {
   compileRegularExpression,
   type RegularExpression,
 } from '../../../query/matcher/regular-expression.ts';
+import { compileLinear } from '../../../query/matcher/linear-matcher.ts';
+import { translatePattern } from '../../../query/matcher/pcre-translation.ts';
+import { backtrackingRisk, parseRegexSource } from '../../../query/matcher/regex-program.ts';
 import { errorOf } from '../fixtures.ts';
 
 interface Case {
@@ -111,7 +115,13 @@ describe('regular expressions with the meaning of PCRE', () => {
         assert.ok(expression.test(text), `matches ${JSON.stringify(text)}`);
       for (const text of misses)
         assert.ok(!expression.test(text), `misses ${JSON.stringify(text)}`);
+      const { source, ignoreCase } = translatePattern(pattern, options ?? '');
+      const { tree, isRegular } = parseRegexSource(source);
+      const linear = isRegular ? compileLinear(tree, ignoreCase) : undefined;
       for (const text of [...matches, ...misses]) {
+        if (linear !== undefined) {
+          assert.equal(linear(text), expression.test(text), `linear: ${JSON.stringify(text)}`);
+        }
         const bytes = Buffer.from(`..${text}..`);
         assert.equal(expression.testBytes(bytes, 2, bytes.length - 2), expression.test(text), text);
       }
@@ -185,5 +195,84 @@ describe('regular expressions with the meaning of PCRE', () => {
       captures: ['a', 'b', undefined],
     });
     assert.equal(expression.find('xabb', 2), undefined);
+  });
+});
+
+describe('the choice of an engine for regular expressions', () => {
+  const risk = (pattern: string) =>
+    backtrackingRisk(parseRegexSource(translatePattern(pattern, '').source).tree);
+
+  it('rests on how repetitions follow and hold each other', () => {
+    assert.deepEqual(risk('abc'), { isExponential: false, degree: 1 });
+    assert.deepEqual(risk('^abc$'), { isExponential: false, degree: 0 });
+    assert.deepEqual(risk('^a.*b.*c'), { isExponential: false, degree: 2 });
+    assert.deepEqual(risk('(a+)+$'), { isExponential: true, degree: 3 });
+    assert.equal(risk('^(?:a|b)*$').isExponential, true);
+    assert.equal(risk('^(?:ab){2,}$').isExponential, false);
+    assert.equal(risk('^(?!.*foo)').degree, 1);
+  });
+
+  it('lets no hostile pattern hold the event loop', () => {
+    const text = `${'a'.repeat(50_000)}!`;
+    for (const pattern of [
+      '(a+)+$',
+      '^(a|a)*$',
+      '^(a|aa)+$',
+      '(.*)*x',
+      'a.*b.*c.*d',
+      '(?:a?){60}a{60}b',
+      '^(([a-z])+.)+[A-Z]([a-z])+$',
+    ]) {
+      const expression = compileRegularExpression(pattern, '');
+      const start = performance.now();
+      assert.equal(expression.test(text), false, pattern);
+      assert.ok(performance.now() - start < 5000, pattern);
+    }
+  });
+
+  it('refuses texts that only backtracking could decide, at its risk', () => {
+    const expression = compileRegularExpression('^(?=(a+)+$)', '');
+    assert.equal(expression.test('aaaa'), true);
+    assert.equal(errorOf(() => expression.test(`${'a'.repeat(100)}!`)).code, 51156);
+  });
+
+  it('makes no difference to the answer', () => {
+    const piece = fc.constantFrom(
+      'a',
+      'b',
+      '.',
+      '[ab]',
+      '[^a]',
+      '^',
+      '$',
+      '\\b',
+      '\\B',
+      '\\w',
+      '\\n',
+      '|',
+      '(a|b)',
+      '(?:(?:ab)?)',
+      'é',
+    );
+    const quantifier = fc.constantFrom('', '', '', '*', '+', '?', '{2}', '{1,2}', '{2,}', '*?');
+    const term = fc
+      .tuple(piece, quantifier)
+      .map(([atom, repeat]) => (/^[|^$]/.test(atom) ? atom : atom + repeat));
+    const pattern = fc.array(term, { maxLength: 6 }).map((terms) => terms.join(''));
+    const text = fc
+      .array(fc.constantFrom('a', 'b', '\n', 'é', '😀'), { maxLength: 8 })
+      .map((parts) => parts.join(''));
+    fc.assert(
+      fc.property(pattern, fc.constantFrom('', 'i', 'm', 's'), text, (source, options, subject) => {
+        // V8 finds \B inside a surrogate pair; the automaton, like PCRE, sees one character there.
+        fc.pre(!(source.includes('\\B') && subject.includes('😀')));
+        const { source: translated, ignoreCase } = translatePattern(source, options);
+        const { tree, isRegular } = parseRegexSource(translated);
+        assert.ok(isRegular);
+        const linear = compileLinear(tree, ignoreCase);
+        assert.equal(linear?.(subject), compileRegularExpression(source, options).test(subject));
+      }),
+      { numRuns: 3000 },
+    );
   });
 });
