@@ -8,7 +8,7 @@
  * Bytes: docs/format/superblock.md. Tests: test/storage/blocks/power-cut.test.ts, damage.test.ts.
  */
 import { invariant } from '../../common/assert.ts';
-import { CorruptionError } from '../../common/errors.ts';
+import { CorruptionError, DeviceError } from '../../common/errors.ts';
 import { allocateAligned, releaseAligned } from '../device/aligned-memory.ts';
 import { readBio, sectorNumber, writeBio } from '../device/bio.ts';
 import type { RequestQueue } from '../device/request-queue.ts';
@@ -77,7 +77,10 @@ async function readCopy(queue: RequestQueue, copy: number): Promise<CopyReading>
     return { superblock: decodeSuperblock(buffer, copy) };
   } catch (error) {
     if (error instanceof CorruptionError) return { damage: error };
-    throw error;
+    if (!(error instanceof DeviceError) || error.errno !== 'EIO') throw error;
+    // A bad block takes one copy; writing it again lets the disk replace the block.
+    const message = `copy ${copy}: the device cannot read it`;
+    return { damage: new CorruptionError('checksum', 'superblock', message, { cause: error }) };
   } finally {
     releaseAligned(buffer);
   }
