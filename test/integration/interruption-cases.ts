@@ -56,6 +56,15 @@ export const SCANS: readonly Scan[] = [
   },
 ];
 
+/** Commands that are long only because there are many documents: too short on few to be caught running. */
+export const LONG_ON_MANY: readonly Scan[] = [
+  {
+    title: 'createIndexes',
+    command: { createIndexes: COLLECTION, indexes: [{ key: { text: 1, n: -1 }, name: 'text_n' }] },
+  },
+  { title: 'validate', command: { validate: COLLECTION, full: true } },
+];
+
 export class InterruptionCases {
   private readonly program: Program;
   private readonly control: RawClient;
