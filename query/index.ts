@@ -3,6 +3,7 @@
  */
 export { NO_VARIABLES, simpleContext, type QueryContext, type Variables } from './context.ts';
 export { compileFilter } from './matcher/compile.ts';
+export { explainFailure } from './matcher/explain-failure.ts';
 export type { Filter } from './matcher/filter.ts';
 export type { FilterNode } from './matcher/tree.ts';
 export { compileUpdate } from './stage/update-with-pipelines.ts';
