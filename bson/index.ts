@@ -21,6 +21,7 @@ export {
   arrayValue,
   binaryValue,
   booleanValue,
+  dateBigIntValue,
   dateValue,
   dbPointerValue,
   decimalValue,
@@ -88,3 +89,5 @@ export {
 } from './index-key-generator.ts';
 export { compileSort, SortKeyPattern } from './sort-key.ts';
 export { toExtendedJson, toExtendedJsonText, type ExtendedJsonOptions } from './extended-json.ts';
+export { hashValue } from './hash-value.ts';
+export { parseExtendedJson, parseExtendedJsonValue } from './extended-json-parse.ts';

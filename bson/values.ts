@@ -82,9 +82,12 @@ export function booleanValue(value: boolean): RawValue {
 
 /** @param ms a whole number of milliseconds since 1970, at most 2^53 in magnitude. */
 export function dateValue(ms: number): RawValue {
-  const bytes = Buffer.allocUnsafe(8);
-  bytes.writeBigInt64LE(BigInt(ms), 0);
-  return whole(BsonType.date, bytes);
+  return dateBigIntValue(BigInt(ms));
+}
+
+/** @param ms milliseconds since 1970, -2^63..2^63-1. */
+export function dateBigIntValue(ms: bigint): RawValue {
+  return whole(BsonType.date, int64Value(ms).bytes);
 }
 
 /** @param document exactly one BSON document. */

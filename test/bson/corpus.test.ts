@@ -13,7 +13,9 @@ import {
   encodeIndexKey,
   fieldsOf,
   inspect,
+  parseExtendedJson,
   toExtendedJson,
+  toExtendedJsonText,
   validateDocument,
   type RawValue,
 } from '../../bson/index.ts';
@@ -25,6 +27,8 @@ interface ValidCase {
   readonly converted_bson?: string;
   readonly canonical_extjson: string;
   readonly relaxed_extjson?: string;
+  readonly degenerate_extjson?: string;
+  readonly lossy?: boolean;
 }
 
 interface CorpusFile {
@@ -111,6 +115,15 @@ describe('the BSON corpus', function () {
             );
           }
         });
+        it(`reads from Extended JSON: ${test.description}`, () => {
+          for (const text of [test.canonical_extjson, test.degenerate_extjson]) {
+            if (text === undefined || test.lossy === true) continue;
+            assert.deepEqual(parseExtendedJson(text), bytes);
+          }
+          if (test.lossy !== true) {
+            assert.deepEqual(parseExtendedJson(toExtendedJsonText(bytes)), bytes);
+          }
+        });
         if (file.bson_type === '0x13') decimalCase(test, bytes);
       }
       for (const test of file.decodeErrors ?? []) {
@@ -118,8 +131,9 @@ describe('the BSON corpus', function () {
           assert.throws(() => validateDocument(Buffer.from(test.bson, 'hex')), CommandError);
         });
       }
-      if (file.bson_type === '0x13') {
-        for (const test of file.parseErrors ?? []) decimalParseError(test);
+      for (const test of file.parseErrors ?? []) {
+        if (file.bson_type === '0x13') decimalParseError(test);
+        else jsonParseError(test);
       }
     });
   }
@@ -140,6 +154,12 @@ function decimalCase(test: ValidCase, bytes: Buffer): void {
 function decimalParseError(test: { description: string; string: string }): void {
   it(`does not read as an exact decimal: ${test.description}`, () => {
     assert.equal(Decimal.tryExact(test.string), undefined);
+  });
+}
+
+function jsonParseError(test: { description: string; string: string }): void {
+  it(`does not read as Extended JSON: ${test.description}`, () => {
+    assert.throws(() => parseExtendedJson(test.string), CommandError);
   });
 }
 

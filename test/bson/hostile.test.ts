@@ -148,7 +148,7 @@ describe('damaged documents', () => {
           if (name !== 'keysOf' && name !== 'sortKey') use(document);
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     );
   });
 });

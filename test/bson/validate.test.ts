@@ -127,7 +127,7 @@ describe('validateDocument', () => {
         if (isUtf8(content)) validateDocument(document);
         else assert.throws(() => validateDocument(document), { code: 22 });
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   });
 
