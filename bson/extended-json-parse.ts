@@ -216,7 +216,7 @@ function readRegex(content: JsonNode): RawValue | undefined {
   const options = fields?.get('options');
   if (typeof pattern !== 'string' || typeof options !== 'string') return undefined;
   // BSON wants the options in alphabetical order.
-  return regexValue(pattern, options.split('').sort().join(''));
+  return regexValue(pattern, Array.from(options).sort().join(''));
 }
 
 function readDbPointer(content: JsonNode): RawValue | undefined {
