@@ -70,10 +70,14 @@ export class TestStore {
     write.commit();
   }
 
-  async find(request: PlainFind, using = context): Promise<Plain[]> {
+  async find(
+    request: PlainFind,
+    using = context,
+    namespace: string = this.namespace,
+  ): Promise<Plain[]> {
     const view = this.engine.snapshot();
     try {
-      const plan = planQuery(view, view.collection(this.namespace), rawRequest(request), using);
+      const plan = planQuery(view, view.collection(namespace), rawRequest(request), using);
       return await collect(plan.open(view, uninterruptible));
     } finally {
       view.close();
