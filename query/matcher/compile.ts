@@ -17,13 +17,10 @@ import {
 import type { QueryContext } from '../context.ts';
 import type { FilterFeatures } from './definition.ts';
 import type { Filter } from './filter.ts';
+import { compareNodes } from './node-order.ts';
 import { parseFilter } from './parse.ts';
-import {
-  allFieldsTest,
-  compileFieldTest,
-  type FieldCondition,
-  type MatchedPosition,
-} from './path-test.ts';
+import { allFieldsTest, type FieldCondition } from './field-walk.ts';
+import { compileFieldTest, type MatchedPosition } from './path-test.ts';
 import { FIELD_OPERATORS } from './registry.ts';
 import { ALWAYS_FALSE, type DocumentTest, type FilterNode, type ValueTest } from './tree.ts';
 
@@ -168,47 +165,6 @@ function conjunctionTest(children: readonly FilterNode[], position: Compilation)
     walks.push(allFieldsTest(merged.slice(first, first + FIELDS_PER_WALK)));
   }
   return allOf([...walks, ...others], position);
-}
-
-/** MongoDB's order of conditions: by kind, then by path. */
-const NODE_ORDER: readonly string[] = [
-  'and',
-  'or',
-  'object',
-  'value',
-  '$size',
-  '$eq',
-  '$lte',
-  '$lt',
-  '$gt',
-  '$gte',
-  '$regex',
-  '$mod',
-  '$exists',
-  '$in',
-  '$bitsAllSet',
-  '$bitsAllClear',
-  '$bitsAnySet',
-  '$bitsAnyClear',
-  'not',
-  'nor',
-  '$type',
-];
-
-function compareNodes(a: FilterNode, b: FilterNode): number {
-  const order = NODE_ORDER.indexOf(kindOf(a)) - NODE_ORDER.indexOf(kindOf(b));
-  if (order !== 0) return order;
-  const [first, second] = [pathOf(a), pathOf(b)];
-  return first < second ? -1 : first > second ? 1 : 0;
-}
-
-function kindOf(node: FilterNode): string {
-  if (node.kind === 'leaf') return node.operator;
-  return node.kind === 'elemMatch' ? node.over : node.kind;
-}
-
-function pathOf(node: FilterNode): string {
-  return node.kind === 'leaf' || node.kind === 'elemMatch' ? node.path : '';
 }
 
 function mergedByField(conditions: readonly FieldCondition[]): FieldCondition[] {

@@ -8,7 +8,7 @@
  * Source: MongoDB's manual, "Query an Array", "Query an Array of Embedded Documents".
  */
 import { BsonType, readInt32, valueEndOf } from '../../bson/index.ts';
-import type { DocumentTest, ValueTest } from './tree.ts';
+import type { ValueTest } from './tree.ts';
 
 /** Receives the index of the array element through which a document matched, for positional `$`. */
 export interface MatchedPosition {
@@ -65,7 +65,7 @@ function someElement(
 }
 
 /** The NUL that ends the name at `at`. Past the end of the buffer the comparison is false, and the search ends. */
-function nameEndAfter(bytes: Buffer, at: number): number {
+export function nameEndAfter(bytes: Buffer, at: number): number {
   let end = at;
   while (bytes[end] > 0) end += 1;
   return end;
@@ -160,82 +160,4 @@ class PathWalk {
     if (type === BsonType.array) return this.inArray(bytes, start, depth + 1);
     return false;
   }
-}
-
-/** One field of a document and what is asked of it. */
-export interface FieldCondition {
-  readonly field: string;
-  readonly test: ValueTest;
-}
-
-/** All conditions hold; found in one walk over the document. At most 30 different fields. */
-export function allFieldsTest(conditions: readonly FieldCondition[]): DocumentTest {
-  const [first, second] = conditions;
-  if (first === undefined) return () => true;
-  return second === undefined ? oneFieldTest(first) : manyFieldsTest(conditions);
-}
-
-/** The hot loop of unindexed queries: measured by bench/micro/query/matcher.bench.ts. */
-function oneFieldTest({ field, test }: FieldCondition): DocumentTest {
-  const name = Buffer.from(field);
-  const size = name.length;
-  return (bytes, start) => {
-    const limit = start + readInt32(bytes, start) - 1;
-    let at = start + 4;
-    while (at < limit) {
-      const type = bytes[at];
-      at += 1;
-      let matched = 0;
-      while (matched < size && bytes[at + matched] === name[matched]) matched += 1;
-      let nameEnd = at + matched;
-      while (bytes[nameEnd] > 0) nameEnd += 1;
-      const valueStart = nameEnd + 1;
-      const end = valueEndOf(bytes, type, valueStart, limit);
-      if (matched === size && nameEnd === at + size) return test(type, bytes, valueStart, end);
-      at = end;
-    }
-    return test(0, bytes, 0, 0);
-  };
-}
-
-function manyFieldsTest(conditions: readonly FieldCondition[]): DocumentTest {
-  const names = conditions.map(({ field }) => Buffer.from(field));
-  const sizes = Uint16Array.from(names, (name) => name.length);
-  const tests = conditions.map(({ test }) => test);
-  const count = conditions.length;
-  const all = 2 ** count - 1;
-  return (bytes, start) => {
-    const limit = start + readInt32(bytes, start) - 1;
-    let at = start + 4;
-    let found = 0;
-    while (at < limit) {
-      const type = bytes[at];
-      const nameStart = at + 1;
-      const nameEnd = nameEndAfter(bytes, nameStart);
-      const nameSize = nameEnd - nameStart;
-      const valueStart = nameEnd + 1;
-      const end = valueEndOf(bytes, type, valueStart, limit);
-      for (let index = 0; index < count; index += 1) {
-        if (sizes[index] !== nameSize || !nameIs(bytes, nameStart, names[index])) continue;
-        const bit = 1 << index;
-        if ((found & bit) !== 0) break;
-        if (!tests[index](type, bytes, valueStart, end)) return false;
-        found |= bit;
-        if (found === all) return true;
-        break;
-      }
-      at = end;
-    }
-    for (let index = 0; index < count; index += 1) {
-      if ((found & (1 << index)) === 0 && !tests[index](0, bytes, 0, 0)) return false;
-    }
-    return true;
-  };
-}
-
-function nameIs(bytes: Buffer, start: number, name: Buffer): boolean {
-  for (let index = 0; index < name.length; index += 1) {
-    if (bytes[start + index] !== name[index]) return false;
-  }
-  return true;
 }

@@ -11,7 +11,9 @@
  */
 import { CommandError } from '../../common/errors.ts';
 import { compileLinear } from './linear-matcher.ts';
-import { translatePattern, UnsupportedPatternError } from './pcre-translation.ts';
+import { isOnlyPrefix, literalPrefix } from './literal-prefix.ts';
+import { UnsupportedPatternError } from './pcre-sets.ts';
+import { translatePattern } from './pcre-translation.ts';
 import { backtrackingRisk, parseRegexSource } from './regex-program.ts';
 
 /** One match, as $regexFind reports it. */
@@ -150,58 +152,6 @@ function startsWith(bytes: Buffer, start: number, end: number, prefix: Buffer): 
   if (end - start < prefix.length) return false;
   for (let index = 0; index < prefix.length; index += 1) {
     if (bytes[start + index] !== prefix[index]) return false;
-  }
-  return true;
-}
-
-const METACHARACTERS = '\\^$.[]|()?*+{}';
-
-/** The literal text after a leading `^` or `\A`; undefined when a match may begin with something else. */
-function literalPrefix(pattern: string, options: string): string | undefined {
-  if (/[imx]/.test(options)) return undefined;
-  if (/(?<!\\)(?:\\\\)*\||\\Q/.test(pattern)) return undefined;
-  let position = anchorLength(pattern);
-  if (position === 0) return undefined;
-  let prefix = '';
-  while (position < pattern.length) {
-    const [character, length] = literalAt(pattern, position);
-    if (character === undefined) break;
-    const next = pattern[position + length];
-    // The character may be repeated zero times, or more often than once: the prefix ends before it.
-    if (next !== undefined && '?*{'.includes(next)) break;
-    prefix += character;
-    position += length;
-    if (next === '+') break;
-  }
-  return prefix === '' ? undefined : prefix;
-}
-
-function anchorLength(pattern: string): number {
-  if (pattern.startsWith('^')) return 1;
-  return pattern.startsWith('\\A') ? 2 : 0;
-}
-
-/** The literal character written at `position` and the length of its notation; undefined for anything else. */
-function literalAt(pattern: string, position: number): [string | undefined, number] {
-  const character = String.fromCodePoint(pattern.codePointAt(position) ?? 0);
-  if (character === '\\') {
-    const escaped = pattern[position + 1];
-    const isLiteral = escaped !== undefined && /[^A-Za-z0-9]/.test(escaped) && escaped < '\x7f';
-    return [isLiteral ? escaped : undefined, 2];
-  }
-  return [METACHARACTERS.includes(character) ? undefined : character, character.length];
-}
-
-/** After the anchor there are literals only, or literals and a final `.*` (which then changes nothing). */
-function isOnlyPrefix(pattern: string): boolean {
-  let position = anchorLength(pattern);
-  while (position < pattern.length) {
-    if (pattern.slice(position) === '.*') return true;
-    const [character, length] = literalAt(pattern, position);
-    if (character === undefined) return false;
-    const next = pattern[position + length];
-    if (next !== undefined && '?*{+'.includes(next)) return false;
-    position += length;
   }
   return true;
 }
