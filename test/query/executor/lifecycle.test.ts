@@ -1,0 +1,217 @@
+/**
+ * How executors live: turns, interruption, batches over several views, memory.
+ */
+import assert from 'node:assert/strict';
+import { ManualClock } from '../../../common/clock.ts';
+import { CommandError } from '../../../common/errors.ts';
+import { type Interruption, uninterruptible } from '../../../common/interruption.ts';
+import { SeededRandom } from '../../../common/random.ts';
+import {
+  planAggregate,
+  planQuery,
+  type PlanExecutor,
+  Scheduler,
+  simpleContext,
+  type TurnClient,
+} from '../../../query/index.ts';
+import type { ReadView } from '../../../storage/index.ts';
+import { bytes, collectRaw, context, type Plain, plain, rawRequest, TestStore } from './store.ts';
+
+/** A clock that ages by a fixed step each time it is asked: every check finds the slice used up. */
+class AgeingClock extends ManualClock {
+  override monotonicMs(): number {
+    this.advance(3);
+    return super.monotonicMs();
+  }
+}
+
+const slowContext = simpleContext(new AgeingClock(), new SeededRandom(1));
+
+const MANY: readonly Plain[] = Array.from({ length: 500 }, (_, i) => ({ _id: i, k: i % 7 }));
+
+async function take(executor: PlanExecutor, count: number): Promise<unknown[]> {
+  const ids: unknown[] = [];
+  while (ids.length < count) {
+    const document = await executor.next();
+    if (document === undefined) break;
+    ids.push(plain(document)['_id']);
+  }
+  return ids;
+}
+
+describe('an executor', () => {
+  let store: TestStore;
+
+  before(async () => {
+    store = await TestStore.open(MANY, [{ v: 2, key: { k: 1 }, name: 'k_1' }]);
+  });
+
+  after(() => store.close());
+
+  function plan(view: ReadView, request: Parameters<typeof rawRequest>[0], using = context) {
+    return planQuery(view, view.collection(store.namespace), rawRequest(request), using);
+  }
+
+  it('gives up its turn when its slice is over, and loses nothing', async () => {
+    const view = store.engine.snapshot();
+    let turns = 0;
+    const count = (): void => {
+      turns += 1;
+      if (!done) setImmediate(count);
+    };
+    let done = false;
+    setImmediate(count);
+    const executor = plan(view, { filter: { k: 3 }, hint: { $natural: 1 } }, slowContext);
+    const found = await collectRaw(executor.open(view, uninterruptible));
+    done = true;
+    assert.equal(found.length, 71);
+    assert.ok(turns > 5, `only ${turns} turns of the event loop passed`);
+    view.close();
+  });
+
+  it('ends with the reason of its interruption at the next yield', async () => {
+    const view = store.engine.snapshot();
+    const reason = new CommandError('MaxTimeMSExpired', 'operation exceeded time limit');
+    let asked = 0;
+    const interruption: Interruption = {
+      get reason() {
+        asked += 1;
+        return asked > 3 ? reason : undefined;
+      },
+      throwIfInterrupted() {
+        const now = this.reason;
+        if (now !== undefined) throw now;
+      },
+      onInterrupt: () => () => {},
+    };
+    const executor = plan(view, { filter: { k: 99 }, hint: { $natural: 1 } }, slowContext).open(
+      view,
+      interruption,
+    );
+    await assert.rejects(async () => executor.next(), reason);
+    executor.close();
+    view.close();
+  });
+
+  for (const [name, request] of [
+    ['a collection scan', { filter: { _id: { $gte: 0 } }, hint: { $natural: 1 as const } }],
+    ['an index scan', { filter: { k: { $gte: 0 } }, hint: 'k_1' }],
+    ['a sort', { sort: { k: 1, _id: 1 } }],
+  ] as const) {
+    it(`goes on in another view after detach: ${name}`, async () => {
+      const first = store.engine.snapshot();
+      const whole = await take(plan(first, request).open(first, uninterruptible), 1000);
+      const executor = plan(first, request).open(first, uninterruptible);
+      const batches = [await take(executor, 100)];
+      executor.detach();
+      first.close();
+      const second = store.engine.snapshot();
+      executor.attach(second, uninterruptible);
+      batches.push(await take(executor, 1000));
+      executor.close();
+      second.close();
+      assert.deepEqual(batches.flat(), whole);
+    });
+  }
+
+  it('reads newer data when its view is renewed', async () => {
+    let view = store.engine.snapshot();
+    let renewed = 0;
+    const renewView = (): ReadView => {
+      view.close();
+      renewed += 1;
+      view = store.engine.snapshot();
+      return view;
+    };
+    const executor = plan(view, { hint: { $natural: 1 } }, slowContext).open(
+      view,
+      uninterruptible,
+      { renewView },
+    );
+    await take(executor, 50);
+    const write = store.engine.begin();
+    write.insert(write.collection(store.namespace)!, bytes({ _id: 'late', k: 1 }));
+    write.commit();
+    const rest = await take(executor, 1000);
+    assert.equal(rest.at(-1), 'late');
+    assert.ok(renewed > 3);
+    executor.close();
+    const undo = store.engine.begin();
+    const collection = undo.collection(store.namespace)!;
+    const cursor = undo.scanRecords(collection, { direction: -1 });
+    assert.equal(await cursor.next(), true);
+    undo.delete(collection, cursor.recordId, cursor.document);
+    cursor.close();
+    undo.commit();
+    view.close();
+  });
+
+  it('carries a pipeline over two views', async () => {
+    const first = store.engine.snapshot();
+    const pipeline = [
+      { $match: { k: { $lt: 3 } } },
+      { $set: { twice: { $multiply: ['$k', 2] } } },
+    ].map(bytes);
+    const namespace = store.namespace;
+    const executor = planAggregate(
+      first,
+      first.collection(namespace),
+      { pipeline, namespace },
+      context,
+    ).open(first, uninterruptible);
+    const before = await take(executor, 10);
+    executor.detach();
+    first.close();
+    const second = store.engine.snapshot();
+    executor.attach(second);
+    const after = await take(executor, 1000);
+    assert.equal(new Set([...before, ...after]).size, 216);
+    executor.close();
+    second.close();
+  });
+
+  it('returns no record twice while its writer moves index keys forward', async () => {
+    const write = store.engine.begin();
+    const collection = write.collection(store.namespace)!;
+    const request = { filter: { k: { $gte: 0 } }, hint: 'k_1' };
+    const executor = plan(write, request).open(write, uninterruptible, { forWrites: true });
+    let changed = 0;
+    for (;;) {
+      const document = await executor.next();
+      if (document === undefined) break;
+      const { _id, k } = plain(document) as { _id: number; k: number };
+      write.update(collection, executor.recordId!, document, bytes({ _id, k: k + 1000 }));
+      changed += 1;
+      assert.ok(changed <= MANY.length, 'a record came back');
+    }
+    assert.equal(changed, MANY.length);
+    executor.close();
+    write.abort();
+  });
+});
+
+describe('turns', () => {
+  it('go round the clients, however much work each of them has', async () => {
+    const scheduler = new Scheduler();
+    const order: string[] = [];
+    const clients: Record<string, TurnClient> = { a: {}, b: {} };
+    const turn = (name: string): Promise<void> =>
+      scheduler.turn(clients[name]).then(() => void order.push(name));
+    await Promise.all([turn('a'), turn('a'), turn('a'), turn('b'), turn('b')]);
+    assert.deepEqual(order, ['a', 'b', 'a', 'b', 'a']);
+  });
+
+  it('leave background work a small share while clients wait', async () => {
+    const scheduler = new Scheduler();
+    const order: string[] = [];
+    const client: TurnClient = {};
+    const background: TurnClient = { background: true };
+    const waits: Promise<void>[] = [];
+    for (let index = 0; index < 20; index += 1) {
+      waits.push(scheduler.turn(client).then(() => void order.push('client')));
+      waits.push(scheduler.turn(background).then(() => void order.push('background')));
+    }
+    await Promise.all(waits);
+    assert.equal(order.slice(0, 20).filter((who) => who === 'background').length, 2);
+  });
+});

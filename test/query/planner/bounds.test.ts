@@ -1,0 +1,122 @@
+/**
+ * Bounds of index scans, as explain shows them: what each condition becomes.
+ */
+import assert from 'node:assert/strict';
+import { type Plain, TestStore } from '../executor/store.ts';
+
+/** Filter, index by its key pattern, and the bounds of each of its fields. */
+const CASES: readonly (readonly [Plain, Plain, readonly (readonly string[])[]])[] = [
+  [{ a: 5 }, { a: 1 }, [['[5, 5]']]],
+  [{ a: { $gt: 5 } }, { a: 1 }, [['(5, inf]']]],
+  [{ a: { $lte: 5 } }, { a: 1 }, [['[-inf, 5]']]],
+  [{ a: { $gt: 1, $lt: 5 } }, { a: 1 }, [['(1, 5)']]],
+  [{ a: { $gt: 5, $lt: 1 } }, { a: 1 }, [[]]],
+  [{ a: { $gte: 'x' } }, { a: 1 }, [['["x", {})']]],
+  [{ a: { $in: [3, 1, 3] } }, { a: 1 }, [['[1, 1]', '[3, 3]']]],
+  [{ a: null }, { a: 1 }, [['[undefined, undefined]', '[null, null]']]],
+  [{ a: 5 }, { a: 1, b: 1 }, [['[5, 5]'], ['[MinKey, MaxKey]']]],
+  [{ a: 5, b: { $lt: 2 } }, { a: 1, b: -1 }, [['[5, 5]'], ['(2, -inf]']]],
+  [{ a: { $gt: 1 }, b: 7 }, { a: 1, b: 1 }, [['(1, inf]'], ['[7, 7]']]],
+  [
+    { $and: [{ a: { $gte: 1 } }, { a: { $lte: 4 } }, { a: { $in: [3, 9] } }] },
+    { a: 1 },
+    [['[3, 3]']],
+  ],
+];
+
+/** Filters over documents with arrays: bounds must not be intersected across elements. */
+const MULTIKEY: readonly (readonly [Plain, Plain, readonly (readonly string[])[]])[] = [
+  [{ a: { $gt: 1, $lt: 5 } }, { a: 1 }, [['(1, inf]']]],
+  [{ a: { $elemMatch: { $gt: 1, $lt: 5 } } }, { a: 1 }, [['(1, 5)']]],
+  [{ 'l.x': 1, 'l.y': 2 }, { 'l.x': 1, 'l.y': 1 }, [['[1, 1]'], ['[MinKey, MaxKey]']]],
+  [{ l: { $elemMatch: { x: 1, y: 2 } } }, { 'l.x': 1, 'l.y': 1 }, [['[1, 1]'], ['[2, 2]']]],
+  [{ a: 3, b: 4 }, { a: 1, b: 1 }, [['[3, 3]'], ['[4, 4]']]],
+];
+
+function scanOf(plan: Plain): Plain {
+  return plan['stage'] === 'IXSCAN' ? plan : scanOf(plan['inputStage'] as Plain);
+}
+
+const nameOf = (key: Plain): string =>
+  Object.entries(key)
+    .map(([path, direction]) => `${path}_${String(direction)}`)
+    .join('_');
+
+async function boundsOf(
+  documents: readonly Plain[],
+  filter: Plain,
+  key: Plain,
+): Promise<unknown[]> {
+  const store = await TestStore.open(documents, [{ v: 2, key, name: nameOf(key) }]);
+  const explained = await store.explain({ filter, hint: nameOf(key) });
+  await store.close();
+  const planner = explained['queryPlanner'] as Plain;
+  return Object.values(scanOf(planner['winningPlan'] as Plain)['indexBounds'] as Plain);
+}
+
+describe('index bounds', () => {
+  for (const [filter, key, expected] of CASES) {
+    it(`of ${JSON.stringify(filter)} on ${nameOf(key)}`, async () => {
+      assert.deepEqual(await boundsOf([{ _id: 1, a: 1, b: 1 }], filter, key), expected);
+    });
+  }
+
+  for (const [filter, key, expected] of MULTIKEY) {
+    it(`of ${JSON.stringify(filter)} on multikey ${nameOf(key)}`, async () => {
+      const arrays = [
+        {
+          _id: 1,
+          a: [1, 9],
+          b: 1,
+          l: [
+            { x: 1, y: 1 },
+            { x: 2, y: 2 },
+          ],
+        },
+      ];
+      assert.deepEqual(await boundsOf(arrays, filter, key), expected);
+    });
+  }
+});
+
+describe('the choice of an index', () => {
+  const chosen = async (
+    indexes: readonly Plain[],
+    filter: Plain,
+    sort?: Plain,
+  ): Promise<string> => {
+    const specs = indexes.map((key) => ({ v: 2, key, name: nameOf(key) }));
+    const store = await TestStore.open([{ _id: 1, a: 1, b: 1, c: 1 }], specs);
+    const request = sort === undefined ? { filter } : { filter, sort };
+    const explained = await store.explain(request);
+    await store.close();
+    const planner = explained['queryPlanner'] as Plain;
+    return String(scanOf(planner['winningPlan'] as Plain)['indexName']);
+  };
+
+  it('prefers the longer prefix of equalities', async () => {
+    assert.equal(await chosen([{ a: 1 }, { a: 1, b: 1 }], { a: 1, b: 1 }), 'a_1_b_1');
+  });
+
+  it('prefers an equality to a range', async () => {
+    assert.equal(await chosen([{ a: 1 }, { b: 1 }], { a: { $gt: 0 }, b: 1 }), 'b_1');
+  });
+
+  it('prefers the index that also sorts', async () => {
+    assert.equal(await chosen([{ a: 1 }, { a: 1, c: 1 }], { a: 1 }, { c: -1 }), 'a_1_c_1');
+  });
+
+  it('leaves a partial index to filters that imply its own', async () => {
+    const partial = { v: 2, key: { a: 1 }, name: 'p', partialFilterExpression: { b: { $gt: 5 } } };
+    const store = await TestStore.open([{ _id: 1, a: 1, b: 9 }], [partial]);
+    const stageOf = async (filter: Plain): Promise<unknown> => {
+      const planner = (await store.explain({ filter }))['queryPlanner'] as Plain;
+      return (planner['winningPlan'] as Plain)['stage'];
+    };
+    assert.equal(await stageOf({ a: 1 }), 'COLLSCAN');
+    assert.equal(await stageOf({ a: 1, b: { $gt: 4 } }), 'COLLSCAN');
+    assert.equal(await stageOf({ a: 1, b: { $gte: 6 } }), 'FETCH');
+    assert.equal(await stageOf({ a: 1, b: 7 }), 'FETCH');
+    await store.close();
+  });
+});
