@@ -8,7 +8,7 @@ import { Program } from '../support/programs.ts';
 const LIMIT_MS = 100;
 const ALLOWANCE_MS = 100;
 
-describe('integration: interruption of running operations', () => {
+describe('integration: many clients of one event loop', () => {
   let flintd: Program;
   let client: MongoClient;
   let admin: Db;
@@ -63,35 +63,6 @@ describe('integration: interruption of running operations', () => {
     assert.ok(status['flintdb'].operations.running <= 2, JSON.stringify(status['flintdb']));
   };
 
-  it('ends a running aggregation by killOp', async () => {
-    const raw = await RawClient.open(flintd.port);
-    raw.send(endless('kill me'));
-    const { opid } = await untilRunning('kill me');
-    await admin.command({ killOp: 1, op: opid });
-    await within(raw.reply().then((reply) => assert.equal(reply.document['code'], 11_601)));
-    raw.close();
-    await nothingIsLeft();
-  });
-
-  it('ends a running aggregation at maxTimeMS', async () => {
-    const raw = await RawClient.open(flintd.port);
-    const startMs = performance.now();
-    const reply = await raw.run({ ...endless('limited'), maxTimeMS: 50 });
-    assert.equal(reply['code'], 50);
-    assert.ok(performance.now() - startMs < 50 + LIMIT_MS + ALLOWANCE_MS);
-    raw.close();
-    await nothingIsLeft();
-  });
-
-  it('ends a running aggregation when its client vanishes', async () => {
-    const raw = await RawClient.open(flintd.port);
-    raw.send(endless('vanish'));
-    await untilRunning('vanish');
-    raw.socket.resetAndDestroy();
-    await within(untilGone('vanish'));
-    await nothingIsLeft();
-  });
-
   it('ends a running aggregation when its session is killed', async () => {
     const { id } = await admin.command({ startSession: 1 });
     const raw = await RawClient.open(flintd.port);
@@ -117,14 +88,5 @@ describe('integration: interruption of running operations', () => {
     assert.ok(median < LIMIT_MS, `a ping took ${median} ms`);
     for (const raw of raws) raw.close();
     await within(untilGone('crowd'));
-  });
-
-  it('ends running aggregations at shutdown, and answers them', async () => {
-    const raw = await RawClient.open(flintd.port);
-    raw.send(endless('shutdown'));
-    await untilRunning('shutdown');
-    const stopped = flintd.stop();
-    await within(raw.reply().then((reply) => assert.equal(reply.document['code'], 11_600)));
-    assert.equal((await stopped).code, 0);
   });
 });
