@@ -51,6 +51,10 @@ export class RawClient {
     });
   }
 
+  get lastRequestId(): number {
+    return this.requestId;
+  }
+
   /** Sends a command without waiting. @returns its request id. */
   send(command: Document, options: SendOptions = {}): number {
     this.socket.write(this.encode(command, options));
