@@ -167,8 +167,11 @@ class BadInputRun {
     if (this.isOver) return;
     const client = await RawClient.open(this.program.port);
     const { databases } = await client.run({ listDatabases: 1, nameOnly: true, $db: 'admin' });
+    let dropped = 0;
     for (const { name } of databases) {
-      if (!KEPT_DATABASES.has(name)) await client.run({ dropDatabase: 1, $db: name });
+      if (KEPT_DATABASES.has(name)) continue;
+      await client.run({ dropDatabase: 1, $db: name });
+      dropped += 1;
     }
     await client.run({ fsync: 1, $db: 'admin' });
     client.close();
@@ -176,7 +179,7 @@ class BadInputRun {
     const bytes = residentBytesOf(this.program.pid);
     this.residentBytes.push({ sent, bytes });
     this.options.onProgress?.(
-      `${sent} messages, ${databases.length} databases dropped, ${Math.round(bytes / 1024 / 1024)} MB resident`,
+      `${sent} messages, ${dropped} databases dropped, ${Math.round(bytes / 1024 / 1024)} MB resident`,
     );
   }
 
