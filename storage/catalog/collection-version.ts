@@ -16,8 +16,10 @@ export class CollectionVersion implements CollectionDescription {
   readonly kind: CollectionDescription['kind'];
   readonly options: Buffer;
   readonly indexes: readonly IndexDescription[];
-  /** One per index, those being built included. */
-  readonly writers: readonly IndexWriter[];
+  private readonly source: KeyGeneratorSource;
+  /** Of the version before, if they were ever needed. */
+  private readonly known: readonly IndexWriter[];
+  private ownWriters: readonly IndexWriter[] | undefined;
 
   constructor(
     description: CollectionDescription,
@@ -30,7 +32,14 @@ export class CollectionVersion implements CollectionDescription {
     this.kind = description.kind;
     this.options = description.options;
     this.indexes = description.indexes;
-    this.writers = description.indexes.map((index) => writerFor(index, source, previous));
+    this.source = source;
+    this.known = previous?.ownWriters ?? [];
+  }
+
+  /** One per index, those being built included. Made when first asked for: most of a large catalog is never written to. */
+  get writers(): readonly IndexWriter[] {
+    this.ownWriters ??= this.indexes.map((index) => this.writerFor(index));
+    return this.ownWriters;
   }
 
   /** The version after this one, with other options, indexes or namespace. */
@@ -43,16 +52,12 @@ export class CollectionVersion implements CollectionDescription {
     const description = { ident, uuid, kind, namespace, options, indexes, ...changes };
     return new CollectionVersion(description, source, this);
   }
-}
 
-/** Keeps the compiled generator of an index whose specification did not change. */
-function writerFor(
-  index: IndexDescription,
-  source: KeyGeneratorSource,
-  previous: CollectionVersion | undefined,
-): IndexWriter {
-  const known = previous?.writers.find(
-    (writer) => writer.index.ident === index.ident && writer.index.spec === index.spec,
-  );
-  return known === undefined ? createIndexWriter(index, source) : { ...known, index };
+  /** Keeps the compiled generator of an index whose specification did not change. */
+  private writerFor(index: IndexDescription): IndexWriter {
+    const known = this.known.find(
+      (writer) => writer.index.ident === index.ident && writer.index.spec === index.spec,
+    );
+    return known === undefined ? createIndexWriter(index, this.source) : { ...known, index };
+  }
 }

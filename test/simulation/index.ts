@@ -56,7 +56,8 @@ function printTotals(reports: readonly SeedReport[], failed: number, durationMs:
       `conflicts ${sum((r) => r.conflicts)}, duplicates ${sum((r) => r.duplicates)}, ` +
       `index builds ${sum((r) => r.builds)}, snapshot reads ${sum((r) => r.snapshotReads)}, ` +
       `checkpoints ${sum((r) => r.checkpoints)}, restarts ${sum((r) => r.restarts)} ` +
-      `(${sum((r) => r.cleanRestarts)} after a clean close)`,
+      `(${sum((r) => r.cleanRestarts)} after a clean close), ` +
+      `damaged pages met ${sum((r) => r.corruptions)}, starts refused for damage ${sum((r) => r.refusals)}`,
   );
   console.log('faults:', tally(reports.map(({ faults }) => faults)));
   console.log('lives ended by a cut, by checkpoint step:', tally(reports.map((r) => r.cutsByStep)));

@@ -95,11 +95,12 @@ export class Model {
 
   /**
    * After a crash: undoes commits that were not promised, the last one first, until the state is `actual`.
+   * @param unreadable how many documents of each collection have a damaged page
    * @returns false when no state that the store may have come back with is the one it came back with
    */
-  fallBackTo(actual: ModelState): boolean {
+  fallBackTo(actual: ModelState, unreadable: ReadonlyMap<string, number>): boolean {
     for (;;) {
-      if (sameState(this.state, actual)) return true;
+      if (sameState(this.state, actual, unreadable)) return true;
       const last = this.commits.pop();
       if (last === undefined) return false;
       last.undo();
@@ -107,12 +108,18 @@ export class Model {
   }
 }
 
-export function sameState(a: ModelState, b: ModelState): boolean {
-  if (a.size !== b.size) return false;
-  for (const [namespace, documents] of a) {
-    const others = b.get(namespace);
-    if (others === undefined || others.size !== documents.size) return false;
-    for (const [id, document] of documents) if (!sameBytes(document, others.get(id))) return false;
+/** Whether `actual` is the expected state, but for so many unreadable documents of each collection. */
+export function sameState(
+  expected: ModelState,
+  actual: ModelState,
+  unreadable: ReadonlyMap<string, number> = new Map(),
+): boolean {
+  if (expected.size !== actual.size) return false;
+  for (const [namespace, documents] of actual) {
+    const wanted = expected.get(namespace);
+    const missing = unreadable.get(namespace) ?? 0;
+    if (wanted === undefined || wanted.size !== documents.size + missing) return false;
+    for (const [id, document] of documents) if (!sameBytes(document, wanted.get(id))) return false;
   }
   return true;
 }

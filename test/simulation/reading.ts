@@ -2,22 +2,38 @@
  * Reads views through the engine's cursors and compares them with the model.
  */
 import assert from 'node:assert/strict';
+import { CorruptionError } from '../../common/errors.ts';
 import type {
   CollectionDescription,
   IndexDescription,
   ReadView,
+  RecordCursor,
   RecordId,
 } from '../../storage/index.ts';
 import { idKey, idOf, keysOf } from './documents.ts';
 import type { ModelDocuments, ModelState } from './model.ts';
 
-/** Everything that a view shows, by scanning records. */
-export async function readState(view: ReadView): Promise<ModelState> {
+/** What a view shows, by scanning records, and how many documents of each collection have a damaged page. */
+export interface Reading {
+  readonly state: ModelState;
+  readonly unreadable: Map<string, number>;
+}
+
+export async function readState(view: ReadView): Promise<Reading> {
   const state: ModelState = new Map();
+  const unreadable = new Map<string, number>();
   for (const collection of view.collections()) {
     const documents: ModelDocuments = new Map();
     const cursor = view.scanRecords(collection);
-    while (await cursor.next()) {
+    for (
+      let found = await nextReadable(cursor);
+      found !== 'end';
+      found = await nextReadable(cursor)
+    ) {
+      if (found === 'damaged') {
+        unreadable.set(collection.namespace, (unreadable.get(collection.namespace) ?? 0) + 1);
+        continue;
+      }
       const id = idOf(cursor.document);
       assert.ok(!documents.has(id), `${collection.namespace} shows _id ${id} twice`);
       documents.set(id, cursor.document);
@@ -25,7 +41,16 @@ export async function readState(view: ReadView): Promise<ModelState> {
     cursor.close();
     state.set(collection.namespace, documents);
   }
-  return state;
+  return { state, unreadable };
+}
+
+async function nextReadable(cursor: RecordCursor): Promise<'record' | 'damaged' | 'end'> {
+  try {
+    return (await cursor.next()) ? 'record' : 'end';
+  } catch (error) {
+    if (error instanceof CorruptionError) return 'damaged';
+    throw error;
+  }
 }
 
 /** Compares every ready index of a collection, and the counts, with the documents that it should have. */

@@ -2,7 +2,7 @@
  * One life of an engine: random writes, reads, catalog changes, index builds and checkpoints, judged by the model.
  */
 import assert from 'node:assert/strict';
-import { CommandError, DeviceError } from '../../common/errors.ts';
+import { CommandError, CorruptionError, DeviceError } from '../../common/errors.ts';
 import { uninterruptible } from '../../common/interruption.ts';
 import type { Random } from '../../common/random.ts';
 import {
@@ -22,7 +22,7 @@ import {
   type ModelState,
   type ModelWrite,
 } from './model.ts';
-import { checkCollection, findById, readState } from './reading.ts';
+import { checkCollection, findById, readState, type Reading } from './reading.ts';
 import type { World } from './world.ts';
 
 const NAMESPACES = ['test.a', 'test.b', 'test.c', 'other.a'];
@@ -47,6 +47,7 @@ export interface LifeCounts {
   checkpoints: number;
   builds: number;
   snapshotReads: number;
+  corruptions: number;
 }
 
 export class Life {
@@ -58,6 +59,7 @@ export class Life {
     checkpoints: 0,
     builds: 0,
     snapshotReads: 0,
+    corruptions: 0,
   };
   private readonly world: World;
   private readonly engine: StorageEngine;
@@ -81,8 +83,8 @@ export class Life {
       try {
         await this.operate();
       } catch (error) {
-        // A read that the device refused is an error with a name; the operation fails, nothing else.
-        if (!this.world.isDark && !(error instanceof DeviceError)) throw error;
+        // A read that the device refused, or a damaged page, is an error with a name: the operation fails, nothing else.
+        if (!this.world.isDark && !this.isNamed(error)) throw error;
       }
       if (this.random.below(3) === 0) await this.world.run(1 + this.random.below(3));
     }
@@ -194,7 +196,7 @@ export class Life {
   private survives(error: unknown, transaction: Transaction): boolean {
     if (error instanceof WriteConflictError) this.counts.conflicts += 1;
     else if (error instanceof CommandError && error.code === 11000) this.counts.duplicates += 1;
-    else if (!isShortage(error)) throw error;
+    else if (!isShortage(error) && !this.isNamed(error)) throw error;
     transaction.abort();
     return false;
   }
@@ -365,18 +367,25 @@ export class Life {
     try {
       await this.world.settle(promise);
     } catch (error) {
-      if (!(error instanceof DeviceError)) throw error;
+      if (!this.isNamed(error)) throw error;
     }
   }
 
   private inBackground(promise: Promise<unknown>): void {
     this.background.push(
       promise.catch((error: unknown) => {
-        if (this.world.isDark || error instanceof DeviceError || error instanceof CommandError)
-          return;
+        if (this.world.isDark || this.isNamed(error) || error instanceof CommandError) return;
         throw error;
       }),
     );
+  }
+
+  private isNamed(error: unknown): boolean {
+    if (error instanceof CorruptionError && this.world.damages) {
+      this.counts.corruptions += 1;
+      return true;
+    }
+    return error instanceof DeviceError;
   }
 
   private anySpec(): Buffer {
@@ -389,7 +398,7 @@ export class Life {
 }
 
 /** What the whole store holds, to be compared after a restart. */
-export function stateOf(engine: StorageEngine): Promise<ModelState> {
+export function stateOf(engine: StorageEngine): Promise<Reading> {
   const view = engine.snapshot();
   return readState(view).finally(() => view.close());
 }

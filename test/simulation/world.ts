@@ -4,6 +4,7 @@
  */
 import { ManualClock } from '../../common/clock.ts';
 import { SeededRandom, type Random } from '../../common/random.ts';
+import { DEFAULT_BLOCK_STORE_NAME } from '../../storage/blocks/block-store.ts';
 import { SimulatedVolume } from '../../storage/device/simulated-volume.ts';
 import { MemoryIndexDisk } from '../../storage/indexes/memory-store.ts';
 import { filesOf, openEngine, type StorageEngine } from '../../storage/index.ts';
@@ -14,6 +15,8 @@ const MOST_TURNS = 100_000;
 const STALLS = { stall: 0.02 };
 const ERRORS = { readError: 0.02, writeError: 0.015, flushError: 0.05, noSpace: 0.02 };
 
+const DAMAGE = { lostWrite: 0.01, misdirectedWrite: 0.01, bitRot: 0.01 };
+
 export class World {
   readonly random: Random;
   readonly volume: SimulatedVolume;
@@ -22,13 +25,16 @@ export class World {
   readonly smallBuildRecords: number;
   readonly cacheBytes: number;
   clock = new ManualClock();
+  /** The disk damages pages silently: documents may be unreadable, and never wrong. */
+  readonly damages: boolean;
   private readonly hasErrors: boolean;
   /**
    * Faults of the device that happen by chance while an engine runs: errors that it reports. While it starts there are
    * none but those that are planned.
    */
   setErrors(happen: boolean): void {
-    this.volume.setFaults(happen && this.hasErrors ? { ...STALLS, ...ERRORS } : STALLS);
+    const chances = this.damages ? DAMAGE : this.hasErrors ? ERRORS : {};
+    this.volume.setFaults(happen ? { ...STALLS, ...chances } : STALLS);
   }
 
   /** Why the engine of this life ended, if it did. */
@@ -37,7 +43,13 @@ export class World {
 
   constructor(seed: number) {
     this.random = new SeededRandom(seed);
-    this.volume = new SimulatedVolume({ seed: seed * 7 + 1, faults: STALLS });
+    this.volume = new SimulatedVolume({
+      seed: seed * 7 + 1,
+      faults: STALLS,
+      // The journal's and the superblock's ways with damage have tests of their own; here pages are damaged.
+      faulty: (device) => device === DEFAULT_BLOCK_STORE_NAME || !this.damages,
+    });
+    this.damages = seed % 5 === 0;
     this.hasErrors = this.random.below(3) === 0;
     this.deltaBytes = this.random.below(2) === 0 ? 512 * 1024 : 16 * 1024 * 1024;
     this.cacheBytes = this.random.below(2) === 0 ? 32 * 1024 : 1024 * 1024;
