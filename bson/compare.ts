@@ -52,11 +52,13 @@ export function valuesEqual(
 
 /** Same type and same bytes. */
 export function binaryEqual(a: RawValue, b: RawValue): boolean {
-  return a.type === b.type && compareBytes(a, a.start, a.end, b, b.start, b.end) === 0;
+  if (a.type !== b.type || a.end - a.start !== b.end - b.start) return false;
+  return compareBytes(a, a.start, a.end, b, b.start, b.end) === 0;
 }
 
 /** Compares two documents field by field. */
 export function compareDocuments(a: Buffer, b: Buffer, collator?: Collator): number {
+  if (a.equals(b)) return 0;
   return compareNested(new FieldCursor(a), new FieldCursor(b), true, collator, 0);
 }
 
@@ -83,9 +85,10 @@ function comparePresent(
         ? compareBytes(a, a.start + 4, a.end, b, b.start + 4, b.end)
         : collator.compare(a.asString(), b.asString());
     case BsonType.object:
-      return compareNested(cursorOf(a), cursorOf(b), true, collator, depth);
     case BsonType.array:
-      return compareNested(cursorOf(a), cursorOf(b), false, collator, depth);
+      // Only at the top: asked at every level this could read a deep value as often as it has levels.
+      if (depth === 0 && binaryEqual(a, b)) return 0;
+      return compareNested(cursorOf(a), cursorOf(b), type === BsonType.object, collator, depth);
     case BsonType.objectId:
       return compareBytes(a, a.start, a.end, b, b.start, b.end);
     case BsonType.bool:

@@ -3,6 +3,7 @@
  *
  * Promises: reads only inside the key; bytes that encodeIndexKey does not give throw CorruptionError.
  */
+import { CommandError } from '../common/errors.ts';
 import { DocumentBuilder, indexName } from './builder.ts';
 import { corruptKey, KeyReader } from './key-reader.ts';
 import { readNumber } from './index-key-number-decode.ts';
@@ -38,8 +39,20 @@ export function decodeIndexKey(
   typeBits: Buffer,
   directions: readonly Direction[],
 ): RawValue[] {
-  const bits = new TypeBitsReader(typeBits);
-  const reader = new KeyReader(key);
+  try {
+    return readValues(new KeyReader(key), new TypeBitsReader(typeBits), directions);
+  } catch (error) {
+    // A damaged length makes a value that is no BSON, which its constructor refuses as if a client had sent it.
+    if (error instanceof CommandError) throw corruptKey(error.message);
+    throw error;
+  }
+}
+
+function readValues(
+  reader: KeyReader,
+  bits: TypeBitsReader,
+  directions: readonly Direction[],
+): RawValue[] {
   const values: RawValue[] = [];
   for (let field = 0; field < directions.length && !reader.atEnd; field += 1) {
     reader.setInverted(directions[field] < 0);
