@@ -24,6 +24,9 @@ import type { StoreLayout } from './layout.ts';
 import { PageAppender, type AppendedPage } from './page-appender.ts';
 import type { Place } from './place.ts';
 
+/** What the cleaner may always move. */
+const LEAST_CLEANING_BYTES = 4 * 1024 * 1024;
+
 /** What a checkpoint needs of the store it is written to. */
 export interface CheckpointSurroundings {
   readonly queue: RequestQueue;
@@ -126,7 +129,10 @@ export class CheckpointCollector implements CheckpointWriter {
     this.collections.noteRecordId(collection, highWater);
   }
 
-  async clean(records: LiveRecords, limitBytes: number): Promise<CleaningSummary> {
+  async clean(
+    records: LiveRecords,
+    limitBytes = Math.max(LEAST_CLEANING_BYTES, this.bytes / 2),
+  ): Promise<CleaningSummary> {
     this.checkOpen();
     const { allocation, layout, onDamage, readExtent, storeId } = this.around;
     const { generation } = this;

@@ -20,6 +20,8 @@ import type { Place } from './place.ts';
 
 /** An extent is emptied when at most this part of it lives. */
 const MOST_LIVE_PART = 0.5;
+/** What is gathered, put in order and moved together, bytes. */
+const BATCH_BYTES = 2 * 1024 * 1024;
 /** Records moved before others get their turn. */
 const MOVES_PER_TURN = 256;
 
@@ -54,27 +56,40 @@ export async function cleanExtents(
 ): Promise<CleaningSummary> {
   const { allocation, layout } = parts;
   const sparse = allocation.sparseExtents(layout.extentBytes * MOST_LIVE_PART, parts.generation);
-  const survivors: Survivor[] = [];
-  let extents = 0;
-  let bytes = 0;
+  let summary: CleaningSummary = { extents: 0, movedRecords: 0, movedBytes: 0 };
+  let batch: Survivor[] = [];
+  let batchBytes = 0;
   for (const extent of sparse) {
     const { liveBytes, tombstoneBytes } = allocation.stored[extent];
-    if (bytes + liveBytes + tombstoneBytes > limitBytes) break;
-    const found = survivorsIn(parts, extent, await parts.readExtent(extent));
-    if (found === undefined) continue;
-    for (const survivor of found) survivors.push(survivor);
+    const bytes = liveBytes + tombstoneBytes;
+    if (summary.movedBytes + bytes > limitBytes) break;
+    const survivors = survivorsIn(parts, extent, await parts.readExtent(extent));
+    if (survivors === undefined) continue;
     allocation.dropTombstones(extent);
-    bytes += liveBytes + tombstoneBytes;
-    extents += 1;
+    summary = {
+      extents: summary.extents + 1,
+      movedRecords: summary.movedRecords + survivors.length,
+      movedBytes: summary.movedBytes + bytes,
+    };
+    for (const survivor of survivors) batch.push(survivor);
+    batchBytes += bytes;
+    if (batchBytes < BATCH_BYTES) continue;
+    await moveAll(parts, batch);
+    batch = [];
+    batchBytes = 0;
   }
-  // Out of many extents, but into pages collection by collection, in record order.
+  await moveAll(parts, batch);
+  return summary;
+}
+
+/** Out of many extents, but into pages collection by collection, in record order. */
+async function moveAll(parts: CleanerParts, survivors: Survivor[]): Promise<void> {
   survivors.sort((a, b) => a.collection - b.collection || a.recordId - b.recordId);
   for (const [index, survivor] of survivors.entries()) {
     move(parts, survivor);
     if (parts.writer.pressure !== undefined) await parts.writer.pressure;
     if (index % MOVES_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
   }
-  return { extents, movedRecords: survivors.length, movedBytes: bytes };
 }
 
 /** What must be kept of an extent; undefined when a page of it is damaged. */

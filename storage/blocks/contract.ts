@@ -61,9 +61,9 @@ export interface CheckpointWriter {
   noteRecordId(collection: Ident, highWater: RecordId): void;
   /**
    * Empties mostly-dead extents: appends again what lives in them. Call it after everything else was appended.
-   * @param limitBytes live bytes to move at most: what the checkpoint may cost on top
+   * @param limitBytes live bytes to move at most; default: half of what the checkpoint has appended, at least 4 MiB
    */
-  clean(records: LiveRecords, limitBytes: number): Promise<CleaningSummary>;
+  clean(records: LiveRecords, limitBytes?: number): Promise<CleaningSummary>;
   /** Set while more is queued than the device should hold: await it before appending more. */
   readonly pressure: Promise<void> | undefined;
   /** Writes what is left and the manifest, flushes the device. @throws DeviceError (ENOSPC, EIO): then call abort(). */
