@@ -13,7 +13,7 @@ import type {
 } from '../../storage/index.ts';
 import type { KeyFilter } from '../planner/plan-node.ts';
 import { type ExecutionContext, PullStage, type StageCounters, type Step } from './stage.ts';
-import { checkIndexIsThere } from './still-there.ts';
+import { indexAsItIs } from './still-there.ts';
 
 export interface IndexScanOptions {
   readonly index: IndexDescription;
@@ -33,7 +33,7 @@ export class IndexScan extends PullStage {
   };
   private readonly context: ExecutionContext;
   private readonly options: IndexScanOptions;
-  private readonly seen: Set<RecordId> | undefined;
+  private seen: Set<RecordId> | undefined;
   private cursor: IndexCursor | undefined;
   private nextRange = 0;
 
@@ -100,7 +100,9 @@ export class IndexScan extends PullStage {
   }
 
   attach(view: ReadView): void {
-    checkIndexIsThere(view, this.context.collection, this.options.index);
+    const index = indexAsItIs(view, this.context.collection, this.options.index);
+    // An array may have come in meanwhile: from now on a record can have several entries.
+    if (index.multikey) this.seen ??= new Set();
     this.cursor?.attach(view);
   }
 

@@ -90,6 +90,8 @@ export class CoveredProject extends PullStage {
   private readonly context: ExecutionContext;
   private readonly input: Stage;
   private readonly projection: Projection;
+  /** The index became multikey while the plan rested: its entries hold elements where documents hold arrays. */
+  private mustFetch = false;
 
   constructor(context: ExecutionContext, input: Stage, projection: Projection) {
     super(context.yielder);
@@ -123,7 +125,7 @@ export class CoveredProject extends PullStage {
 
   private coveredDocument(): Buffer | undefined {
     const { row } = this.context;
-    if (!row.keyIsWhole || row.index === undefined) return undefined;
+    if (this.mustFetch || !row.keyIsWhole || row.index === undefined) return undefined;
     const { fields } = row.index;
     const directions = fields.map((field) => field.direction);
     const values = decodeIndexKey(row.key!, row.typeBits!, directions);
@@ -149,6 +151,8 @@ export class CoveredProject extends PullStage {
 
   attach(view: ReadView): void {
     this.input.attach(view);
+    const now = view.collectionByUuid(this.context.collection.uuid);
+    this.mustFetch ||= now?.indexes.some((index) => index.multikey) ?? true;
   }
 
   close(): void {

@@ -22,14 +22,15 @@ export function checkCollectionIsThere(view: ReadView, collection: CollectionDes
   }
 }
 
-/** @throws CommandError QueryPlanKilled */
-export function checkIndexIsThere(
+/** @returns the index as the view has it. @throws CommandError QueryPlanKilled */
+export function indexAsItIs(
   view: ReadView,
   collection: CollectionDescription,
   index: IndexDescription,
-): void {
-  const now = view.collectionByUuid(collection.uuid);
-  if (now?.indexes.some(({ ident }) => ident === index.ident) === true) return;
+): IndexDescription {
+  const indexes = view.collectionByUuid(collection.uuid)?.indexes ?? [];
+  const now = indexes.find(({ ident }) => ident === index.ident);
+  if (now !== undefined) return now;
   throw new CommandError('QueryPlanKilled', `query plan killed :: index '${index.name}' dropped`);
 }
 

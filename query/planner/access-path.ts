@@ -1,8 +1,8 @@
 /**
  * How the documents of a filter are reached: by a collection scan, one index, or several joined by OR.
  *
- * Owns: the enumeration of candidates and the choice between them. The choice is a ranking by what bounds promise
- * (rank), in one place, so that trial runs of the best candidates can decide instead.
+ * Owns: the enumeration of candidates and the choice between them: a ranking by what bounds promise, and a short race
+ * between the best, which knows the data.
  */
 import { fieldsOf, getField, isEmpty } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
@@ -10,7 +10,7 @@ import type { QueryContext } from '../context.ts';
 import { compileFilter, compileTree } from '../matcher/compile.ts';
 import type { Filter } from '../matcher/filter.ts';
 import { conjunction, type FilterNode } from '../matcher/tree.ts';
-import type { CollectionDescription, IndexDescription } from '../../storage/index.ts';
+import type { CollectionDescription, IndexDescription, ReadView } from '../../storage/index.ts';
 import {
   boundsOnIndex,
   directionForSort,
@@ -24,7 +24,9 @@ import { traitsOf } from './index-usability.ts';
 import { ALL_VALUES, isAllValues } from './interval.ts';
 import { holdsNull, implies } from './partial-index.ts';
 import type { IxscanNode, PlanNode } from './plan-node.ts';
-import { conjuncts, type Predicate, predicatesOf } from './predicates.ts';
+import type { Predicate } from './predicate.ts';
+import { conjuncts, predicatesOf } from './predicates.ts';
+import { raceScans } from './race.ts';
 
 export interface AccessRequest {
   readonly collection: CollectionDescription;
@@ -34,6 +36,8 @@ export interface AccessRequest {
   readonly hasLimit: boolean;
   readonly hint: IndexDescription | undefined;
   readonly context: QueryContext;
+  /** Where candidates may be tried. */
+  readonly view: ReadView;
 }
 
 /** One way to reach the documents. */
@@ -61,7 +65,7 @@ export interface AccessPaths {
 
 export function chooseAccessPath(request: AccessRequest): AccessPaths {
   const { filter } = request;
-  const candidates = candidatesFor(filter.tree, request);
+  const candidates = decideByRace(candidatesFor(filter.tree, request), request);
   const [best, ...others] = candidates;
   if (best !== undefined && (request.hint !== undefined || narrows(best))) {
     return {
@@ -75,6 +79,25 @@ export function chooseAccessPath(request: AccessRequest): AccessPaths {
   return { winning: collectionPath(filter, 1), rejected: [] };
 }
 
+/** More contenders than these are not worth their keys. */
+const MAX_CONTENDERS = 4;
+
+/** Puts the winner of a race between the best candidates first. */
+function decideByRace(
+  candidates: readonly Candidate[],
+  request: AccessRequest,
+): readonly Candidate[] {
+  const contenders = candidates.filter(narrows).slice(0, MAX_CONTENDERS);
+  const [best] = contenders;
+  if (best === undefined || contenders.length < 2 || best.selectivity.single) return candidates;
+  // An index that gives the order of a limited query stops early: how many entries it has says nothing.
+  if (best.sorted && request.hasLimit) return candidates;
+  const winner = raceScans(contenders.map(scanNode), request.view);
+  if (winner === undefined || winner === 0) return candidates;
+  const first = contenders[winner];
+  return [first, ...candidates.filter((candidate) => candidate !== first)];
+}
+
 export function collectionPath(filter: Filter, direction: 1 | -1): AccessPath {
   return {
     node: { stage: 'COLLSCAN', filter: filter.isEmpty ? undefined : filter, direction },
@@ -86,7 +109,7 @@ export function collectionPath(filter: Filter, direction: 1 | -1): AccessPath {
 
 /** Candidates, the best first. */
 function candidatesFor(tree: FilterNode, request: AccessRequest): readonly Candidate[] {
-  const predicates = predicatesOf(tree);
+  const predicates = predicatesOf(tree, request.context);
   const indexes = request.hint === undefined ? request.collection.indexes : [request.hint];
   const candidates: Candidate[] = [];
   for (const index of indexes) {

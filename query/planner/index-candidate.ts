@@ -20,7 +20,7 @@ import {
 import { collationsAgree } from './index-usability.ts';
 import { keyRangesOf } from './key-ranges.ts';
 import type { KeyFilter } from './plan-node.ts';
-import type { Predicate } from './predicates.ts';
+import type { Predicate } from './predicate.ts';
 
 export interface IndexBounds {
   readonly index: IndexDescription;
@@ -44,10 +44,13 @@ export function boundsOnIndex(
   const decided = new Set<FilterNode>();
   const arrayFields: Predicate[] = [];
   const bounds = index.fields.map((field, position) => {
-    const here = usable.filter((predicate) => predicate.path === field.path);
+    const mayHoldArrays = index.multikey && index.multikeyPaths[position] !== false;
+    const here = usable.filter(
+      ({ path, withoutArrays }) =>
+        path === field.path && !(mayHoldArrays && withoutArrays === true),
+    );
     if (here.length === 0) return ALL_VALUES;
-    if (!index.multikey || index.multikeyPaths[position] === false)
-      return intersectAll(here, decided);
+    if (!mayHoldArrays) return intersectAll(here, decided);
     const chosen = tightest(here.filter((predicate) => mayCombine(predicate, arrayFields)));
     if (chosen === undefined) return ALL_VALUES;
     arrayFields.push(chosen);

@@ -45,6 +45,7 @@ export function planAggregate(
     return new AggregatePlan({ ...common, find: undefined, stages });
   const leading = leadingFind(stages);
   const find = planFind(
+    view,
     resolved.collection,
     {
       filter: leading.filter ?? EMPTY_DOCUMENT,

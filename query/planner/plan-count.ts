@@ -17,12 +17,13 @@ import type { CountPlan, CountRequest, ExplainVerbosity } from './query-plan.ts'
 
 /** @param collection undefined when the namespace does not exist: its count is 0. */
 export function planCollectionCount(
+  view: ReadView,
   collection: CollectionDescription | undefined,
   request: CountRequest,
   context: QueryContext,
 ): CountPlan {
   const filter = compileFilter(request.filter, context);
-  const { node, summary } = countedNode(collection, request, filter, context);
+  const { node, summary } = countedNode(collection, request, { view, filter, context });
   return new CollectionCount(request, {
     winning: node,
     rejected: [],
@@ -34,14 +35,19 @@ export function planCollectionCount(
   });
 }
 
+interface CountParts {
+  readonly view: ReadView;
+  readonly filter: Filter;
+  readonly context: QueryContext;
+}
+
 function countedNode(
   collection: CollectionDescription | undefined,
   request: CountRequest,
-  filter: Filter,
-  context: QueryContext,
+  parts: CountParts,
 ): { readonly node: PlanNode; readonly summary: string } {
   if (collection === undefined) return { node: { stage: 'EOF' }, summary: 'EOF' };
-  const path = countPath(collection, request, filter, context);
+  const path = countPath(collection, request, parts);
   if (path === undefined) {
     const stage = 'RECORD_STORE_FAST_COUNT';
     return { node: { stage }, summary: stage };
@@ -60,8 +66,7 @@ function countedNode(
 function countPath(
   collection: CollectionDescription,
   request: CountRequest,
-  filter: Filter,
-  context: QueryContext,
+  { view, filter, context }: CountParts,
 ): AccessPath | undefined {
   const hint = resolveHint(request.hint, collection);
   const natural = hint !== undefined && 'natural' in hint ? hint : undefined;
@@ -75,6 +80,7 @@ function countPath(
     hasLimit: false,
     hint: index,
     context,
+    view,
   }).winning;
 }
 

@@ -11,7 +11,12 @@ import { compileFilter } from '../matcher/compile.ts';
 import type { Filter } from '../matcher/filter.ts';
 import { compileProjection } from '../projection/compile.ts';
 import type { Projection } from '../projection/projection.ts';
-import type { CollectionDescription, IndexDescription, KeyRange } from '../../storage/index.ts';
+import type {
+  CollectionDescription,
+  IndexDescription,
+  KeyRange,
+  ReadView,
+} from '../../storage/index.ts';
 import {
   type AccessPath,
   type AccessPaths,
@@ -28,10 +33,12 @@ import type { FindRequest, QueryPlan } from './query-plan.ts';
 import { parseSort, sortOrderOf, type SortPattern } from './sort-pattern.ts';
 
 /**
+ * @param view where candidate indexes may be tried; the plan is opened in any view.
  * @param collection undefined when the namespace does not exist: then nothing is found.
  * @throws CommandError for whatever is wrong with the request.
  */
 export function planFind(
+  view: ReadView,
   collection: CollectionDescription | undefined,
   request: FindRequest,
   context: QueryContext,
@@ -52,7 +59,7 @@ export function planFind(
       namespace: request.namespace ?? '',
     });
   }
-  const paths = pathsFor(collection, request, filter, sort, context);
+  const paths = pathsFor(collection, request, { view, filter, sort, context });
   const stack = (path: AccessPath): PlanNode =>
     stackOn(path, { request, filter, sort, projection, context });
   return new FindPlan({
@@ -79,10 +86,14 @@ function projectionOf(
 function pathsFor(
   collection: CollectionDescription,
   request: FindRequest,
-  filter: Filter,
-  sort: SortPattern | undefined,
-  context: QueryContext,
+  parts: {
+    readonly view: ReadView;
+    readonly filter: Filter;
+    readonly sort: SortPattern | undefined;
+    readonly context: QueryContext;
+  },
 ): AccessPaths {
+  const { view, filter, sort, context } = parts;
   const hint = resolveHint(request.hint, collection);
   const isNatural = hint !== undefined && 'natural' in hint;
   if (request.min !== undefined || request.max !== undefined) {
@@ -104,6 +115,7 @@ function pathsFor(
     hasLimit: (request.limit ?? 0) > 0,
     hint,
     context,
+    view,
   });
 }
 

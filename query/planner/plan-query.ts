@@ -30,7 +30,7 @@ export function planQuery(
   request: FindRequest,
   context: QueryContext,
 ): QueryPlan {
-  if (collection?.kind !== 'view') return planFind(collection, request, context);
+  if (collection?.kind !== 'view') return planFind(view, collection, request, context);
   return planAggregate(
     view,
     collection,
@@ -63,7 +63,7 @@ export function planCount(
   request: CountRequest,
   context: QueryContext,
 ): CountPlan {
-  if (collection?.kind !== 'view') return planCollectionCount(collection, request, context);
+  if (collection?.kind !== 'view') return planCollectionCount(view, collection, request, context);
   const stages = findAsPipeline({
     filter: request.filter,
     ...(request.skip === undefined ? {} : { skip: request.skip }),

@@ -5,24 +5,22 @@
  */
 import type { ElementNode, FilterNode } from '../matcher/tree.ts';
 import { type Bounds, boundsOfLeaf, boundsOfNegation } from './leaf-bounds.ts';
+import type { QueryContext } from '../context.ts';
+import { predicatesOfExpression } from './expression-predicates.ts';
 import { intersect } from './interval.ts';
-
-export interface Predicate {
-  readonly path: string;
-  readonly bounds: Bounds;
-  /** The child of the conjunction that it comes from: dropped from the residual when its bounds are exact. */
-  readonly node: FilterNode;
-  /** The outermost $elemMatch over objects around it: its conditions hold for one and the same array element. */
-  readonly group: ElementNode | undefined;
-}
+import type { Predicate } from './predicate.ts';
 
 /** The children of a filter that must all hold. */
 export function conjuncts(tree: FilterNode): readonly FilterNode[] {
   return tree.kind === 'and' ? tree.children : [tree];
 }
 
-export function predicatesOf(tree: FilterNode): readonly Predicate[] {
-  return conjuncts(tree).flatMap((node) => predicatesOfNode(node, node, '', undefined));
+export function predicatesOf(tree: FilterNode, context: QueryContext): readonly Predicate[] {
+  return conjuncts(tree).flatMap((node) =>
+    node.kind === 'document' && node.operator === '$expr'
+      ? predicatesOfExpression(node, context)
+      : predicatesOfNode(node, node, '', undefined),
+  );
 }
 
 function predicatesOfNode(

@@ -69,6 +69,11 @@ const CASES: readonly (readonly [Plain, string | undefined])[] = [
   [{ $or: [{ a: 1 }, { z: 3 }] }, undefined],
   [{ a: { $not: { $gt: 1 } } }, undefined],
   [{ b: { $gt: 'a', $lt: 'b' }, a: { $type: 'number' } }, 'b_1_a_-1'],
+  [{ $expr: { $eq: ['$b', 'x'] } }, 'b_1_a_-1'],
+  [{ $expr: { $and: [{ $gt: ['$b', 'abc'] }, { $lt: ['$b', 'y'] }] } }, 'b_1_a_-1'],
+  [{ $expr: { $lt: [6, '$n.m'] } }, 'sparse'],
+  [{ $expr: { $eq: ['$a', 2] } }, undefined],
+  [{ $expr: { $eq: ['$b', '$a'] } }, undefined],
 ];
 
 /** Names of the index scans in a plan, 'OR' for several joined. */

@@ -102,6 +102,16 @@ describe('the choice of an index', () => {
     assert.equal(await chosen([{ a: 1 }, { b: 1 }], { a: { $gt: 0 }, b: 1 }), 'b_1');
   });
 
+  it('finds out which of two equalities has fewer entries', async () => {
+    const documents = Array.from({ length: 300 }, (_, i) => ({ _id: i, rare: i, often: 1 }));
+    const specs = [{ often: 1 }, { rare: 1 }].map((key) => ({ v: 2, key, name: nameOf(key) }));
+    const store = await TestStore.open(documents, specs);
+    const explained = await store.explain({ filter: { often: 1, rare: 7 } });
+    const stats = explained['executionStats'] as Plain;
+    assert.equal(stats['totalKeysExamined'], 1);
+    await store.close();
+  });
+
   it('prefers the index that also sorts', async () => {
     assert.equal(await chosen([{ a: 1 }, { a: 1, c: 1 }], { a: 1 }, { c: -1 }), 'a_1_c_1');
   });
