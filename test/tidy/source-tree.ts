@@ -46,7 +46,9 @@ export function filesNamedBy(path: string): string[] {
   const relativeImports = [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+\.ts)'/g)].map(
     (match) => match[1],
   );
-  const jobs = [...text.matchAll(/'(\.{1,2}\/[^']+\.job)'/g)].map((match) => `${match[1]}.ts`);
+  const jobs = [...text.matchAll(/jobUrl\(import\.meta\.url,\s*'(\.{1,2}\/[^']+\.job)'/g)].map(
+    (match) => `${match[1]}.ts`,
+  );
   return [...relativeImports, ...jobs].map((name) =>
     relative(PROJECT_ROOT, resolve(PROJECT_ROOT, dirname(path), name)),
   );
