@@ -26,6 +26,7 @@ import {
 } from './generic-arguments.ts';
 import { checkReadConcern } from './read-concern.ts';
 import { errorReply, successReply, type ReplyBody, type ReplyFields } from './reply.ts';
+import { resourceOf } from './resource.ts';
 import { logSlowOperation } from './slow-operation.ts';
 import { checkWriteConcern, needsJournal } from './write-concern.ts';
 
@@ -90,7 +91,7 @@ export class Dispatcher {
     const call: Call = { command, body, generic, op };
     try {
       this.check(call);
-      const injected = this.failCommand.before(command, op);
+      const injected = this.failCommand.before(call);
       const result =
         injected === undefined
           ? command.run(body, op)
@@ -296,12 +297,6 @@ function usesApiVersion(generic: GenericArguments): boolean {
     generic.apiStrict !== undefined ||
     generic.apiDeprecationErrors !== undefined
   );
-}
-
-/** What a command wants to use: the collection that its first field names, or its database. */
-function resourceOf(command: Command, body: CommandBody): string {
-  const named = command.access.on === 'collection' && body.target.typeName === 'string';
-  return named ? `${body.database}.${body.target.asString()}` : body.database;
 }
 
 function describeError(error: CommandError | undefined): ReplyFields {

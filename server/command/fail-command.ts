@@ -6,10 +6,13 @@
  * Source: MongoDB's wiki page "The failCommand fail point".
  */
 import { CommandError } from '../../common/errors.ts';
+import { getPath, parsePath } from '../../bson/index.ts';
 import type { OperationContext } from '../operation/operation-context.ts';
 import type { ServiceContext } from '../operation/service-context.ts';
+import type { CommandBody } from './command-body.ts';
 import type { Command } from './define-command.ts';
 import type { ReplyFields } from './reply.ts';
+import { resourceOf } from './resource.ts';
 
 export const FAIL_COMMAND = 'failCommand';
 
@@ -29,6 +32,13 @@ export interface FailCommandData {
   readonly writeConcernError: Buffer | undefined;
 }
 
+/** A command about to run. */
+interface CommandCall {
+  readonly command: Command;
+  readonly body: CommandBody;
+  readonly op: OperationContext;
+}
+
 export class FailCommand {
   private readonly service: ServiceContext;
   private readonly pending = new WeakMap<OperationContext, FailCommandData>();
@@ -38,10 +48,10 @@ export class FailCommand {
   }
 
   /** Before a command runs: throws the configured error, or asks for the connection's end, or delays. */
-  before(command: Command, op: OperationContext): Promise<'run' | 'close'> | undefined {
-    const fired = this.service.failPoints.fire(FAIL_COMMAND, (data) => applies(data, command, op));
+  before(call: CommandCall): Promise<'run' | 'close'> | undefined {
+    const fired = this.service.failPoints.fire(FAIL_COMMAND, (data) => applies(data, call));
     if (fired === undefined || !isFailCommandData(fired.data)) return undefined;
-    return this.take(fired.data, op);
+    return this.take(fired.data, call.op);
   }
 
   /** After a command ran: fields that the fail point adds to the reply. */
@@ -75,13 +85,22 @@ function isFailCommandData(data: unknown): data is FailCommandData {
   return typeof data === 'object' && data !== null && 'kind' in data && data.kind === FAIL_COMMAND;
 }
 
-function applies(data: unknown, command: Command, op: OperationContext): boolean {
+function applies(data: unknown, { command, body, op }: CommandCall): boolean {
   if (!isFailCommandData(data)) return false;
-  if (data.appName !== undefined && data.appName !== op.appName) return false;
-  if (data.namespace !== undefined && data.namespace !== op.namespace) return false;
+  if (data.appName !== undefined && data.appName !== appNameOf(op)) return false;
+  if (data.namespace !== undefined && data.namespace !== resourceOf(command, body)) return false;
   if (data.failAllCommands) return command.name !== 'configureFailPoint';
   const named =
     data.commands.has(command.name) ||
     command.aliases?.some((alias) => data.commands.has(alias)) === true;
   return named && command.name !== 'configureFailPoint';
+}
+
+const APP_NAME = parsePath('client.application.name');
+
+/** Also that of a handshake which is only being answered: drivers fail exactly that. */
+function appNameOf(op: OperationContext): string | undefined {
+  if (op.appName !== undefined) return op.appName;
+  const name = getPath(op.commandBody, APP_NAME);
+  return name?.typeName === 'string' ? name.asString() : undefined;
 }

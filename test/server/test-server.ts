@@ -1,8 +1,9 @@
 /**
  * A server in this process, over the empty engine, with a few commands that only tests need.
  */
+import type { TlsOptions } from 'node:tls';
 import { FailPoints } from '../../common/failpoints.ts';
-import { silentLog } from '../../common/log.ts';
+import { silentLog, type Log } from '../../common/log.ts';
 import { SeededRandom } from '../../common/random.ts';
 import { systemClock } from '../../common/clock.ts';
 import { CommandTable } from '../../server/command/command-table.ts';
@@ -53,6 +54,16 @@ const slowEcho = defineCommand({
   reply: (value) => ({ value }),
 });
 
+/** A command on a collection. */
+const touch = defineCommand({
+  ...TEST_TRAITS,
+  name: 'touch',
+  access: { action: 'find', on: 'collection' },
+  parse: (body) => body.collection(),
+  execute: (namespace) => namespace,
+  reply: (namespace, op) => ({ namespace, same: op.namespace === namespace }),
+});
+
 const fail = defineCommand({
   ...TEST_TRAITS,
   name: 'fail',
@@ -64,6 +75,9 @@ const fail = defineCommand({
 });
 
 export interface TestServerOptions {
+  readonly tls?: TlsOptions;
+  readonly log?: Log;
+  readonly slowOperationMs?: number;
   readonly parameters?: Readonly<Record<string, string>>;
   readonly maxConnections?: number;
   readonly commands?: readonly Command[];
@@ -88,13 +102,13 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   }
   const random = new SeededRandom(1);
   const shutdowns: string[] = [];
-  const commands = [spin, large, slowEcho, fail, ...(options.commands ?? [])];
+  const commands = [spin, large, slowEcho, touch, fail, ...(options.commands ?? [])];
   const table = createCommandTable();
   const server = new FlintServer({
     engine,
     clock: systemClock,
     random,
-    log: silentLog,
+    log: options.log ?? silentLog,
     failPoints: new FailPoints(random),
     parameters,
     commands: new CommandTable([...table.all(), ...commands], [...table.unsupportedNames()]),
@@ -102,10 +116,11 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       addresses: ['127.0.0.1'],
       port: 0,
       maxConnections: options.maxConnections ?? 1000,
+      ...(options.tls === undefined ? {} : { tls: options.tls }),
     },
     httpPort: options.httpPort,
     compressors: ['snappy', 'zlib'],
-    slowOperationMs: 100,
+    slowOperationMs: options.slowOperationMs ?? 100,
     dbPath: '',
     argv: ['flintd', '--port', '0'],
     parsedOptions: { net: { port: 0 } },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Document } from 'bson';
 import { MongoClient, MongoNetworkError, MongoServerError } from 'mongodb';
+import { RawClient } from '../raw-client.ts';
 import { startTestServer, type TestServer } from '../test-server.ts';
 
 describe('server/commands: configureFailPoint', () => {
@@ -72,6 +73,29 @@ describe('server/commands: configureFailPoint', () => {
       { failCommands: ['slowEcho'], writeConcernError: { code: 100, errmsg: 'x' } },
     );
     await assert.rejects(client.db('test').command({ slowEcho: 1 }), { code: 100 });
+  });
+
+  it('fails commands on one collection, and leaves others alone', async () => {
+    const db = client.db('test');
+    await failCommand('alwaysOn', { failCommands: ['touch'], errorCode: 8, namespace: 'test.a' });
+    assert.equal((await db.command({ touch: 'b' }))['namespace'], 'test.b');
+    await assert.rejects(db.command({ touch: 'a' }), { code: 8 });
+  });
+
+  it('fails the very first hello of an application', async () => {
+    await failCommand('alwaysOn', { failCommands: ['hello'], errorCode: 91, appName: 'newcomer' });
+    const raw = await RawClient.open(test.port);
+    const reply = await raw.run({
+      hello: 1,
+      client: {
+        application: { name: 'newcomer' },
+        driver: { name: 'x', version: '1' },
+        os: { type: 'x' },
+      },
+      $db: 'admin',
+    });
+    assert.equal(reply['code'], 91);
+    raw.close();
   });
 
   it('refuses unknown modes, unknown data and a block without a time', async () => {
