@@ -37,8 +37,8 @@ const MAX_WAITING_BYTES = 1024 * 1024;
 const MAX_UNREAD_BYTES = 1024 * 1024;
 /** So much of a message must arrive within one partial-message deadline. */
 const PARTIAL_PROGRESS_BYTES = 64 * 1024;
-/** Requests answered in one go before other connections get their turn. */
-const REQUESTS_PER_TURN = 64;
+/** So long may a pipelining client be answered in one go before other connections get their turn, milliseconds. */
+const TURN_MS = 2;
 const KEEP_ALIVE_MS = 120_000;
 const LARGEST_REQUEST_ID = 0x7fff_ffff;
 
@@ -162,9 +162,11 @@ export class Connection implements MessageSource {
 
   /** Answers the requests that are there, until one has to wait. */
   private serve(): void {
-    for (let served = 0; !this.busy && !this.aborted; served += 1) {
+    let endMs = Infinity;
+    while (!this.busy && !this.aborted) {
       if (this.replies.pendingBytes > MAX_UNREAD_BYTES) return this.pushBack();
-      if (served === REQUESTS_PER_TURN) return this.serveNextTurn();
+      if (endMs === Infinity) endMs = this.nowMs() + TURN_MS;
+      else if (this.nowMs() > endMs) return this.serveNextTurn();
       const outcome = this.startNext();
       if (outcome === undefined) return this.waitForMore();
       if (outcome instanceof Promise) return this.awaitOutcome(outcome);
@@ -243,6 +245,10 @@ export class Connection implements MessageSource {
       this.watch('idle');
     }
     if (!this.busy) this.serve();
+  }
+
+  private nowMs(): number {
+    return this.around.service.clock.monotonicMs();
   }
 
   private serveNextTurn(): void {
