@@ -88,6 +88,39 @@ describe('cursors', () => {
     assert.equal(untouched.length, 400);
   });
 
+  it('over an index give a document once, although the index becomes multikey meanwhile', async () => {
+    const collection = server.freshDatabase().collection<{ _id: number; n: unknown }>('multikey');
+    await collection.insertMany(Array.from({ length: 200 }, (_, n) => ({ _id: n, n })));
+    await collection.createIndex({ n: 1 });
+    const seen: number[] = [];
+    for await (const { _id } of collection
+      .find({ n: { $gte: 0 } }, { batchSize: 10 })
+      .hint('n_1')) {
+      seen.push(_id);
+      if (_id === 50) await collection.insertOne({ _id: 1_000, n: [150, 151, 152] });
+    }
+    assert.equal(seen.length, 201);
+    assert.equal(new Set(seen).size, 201);
+  });
+
+  it('end when their index is dropped, or their collection renamed', async () => {
+    const other = server.freshDatabase();
+    const collection = other.collection<{ _id: number }>('before');
+    await collection.insertMany(Array.from({ length: 50 }, (_, n) => ({ _id: n, n })));
+    await collection.createIndex({ n: 1 });
+    const byIndex = await other.command({ find: 'before', hint: 'n_1', batchSize: 2 });
+    await collection.dropIndex('n_1');
+    await assert.rejects(other.command({ getMore: byIndex['cursor'].id, collection: 'before' }), {
+      codeName: 'QueryPlanKilled',
+      message: "query plan killed :: index 'n_1' dropped",
+    });
+    const byScan = await other.command({ find: 'before', batchSize: 2 });
+    await collection.rename('after');
+    await assert.rejects(other.command({ getMore: byScan['cursor'].id, collection: 'before' }), {
+      codeName: 'QueryPlanKilled',
+    });
+  });
+
   it('of an aggregation come in batches, too', async () => {
     const found = await database
       .collection('numbers')
