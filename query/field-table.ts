@@ -8,20 +8,24 @@ const FEW_NAMES = 8;
 
 /** A fixed set of names with a value for each. */
 export class FieldTable<T> {
-  private readonly entries: readonly { readonly name: Buffer; readonly value: T }[];
-  private readonly byName: ReadonlyMap<string, T>;
+  /** The values, in the order of the names. */
+  readonly values: readonly T[];
+  private readonly names: readonly Buffer[];
+  private readonly indexes: ReadonlyMap<string, number>;
 
   constructor(byName: ReadonlyMap<string, T>) {
-    this.byName = byName;
-    this.entries = Array.from(byName, ([name, value]) => ({ name: Buffer.from(name), value }));
+    this.values = [...byName.values()];
+    this.names = Array.from(byName.keys(), (name) => Buffer.from(name));
+    this.indexes = new Map(Array.from(byName.keys(), (name, index) => [name, index]));
   }
 
-  /** The value of the current field's name. */
-  find(cursor: FieldCursor): T | undefined {
-    if (this.entries.length > FEW_NAMES) return this.byName.get(cursor.name);
-    for (const { name, value } of this.entries) {
-      if (cursor.nameIs(name)) return value;
+  /** The place in `values` of the current field's name; -1 when it is none of the names. */
+  indexOf(cursor: FieldCursor): number {
+    const { names } = this;
+    if (names.length > FEW_NAMES) return this.indexes.get(cursor.name) ?? -1;
+    for (let index = 0; index < names.length; index += 1) {
+      if (cursor.nameIs(names[index])) return index;
     }
-    return undefined;
+    return -1;
   }
 }

@@ -53,29 +53,33 @@ export function projectFields(
   start: number,
   output: Output,
 ): void {
+  const { table, additions } = node;
   const run = new Run(output.builder, bytes);
   const cursor = new FieldCursor(bytes, start);
-  const written = node.additions.length === 0 ? undefined : new Set<ProjectionNode>();
-  // An inclusion has seen enough when all its fields were seen.
-  let unseen = kind === 'inclusion' ? node.children.size : Number.MAX_SAFE_INTEGER;
+  /** By place in the table: the field was seen, and whether it was written. */
+  const seen: boolean[] = [];
+  const written: boolean[] = [];
+  // An inclusion has seen enough when all its fields were seen. A document may have a field twice.
+  let unseen = kind === 'inclusion' ? table.values.length : Number.MAX_SAFE_INTEGER;
   while (unseen > 0 && cursor.next()) {
-    const child = node.table.find(cursor);
-    if (child === undefined) {
+    const index = table.indexOf(cursor);
+    if (index < 0) {
       if (kind === 'exclusion') run.add(cursor);
       continue;
     }
-    unseen -= 1;
+    if (!seen[index]) unseen -= 1;
+    seen[index] = true;
+    const child = table.values[index];
     if (child.kind === 'include') {
       run.add(cursor);
     } else if (child.kind !== 'exclude') {
       run.flush();
-      const isWritten = projectNode(kind, child, cursor.name, cursor.value(), output);
-      if (isWritten) written?.add(child);
+      written[index] = projectNode(kind, child, cursor.name, cursor.value(), output);
     }
   }
   run.flush();
-  for (const [name, child] of node.additions) {
-    if (written?.has(child) !== true) addField(child, name, output);
+  for (const { name, index } of additions) {
+    if (!written[index]) addField(table.values[index], name, output);
   }
 }
 
@@ -159,7 +163,9 @@ function addField(node: ProjectionNode, name: string, output: Output): void {
     appendMatchingElement(name, node, output);
   } else if (node.kind === 'branch') {
     builder.beginDocument(name);
-    for (const [inner, child] of node.additions) addField(child, inner, output);
+    for (const { name: inner, index } of node.additions) {
+      addField(node.table.values[index], inner, output);
+    }
     builder.end();
   }
 }

@@ -50,8 +50,8 @@ export interface BranchNode {
   readonly kind: 'branch';
   readonly children: ReadonlyMap<string, ProjectionNode>;
   readonly table: FieldTable<ProjectionNode>;
-  /** Children that may add a field that the document lacks, in the order in which they were written. */
-  readonly additions: readonly (readonly [name: string, node: ProjectionNode])[];
+  /** Children that may add a field that the document lacks, by their place in `table`, in the order of writing. */
+  readonly additions: readonly { readonly name: string; readonly index: number }[];
   /** A `.$` ends a path below: the first array on the way keeps one element. */
   readonly isPositional: boolean;
 }
@@ -101,7 +101,9 @@ export class TreeBuilder {
     for (const [name, child] of this.children) {
       children.set(name, child instanceof TreeBuilder ? child.finish() : child);
     }
-    const additions = [...children].filter(([, child]) => mayAdd(child));
+    const additions = Array.from(children, ([name, child], index) => ({ name, child, index }))
+      .filter(({ child }) => mayAdd(child))
+      .map(({ name, index }) => ({ name, index }));
     const isPositional = [...children.values()].some(isPositionalNode);
     return { kind: 'branch', children, table: new FieldTable(children), additions, isPositional };
   }

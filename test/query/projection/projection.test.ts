@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Document } from 'bson';
-import { int64Value, stringValue } from '../../../bson/index.ts';
+import { DocumentBuilder, int64Value, stringValue } from '../../../bson/index.ts';
 import { compileFilter } from '../../../query/matcher/compile.ts';
 import { compileProjection } from '../../../query/projection/compile.ts';
 import type { Projection } from '../../../query/projection/projection.ts';
@@ -366,6 +366,16 @@ describe('projections', () => {
     assert.equal(compile({ nope: 0, 'b.nope': 0 }).apply(document), document);
     assert.equal(compile({ n: { $slice: 10 } }).apply(document), document);
     assert.equal(compile({}).isIdentity, true);
+  });
+
+  it('keep a field that occurs twice, and what follows it', () => {
+    const twice = new DocumentBuilder()
+      .appendInt32('a', 1)
+      .appendInt32('a', 2)
+      .appendInt32('b', 3)
+      .finish();
+    assert.deepEqual(compile({ a: 1, b: 1, _id: 0 }).apply(twice), twice);
+    assert.deepEqual(compile({ a: 0 }).apply(twice), raw({ b: 3 }));
   });
 
   it('name the fields that are enough for an inclusion', () => {
