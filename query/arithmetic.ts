@@ -74,7 +74,7 @@ function calculate(operation: Operation, a: RawValue, b: RawValue): RawValue | u
     case BsonType.decimal128:
       return decimalValue(operation.decimal(a.asDecimal(), b.asDecimal()));
     case BsonType.double:
-      return doubleValue(operation.double(a.asNumber(), b.asNumber()));
+      return doubleValue(withOneNaN(operation.double(a.asNumber(), b.asNumber())));
     case BsonType.int32: {
       // Sums, differences and products of two int32 below 2^53 are exact in a double; larger ones go on as int64.
       const result = operation.double(a.asNumber(), b.asNumber());
@@ -84,6 +84,11 @@ function calculate(operation: Operation, a: RawValue, b: RawValue): RawValue | u
     case BsonType.int64:
       return integerResult(operation.integer(a.asInt64(), b.asInt64()));
   }
+}
+
+/** Processors differ in the bits of a NaN that they make; stored ones should not. */
+function withOneNaN(value: number): number {
+  return Number.isNaN(value) ? Number.NaN : value;
 }
 
 function integerResult(value: bigint): RawValue | undefined {

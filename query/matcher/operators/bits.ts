@@ -8,7 +8,7 @@ import { BsonType, fieldsOf, RawValue, type BsonTypeCode } from '../../../bson/i
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { defineFieldOperator, type FieldOperatorDefinition } from '../definition.ts';
-import { exactInteger, inspectElement, inspectValue, parseNonNegativeInteger } from '../operand.ts';
+import { exactInteger, inspectElement, parseNonNegativeInteger } from '../operand.ts';
 import type { LeafNode, LeafOperator, ValueTest } from '../tree.ts';
 
 type BitsOperator = LeafOperator & `$bits${string}`;
@@ -78,7 +78,7 @@ function parsePosition(index: string, value: RawValue): number {
     'BadValue',
     `bit positions must be an integer but got: ${shown}`,
   );
-  uassert(position >= 0, 'BadValue', `bit positions must be >= 0 but got: ${inspectValue(value)}`);
+  uassert(position >= 0, 'BadValue', `bit positions must be >= 0 but got: ${shown}`);
   return position;
 }
 
