@@ -5,6 +5,7 @@
  * and canonical keys (canonical-key.ts) agree with it. Recursion is as deep as the values are nested.
  * Source: MongoDB's manual, "Comparison/Sort Order"; objects compare field by field: type, then name, then value.
  */
+import { compareByteRanges } from './byte-order.ts';
 import type { Collator } from './collator.ts';
 import { compareNumbers } from './compare-numbers.ts';
 import { FieldCursor } from './field-cursor.ts';
@@ -182,10 +183,7 @@ function compareNames(a: FieldCursor, b: FieldCursor): number {
   return bytesA[atA] - bytesB[atB];
 }
 
-/** Below this a loop beats a call into the runtime. */
-const SHORT_BYTES = 32;
-
-/** Unsigned bytes; a prefix sorts first. */
+/** Bytes of two values; a prefix sorts first. */
 function compareBytes(
   a: RawValue,
   startA: number,
@@ -194,13 +192,5 @@ function compareBytes(
   startB: number,
   endB: number,
 ): number {
-  const lengthA = endA - startA;
-  const lengthB = endB - startB;
-  const common = Math.min(lengthA, lengthB);
-  if (common > SHORT_BYTES) return a.bytes.compare(b.bytes, startB, endB, startA, endA);
-  for (let index = 0; index < common; index += 1) {
-    const difference = a.bytes[startA + index] - b.bytes[startB + index];
-    if (difference !== 0) return difference;
-  }
-  return lengthA - lengthB;
+  return compareByteRanges(a.bytes, startA, endA, b.bytes, startB, endB);
 }

@@ -5,6 +5,7 @@
  * look-up per path and one encoding.
  */
 import { invariant } from '../common/assert.ts';
+import { compareByteRanges } from './byte-order.ts';
 import type { Collator } from './collator.ts';
 import { encodeIndexKey, type Direction, type EncodedKey } from './index-key.ts';
 import { KeyPaths } from './index-key-values.ts';
@@ -60,6 +61,10 @@ export function compileIndexKeys(
 }
 
 function sortedWithoutDuplicates(keys: EncodedKey[]): EncodedKey[] {
-  keys.sort((a, b) => a.key.compare(b.key));
-  return keys.filter((entry, index) => index === 0 || !entry.key.equals(keys[index - 1].key));
+  keys.sort(compareKeys);
+  return keys.filter((key, index) => index === 0 || compareKeys(key, keys[index - 1]) !== 0);
+}
+
+function compareKeys(a: EncodedKey, b: EncodedKey): number {
+  return compareByteRanges(a.key, 0, a.key.length, b.key, 0, b.key.length);
 }

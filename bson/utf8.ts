@@ -6,7 +6,7 @@
 import { isUtf8 } from 'node:buffer';
 
 /** From here on the runtime's vectorised check wins over a loop, its call and the view it needs included. */
-const LONG_TEXT = 256;
+const LONG_TEXT = 176;
 
 export function isUtf8Text(bytes: Buffer, start: number, end: number): boolean {
   if (end - start >= LONG_TEXT) return isUtf8(bytes.subarray(start, end));

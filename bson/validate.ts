@@ -59,14 +59,16 @@ function walk(bytes: Buffer, maxDepth: number): number {
     const nameStart = at + 1;
     let highest = 0;
     for (at = nameStart; bytes[at] !== 0; at += 1) highest |= bytes[at];
-    if (highest > 127 && !isUtf8Text(bytes, nameStart, at))
+    if (highest > 127 && !isUtf8Text(bytes, nameStart, at)) {
       throw invalid(bytes, nameStart, 'name is not valid UTF-8');
+    }
     const start = at + 1;
     if (MIN_LENGTH[type] === NO_LENGTH && VALUE_BYTES[type] >= 0) {
       at = start + VALUE_BYTES[type];
       if (at > end) throw pastEnd(bytes, nameStart);
-      if (type === BsonType.bool && bytes[start] > 1)
+      if (type === BsonType.bool && bytes[start] > 1) {
         throw invalid(bytes, nameStart, 'BSON bool is neither false nor true');
+      }
       continue;
     }
     if (type === BsonType.string || type === BsonType.symbol || type === BsonType.javascript) {
@@ -100,8 +102,9 @@ function documentEnd(bytes: Buffer, start: number, limit: number, nameStart: num
   const length = start + 4 > limit ? -1 : readInt32(bytes, start);
   if (length < 5) throw invalid(bytes, nameStart, 'Nested BSON object has to be at least 5 bytes');
   if (start + length > limit) throw pastEnd(bytes, nameStart);
-  if (bytes[start + length - 1] !== 0)
+  if (bytes[start + length - 1] !== 0) {
     throw invalid(bytes, nameStart, 'BSON object not terminated with EOO');
+  }
   return start + length;
 }
 
@@ -110,10 +113,12 @@ function textEnd(bytes: Buffer, start: number, limit: number, nameStart: number)
   const length = start + 4 > limit ? 0 : readInt32(bytes, start);
   const end = start + 4 + length;
   if (end > limit) throw pastEnd(bytes, nameStart);
-  if (length < 1 || bytes[end - 1] !== 0)
+  if (length < 1 || bytes[end - 1] !== 0) {
     throw invalid(bytes, nameStart, 'Not null terminated string');
-  if (!isUtf8Text(bytes, start + 4, end - 1))
+  }
+  if (!isUtf8Text(bytes, start + 4, end - 1)) {
     throw invalid(bytes, nameStart, 'string is not valid UTF-8');
+  }
   return end;
 }
 
