@@ -3,7 +3,9 @@
  * Source: MongoDB's manual, "collStats".
  */
 import { uassert } from '../../../common/assert.ts';
+import type { CollectionDescription } from '../../../storage/index.ts';
 import { defineCommand } from '../../command/define-command.ts';
+import type { ReplyFields } from '../../command/reply.ts';
 import { type CollectionSizes, collectionSizes } from './collection-sizes.ts';
 
 const NOTHING: CollectionSizes = {
@@ -35,28 +37,37 @@ export const collStats = defineCommand({
     const sizes = collection === undefined ? NOTHING : collectionSizes(op.engine, view, collection);
     return { namespace, scale, collection, sizes };
   },
-  reply: ({ namespace, scale, collection, sizes }) => {
-    const scaled = (bytes: number): number => Math.floor(bytes / scale);
-    const indexSizes = Object.entries(sizes.bytesByIndex).map(([name, bytes]) => [
-      name,
-      scaled(bytes),
-    ]);
-    return {
-      ns: namespace,
-      size: scaled(sizes.dataBytes),
-      count: sizes.recordCount,
-      avgObjSize:
-        sizes.recordCount === 0 ? undefined : Math.floor(sizes.dataBytes / sizes.recordCount),
-      numOrphanDocs: 0,
-      storageSize: scaled(sizes.storageBytes),
-      freeStorageSize: 0,
-      capped: false,
-      nindexes: collection?.indexes.length ?? 0,
-      indexBuilds: collection?.indexes.filter(({ ready }) => !ready).map(({ name }) => name) ?? [],
-      totalIndexSize: scaled(sizes.indexBytes),
-      totalSize: scaled(sizes.storageBytes + sizes.indexBytes),
-      indexSizes: Object.fromEntries(indexSizes),
-      scaleFactor: scale,
-    };
-  },
+  reply: ({ namespace, ...stats }) => ({ ns: namespace, ...sizeFields(stats) }),
 });
+
+interface CollectionStats {
+  /** Sizes are divided by it, and cut to integers. */
+  readonly scale: number;
+  readonly collection: CollectionDescription | undefined;
+  readonly sizes: CollectionSizes;
+}
+
+/** The fields that collStats and the stage $collStats have in common. */
+export function sizeFields({ scale, collection, sizes }: CollectionStats): ReplyFields {
+  const scaled = (bytes: number): number => Math.floor(bytes / scale);
+  const indexSizes = Object.entries(sizes.bytesByIndex).map(([name, bytes]) => [
+    name,
+    scaled(bytes),
+  ]);
+  return {
+    size: scaled(sizes.dataBytes),
+    count: sizes.recordCount,
+    avgObjSize:
+      sizes.recordCount === 0 ? undefined : Math.floor(sizes.dataBytes / sizes.recordCount),
+    numOrphanDocs: 0,
+    storageSize: scaled(sizes.storageBytes),
+    freeStorageSize: 0,
+    capped: false,
+    nindexes: collection?.indexes.length ?? 0,
+    indexBuilds: collection?.indexes.filter(({ ready }) => !ready).map(({ name }) => name) ?? [],
+    totalIndexSize: scaled(sizes.indexBytes),
+    totalSize: scaled(sizes.storageBytes + sizes.indexBytes),
+    indexSizes: Object.fromEntries(indexSizes),
+    scaleFactor: scale,
+  };
+}

@@ -14,6 +14,7 @@ import type { OperationContext } from '../../operation/operation-context.ts';
 import { explainReply } from './explain-reply.ts';
 import { openPlan } from './find.ts';
 import { queryContext } from './query-context.ts';
+import { pipelineHost } from './server-sources.ts';
 import { hintIn, nestedBody } from './statement.ts';
 
 export interface AggregateCommandRequest {
@@ -125,6 +126,7 @@ export function planAggregateCommand(
   const aggregateRequest: AggregateRequest = {
     namespace,
     pipeline,
+    host: pipelineHost(op),
     ...(hint === undefined ? {} : { hint }),
     ...(allowDiskUse === undefined ? {} : { allowDiskUse }),
   };

@@ -154,6 +154,21 @@ describe('server/commands: diagnostics and sessions', () => {
     assert.equal((await admin({ killOp: 1, op: 4711 }))['info'], 'attempting to kill op');
   });
 
+  it('shows operations and sessions to pipelines', async () => {
+    const run = (database: string, stage: Document) =>
+      client.db(database).aggregate([stage], { comment: 'look' }).toArray();
+    const operations = await run('admin', { $currentOp: { allUsers: true, localOps: true } });
+    const own = operations.find((operation) => operation['command'].comment === 'look');
+    assert.equal(own?.['ns'], 'admin.$cmd.aggregate');
+    assert.equal(own?.['op'], 'command');
+    const [session] = await run('admin', { $listLocalSessions: {} });
+    assert.ok(session?.['lastUse'] instanceof Date);
+    assert.ok(Math.abs(session['lastUse'].getTime() - Date.now()) < 60_000);
+    await assert.rejects(run('test', { $currentOp: {} }), { code: 73 });
+    await assert.rejects(run('admin', { $currentOp: { x: true } }), { code: 9 });
+    await assert.rejects(run('admin', { $currentOp: { idleCursors: true } }), { code: 238 });
+  });
+
   it('asks the program to stop', async () => {
     await admin({ shutdown: 1, comment: 'enough' });
     assert.deepEqual(test.shutdowns, ['the command shutdown']);

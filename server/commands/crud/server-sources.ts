@@ -1,0 +1,135 @@
+/**
+ * Pipelines over what only the server has: $currentOp, $listLocalSessions, $collStats.
+ * Source: MongoDB's manual, the pages of these stages.
+ */
+import { createHash } from 'node:crypto';
+import { binaryValue, fieldsOf, type RawValue } from '../../../bson/index.ts';
+import { uassert } from '../../../common/assert.ts';
+import { CommandError } from '../../../common/errors.ts';
+import type { PipelineHost } from '../../../query/index.ts';
+import type { CollectionDescription, ReadView } from '../../../storage/index.ts';
+import { replyDocument, type ReplyFields, type ReplyValue } from '../../command/reply.ts';
+import { describeOperation } from '../../operation/describe-operation.ts';
+import type { OperationContext } from '../../operation/operation-context.ts';
+import { sizeFields } from '../catalog/collStats.ts';
+import { collectionSizes } from '../catalog/collection-sizes.ts';
+
+/** What a source stage is asked. */
+interface SourceRequest {
+  readonly op: OperationContext;
+  readonly argument: Buffer;
+  readonly namespace: string;
+  readonly view: ReadView;
+  readonly collection: CollectionDescription | undefined;
+}
+
+const SOURCES: Readonly<Record<string, (request: SourceRequest) => Iterable<ReplyFields>>> = {
+  $collStats: collectionStatistics,
+  $currentOp: currentOperations,
+  $listLocalSessions: localSessions,
+};
+
+/** The server as the pipelines of one operation see it. */
+export function pipelineHost(op: OperationContext): PipelineHost {
+  return {
+    source(stage, argument, { namespace, view, collection }) {
+      const source = SOURCES[stage];
+      if (source === undefined) return undefined;
+      return documentsOf(source({ op, argument, namespace, view, collection }));
+    },
+  };
+}
+
+function* documentsOf(entries: Iterable<ReplyFields>): Iterable<Buffer> {
+  for (const fields of entries) yield replyDocument(fields);
+}
+
+/** Without access control all operations are everybody's, and this server has no other than local ones. */
+const OPERATION_OPTIONS = new Set(['allUsers', 'localOps', 'truncateOps']);
+/** What is listed besides running operations only when it is asked for. */
+const IDLE_OPTIONS = new Set(['idleConnections', 'idleCursors', 'idleSessions', 'backtrace']);
+
+function* currentOperations({ op, argument, namespace }: SourceRequest): Iterable<ReplyFields> {
+  uassert(
+    namespace === 'admin.$cmd.aggregate',
+    'InvalidNamespace',
+    "$currentOp must be run against the 'admin' database with {aggregate: 1}",
+  );
+  for (const [name, value] of fieldsOf(argument)) checkOperationOption(name, value);
+  for (const operation of op.service.operations.all()) {
+    yield describeOperation(operation, op.service);
+  }
+}
+
+function checkOperationOption(name: string, value: RawValue): void {
+  if (!OPERATION_OPTIONS.has(name) && !IDLE_OPTIONS.has(name)) {
+    throw new CommandError('FailedToParse', `Unrecognized option '${name}' in $currentOp stage.`);
+  }
+  if (value.typeName !== 'bool') {
+    throw new CommandError(
+      'FailedToParse',
+      `The '${name}' parameter of the $currentOp stage must be a boolean value, but found: ${value.typeName}`,
+    );
+  }
+  if (IDLE_OPTIONS.has(name) && value.asBoolean()) {
+    throw new CommandError('NotImplemented', `$currentOp.${name} is not supported by FlintDB yet`);
+  }
+}
+
+const UUID_SUBTYPE = 4;
+/** MongoDB's digest of "nobody has logged in". */
+const NOBODY = createHash('sha256').digest();
+
+function* localSessions({ op }: SourceRequest): Iterable<ReplyFields> {
+  const { sessions, clock } = op.service;
+  const monotonicToWallMs = clock.wallMs() - clock.monotonicMs();
+  for (const session of sessions.all()) {
+    yield {
+      _id: { id: binaryValue(session.id, UUID_SUBTYPE), uid: binaryValue(NOBODY, 0) },
+      lastUse: new Date(Math.round(session.lastUsedMs + monotonicToWallMs)),
+    };
+  }
+}
+
+function* collectionStatistics(request: SourceRequest): Iterable<ReplyFields> {
+  const { op, argument, namespace, view, collection } = request;
+  if (collection === undefined) {
+    throw new CommandError('NamespaceNotFound', `Collection [${namespace}] not found.`);
+  }
+  const { identity, clock } = op.service;
+  const parts: Record<string, ReplyValue> = {};
+  for (const [name, value] of fieldsOf(argument)) {
+    if (name === 'count') parts[name] = view.recordCount(collection);
+    else if (name === 'storageStats') {
+      const sizes = collectionSizes(op.engine, view, collection);
+      parts[name] = sizeFields({ scale: scaleOf(value), collection, sizes });
+    } else if (name === 'latencyStats' || name === 'queryExecStats') {
+      throw new CommandError(
+        'NotImplemented',
+        `$collStats.${name} is not supported by FlintDB yet`,
+      );
+    } else {
+      throw new CommandError(
+        'IDLUnknownField',
+        `BSON field '$collStats.${name}' is an unknown field.`,
+      );
+    }
+  }
+  const localTime = new Date(clock.wallMs());
+  yield { ns: namespace, host: `${identity.host}:${identity.port}`, localTime, ...parts };
+}
+
+function scaleOf(storageStats: RawValue): number {
+  uassert(
+    storageStats.typeName === 'object',
+    'TypeMismatch',
+    `BSON field '$collStats.storageStats' is the wrong type '${storageStats.typeName}', expected type 'object'`,
+  );
+  for (const [name, value] of fieldsOf(storageStats.asDocument())) {
+    if (name !== 'scale' || !value.isNumber) continue;
+    const scale = Math.trunc(value.asNumber());
+    uassert(scale >= 1, 51_024, `BSON field 'scale' value must be >= 1, actual value '${scale}'`);
+    return scale;
+  }
+  return 1;
+}
