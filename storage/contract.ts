@@ -114,6 +114,10 @@ export interface ReadView {
   /** The document, or undefined when the record is not there in this view. */
   record(collection: CollectionDescription, recordId: RecordId): MaybePromise<Buffer | undefined>;
   scanRecords(collection: CollectionDescription, options?: ScanOptions): RecordCursor;
+  /**
+   * Entries whose key lies in the range. Around a bound that is itself too long to be kept whole the walk may give entries
+   * outside it, with keyIsWhole false: their documents decide.
+   */
   scanIndex(index: IndexDescription, range: KeyRange, direction: 1 | -1): IndexCursor;
   /** Exact number of records in this view, cheap. */
   recordCount(collection: CollectionDescription): number;

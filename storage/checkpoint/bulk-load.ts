@@ -18,7 +18,7 @@ export interface ScannedEntry {
 export class BulkLoad {
   /** What it holds costs about this much memory, bytes. */
   bytes = 0;
-  private readonly index: Ident;
+  readonly index: Ident;
   private readonly entries: ScannedEntry[] = [];
 
   constructor(index: Ident) {

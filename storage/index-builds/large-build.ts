@@ -40,6 +40,7 @@ export class LargeBuild implements ScanningBuild {
   private readonly sliceRecords: number;
   private indexes: readonly IndexDescription[] = [];
   private loads: BulkLoad[] = [];
+  private state: CollectionState | undefined;
 
   constructor(
     store: StoreState,
@@ -59,7 +60,9 @@ export class LargeBuild implements ScanningBuild {
   takeScanned(): readonly BulkLoad[] {
     const taken = this.loads;
     this.loads = this.indexes.map(({ ident }) => new BulkLoad(ident));
-    return taken.filter(({ count }) => count > 0);
+    // An index that was dropped meanwhile must not leave a tree behind that nobody knows.
+    const known = new Set(this.state?.versions.latest?.indexes.map(({ ident }) => ident));
+    return taken.filter(({ count, index }) => count > 0 && known.has(index));
   }
 
   async run(
@@ -68,6 +71,7 @@ export class LargeBuild implements ScanningBuild {
     scanning: Set<ScanningBuild>,
   ): Promise<void> {
     const state = this.start(namespace, specs);
+    this.state = state;
     scanning.add(this);
     try {
       const scanned = new ScannedKeys(this.store, this.indexes);

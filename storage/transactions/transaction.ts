@@ -361,13 +361,15 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
       this.isWriter = true;
       this.store.writers.add(this);
     }
-    this.bytes += costOf(write);
-    if (this.bytes > this.store.transactionBytes) {
+    const bytes = this.bytes + costOf(write);
+    // One write alone is always allowed: a document may be larger than a small server's share.
+    if (bytes > this.store.transactionBytes && this.writes.length > 0) {
       throw new CommandError(
         'TransactionTooLargeForCache',
         'Transaction is too large: its writes exceed a quarter of the memory for writes',
       );
     }
+    this.bytes = bytes;
     this.writes.push(write);
     this.ownWriteCount += 1;
     if (write.kind === 'record' && write.multikey.length > 0) this.draftMultikey(write);
