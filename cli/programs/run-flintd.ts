@@ -246,7 +246,10 @@ interface StopSignal {
   readonly failure: Error | undefined;
 }
 
-/** SIGTERM, SIGINT, the command shutdown, or a store that failed. A second signal ends the process at once. */
+/** Ctrl-C under npm comes twice at the same moment: only a signal that much later means "at once", milliseconds. */
+const IMPATIENCE_MS = 1_000;
+
+/** SIGTERM, SIGINT, SIGHUP, the command shutdown, or a store that failed. A later second signal ends the process at once. */
 function waitForStop(): StopSignal {
   let resolveRequested = (_why: string): void => {};
   const requested = new Promise<string>((resolve_) => {
@@ -261,11 +264,12 @@ function waitForStop(): StopSignal {
       resolveRequested('the store failed');
     },
   };
-  for (const name of ['SIGTERM', 'SIGINT'] as const) {
-    let seen = false;
+  let firstMs = Infinity;
+  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(name, () => {
-      if (seen) process.exit(EXIT.abrupt);
-      seen = true;
+      const nowMs = systemClock.monotonicMs();
+      if (nowMs > firstMs + IMPATIENCE_MS) process.exit(EXIT.abrupt);
+      firstMs = Math.min(firstMs, nowMs);
       resolveRequested(name);
     });
   }

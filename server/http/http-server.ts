@@ -23,6 +23,9 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+/** Health checks and scrapers are few. */
+const MAX_CONNECTIONS = 256;
+
 /** @throws the system's error, such as EADDRINUSE. */
 export async function startHttpServer(
   service: ServiceContext,
@@ -33,6 +36,7 @@ export async function startHttpServer(
   let port = options.port;
   for (const address of options.addresses) {
     const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+    server.maxConnections = MAX_CONNECTIONS;
     port = await listen(server, address, port);
     servers.push(server);
   }

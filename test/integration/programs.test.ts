@@ -55,6 +55,13 @@ describe('integration: programs', () => {
     });
   }
 
+  it('stops cleanly on Ctrl-C under npm, which comes twice', async () => {
+    const flintd = await start();
+    const stopped = flintd.stop('SIGINT');
+    assert.equal((await flintd.stop('SIGINT')).code, 0);
+    assert.equal((await stopped).code, 0);
+  });
+
   it('creates the directory for the first steps, and says what to type next', async () => {
     const dbpath = join(directory(), 'data');
     const flintd = await start({ dbpath, args: ['--firstSteps'] });
