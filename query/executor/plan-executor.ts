@@ -3,6 +3,7 @@
  */
 import type { Interruption } from '../../common/interruption.ts';
 import type { MaybePromise, ReadView, RecordId } from '../../storage/index.ts';
+import type { SpillSpace } from '../spill/spill-space.ts';
 import type { TurnClient, Yielder } from './yielding.ts';
 
 export interface PlanExecutor {
@@ -40,9 +41,16 @@ export interface OpenOptions {
   readonly client?: TurnClient;
   /** The caller changes documents while it pulls: no record is returned twice, however its index keys move. */
   readonly forWrites?: boolean;
+  /** Memory of one stage that holds documents, bytes. Absent: 100 MB, as MongoDB has it. */
+  readonly maxStageBytes?: number;
+  /** Where stages put what exceeds their memory. Absent: temporary files of the system. */
+  readonly spill?: SpillSpace;
   /** Of the pipeline that this executor feeds: its turns and its counters. */
   readonly within?: { readonly yielder: Yielder; readonly statistics: ExecutorStatistics };
 }
+
+/** Memory of one blocking stage before it spills or fails, bytes. */
+export const DEFAULT_STAGE_BYTES = 100 * 1024 * 1024;
 
 export function newStatistics(): ExecutorStatistics {
   return { keysExamined: 0, docsExamined: 0, hasSortStage: false, usedDisk: false };

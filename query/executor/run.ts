@@ -10,8 +10,10 @@ import type {
   ReadView,
   RecordId,
 } from '../../storage/index.ts';
+import { temporaryFiles } from '../spill/temporary-files.ts';
 import { buildStage } from './build.ts';
 import {
+  DEFAULT_STAGE_BYTES,
   type ExecutorStatistics,
   newStatistics,
   type OpenOptions,
@@ -26,6 +28,7 @@ export interface RunRequest {
   readonly node: PlanNode;
   readonly collection: CollectionDescription;
   readonly context: QueryContext;
+  readonly allowDiskUse: boolean;
   /** Is told of each stage, for explain. */
   readonly onStage?: (node: PlanNode, stage: Stage) => void;
 }
@@ -55,6 +58,8 @@ export class StageExecutor implements PlanExecutor {
       random,
       collection: request.collection,
       forWrites: options.forWrites ?? false,
+      maxStageBytes: options.maxStageBytes ?? DEFAULT_STAGE_BYTES,
+      spill: request.allowDiskUse ? (options.spill ?? temporaryFiles()) : undefined,
       view,
     };
     const { renewView } = options;

@@ -1,12 +1,8 @@
 /**
- * SORT: takes all rows from below, then gives them in order; with a limit it keeps only the first ones in a heap.
- *
- * Promises: stable (rows with equal keys keep their order); memory is bounded by `maxMemoryBytes`, beyond it the sort
- * spills where it may, else fails as MongoDB does.
+ * SORT: takes all rows from below, then gives them in order.
  */
-import type { RawValue } from '../../bson/index.ts';
-import { CommandError } from '../../common/errors.ts';
 import type { ReadView, RecordId } from '../../storage/index.ts';
+import { Sorter, type SortOrder, type SortedRow } from './sorter.ts';
 import {
   type ExecutionContext,
   PullStage,
@@ -15,59 +11,37 @@ import {
   type Step,
 } from './stage.ts';
 
-export type SortKey = readonly (RawValue | undefined)[];
-
-/** What SORT needs of a compiled sort pattern. */
-export interface SortOrder {
-  keyOf(document: Buffer): SortKey;
-  compare(a: SortKey, b: SortKey): number;
-}
-
-/** Memory for one stage's rows before it spills or fails, bytes. */
-export const MAX_BLOCKING_SORT_BYTES = 100 * 1024 * 1024;
-/** What a row costs besides its document: objects, key values, array slots. Estimated, bytes. */
-const ROW_OVERHEAD_BYTES = 200;
-
-interface SortedRow {
-  readonly key: SortKey;
-  readonly sequence: number;
-  readonly document: Buffer;
-  readonly recordId: RecordId | undefined;
-}
-
 export interface SortOptions {
   readonly order: SortOrder;
   /** Only this many rows are wanted; 0: all. */
   readonly limit: number;
-  readonly maxMemoryBytes?: number;
 }
 
 export class Sort extends PullStage {
   readonly counters: StageCounters = { advanced: 0, memoryBytes: 0, isEOF: false };
   private readonly context: ExecutionContext;
   private readonly input: Stage;
-  private readonly order: SortOrder;
   private readonly limit: number;
-  private readonly maxMemoryBytes: number;
-  /** While collecting with a limit: a heap whose first row is the last in order. Afterwards: sorted. */
-  private rows: SortedRow[] = [];
-  private sequence = 0;
-  private memoryBytes = 0;
-  /** Next row to give; -1 while collecting. */
-  private position = -1;
+  private readonly sorter: Sorter;
+  /** Set once all rows have been taken. */
+  private output: Iterator<SortedRow> | undefined;
 
   constructor(context: ExecutionContext, input: Stage, options: SortOptions) {
     super(context.yielder);
     this.context = context;
     this.input = input;
-    this.order = options.order;
     this.limit = options.limit;
-    this.maxMemoryBytes = options.maxMemoryBytes ?? MAX_BLOCKING_SORT_BYTES;
+    this.sorter = new Sorter({
+      order: options.order,
+      limit: options.limit,
+      spill: context.spill,
+      maxMemoryBytes: context.maxStageBytes,
+    });
     context.statistics.hasSortStage = true;
   }
 
   protected step(): Step {
-    if (this.position >= 0) return this.give();
+    if (this.output !== undefined) return this.give(this.output);
     for (;;) {
       const moved = this.input.next();
       if (moved === false) return this.startGiving();
@@ -84,94 +58,30 @@ export class Sort extends PullStage {
 
   private collect(): void {
     const { document, recordId } = this.context.row;
-    const row = {
-      key: this.order.keyOf(document),
-      sequence: this.sequence,
-      document,
-      recordId,
-    };
-    this.sequence += 1;
-    if (this.limit > 0 && this.rows.length >= this.limit) this.replaceLast(row);
-    else this.add(row);
-  }
-
-  private add(row: SortedRow): void {
-    this.account(row, 1);
-    this.rows.push(row);
-    if (this.limit > 0) this.siftUp(this.rows.length - 1);
-  }
-
-  private replaceLast(row: SortedRow): void {
-    const last = this.rows[0]!;
-    if (this.compare(row, last) >= 0) return;
-    this.account(last, -1);
-    this.account(row, 1);
-    this.rows[0] = row;
-    this.siftDown();
-  }
-
-  private account(row: SortedRow, sign: 1 | -1): void {
-    this.memoryBytes += sign * (row.document.length + ROW_OVERHEAD_BYTES);
-    if (this.memoryBytes > this.counters.memoryBytes!) {
-      this.counters.memoryBytes = this.memoryBytes;
-    }
-    if (this.memoryBytes <= this.maxMemoryBytes) return;
-    throw new CommandError(
-      'QueryExceededMemoryLimitNoDiskUseAllowed',
-      `Executor error during find command :: caused by :: Sort exceeded memory limit of ${this.maxMemoryBytes} bytes, but did not opt in to external sorting.`,
-    );
+    this.sorter.add(document, recordId ?? 0);
   }
 
   private startGiving(): boolean {
-    this.rows.sort((a, b) => this.compare(a, b));
-    this.position = 0;
-    return this.give();
+    const { sorter } = this;
+    this.output = sorter.sorted();
+    this.counters.memoryBytes = sorter.peakBytes;
+    this.counters.usedDisk = sorter.usedDisk;
+    if (sorter.usedDisk) this.context.statistics.usedDisk = true;
+    return this.give(this.output);
   }
 
-  private give(): boolean {
-    const row = this.rows[this.position];
-    if (row === undefined) {
-      this.rows = [];
-      this.position = 0;
+  private give(output: Iterator<SortedRow>): boolean {
+    const next = this.limit > 0 && this.counters.advanced >= this.limit ? undefined : output.next();
+    if (next === undefined || next.done === true) {
+      this.sorter.close();
       return this.end();
     }
-    this.position += 1;
     this.counters.advanced += 1;
-    const out = this.context.row;
-    out.document = row.document;
-    out.recordId = row.recordId;
-    out.sortKey = row.key;
+    const { row } = this.context;
+    row.document = next.value.document;
+    row.recordId = next.value.recordId === 0 ? undefined : recordIdOf(next.value.recordId);
+    row.sortKey = next.value.key;
     return true;
-  }
-
-  private compare(a: SortedRow, b: SortedRow): number {
-    return this.order.compare(a.key, b.key) || a.sequence - b.sequence;
-  }
-
-  private siftUp(start: number): void {
-    const { rows } = this;
-    let index = start;
-    while (index > 0) {
-      const parent = (index - 1) >> 1;
-      if (this.compare(rows[parent]!, rows[index]!) >= 0) return;
-      swap(rows, parent, index);
-      index = parent;
-    }
-  }
-
-  private siftDown(): void {
-    const { rows } = this;
-    let index = 0;
-    for (;;) {
-      const left = 2 * index + 1;
-      if (left >= rows.length) return;
-      const right = left + 1;
-      const larger =
-        right < rows.length && this.compare(rows[right]!, rows[left]!) > 0 ? right : left;
-      if (this.compare(rows[index]!, rows[larger]!) >= 0) return;
-      swap(rows, index, larger);
-      index = larger;
-    }
   }
 
   detach(): void {
@@ -183,13 +93,12 @@ export class Sort extends PullStage {
   }
 
   close(): void {
-    this.rows = [];
+    this.sorter.close();
     this.input.close();
   }
 }
 
-function swap(rows: SortedRow[], a: number, b: number): void {
-  const row = rows[a]!;
-  rows[a] = rows[b]!;
-  rows[b] = row;
+/** A record id that was kept as a plain number. */
+function recordIdOf(number: number): RecordId {
+  return number as RecordId;
 }

@@ -11,6 +11,7 @@ import type { Clock } from '../../common/clock.ts';
 import type { Random } from '../../common/random.ts';
 import type { CollectionDescription, MaybePromise, ReadView } from '../../storage/index.ts';
 import type { ExecutorStatistics } from './plan-executor.ts';
+import type { SpillSpace } from '../spill/spill-space.ts';
 import type { Row } from './row.ts';
 import type { Yielder } from './yielding.ts';
 
@@ -34,6 +35,7 @@ export interface StageCounters {
   dupsDropped?: number;
   /** Bytes of a SORT's rows at the highest. */
   memoryBytes?: number;
+  usedDisk?: boolean;
   isEOF: boolean;
 }
 
@@ -47,6 +49,10 @@ export interface ExecutionContext {
   /** The collection that record stages read. */
   readonly collection: CollectionDescription;
   readonly forWrites: boolean;
+  /** Memory of one blocking stage, bytes. */
+  readonly maxStageBytes: number;
+  /** undefined: a stage that exceeds its memory fails. */
+  readonly spill: SpillSpace | undefined;
   view: ReadView;
 }
 

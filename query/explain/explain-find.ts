@@ -59,7 +59,7 @@ async function executionStatsOf(
   view: ReadView,
   interruption: Interruption,
 ): Promise<Buffer> {
-  const { context, collection, winning } = parts;
+  const { context, collection, winning, allowDiskUse } = parts;
   const stages = new Map<PlanNode, Stage>();
   const startMs = context.clock.monotonicMs();
   let returned = 0;
@@ -67,7 +67,13 @@ async function executionStatsOf(
   let docsExamined = 0;
   if (collection !== undefined) {
     const executor = new StageExecutor(
-      { node: winning, collection, context, onStage: (node, stage) => stages.set(node, stage) },
+      {
+        node: winning,
+        collection,
+        context,
+        allowDiskUse,
+        onStage: (node, stage) => stages.set(node, stage),
+      },
       view,
       interruption,
     );
@@ -191,6 +197,6 @@ function showCounters(builder: DocumentBuilder, { counters }: Stage): void {
   if (counters.dupsDropped !== undefined) builder.appendInt32('dupsDropped', counters.dupsDropped);
   if (counters.memoryBytes !== undefined) {
     builder.append('totalDataSizeSorted', integerValue(counters.memoryBytes));
-    builder.appendBoolean('usedDisk', false);
+    builder.appendBoolean('usedDisk', counters.usedDisk ?? false);
   }
 }

@@ -5,12 +5,19 @@
  */
 import type { Interruption } from '../../common/interruption.ts';
 import type { QueryContext } from '../context.ts';
-import { newStatistics, type OpenOptions, type PlanExecutor } from '../executor/plan-executor.ts';
+import {
+  DEFAULT_STAGE_BYTES,
+  newStatistics,
+  type OpenOptions,
+  type PlanExecutor,
+} from '../executor/plan-executor.ts';
 import { Yielder } from '../executor/yielding.ts';
 import { explainAggregate } from '../explain/explain-aggregate.ts';
 import type { PipelineRun, PipelineStage } from '../stage/definition.ts';
 import type { PipelineHost } from '../stage/host.ts';
 import { type DocumentSource, IterableSource } from '../stage/source.ts';
+import type { SpillSpace } from '../spill/spill-space.ts';
+import { temporaryFiles } from '../spill/temporary-files.ts';
 import type { CollectionDescription, MaybePromise, ReadView } from '../../storage/index.ts';
 import type { AggregateRequest } from './aggregate-request.ts';
 import type { ExplainVerbosity, QueryPlan } from './query-plan.ts';
@@ -74,7 +81,8 @@ class PipelineExecutor implements PlanExecutor, PipelineRun {
   readonly database: string;
   readonly collection: CollectionDescription | undefined;
   readonly host: PipelineHost;
-  readonly allowDiskUse: boolean;
+  readonly maxStageBytes: number;
+  readonly spill: SpillSpace | undefined;
   private readonly parts: AggregatePlanParts;
   private readonly executors = new Set<PlanExecutor>();
   private readonly top: DocumentSource;
@@ -92,7 +100,9 @@ class PipelineExecutor implements PlanExecutor, PipelineRun {
     this.database = databaseOf(parts.namespace);
     this.collection = parts.collection;
     this.host = parts.request.host ?? {};
-    this.allowDiskUse = parts.request.allowDiskUse ?? true;
+    this.maxStageBytes = options.maxStageBytes ?? DEFAULT_STAGE_BYTES;
+    const mayUseDisk = parts.request.allowDiskUse ?? true;
+    this.spill = mayUseDisk ? (options.spill ?? temporaryFiles()) : undefined;
     this.currentView = view;
     this.statistics = options.within?.statistics ?? newStatistics();
     this.yielder =
@@ -127,8 +137,12 @@ class PipelineExecutor implements PlanExecutor, PipelineRun {
   }
 
   private sourceOf(plan: QueryPlan): DocumentSource {
-    const { yielder, statistics, executors } = this;
-    const executor = plan.open(this.view, this.interruption, { within: { yielder, statistics } });
+    const { yielder, statistics, executors, spill, maxStageBytes } = this;
+    const executor = plan.open(this.view, this.interruption, {
+      within: { yielder, statistics },
+      maxStageBytes,
+      ...(spill === undefined ? {} : { spill }),
+    });
     executors.add(executor);
     return {
       next: () => executor.next(),

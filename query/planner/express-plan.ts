@@ -171,6 +171,7 @@ class ExpressPlan implements QueryPlan {
       context,
       filter,
       summary: this.summary,
+      allowDiskUse: true,
       namespace: collection.namespace,
     });
   }

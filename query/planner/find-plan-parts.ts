@@ -14,5 +14,6 @@ export interface FindPlanParts {
   readonly context: QueryContext;
   readonly filter: Filter;
   readonly summary: string;
+  readonly allowDiskUse: boolean;
   readonly namespace: string;
 }

@@ -26,9 +26,14 @@ export class FindPlan implements QueryPlan {
   }
 
   open(view: ReadView, interruption: Interruption, options?: OpenOptions): PlanExecutor {
-    const { collection, winning, context } = this.parts;
+    const { collection, winning, context, allowDiskUse } = this.parts;
     if (collection === undefined) return new EmptyExecutor();
-    return new StageExecutor({ node: winning, collection, context }, view, interruption, options);
+    return new StageExecutor(
+      { node: winning, collection, context, allowDiskUse },
+      view,
+      interruption,
+      options,
+    );
   }
 
   explain(

@@ -54,6 +54,7 @@ export function planAggregate(
       namespace,
       ...(leading.sort === undefined ? {} : { sort: leading.sort }),
       ...(request.hint === undefined ? {} : { hint: request.hint }),
+      ...(request.allowDiskUse === undefined ? {} : { allowDiskUse: request.allowDiskUse }),
       withoutDocuments: leading.rest[0]?.pathsNeeded?.size === 0,
     },
     context,

@@ -31,6 +31,7 @@ export function planCollectionCount(
     context,
     filter,
     summary,
+    allowDiskUse: true,
     namespace: collection?.namespace ?? '',
   });
 }
@@ -104,7 +105,7 @@ class CollectionCount implements CountPlan {
       return this.withSkipAndLimit(view.recordCount(collection));
     }
     const executor = new StageExecutor(
-      { node: winning, collection, context },
+      { node: winning, collection, context, allowDiskUse: true },
       view,
       interruption,
       options,

@@ -56,6 +56,7 @@ export function planFind(
       context,
       filter,
       summary: 'EOF',
+      allowDiskUse: true,
       namespace: request.namespace ?? '',
     });
   }
@@ -69,6 +70,7 @@ export function planFind(
     context,
     filter,
     summary: paths.winning.summary,
+    allowDiskUse: request.allowDiskUse ?? true,
     namespace: collection.namespace,
   });
 }

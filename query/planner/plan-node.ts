@@ -3,7 +3,7 @@
  */
 import type { Filter } from '../matcher/filter.ts';
 import type { Projection } from '../projection/projection.ts';
-import type { SortOrder } from '../executor/sort.ts';
+import type { SortOrder } from '../executor/sorter.ts';
 import type { IndexCursor, IndexDescription, KeyRange } from '../../storage/index.ts';
 import type { Interval } from './interval.ts';
 

@@ -5,7 +5,7 @@ import { BsonType, compileSort, fieldsOf, isEmpty, type RawValue } from '../../b
 import { uassert } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { QueryContext } from '../context.ts';
-import type { SortOrder } from '../executor/sort.ts';
+import type { SortOrder } from '../executor/sorter.ts';
 import type { SortField } from './index-candidate.ts';
 
 export interface SortPattern {

@@ -9,6 +9,7 @@ import type { CollectionDescription, ReadView } from '../../storage/index.ts';
 import type { QueryContext } from '../context.ts';
 import type { ExecutorStatistics } from '../executor/plan-executor.ts';
 import type { Yielder } from '../executor/yielding.ts';
+import type { SpillSpace } from '../spill/spill-space.ts';
 import type { PipelineHost } from './host.ts';
 import type { DocumentMap, DocumentSource } from './source.ts';
 
@@ -47,7 +48,10 @@ export interface PipelineRun {
   readonly database: string;
   readonly collection: CollectionDescription | undefined;
   readonly host: PipelineHost;
-  readonly allowDiskUse: boolean;
+  /** Memory of one stage that holds documents, bytes. */
+  readonly maxStageBytes: number;
+  /** undefined: a stage that exceeds its memory fails. */
+  readonly spill: SpillSpace | undefined;
   /** The view that reads are made in now; changes between batches. */
   readonly view: ReadView;
   /** Runs a pipeline on another collection of this view: $lookup, $unionWith, $graphLookup. */

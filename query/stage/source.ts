@@ -91,7 +91,7 @@ export class MapSource extends PullSource {
  */
 export abstract class BlockingSource extends PullSource {
   protected readonly input: DocumentSource;
-  private output: Iterator<Buffer> | undefined;
+  private output: Iterator<Buffer | typeof AGAIN> | undefined;
 
   constructor(yielder: Yielder, input: DocumentSource) {
     super(yielder);
@@ -99,7 +99,8 @@ export abstract class BlockingSource extends PullSource {
   }
 
   protected abstract take(document: Buffer): void;
-  protected abstract finish(): Iterator<Buffer>;
+  /** The output; AGAIN in between when making it takes long and the slice is over. */
+  protected abstract finish(): Iterator<Buffer | typeof AGAIN>;
 
   protected step(): SourceStep {
     if (this.output !== undefined) return this.give(this.output);
@@ -112,7 +113,7 @@ export abstract class BlockingSource extends PullSource {
     }
   }
 
-  private give(output: Iterator<Buffer>): SourceStep {
+  private give(output: Iterator<Buffer | typeof AGAIN>): SourceStep {
     if (this.yielder.tick()) return AGAIN;
     const next = output.next();
     return next.done === true ? undefined : next.value;

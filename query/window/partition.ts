@@ -3,7 +3,7 @@
  */
 import { BsonType, type RawValue } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
-import type { SortKey, SortOrder } from '../executor/sort.ts';
+import type { SortKey, SortOrder } from '../executor/sorter.ts';
 import { valueAtPath } from '../expression/field-path.ts';
 import { addUnits } from '../expression/operators/date-arithmetic.ts';
 import type { TimeUnit } from '../expression/operators/date-arguments.ts';

@@ -4,7 +4,7 @@
 import { BsonType, type RawValue } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import type { QueryContext } from '../../context.ts';
-import type { SortKey, SortOrder } from '../../executor/sort.ts';
+import type { SortKey, SortOrder } from '../../executor/sorter.ts';
 import { compileExpression } from '../../expression/compile.ts';
 import type { Value } from '../../expression/definition.ts';
 import { arrayOf } from '../../expression/elements.ts';

@@ -20,7 +20,6 @@ import { BlockingSource, type DocumentSource } from '../source.ts';
 import { checkGroupBy, outputFields } from './bucket.ts';
 import type { GroupField } from './group.ts';
 
-const MAX_HELD_BYTES = 100 * 1024 * 1024;
 const ROW_OVERHEAD_BYTES = 120;
 
 interface Keyed {
@@ -52,7 +51,7 @@ class BucketAutoSource extends BlockingSource {
     const key = this.specification.groupBy.evaluate(this.scope) ?? NULL;
     this.rows.push({ key, document });
     this.bytes += document.length + ROW_OVERHEAD_BYTES;
-    if (this.bytes > MAX_HELD_BYTES) {
+    if (this.bytes > this.run.maxStageBytes) {
       throw new CommandError(
         'QueryExceededMemoryLimitNoDiskUseAllowed',
         'Exceeded memory limit for $bucketAuto, but did not allow external sort.',

@@ -27,7 +27,6 @@ import { BlockingSource, type DocumentSource } from '../source.ts';
 
 /** Most documents that one stage adds. */
 const MAX_ADDED = 500_000;
-const MAX_HELD_BYTES = 100 * 1024 * 1024;
 const ROW_OVERHEAD_BYTES = 150;
 
 type Bounds = 'full' | 'partition' | readonly [RawValue, RawValue];
@@ -47,6 +46,7 @@ interface Row {
 
 class DensifySource extends BlockingSource {
   private readonly specification: Specification;
+  private readonly maxBytes: number;
   private readonly partitions = new Map<string, Row[]>();
   /** Without the field: they pass as they are, before all others. */
   private readonly others: Buffer[] = [];
@@ -55,13 +55,14 @@ class DensifySource extends BlockingSource {
 
   constructor(run: PipelineRun, input: DocumentSource, specification: Specification) {
     super(run.yielder, input);
+    this.maxBytes = run.maxStageBytes;
     this.specification = specification;
   }
 
   protected take(document: Buffer): void {
     const { path, unit } = this.specification;
     this.bytes += document.length + ROW_OVERHEAD_BYTES;
-    if (this.bytes > MAX_HELD_BYTES) {
+    if (this.bytes > this.maxBytes) {
       throw new CommandError(
         'ExceededMemoryLimit',
         'Exceeded memory limit for $densify: too many documents in its partitions',

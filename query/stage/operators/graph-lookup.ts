@@ -26,8 +26,6 @@ import { withPath } from '../document-path.ts';
 import { valuesAt } from '../path-values.ts';
 import { type DocumentSource, drain } from '../source.ts';
 
-const MAX_HELD_BYTES = 100 * 1024 * 1024;
-
 interface Specification {
   readonly from: string;
   readonly startWith: Expression;
@@ -76,7 +74,7 @@ class GraphLookupSource implements DocumentSource {
         const key = canonicalKey(getField(match, '_id'), collator);
         if (found.has(key)) return;
         bytes += match.length;
-        if (bytes > MAX_HELD_BYTES) {
+        if (bytes > this.run.maxStageBytes) {
           throw new CommandError(40099, '$graphLookup reached maximum memory consumption');
         }
         found.set(key, this.withDepth(match, depth));

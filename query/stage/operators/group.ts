@@ -21,10 +21,10 @@ import { compileExpression } from '../../expression/compile.ts';
 import type { Expression } from '../../expression/expression.ts';
 import { Scope } from '../../expression/scope.ts';
 import { defineStage, type PipelineRun, type PipelineStage } from '../definition.ts';
-import { BlockingSource, type DocumentSource } from '../source.ts';
+import { readRun, RunWriter } from '../../spill/document-run.ts';
+import type { SpillFile } from '../../spill/spill-space.ts';
+import { AGAIN, BlockingSource, type DocumentSource } from '../source.ts';
 
-/** Memory for the groups of one stage, bytes. */
-const MAX_GROUP_BYTES = 100 * 1024 * 1024;
 /** What a group and one of its accumulators cost, estimated. */
 const GROUP_OVERHEAD_BYTES = 160;
 const ACCUMULATOR_OVERHEAD_BYTES = 80;
@@ -46,27 +46,42 @@ interface Group {
   readonly accumulators: readonly Accumulator[];
 }
 
-class GroupSource extends BlockingSource {
+/** Documents of groups that do not fit go to this many files, by their keys. */
+const PARTITIONS = 16;
+/** Partitions of partitions of partitions: 16^3 times the memory. */
+const MAX_SPILL_DEPTH = 3;
+
+/** The groups of one pass over documents; those that exceed the budget wait on disk, partitioned by key. */
+class GroupTable {
   private readonly specification: GroupSpecification;
-  private readonly context: QueryContext;
+  private readonly run: PipelineRun;
+  private readonly depth: number;
   private readonly groups = new Map<string, Group>();
   private readonly scope = new Scope(Buffer.alloc(0));
   private keyBytes = 0;
   private untilCheck = BUDGET_CHECK_INTERVAL;
+  private bytesAtSpill = 0;
+  /** Set once no further group may be made in memory. */
+  private partitions:
+    readonly { readonly file: SpillFile; readonly writer: RunWriter }[] | undefined;
 
-  constructor(run: PipelineRun, input: DocumentSource, specification: GroupSpecification) {
-    super(run.yielder, input);
+  constructor(run: PipelineRun, specification: GroupSpecification, depth: number) {
+    this.run = run;
     this.specification = specification;
-    this.context = run.context;
+    this.depth = depth;
   }
 
-  protected take(document: Buffer): void {
+  take(document: Buffer): void {
     const { scope } = this;
     scope.document = document;
     const id = this.specification.id.evaluate(scope) ?? NULL;
-    const key = canonicalKey(id, this.context.collator);
+    const key = canonicalKey(id, this.run.context.collator);
     let group = this.groups.get(key);
     if (group === undefined) {
+      if (this.partitions !== undefined) {
+        this.partitions[partitionOf(key, this.depth)].writer.write(document, 0);
+        return;
+      }
       group = this.newGroup(id);
       this.groups.set(key, group);
       this.keyBytes += key.length + id.end - id.start;
@@ -87,13 +102,30 @@ class GroupSource extends BlockingSource {
     this.untilCheck = BUDGET_CHECK_INTERVAL;
     const perGroup =
       GROUP_OVERHEAD_BYTES + this.specification.fields.length * ACCUMULATOR_OVERHEAD_BYTES;
-    let bytes = this.keyBytes + this.groups.size * perGroup;
-    if (bytes <= MAX_GROUP_BYTES) bytes += this.heldBytes();
-    if (bytes <= MAX_GROUP_BYTES) return;
-    throw new CommandError(
-      'QueryExceededMemoryLimitNoDiskUseAllowed',
-      "Exceeded memory limit for $group, but didn't allow external sort. Pass allowDiskUse:true to opt in.",
-    );
+    const bytes = this.keyBytes + this.groups.size * perGroup + this.heldBytes();
+    const { spill, maxStageBytes } = this.run;
+    if (bytes <= maxStageBytes) return;
+    if (spill === undefined) {
+      throw new CommandError(
+        'QueryExceededMemoryLimitNoDiskUseAllowed',
+        "Exceeded memory limit for $group, but didn't allow external sort. Pass allowDiskUse:true to opt in.",
+      );
+    }
+    // What grows on are the values of groups that exist: those cannot be put off.
+    const growsOn = this.partitions !== undefined && bytes > 2 * this.bytesAtSpill;
+    if (growsOn || this.depth >= MAX_SPILL_DEPTH) {
+      throw new CommandError(
+        'ExceededMemoryLimit',
+        '$group used too much memory and cannot spill to disk',
+      );
+    }
+    if (this.partitions !== undefined) return;
+    this.bytesAtSpill = bytes;
+    this.run.statistics.usedDisk = true;
+    this.partitions = Array.from({ length: PARTITIONS }, () => {
+      const file = spill.create();
+      return { file, writer: new RunWriter(file) };
+    });
   }
 
   private heldBytes(): number {
@@ -108,11 +140,7 @@ class GroupSource extends BlockingSource {
     return looked === 0 ? 0 : (held / looked) * this.groups.size;
   }
 
-  protected finish(): Iterator<Buffer> {
-    return this.results();
-  }
-
-  private *results(): Generator<Buffer> {
+  *results(): Generator<Buffer | typeof AGAIN> {
     const builder = new DocumentBuilder();
     for (const group of this.groups.values()) {
       builder.clear();
@@ -123,6 +151,63 @@ class GroupSource extends BlockingSource {
       yield builder.finish();
     }
     this.groups.clear();
+    for (const { file, writer } of this.partitions ?? []) {
+      yield* this.partitionResults(file, writer.start, writer.finish());
+      file.close();
+    }
+  }
+
+  private *partitionResults(
+    file: SpillFile,
+    start: number,
+    end: number,
+  ): Generator<Buffer | typeof AGAIN> {
+    const table = new GroupTable(this.run, this.specification, this.depth + 1);
+    try {
+      for (const { document } of readRun(file, start, end)) {
+        if (this.run.yielder.tick()) yield AGAIN;
+        table.take(document);
+      }
+      yield* table.results();
+    } finally {
+      table.close();
+    }
+  }
+
+  close(): void {
+    this.groups.clear();
+    for (const { file } of this.partitions ?? []) file.close();
+  }
+}
+
+/** Another hash at each depth, so that a partition does not fall into one of its own. */
+function partitionOf(key: string, depth: number): number {
+  let hash = 0x811c_9dc5 ^ (depth * 0x9e37_79b9);
+  for (let index = 0; index < key.length; index += 1) {
+    hash = Math.imul(hash ^ key.charCodeAt(index), 0x0100_0193);
+  }
+  return ((hash ^ (hash >>> 15)) >>> 0) % PARTITIONS;
+}
+
+class GroupSource extends BlockingSource {
+  private readonly table: GroupTable;
+
+  constructor(run: PipelineRun, input: DocumentSource, specification: GroupSpecification) {
+    super(run.yielder, input);
+    this.table = new GroupTable(run, specification, 0);
+  }
+
+  protected take(document: Buffer): void {
+    this.table.take(document);
+  }
+
+  protected finish(): Iterator<Buffer | typeof AGAIN> {
+    return this.table.results();
+  }
+
+  override close(): void {
+    this.table.close();
+    super.close();
   }
 }
 

@@ -38,9 +38,6 @@ import { withPath } from '../document-path.ts';
 import { valuesAt } from '../path-values.ts';
 import { AGAIN, type DocumentSource, drain, PullSource, type SourceStep } from '../source.ts';
 
-/** What a hash table or the result of an independent pipeline may hold, bytes. */
-const MAX_HELD_BYTES = 100 * 1024 * 1024;
-
 interface LookupSpecification {
   readonly from: string;
   readonly as: readonly string[];
@@ -106,7 +103,7 @@ class LookupSource extends PullSource {
     try {
       await drain(source, (match) => {
         bytes += match.length;
-        if (bytes > MAX_HELD_BYTES) throw tooLarge(from);
+        if (bytes > this.run.maxStageBytes) throw tooLarge(from);
         matches.push(match);
       });
     } finally {
@@ -159,7 +156,7 @@ class LookupSource extends PullSource {
     try {
       await drain(source, (document) => {
         bytes += document.length;
-        if (bytes > MAX_HELD_BYTES) throw new TableTooLargeError();
+        if (bytes > this.run.maxStageBytes) throw new TableTooLargeError();
         const position = documents.push(document) - 1;
         const visit = (value: RawValue | undefined): boolean => {
           const key = canonicalKey(value, collator);

@@ -13,7 +13,7 @@ import {
 } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import type { QueryContext } from '../../context.ts';
-import type { SortKey, SortOrder } from '../../executor/sort.ts';
+import type { SortKey, SortOrder } from '../../executor/sorter.ts';
 import { compileExpression } from '../../expression/compile.ts';
 import { elementsOf } from '../../expression/elements.ts';
 import type { Expression } from '../../expression/expression.ts';
@@ -29,7 +29,6 @@ import { defineStage, type PipelineRun, type PipelineStage } from '../definition
 import { withPath } from '../document-path.ts';
 import { BlockingSource, type DocumentSource } from '../source.ts';
 
-const MAX_HELD_BYTES = 100 * 1024 * 1024;
 const ROW_OVERHEAD_BYTES = 250;
 
 export interface WindowField {
@@ -91,10 +90,10 @@ class WindowSource extends BlockingSource {
 
   private account(document: Buffer): void {
     this.bytes += document.length + ROW_OVERHEAD_BYTES;
-    if (this.bytes <= MAX_HELD_BYTES) return;
+    if (this.bytes <= this.run.maxStageBytes) return;
     throw new CommandError(
       5643011,
-      `Exceeded max memory. Current memory: ${this.bytes} bytes. Max allowed memory: ${MAX_HELD_BYTES} bytes.`,
+      `Exceeded max memory. Current memory: ${this.bytes} bytes. Max allowed memory: ${this.run.maxStageBytes} bytes.`,
     );
   }
 
