@@ -18,6 +18,8 @@ import { distinct } from './crud/distinct.ts';
 import { drop } from './catalog/drop.ts';
 import { dropDatabase } from './catalog/dropDatabase.ts';
 import { dropIndexes } from './indexes/dropIndexes.ts';
+import { replSetGetStatus } from './replication/replSetGetStatus.ts';
+import { replSetInitiate } from './replication/replSetInitiate.ts';
 import { endSessions } from './sessions/endSessions.ts';
 import { explain } from './crud/explain.ts';
 import { features } from './diagnostics/features.ts';
@@ -94,6 +96,8 @@ const COMMANDS = [
   ping,
   refreshSessions,
   renameCollection,
+  replSetGetStatus,
+  replSetInitiate,
   serverStatus,
   setParameter,
   shutdown,
@@ -188,9 +192,7 @@ const UNSUPPORTED = [
   'replSetAbortPrimaryCatchUp',
   'replSetFreeze',
   'replSetGetConfig',
-  'replSetGetStatus',
   'replSetHeartbeat',
-  'replSetInitiate',
   'replSetMaintenance',
   'replSetReconfig',
   'replSetRequestVotes',

@@ -442,7 +442,8 @@ function parametersOf(given: GivenOptions): ReadonlyMap<string, string> {
   const named = given.get('setParameter');
   if (named instanceof Map) for (const [name, value] of named) parameters.set(name, value);
   if (flag(given, 'testing')) parameters.set('enableTestCommands', '1');
-  if (flag(given, 'quiet')) parameters.set('quiet', 'true');
+  // Whoever takes first steps at a terminal wants to read other things than connections.
+  if (flag(given, 'quiet') || flag(given, 'firstSteps')) parameters.set('quiet', 'true');
   return parameters;
 }
 

@@ -169,6 +169,11 @@ describe('server/commands: diagnostics and sessions', () => {
     await assert.rejects(run('admin', { $currentOp: { idleCursors: true } }), { code: 238 });
   });
 
+  it('is no member of a replica set', async () => {
+    await refused({ replSetGetStatus: 1 }, 76);
+    await refused({ replSetInitiate: {} }, 76);
+  });
+
   it('asks the program to stop', async () => {
     await admin({ shutdown: 1, comment: 'enough' });
     assert.deepEqual(test.shutdowns, ['the command shutdown']);
