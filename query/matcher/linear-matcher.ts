@@ -1,6 +1,6 @@
 /**
- * Decides whether a regular expression matches by following all its possibilities at once: never more steps than the
- * length of the text times the size of the pattern.
+ * Matches a regular expression by following all its possibilities at once, in order of preference: never more steps than
+ * the length of the text times the size of the pattern.
  *
  * Owns: the automaton and its simulation. Used where backtracking could take too long (regular-expression.ts).
  * Promises: bounded work: a text that would take more than MAX_STEPS is refused, not waited for.
@@ -44,19 +44,34 @@ class CharacterSet {
 type State =
   | { readonly kind: 'character'; readonly set: CharacterSet; next: number }
   | { readonly kind: 'assertion'; readonly assertion: AssertionKind; next: number }
+  /** `next` is tried before `other`. */
   | { readonly kind: 'split'; next: number; other: number }
+  /** Notes the position in a slot of the captures. */
+  | { readonly kind: 'save'; readonly slot: number; next: number }
   | { readonly kind: 'match' };
+
+/** Start and end of the match, then of each group; -1 for a group that took no part. */
+export type Captures = readonly number[];
+
+export interface LinearMatcher {
+  test(text: string): boolean;
+  /** The match that a backtracking engine would find first, at or after `from`. */
+  find(text: string, from: number): Captures | undefined;
+}
 
 /** @returns undefined when the automaton would be too large. */
 export function compileLinear(
-  node: RegexNode,
+  { tree, groupCount }: { readonly tree: RegexNode; readonly groupCount: number },
   ignoreCase: boolean,
-): ((text: string) => boolean) | undefined {
-  const compiler = new AutomatonBuilder(ignoreCase);
-  const start = compiler.build(node);
+): LinearMatcher | undefined {
+  const builder = new AutomatonBuilder(ignoreCase);
+  const start = builder.build(tree);
   if (start === undefined) return undefined;
-  const { states } = compiler;
-  return (text) => new Simulation(states, text).run(start);
+  const { states } = builder;
+  return {
+    test: (text) => new Simulation(states, text).test(start),
+    find: (text, from) => new Simulation(states, text).find(start, from, groupCount),
+  };
 }
 
 class AutomatonBuilder {
@@ -91,25 +106,33 @@ class AutomatonBuilder {
       case 'choice':
         return node.parts
           .map((part) => this.before(part, next))
-          .reduce((other, first) => this.add({ kind: 'split', next: first, other }));
+          .reduceRight((other, first) => this.add({ kind: 'split', next: first, other }));
+      case 'group': {
+        const end = this.add({ kind: 'save', slot: node.number * 2 + 1, next });
+        return this.add({ kind: 'save', slot: node.number * 2, next: this.before(node.part, end) });
+      }
       case 'repeat':
         return this.beforeRepeat(node, next);
     }
   }
 
-  private beforeRepeat({ part, min, max }: RegexNode & { kind: 'repeat' }, next: number): number {
+  private beforeRepeat(
+    { part, min, max, lazy }: RegexNode & { kind: 'repeat' },
+    next: number,
+  ): number {
     let following = next;
     if (max === Infinity) {
-      const loop: State = { kind: 'split', next: 0, other: next };
+      const loop: State = { kind: 'split', next, other: next };
       following = this.add(loop);
-      loop.next = this.before(part, following);
+      const body = this.before(part, following);
+      if (lazy) loop.other = body;
+      else loop.next = body;
     } else {
       for (let count = min; count < max && this.states.length <= MAX_STATES; count += 1) {
-        following = this.add({
-          kind: 'split',
-          next: this.before(part, following),
-          other: next,
-        });
+        const body = this.before(part, following);
+        following = this.add(
+          lazy ? { kind: 'split', next, other: body } : { kind: 'split', next: body, other: next },
+        );
       }
     }
     for (let count = 0; count < min && this.states.length <= MAX_STATES; count += 1) {
@@ -131,15 +154,20 @@ const NEWLINE = 10;
 /** Before the first and after the last character. */
 const NONE = -1;
 
+/** A possibility that waits for a character, or has reached the end; with what it captured on its way. */
+interface Thread {
+  readonly state: number;
+  readonly captures: Captures;
+}
+
+const NO_CAPTURES: Captures = [];
+
 class Simulation {
   private readonly states: readonly State[];
   private readonly text: string;
   /** For each state the position at which it was last reached, so that it is followed once per position. */
   private readonly reachedAt: Int32Array;
-  private current: number[] = [];
-  private following: number[] = [];
   private steps = 0;
-  private isMatch = false;
 
   constructor(states: readonly State[], text: string) {
     this.states = states;
@@ -147,61 +175,86 @@ class Simulation {
     this.reachedAt = new Int32Array(states.length).fill(-1);
   }
 
-  run(start: number): boolean {
-    let position = 0;
-    let before = NONE;
-    for (;;) {
+  test(start: number): boolean {
+    return this.run(start, 0, NO_CAPTURES, true) !== undefined;
+  }
+
+  find(start: number, from: number, groupCount: number): Captures | undefined {
+    const captures = Array.from({ length: 2 * (groupCount + 1) }, () => -1);
+    return this.run(start, from, captures, false);
+  }
+
+  /** Threads stand in order of preference: when one has matched, those behind it are dropped. */
+  private run(
+    start: number,
+    from: number,
+    empty: Captures,
+    anyMatch: boolean,
+  ): Captures | undefined {
+    let current: Thread[] = [];
+    let following: Thread[] = [];
+    let found: Captures | undefined;
+    let before = from === 0 ? NONE : (this.text.codePointAt(from - 1) ?? NONE);
+    for (let position = from; ;) {
       const code = this.text.codePointAt(position) ?? NONE;
-      // A match may begin anywhere.
-      this.reach(start, position, before, code, this.current);
-      if (this.isMatch) return true;
-      if (code === NONE) return false;
+      // A match may begin anywhere, but one that began further left is preferred.
+      if (found === undefined) {
+        const captures = anyMatch ? empty : withSlot(empty, 0, position);
+        this.reach({ state: start, captures }, position, before, code, current);
+      }
+      if (current.length === 0 && (found !== undefined || code === NONE)) return found;
       const next = position + (code > 0xffff ? 2 : 1);
-      this.consume(code, next);
-      if (this.isMatch) return true;
+      const after = this.text.codePointAt(next) ?? NONE;
+      for (const { state, captures } of current) {
+        const at = this.states[state];
+        if (at.kind === 'match') {
+          found = anyMatch ? captures : withSlot(captures, 1, position);
+          break;
+        }
+        if (at.kind !== 'character' || code === NONE || !at.set.has(code)) continue;
+        this.reach({ state: at.next, captures }, next, code, after, following);
+      }
+      if (code === NONE || (anyMatch && found !== undefined)) return found;
+      [current, following] = [following, current];
+      following.length = 0;
       position = next;
       before = code;
     }
   }
 
-  /** Moves every state over the character, to `next`. */
-  private consume(code: number, next: number): void {
-    const after = this.text.codePointAt(next) ?? NONE;
-    for (const index of this.current) {
-      const state = this.states[index];
-      if (state.kind !== 'character' || !state.set.has(code)) continue;
-      this.reach(state.next, next, code, after, this.following);
-    }
-    this.current.length = 0;
-    [this.current, this.following] = [this.following, this.current];
-  }
-
-  /** Follows what consumes nothing; states that wait for a character are put into `into`. */
+  /** Follows what consumes nothing; threads that wait for a character, or have matched, are put into `into`. */
   private reach(
-    from: number,
+    thread: Thread,
     position: number,
     before: number,
     after: number,
-    into: number[],
+    into: Thread[],
   ): void {
-    const open = [from];
-    for (let index = open.pop(); index !== undefined; index = open.pop()) {
+    const open = [thread];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const { state: index, captures } = next;
       if (this.reachedAt[index] === position) continue;
       this.reachedAt[index] = position;
       this.countStep();
       const state = this.states[index];
       switch (state.kind) {
         case 'match':
-          this.isMatch = true;
-          return;
         case 'character':
-          into.push(index);
+          into.push(next);
           break;
         case 'split':
-          open.push(state.other, state.next);
+          open.push({ state: state.other, captures }, { state: state.next, captures });
+          break;
+        case 'save':
+          open.push({
+            state: state.next,
+            captures: captures.length === 0 ? captures : withSlot(captures, state.slot, position),
+          });
           break;
         case 'assertion':
-          if (this.holds(state.assertion, position, before, after)) open.push(state.next);
+          if (this.holds(state.assertion, position, before, after)) {
+            open.push({ state: state.next, captures });
+          }
           break;
       }
     }
@@ -240,6 +293,10 @@ class Simulation {
         return isWord(before) === isWord(after);
     }
   }
+}
+
+function withSlot(captures: Captures, slot: number, position: number): Captures {
+  return captures.with(slot, position);
 }
 
 function isWord(code: number): boolean {

@@ -93,7 +93,7 @@ const POSIX_NEGATIONS: Readonly<Record<string, string>> = {
 };
 
 export function posixMembers(name: string, negated: boolean): string {
-  const members = (negated ? POSIX_NEGATIONS : POSIX_CLASSES)[name];
-  if (members === undefined) throw new UnsupportedPatternError('unknown POSIX class name');
-  return members;
+  const table = negated ? POSIX_NEGATIONS : POSIX_CLASSES;
+  if (!Object.hasOwn(table, name)) throw new UnsupportedPatternError('unknown POSIX class name');
+  return table[name];
 }

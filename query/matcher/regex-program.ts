@@ -23,7 +23,11 @@ export type RegexNode =
       readonly min: number;
       /** Infinity: without bound. */
       readonly max: number;
-    };
+      /** As few as possible first. */
+      readonly lazy: boolean;
+    }
+  /** A capturing group; the first is number 1. */
+  | { readonly kind: 'group'; readonly number: number; readonly part: RegexNode };
 
 /** How the number of steps of a backtracking engine grows with the length of the text. */
 export interface BacktrackingRisk {
@@ -37,6 +41,7 @@ export interface ParsedRegex {
   readonly tree: RegexNode;
   /** An automaton can decide it. Otherwise the tree serves the estimate only: it has references as characters. */
   readonly isRegular: boolean;
+  readonly groupCount: number;
 }
 
 export function parseRegexSource(source: string): ParsedRegex {
@@ -64,6 +69,7 @@ class SourceParser {
   private readonly source: string;
   private position = 0;
   private isRegular = true;
+  private groups = 0;
 
   constructor(source: string) {
     this.source = source;
@@ -75,7 +81,7 @@ class SourceParser {
       this.position === this.source.length,
       'regular expression: the translation has another grammar',
     );
-    return { tree, isRegular: this.isRegular };
+    return { tree, isRegular: this.isRegular, groupCount: this.groups };
   }
 
   private choice(): RegexNode {
@@ -113,26 +119,30 @@ class SourceParser {
 
   private group(rest: string): RegexNode {
     const opening = GROUP.exec(rest)?.[0] ?? '(';
+    const isCapture = opening === '(' || opening.startsWith('(?<a');
     if (opening !== '(' && opening !== '(?:') this.isRegular = false;
+    if (isCapture) this.groups += 1;
+    const number = this.groups;
     this.position += opening.length;
-    const inside = this.choice();
+    const part = this.choice();
     tassert(this.source[this.position] === ')', 'regular expression: a group is not closed');
     this.position += 1;
-    return inside;
+    return isCapture ? { kind: 'group', number, part } : part;
   }
 
-  /** Lazy or greedy makes no difference to whether there is a match. */
   private repetition(part: RegexNode): RegexNode {
-    const found = /^(?:([*+?])|\{(\d+)(,?)(\d*)\})\??/.exec(this.source.slice(this.position));
+    const found = /^(?:([*+?])|\{(\d+)(,?)(\d*)\})(\??)/.exec(this.source.slice(this.position));
     if (found === null) return part;
     this.position += found[0].length;
-    const [, sign, low, comma, high] = found;
+    const [, sign, low, comma, high, suffix] = found;
+    const lazy = suffix === '?';
     if (sign !== undefined) {
-      return { kind: 'repeat', part, min: sign === '+' ? 1 : 0, max: sign === '?' ? 1 : Infinity };
+      const [min, max] = [sign === '+' ? 1 : 0, sign === '?' ? 1 : Infinity];
+      return { kind: 'repeat', part, min, max, lazy };
     }
     const min = Number(low);
     const max = comma === '' ? min : high === '' ? Infinity : Number(high);
-    return { kind: 'repeat', part, min, max };
+    return { kind: 'repeat', part, min, max, lazy };
   }
 }
 
@@ -157,6 +167,8 @@ function growthOf(node: RegexNode): number {
       return Math.max(...node.parts.map(growthOf));
     case 'repeat':
       return growthOf(node.part) + (node.max >= MANY ? 1 : 0);
+    case 'group':
+      return growthOf(node.part);
   }
 }
 
@@ -167,6 +179,8 @@ function isExponential(node: RegexNode): boolean {
       return false;
     case 'repeat':
       return (node.max >= MANY && hasChoices(node.part)) || isExponential(node.part);
+    case 'group':
+      return isExponential(node.part);
     default:
       return node.parts.some(isExponential);
   }
@@ -182,6 +196,8 @@ function hasChoices(node: RegexNode): boolean {
       return true;
     case 'repeat':
       return node.min !== node.max || hasChoices(node.part);
+    case 'group':
+      return hasChoices(node.part);
     case 'sequence':
       return node.parts.some(hasChoices);
   }
@@ -195,6 +211,8 @@ function beginsAtStart(node: RegexNode): boolean {
       return node.parts.length > 0 && beginsAtStart(node.parts[0]);
     case 'choice':
       return node.parts.every(beginsAtStart);
+    case 'group':
+      return beginsAtStart(node.part);
     default:
       return false;
   }

@@ -10,7 +10,7 @@
  * Source: pcre2pattern(3), MongoDB's manual "$regex".
  */
 import { CommandError } from '../../common/errors.ts';
-import { compileLinear } from './linear-matcher.ts';
+import { compileLinear, type LinearMatcher } from './linear-matcher.ts';
 import { isOnlyPrefix, literalPrefix } from './literal-prefix.ts';
 import { UnsupportedPatternError } from './pcre-sets.ts';
 import { translatePattern } from './pcre-translation.ts';
@@ -40,7 +40,7 @@ export class RegularExpression {
   /** Texts of up to this many UTF-16 units are safe with V8. */
   private readonly safeLength: number;
   /** Made when it is first needed; 'none' when the pattern is not regular. */
-  private linear: ((text: string) => boolean) | 'none' | undefined;
+  private linear: LinearMatcher | 'none' | undefined;
 
   /** @throws CommandError 51091 for a bad pattern, 51108 for a bad option, BadValue for a NUL byte. */
   constructor(pattern: string, options: string) {
@@ -62,12 +62,12 @@ export class RegularExpression {
 
   /** @throws CommandError 51156 when no engine can decide the text in bounded time. */
   test(text: string): boolean {
-    if (text.length > this.safeLength) return this.testCautiously(text);
+    if (text.length > this.safeLength) return this.cautious().test(text);
     this.engine.lastIndex = 0;
     return this.engine.test(text);
   }
 
-  private testCautiously(text: string): boolean {
+  private cautious(): LinearMatcher {
     this.linear ??= this.compileLinear();
     if (this.linear === 'none') {
       throw new CommandError(
@@ -75,12 +75,13 @@ export class RegularExpression {
         'Error occurred while executing a regular expression: the pattern could take too long on a text of this length',
       );
     }
-    return this.linear(text);
+    return this.linear;
   }
 
-  private compileLinear(): ((text: string) => boolean) | 'none' {
-    const { tree, isRegular } = parseRegexSource(this.source);
-    return (isRegular ? compileLinear(tree, this.engine.ignoreCase) : undefined) ?? 'none';
+  private compileLinear(): LinearMatcher | 'none' {
+    const parsed = parseRegexSource(this.source);
+    const { ignoreCase } = this.engine;
+    return (parsed.isRegular ? compileLinear(parsed, ignoreCase) : undefined) ?? 'none';
   }
 
   /** Tests the UTF-8 text in `bytes[start, end)`. A known prefix is compared before anything is decoded. */
@@ -95,13 +96,20 @@ export class RegularExpression {
 
   /** The first match at or after the UTF-16 index `from`. */
   find(text: string, from = 0): RegularExpressionMatch | undefined {
-    // A text without a match is what makes backtracking try everything.
-    if (text.length > this.safeLength && !this.testCautiously(text)) return undefined;
+    if (text.length > this.safeLength) return this.findCautiously(text, from);
     this.engine.lastIndex = from;
     const found = this.engine.exec(text);
     if (found === null) return undefined;
     const captures = this.groups.map((group): string | undefined => found[group]);
     return { index: found.index, text: found[0], captures };
+  }
+
+  private findCautiously(text: string, from: number): RegularExpressionMatch | undefined {
+    const slots = this.cautious().find(text, from);
+    if (slots === undefined) return undefined;
+    const textOf = (group: number): string | undefined =>
+      slots[2 * group] < 0 ? undefined : text.slice(slots[2 * group], slots[2 * group + 1]);
+    return { index: slots[0], text: textOf(0) ?? '', captures: this.groups.map(textOf) };
   }
 }
 

@@ -16,10 +16,13 @@ export const $currentDate = defineModifier({
   name: '$currentDate',
   parse: ({ operand, context: { clock } }) => {
     const kind = parseKind(operand);
-    const now = (): RawValue =>
-      kind === 'date'
-        ? dateValue(clock.wallMs())
-        : timestampValue(Math.floor(clock.wallMs() / 1000), 1);
+    // Timestamps of one update differ, as those of a cluster do.
+    let increment = 0;
+    const now = (): RawValue => {
+      if (kind === 'date') return dateValue(clock.wallMs());
+      increment += 1;
+      return timestampValue(Math.floor(clock.wallMs() / 1000), increment);
+    };
     return { update: now, create: now, needsPath: true };
   },
 });
