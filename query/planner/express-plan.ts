@@ -7,7 +7,6 @@ import type { QueryContext } from '../context.ts';
 import { ExpressExecutor } from '../executor/express.ts';
 import type { PlanExecutor } from '../executor/plan-executor.ts';
 import { compileFilter } from '../matcher/compile.ts';
-import { compileProjection } from '../projection/compile.ts';
 import type { Projection } from '../projection/projection.ts';
 import type {
   CollectionDescription,
@@ -20,6 +19,7 @@ import { collationsAgree } from './index-usability.ts';
 import { pointInterval } from './interval.ts';
 import type { PlanNode } from './plan-node.ts';
 import type { ExplainVerbosity, FindRequest, QueryPlan } from './query-plan.ts';
+import { projectionFor } from './projection-cache.ts';
 import { parseSort } from './sort-pattern.ts';
 
 const ASCENDING = [1] as const;
@@ -121,12 +121,9 @@ class ExpressPlan implements QueryPlan {
   private compiledProjection(): Projection | undefined {
     const { request, context } = this;
     if (request.projection === undefined || isEmpty(request.projection)) return undefined;
-    const projection = compileProjection(request.projection, { context });
-    // A positional operator needs a filter that went through an array, which _id never is: let it say so.
-    if (projection.needsPosition) {
-      const filter = compileFilter(request.filter, context);
-      return compileProjection(request.projection, { context, filter });
-    }
+    const projection = projectionFor(request.projection, context, () =>
+      compileFilter(request.filter, context),
+    );
     return projection.isIdentity ? undefined : projection;
   }
 

@@ -9,7 +9,6 @@ import { uassert } from '../../common/assert.ts';
 import type { QueryContext } from '../context.ts';
 import { compileFilter } from '../matcher/compile.ts';
 import type { Filter } from '../matcher/filter.ts';
-import { compileProjection } from '../projection/compile.ts';
 import type { Projection } from '../projection/projection.ts';
 import type {
   CollectionDescription,
@@ -29,6 +28,7 @@ import { tryExpress } from './express-plan.ts';
 import { FindPlan } from './find-plan.ts';
 import { ALL_VALUES } from './interval.ts';
 import type { IxscanNode, PlanNode } from './plan-node.ts';
+import { projectionFor } from './projection-cache.ts';
 import type { FindRequest, QueryPlan } from './query-plan.ts';
 import { parseSort, sortOrderOf, type SortPattern } from './sort-pattern.ts';
 
@@ -81,7 +81,7 @@ function projectionOf(
   context: QueryContext,
 ): Projection | undefined {
   if (request.projection === undefined || isEmpty(request.projection)) return undefined;
-  const projection = compileProjection(request.projection, { context, filter });
+  const projection = projectionFor(request.projection, context, () => filter);
   return projection.isIdentity ? undefined : projection;
 }
 
