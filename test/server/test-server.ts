@@ -12,6 +12,7 @@ import { createCommandTable } from '../../server/commands/index.ts';
 import { FlintServer } from '../../server/flint-server.ts';
 import { ParameterSet } from '../../server/options/parameters.ts';
 import { RecentLog } from '../../server/metrics/recent-log.ts';
+import type { StorageEngine } from '../../storage/index.ts';
 import { EmptyEngine } from './empty-engine.ts';
 
 const TEST_TRAITS = {
@@ -75,6 +76,8 @@ const fail = defineCommand({
 });
 
 export interface TestServerOptions {
+  /** Absent: one without data. */
+  readonly engine?: StorageEngine;
   readonly tls?: TlsOptions;
   readonly log?: Log;
   readonly slowOperationMs?: number;
@@ -105,7 +108,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const commands = [spin, large, slowEcho, touch, fail, ...(options.commands ?? [])];
   const table = createCommandTable();
   const server = new FlintServer({
-    engine,
+    engine: options.engine ?? engine,
     clock: systemClock,
     random,
     log: options.log ?? silentLog,
