@@ -62,26 +62,42 @@ class IntlCollator implements NamedCollator {
   readonly spec: Buffer;
   private readonly intl: Intl.Collator;
   private readonly options: CollationOptions;
+  private readonly ignored: RegExp | undefined;
 
   constructor(options: CollationOptions, spec: Buffer) {
     this.options = options;
     this.spec = spec;
-    this.intl = new Intl.Collator(options.locale.replaceAll('_', '-'), {
+    this.ignored = ignoredCharacters(options);
+    this.intl = new Intl.Collator(intlLocale(options), {
       sensitivity: sensitivityOf(options),
       numeric: options.numericOrdering,
       caseFirst: options.caseFirst === 'off' ? 'false' : options.caseFirst,
-      ignorePunctuation: options.alternate === 'shifted',
+      ignorePunctuation: false,
     });
   }
 
   compare(a: string, b: string): number {
-    return this.intl.compare(a, b);
+    const { ignored } = this;
+    if (ignored === undefined) return this.intl.compare(a, b);
+    return this.intl.compare(a.replace(ignored, ''), b.replace(ignored, ''));
   }
 
   /** Strings with equal keys compare equal; keys do not sort (Intl has no sort keys). */
   key(text: string): string {
     return foldedKey(text, this.options);
   }
+}
+
+/** What alternate: 'shifted' leaves out: punctuation and spaces, or spaces alone. Intl knows only the former. */
+function ignoredCharacters({ alternate, maxVariable }: CollationOptions): RegExp | undefined {
+  if (alternate !== 'shifted') return undefined;
+  return maxVariable === 'space' ? /[\p{Z}\s]+/gu : /[\p{P}\p{Z}\s]+/gu;
+}
+
+/** Intl counts accents from the end of a word for Canadian French only: the locale stands for the option. */
+function intlLocale({ locale, backwards }: CollationOptions): string {
+  const tag = locale.replaceAll('_', '-');
+  return backwards && /^(fr|en|root)(-|$)/.test(tag) ? 'fr-CA' : tag;
 }
 
 function sensitivityOf(options: CollationOptions): 'base' | 'accent' | 'case' | 'variant' {
@@ -98,7 +114,8 @@ function foldedKey(text: string, options: CollationOptions): string {
     key = key.toLocaleUpperCase(options.locale).toLocaleLowerCase(options.locale);
   }
   if (options.numericOrdering) key = key.replace(/0+(?=\d)/g, '');
-  if (options.alternate === 'shifted') key = key.replace(/[\p{P}\p{Z}\s]/gu, '');
+  const ignored = ignoredCharacters(options);
+  if (ignored !== undefined) key = key.replace(ignored, '');
   return key;
 }
 
