@@ -12,10 +12,10 @@ export interface LoadedServer {
 
 /** Takes a tenth of a second of CPU: start it before waiting for something else. */
 export async function loadServer(): Promise<LoadedServer> {
-  const [{ FlintServer }, { createCommandTable }] = await Promise.all([
-    import('./flint-server.ts'),
-    import('./commands/index.ts'),
-  ]);
+  // One after the other: Node 20 leaves the names of a CommonJS package (snappy's) undefined in a module that two imports
+  // reach at the same time.
+  const { FlintServer } = await import('./flint-server.ts');
+  const { createCommandTable } = await import('./commands/index.ts');
   return {
     createServer: (options) => new FlintServer({ ...options, commands: createCommandTable() }),
     createCommandTable,
