@@ -119,10 +119,11 @@ function recognise(table: readonly OptionDefinition[], argument: string): Recogn
   const name = equals < 0 ? body : body.slice(0, equals);
   const attached = equals < 0 ? undefined : body.slice(equals + 1);
   // mongod takes -port as well as --port, and -f as the short form.
+  const flags = table.filter((each) => each.fileOnly !== true);
   const option =
-    (long ? undefined : table.find((each) => each.short === name)) ??
-    table.find((each) => each.flag === name);
-  if (option === undefined) throw unknownOption(table, name, argument);
+    (long ? undefined : flags.find((each) => each.short === name)) ??
+    flags.find((each) => each.flag === name);
+  if (option === undefined) throw unknownOption(flags, name, argument);
   return { option, where: `${long ? '--' : '-'}${name}`, attached };
 }
 

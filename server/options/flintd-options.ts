@@ -340,8 +340,8 @@ export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
     yaml: 'systemLog.destination',
     type: 'string',
     group: LOGGING,
-    value: '<file>',
-    help: "Only 'file', beside --logpath, as mongod's configuration files say it.",
+    fileOnly: true,
+    help: "Only 'file', beside systemLog.path, as mongod's configuration files say it.",
   },
 ];
 

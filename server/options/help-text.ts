@@ -8,7 +8,7 @@ const WIDTH = 100;
 
 /** @param usage the lines above the options, such as how to call the program. */
 export function helpText(usage: string, table: readonly OptionDefinition[]): string {
-  const shown = table.filter((option) => option.refused === undefined);
+  const shown = table.filter((option) => option.refused === undefined && option.fileOnly !== true);
   const groups = [...new Set(shown.map((option) => option.group))];
   const sections = groups.map((group) => {
     const lines = shown.filter((option) => option.group === group).map(optionLine);

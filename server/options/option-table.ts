@@ -20,6 +20,8 @@ export interface OptionDefinition {
   /** How --help names the value. */
   readonly value?: string;
   readonly range?: readonly [least: number, most: number];
+  /** Only in the configuration file, as in mongod: no flag, and not in --help. */
+  readonly fileOnly?: boolean;
   /** Known, but not built: using it is refused with this sentence. Left out of --help. */
   readonly refused?: string;
 }
