@@ -4,15 +4,10 @@
  * Promises: each record once, although a multikey index holds several entries of it, and although a writer moves its
  * entries while it pulls (forWrites). Ranges are disjoint and in the order of the walk.
  */
-import type {
-  IndexCursor,
-  IndexDescription,
-  KeyRange,
-  ReadView,
-  RecordId,
-} from '../../storage/index.ts';
+import type { IndexCursor, IndexDescription, KeyRange, ReadView } from '../../storage/index.ts';
 import type { KeyFilter } from '../planner/plan-node.ts';
 import { type ExecutionContext, PullStage, type StageCounters, type Step } from './stage.ts';
+import { RecordIdSet } from './record-id-set.ts';
 import { indexAsItIs } from './still-there.ts';
 
 export interface IndexScanOptions {
@@ -33,7 +28,7 @@ export class IndexScan extends PullStage {
   };
   private readonly context: ExecutionContext;
   private readonly options: IndexScanOptions;
-  private seen: Set<RecordId> | undefined;
+  private seen: RecordIdSet | undefined;
   private cursor: IndexCursor | undefined;
   private nextRange = 0;
 
@@ -41,7 +36,7 @@ export class IndexScan extends PullStage {
     super(context.yielder);
     this.context = context;
     this.options = options;
-    this.seen = options.index.multikey || context.forWrites ? new Set() : undefined;
+    this.seen = options.index.multikey || context.forWrites ? new RecordIdSet() : undefined;
   }
 
   protected step(): Step {
@@ -102,7 +97,7 @@ export class IndexScan extends PullStage {
   attach(view: ReadView): void {
     const index = indexAsItIs(view, this.context.collection, this.options.index);
     // An array may have come in meanwhile: from now on a record can have several entries.
-    if (index.multikey) this.seen ??= new Set();
+    if (index.multikey) this.seen ??= new RecordIdSet();
     this.cursor?.attach(view);
   }
 

@@ -1,7 +1,8 @@
 /**
  * OR: the rows of several inputs one after the other, each record once.
  */
-import type { ReadView, RecordId } from '../../storage/index.ts';
+import type { ReadView } from '../../storage/index.ts';
+import { RecordIdSet } from './record-id-set.ts';
 import {
   type ExecutionContext,
   PullStage,
@@ -14,7 +15,7 @@ export class Or extends PullStage {
   readonly counters: StageCounters = { advanced: 0, dupsDropped: 0, isEOF: false };
   private readonly context: ExecutionContext;
   private readonly inputs: readonly Stage[];
-  private readonly seen = new Set<RecordId>();
+  private readonly seen = new RecordIdSet();
   private current = 0;
 
   constructor(context: ExecutionContext, inputs: readonly Stage[]) {
