@@ -31,6 +31,7 @@ import { BaseEpoch } from '../views/base-epoch.ts';
 import type { StoreState } from '../views/store-state.ts';
 import { foldKeys, foldRecords, Slices, type FoldTarget } from './fold.ts';
 import { freeze, type Frozen, type FrozenCollection, type ScanningBuild } from './freeze.ts';
+import { MovedRecords } from './moved-records.ts';
 import { pauseAt, type CheckpointPoint } from './pause-points.ts';
 import { Reaper } from './reaper.ts';
 
@@ -154,9 +155,11 @@ export class Checkpointer {
     this.step = 'pages';
     const changes = new IndexChanges();
     const writer = await blocks.beginCheckpoint(frozen.commitNumber);
+    const moved = new MovedRecords(store.epoch.base, frozen.generation, changes);
     let base: Base;
     try {
       await this.foldGeneration(frozen, writer, changes);
+      await writer.clean(moved);
       await this.pause('checkpointInPages');
       base = await writer.finish();
       await this.pause('checkpointAfterPages');
@@ -181,7 +184,7 @@ export class Checkpointer {
 
     // Step 4: the new epoch, at once; then what was only needed by the base before.
     this.step = 'publish';
-    this.publish(frozen);
+    this.publish(frozen, moved);
     this.unrecorded = base;
     await this.pause('checkpointAfterPublish');
     await this.recordUnrecorded();
@@ -252,7 +255,7 @@ export class Checkpointer {
   }
 
   /** One synchronous step: the frozen generation is in the base now. Views that it shows the same move on. */
-  private publish(frozen: Frozen): void {
+  private publish(frozen: Frozen, moved: MovedRecords): void {
     const { store, blocks, indexes } = this.parts;
     const before = store.epoch;
     const [active, folded] = before.generations;
@@ -263,7 +266,7 @@ export class Checkpointer {
       'checkpoint: the index store stands elsewhere',
     );
     this.bases.add(base);
-    base.inherit(before.base, frozen.generation);
+    base.inherit(before.base, frozen.generation, moved.blocks);
     store.epoch = { base, generations: [active] };
     this.frozen = undefined;
     this.folded += 1;

@@ -115,9 +115,14 @@ export class BaseEpoch {
     return found;
   }
 
-  /** Takes over what the base before remembers, but for what was folded since. */
-  inherit(before: BaseEpoch, folded: Generation): void {
+  /** Takes over what the base before remembers, but for what was folded since, and records that the cleaner moved. */
+  inherit(
+    before: BaseEpoch,
+    folded: Generation,
+    movedBlocks: ReadonlyMap<Ident, ReadonlySet<number>>,
+  ): void {
     let changes = 0;
+    for (const blocks of movedBlocks.values()) changes += blocks.size;
     for (const table of folded.keys.values()) changes += table.order.size;
     for (const table of folded.records.values()) changes += table.chunkNumbers.size;
     // This runs inside a checkpoint's synchronous step: beyond a few milliseconds a fresh start is cheaper.
@@ -132,6 +137,9 @@ export class BaseEpoch {
         this.points.delete(pointName(index, table.key(row)));
         table.order.forward(at);
       }
+    }
+    for (const [collection, blocks] of movedBlocks) {
+      for (const block of blocks) this.recordBlocks.delete(blockName(collection, block));
     }
     for (const [collection, { chunkNumbers }] of folded.records) {
       for (

@@ -27,7 +27,7 @@ export const INDEX_SPECS: readonly Buffer[] = [
   documentOf({ v: 2, key: documentOf({ u: 1 }), name: 'u', unique: true, sparse: true }),
 ];
 
-export function randomDocument(id: string, random: Random): Buffer {
+export function randomDocument(id: string, random: Random, padBytes: number): Buffer {
   const builder = new DocumentBuilder().appendInt32('_id', Number(id));
   builder.appendInt32('a', random.below(20));
   if (random.below(3) === 0) {
@@ -41,6 +41,7 @@ export function randomDocument(id: string, random: Random): Buffer {
   if (random.below(3) === 0) builder.appendInt32('u', random.below(500));
   // Mostly small, some that make long index keys, now and then one larger than a page.
   const size = [5, 40, 300, 2000, 20_000][Math.floor(random.next() ** 3 * 5)];
+  if (padBytes > 0) builder.appendString('pad', 'p'.repeat(padBytes));
   return builder
     .appendString('s', String.fromCharCode(97 + random.below(26)).repeat(random.below(size)))
     .finish();

@@ -57,6 +57,7 @@ function printTotals(reports: readonly SeedReport[], failed: number, durationMs:
       `index builds ${sum((r) => r.builds)}, snapshot reads ${sum((r) => r.snapshotReads)}, ` +
       `checkpoints ${sum((r) => r.checkpoints)}, restarts ${sum((r) => r.restarts)} ` +
       `(${sum((r) => r.cleanRestarts)} after a clean close), ` +
+      `records moved by the cleaner ${sum((r) => r.movedRecords)}, ` +
       `damaged pages met ${sum((r) => r.corruptions)}, starts refused for damage ${sum((r) => r.refusals)}`,
   );
   console.log('faults:', tally(reports.map(({ faults }) => faults)));

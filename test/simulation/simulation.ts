@@ -20,6 +20,8 @@ const MOST_ATTEMPTS = 20;
 export interface SeedReport extends LifeCounts {
   readonly seed: number;
   restarts: number;
+  /** Records that the cleaner moved out of mostly-dead extents. */
+  movedRecords: number;
   /** Starts that were refused because of damage. */
   refusals: number;
   cleanRestarts: number;
@@ -44,6 +46,7 @@ export async function runSeed(seed: number): Promise<SeedReport> {
     corruptions: 0,
     restarts: 0,
     refusals: 0,
+    movedRecords: 0,
     cleanRestarts: 0,
     cutsByStep: {},
     faults: {},
@@ -186,6 +189,9 @@ function addCounts(report: SeedReport, counts: LifeCounts, engine: StorageEngine
   report.builds += counts.builds;
   report.snapshotReads += counts.snapshotReads;
   report.corruptions += counts.corruptions;
-  const { checkpoint } = engine.statistics();
+  const { checkpoint, blocks } = engine.statistics();
   if (typeof checkpoint === 'object') report.checkpoints += Number(checkpoint.count);
+  if (typeof blocks === 'object' && typeof blocks.cleaned === 'object') {
+    report.movedRecords += Number(blocks.cleaned.movedRecords);
+  }
 }

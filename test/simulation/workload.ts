@@ -112,6 +112,7 @@ export class Life {
     if (dice < 96) return this.dropIndex();
     if (dice < 97) return this.renameCollection();
     if (dice < 98) return this.dropCollection();
+    if (dice < 99) return this.churn();
     return this.readLatest();
   }
 
@@ -129,6 +130,19 @@ export class Life {
     if (commitNumber === undefined || this.random.below(3) > 0) return;
     await this.world.settle(this.engine.flushed(commitNumber));
     if (!this.world.isDark) this.model.acknowledge(commitNumber);
+  }
+
+  /** Many updates and checkpoints in a row: extents become sparse, are emptied, freed and filled again. */
+  private async churn(): Promise<void> {
+    for (let round = 2 + this.random.below(5); round > 0 && !this.world.isDark; round -= 1) {
+      const open = this.open();
+      for (let count = 0; count < 25; count += 1) {
+        if (!(await this.writeOnce(open, 4000))) return;
+      }
+      this.commit(open);
+      this.counts.checkpoints += 1;
+      await this.settleQuietly(this.engine.checkpoint());
+    }
   }
 
   private beginTransaction(): Promise<void> {
@@ -156,7 +170,7 @@ export class Life {
   }
 
   /** @returns false when the transaction had to end. */
-  private async writeOnce(open: OpenTransaction): Promise<boolean> {
+  private async writeOnce(open: OpenTransaction, padBytes = 0): Promise<boolean> {
     const { transaction, sees } = open;
     const namespace = this.anyOf([...sees.keys()]);
     const collection = namespace === undefined ? undefined : transaction.collection(namespace);
@@ -171,7 +185,8 @@ export class Life {
         sameBytes(found?.document, documents.get(id)),
         `${namespace} ${id}: a transaction reads another document`,
       );
-      const after = this.random.below(4) === 0 ? undefined : randomDocument(id, this.random);
+      const after =
+        this.random.below(4) === 0 ? undefined : randomDocument(id, this.random, padBytes);
       if (found === undefined) {
         if (after === undefined) return true;
         transaction.insert(collection, after);

@@ -1,0 +1,53 @@
+/**
+ * What the block store's cleaner asks of a checkpoint: which records still count, and where they lie from now on.
+ *
+ * Owns: the list of record map blocks that moved records stand in, so that caches of the base before are not believed.
+ */
+import type { LiveRecords } from '../blocks/contract.ts';
+import type { Place } from '../blocks/place.ts';
+import type { Ident, RecordId } from '../contract.ts';
+import type { Generation } from '../delta/generation.ts';
+import { NO_ROW } from '../delta/version-rows.ts';
+import { recordBlockOf } from '../format/record-map.ts';
+import type { IndexChanges } from '../indexes/changes.ts';
+import type { BaseEpoch } from '../views/base-epoch.ts';
+
+export class MovedRecords implements LiveRecords {
+  /** Record map blocks by collection. */
+  readonly blocks = new Map<Ident, Set<number>>();
+  private readonly base: BaseEpoch;
+  private readonly folded: Generation;
+  private readonly changes: IndexChanges;
+
+  /** @param base the one before this checkpoint @param folded the generation that the checkpoint folds into it */
+  constructor(base: BaseEpoch, folded: Generation, changes: IndexChanges) {
+    this.base = base;
+    this.folded = folded;
+    this.changes = changes;
+  }
+
+  isLive(collection: Ident, recordId: RecordId, place: Place): boolean {
+    const row = this.folded.records.get(collection)?.newestRow(recordId) ?? NO_ROW;
+    if (row !== NO_ROW) return false;
+    const current = this.base.place(collection, recordId);
+    return (
+      current !== undefined &&
+      current.sector === place.sector &&
+      current.slot === place.slot &&
+      current.generation === place.generation
+    );
+  }
+
+  moved(collection: Ident, recordId: RecordId, place: Place): void {
+    const before = this.base.place(collection, recordId);
+    if (before === undefined) return;
+    // The version stays the same one: a transaction that read it before must not meet a conflict.
+    this.changes.setRecord(collection, recordId, { ...place, commitNumber: before.commitNumber });
+    let blocks = this.blocks.get(collection);
+    if (blocks === undefined) {
+      blocks = new Set();
+      this.blocks.set(collection, blocks);
+    }
+    blocks.add(recordBlockOf(recordId));
+  }
+}
