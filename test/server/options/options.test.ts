@@ -52,10 +52,10 @@ describe('server/options', () => {
     assert.match(
       refusal(() => line('data')),
       /'data' is not an option/,
+    );
     assert.match(
       refusal(() => line('--destination', 'file')),
       /no option --destination/,
-    );
     );
   });
 
