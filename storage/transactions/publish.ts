@@ -4,6 +4,7 @@
  * Nothing here may fail or await. Recovery publishes replayed groups through the same function.
  */
 import type { CollectionVersion } from '../catalog/collection-version.ts';
+import { invariant } from '../../common/assert.ts';
 import type { CollectionState } from '../catalog/collection-state.ts';
 import type { CommitNumber } from '../contract.ts';
 import { activeGeneration, type StoreState } from '../views/store-state.ts';
@@ -24,6 +25,19 @@ export function commitNow(store: StoreState, writes: readonly PendingWrite[]): C
 }
 
 export function publish(
+  store: StoreState,
+  writes: readonly PendingWrite[],
+  commitNumber: CommitNumber,
+): void {
+  try {
+    publishAll(store, writes, commitNumber);
+  } catch (error) {
+    // The journal has the commit, memory has a part of it: only a restart brings the two together again.
+    invariant(false, `publish: ${String(error)}`);
+  }
+}
+
+function publishAll(
   store: StoreState,
   writes: readonly PendingWrite[],
   commitNumber: CommitNumber,
