@@ -29,6 +29,11 @@ const SOURCES: Readonly<Record<string, (request: SourceRequest) => Iterable<Repl
   $listLocalSessions: localSessions,
 };
 
+/** Names of the stages whose documents this server has, for documentation and tests. */
+export function sourceStageNames(): readonly string[] {
+  return Object.keys(SOURCES).toSorted();
+}
+
 /** The server as the pipelines of one operation see it. */
 export function pipelineHost(op: OperationContext): PipelineHost {
   return {

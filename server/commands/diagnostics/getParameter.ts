@@ -13,7 +13,7 @@ interface Request {
 }
 
 /** What getParameter shows and nobody can set. */
-const FIXED: Readonly<Record<string, ReplyValue>> = {
+export const FIXED_PARAMETERS: Readonly<Record<string, ReplyValue>> = {
   authenticationMechanisms: [],
   featureCompatibilityVersion: { version: FEATURE_COMPATIBILITY_VERSION },
   maxBSONDepth: 200,
@@ -72,7 +72,7 @@ function collect({ names, details }: Request, parameters: ParameterSet): ReplyFi
         }
       : value;
   }
-  for (const [name, value] of Object.entries(FIXED)) {
+  for (const [name, value] of Object.entries(FIXED_PARAMETERS)) {
     if (!wanted(name)) continue;
     found[name] = details ? { value, settableAtRuntime: false, settableAtStartup: false } : value;
   }
