@@ -6,6 +6,7 @@
  */
 import type { RawValue } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
+import { ownedDocument } from '../owned.ts';
 import { readRun, RunWriter } from '../spill/document-run.ts';
 import type { SpillFile, SpillSpace } from '../spill/spill-space.ts';
 
@@ -64,10 +65,14 @@ export class Sorter {
   }
 
   add(document: Buffer, recordId: number): void {
-    const key = this.order.keyOf(document);
-    // A later row of an equal key comes behind the rows that are held already.
-    if (this.threshold !== undefined && this.order.compare(key, this.threshold) >= 0) return;
-    this.chunk.push({ key, document, recordId });
+    if (this.threshold !== undefined) {
+      const key = this.order.keyOf(document);
+      // A later row of an equal key comes behind the rows that are held already.
+      if (this.order.compare(key, this.threshold) >= 0) return;
+    }
+    // The key's values are views too: they are taken from the copy.
+    const owned = ownedDocument(document);
+    this.chunk.push({ key: this.order.keyOf(owned), document: owned, recordId });
     this.memoryBytes += document.length + ROW_OVERHEAD_BYTES;
     if (this.memoryBytes > this.peakBytes) this.peakBytes = this.memoryBytes;
     if (this.limit > 0) {

@@ -10,6 +10,7 @@ import { arrayOf } from '../../expression/elements.ts';
 import { namedArguments } from '../../expression/named-arguments.ts';
 import { countOf } from '../../expression/operators/array-access.ts';
 import { isNullish } from '../../expression/types.ts';
+import { ownedOrMissing } from '../../owned.ts';
 import { type AccumulatorDefinition, defineAccumulator } from '../definition.ts';
 import { type AccumulatorState, tooLarge } from '../simple.ts';
 
@@ -29,7 +30,7 @@ abstract class Kept implements AccumulatorState {
   protected readonly values: Value[] = [];
 
   protected hold(value: Value, position: number): void {
-    this.values.splice(position, 0, value);
+    this.values.splice(position, 0, ownedOrMissing(value));
     this.heldBytes += sizeOf(value);
   }
 

@@ -11,6 +11,7 @@ import { arrayOf } from '../../expression/elements.ts';
 import type { Expression } from '../../expression/expression.ts';
 import { namedArguments } from '../../expression/named-arguments.ts';
 import type { Scope } from '../../expression/scope.ts';
+import { ownedOrMissing } from '../../owned.ts';
 import { parseSort, sortOrderOf } from '../../planner/sort-pattern.ts';
 import { type Accumulator, type AccumulatorDefinition, defineAccumulator } from '../definition.ts';
 import { tooLarge } from '../simple.ts';
@@ -52,7 +53,10 @@ class RankedValues implements Accumulator {
     if (this.rows.length === n) {
       if (end === 'top' ? position === n : position === 0) return;
     }
-    const row = { key, output: output.evaluate(scope) };
+    const row = {
+      key: key.map(ownedOrMissing),
+      output: ownedOrMissing(output.evaluate(scope)),
+    };
     this.rows.splice(position, 0, row);
     this.heldBytes += bytesOf(row);
     if (this.rows.length > n) {

@@ -18,6 +18,7 @@ import { CommandError } from '../../../common/errors.ts';
 import type { QueryContext } from '../../context.ts';
 import type { Value } from '../../expression/definition.ts';
 import { isNullish } from '../../expression/types.ts';
+import { ownedOrMissing, ownedValue } from '../../owned.ts';
 import type { AccumulatorDefinition } from '../definition.ts';
 import { type AccumulatorState, simpleAccumulator } from '../simple.ts';
 
@@ -35,7 +36,7 @@ function extreme(sign: 1 | -1, context: QueryContext): AccumulatorState {
     add: (value) => {
       if (isNullish(value)) return;
       if (best === undefined || sign * compareValues(value, best, context.collator) < 0) {
-        best = value;
+        best = ownedValue(value);
       }
     },
     result: () => best,
@@ -49,7 +50,7 @@ function first(): AccumulatorState {
     add: (value) => {
       if (has) return;
       has = true;
-      found = value;
+      found = ownedOrMissing(value);
     },
     result: () => found,
   };
@@ -59,7 +60,7 @@ function last(): AccumulatorState {
   let found: Value;
   return {
     add: (value) => {
-      found = value;
+      found = ownedOrMissing(value);
     },
     result: () => found,
   };
@@ -143,7 +144,7 @@ export class MergedObjects implements AccumulatorState {
     const cursor = new FieldCursor(value.asDocument());
     while (cursor.next()) {
       this.heldBytes += cursor.valueEnd - cursor.elementStart + VALUE_OVERHEAD_BYTES;
-      this.fields.set(cursor.name, cursor.value());
+      this.fields.set(cursor.name, ownedValue(cursor.value()));
     }
   }
 

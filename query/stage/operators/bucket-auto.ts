@@ -15,6 +15,7 @@ import { compileExpression } from '../../expression/compile.ts';
 import type { Expression } from '../../expression/expression.ts';
 import { int32Of } from '../../expression/integers.ts';
 import { Scope } from '../../expression/scope.ts';
+import { ownedDocument } from '../../owned.ts';
 import { defineStage, type PipelineRun } from '../definition.ts';
 import { BlockingSource, type DocumentSource } from '../source.ts';
 import { checkGroupBy, outputFields } from './bucket.ts';
@@ -46,7 +47,8 @@ class BucketAutoSource extends BlockingSource {
     this.specification = specification;
   }
 
-  protected take(document: Buffer): void {
+  protected take(given: Buffer): void {
+    const document = ownedDocument(given);
     this.scope.document = document;
     const key = this.specification.groupBy.evaluate(this.scope) ?? NULL;
     this.rows.push({ key, document });

@@ -20,6 +20,7 @@ import { type TimeUnit, parseTimeUnit } from '../../expression/operators/date-ar
 import { addUnits } from '../../expression/operators/date-arithmetic.ts';
 import { UTC } from '../../expression/operators/time-zone.ts';
 import { isNullish } from '../../expression/types.ts';
+import { ownedDocument } from '../../owned.ts';
 import { stageArguments } from '../arguments.ts';
 import { defineStage, type PipelineRun } from '../definition.ts';
 import { withPath } from '../document-path.ts';
@@ -59,7 +60,8 @@ class DensifySource extends BlockingSource {
     this.specification = specification;
   }
 
-  protected take(document: Buffer): void {
+  protected take(given: Buffer): void {
+    const document = ownedDocument(given);
     const { path, unit } = this.specification;
     this.bytes += document.length + ROW_OVERHEAD_BYTES;
     if (this.bytes > this.maxBytes) {

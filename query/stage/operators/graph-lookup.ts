@@ -19,6 +19,7 @@ import { elementsOf } from '../../expression/elements.ts';
 import type { Expression } from '../../expression/expression.ts';
 import { splitFieldPath } from '../../expression/field-path.ts';
 import { Scope } from '../../expression/scope.ts';
+import { ownedDocument } from '../../owned.ts';
 import { compileFilter } from '../../matcher/compile.ts';
 import { namespaceArgument, stageArguments, stringArgument } from '../arguments.ts';
 import { defineStage, type PipelineRun, type StageParser } from '../definition.ts';
@@ -77,8 +78,9 @@ class GraphLookupSource implements DocumentSource {
         if (bytes > this.run.maxStageBytes) {
           throw new CommandError(40099, '$graphLookup reached maximum memory consumption');
         }
-        found.set(key, this.withDepth(match, depth));
-        frontier.push(...valuesAt(match, connectFrom));
+        const owned = ownedDocument(match);
+        found.set(key, this.withDepth(owned, depth));
+        frontier.push(...valuesAt(owned, connectFrom));
       });
     }
     return [...found.values()];

@@ -21,6 +21,7 @@ import { compileExpression } from '../../expression/compile.ts';
 import type { Expression } from '../../expression/expression.ts';
 import { Scope } from '../../expression/scope.ts';
 import { defineStage, type PipelineRun, type PipelineStage } from '../definition.ts';
+import { ownedValue } from '../../owned.ts';
 import { readRun, RunWriter } from '../../spill/document-run.ts';
 import type { SpillFile } from '../../spill/spill-space.ts';
 import { AGAIN, BlockingSource, type DocumentSource } from '../source.ts';
@@ -93,7 +94,7 @@ class GroupTable {
 
   private newGroup(id: RawValue): Group {
     return {
-      id,
+      id: ownedValue(id),
       accumulators: this.specification.fields.map((field) => field.accumulator.create()),
     };
   }

@@ -26,6 +26,7 @@ import { compileExpression } from '../../expression/compile.ts';
 import type { Expression } from '../../expression/expression.ts';
 import { splitFieldPath } from '../../expression/field-path.ts';
 import { Scope } from '../../expression/scope.ts';
+import { ownedDocument } from '../../owned.ts';
 import { checkUserVariable } from '../../expression/variable-name.ts';
 import {
   namespaceArgument,
@@ -104,7 +105,7 @@ class LookupSource extends PullSource {
       await drain(source, (match) => {
         bytes += match.length;
         if (bytes > this.run.maxStageBytes) throw tooLarge(from);
-        matches.push(match);
+        matches.push(ownedDocument(match));
       });
     } finally {
       source.close();
@@ -157,7 +158,7 @@ class LookupSource extends PullSource {
       await drain(source, (document) => {
         bytes += document.length;
         if (bytes > this.run.maxStageBytes) throw new TableTooLargeError();
-        const position = documents.push(document) - 1;
+        const position = documents.push(ownedDocument(document)) - 1;
         const visit = (value: RawValue | undefined): boolean => {
           const key = canonicalKey(value, collator);
           const positions = table.get(key);

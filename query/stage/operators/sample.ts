@@ -3,6 +3,7 @@
  */
 import { BsonType, fieldsOf } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
+import { ownedDocument } from '../../owned.ts';
 import { defineStage, type PipelineRun } from '../definition.ts';
 import { BlockingSource, type DocumentSource } from '../source.ts';
 
@@ -22,11 +23,11 @@ class SampleSource extends BlockingSource {
   protected take(document: Buffer): void {
     this.seen += 1;
     if (this.sample.length < this.size) {
-      this.sample.push(document);
+      this.sample.push(ownedDocument(document));
       return;
     }
     const position = this.run.context.random.below(this.seen);
-    if (position < this.size) this.sample[position] = document;
+    if (position < this.size) this.sample[position] = ownedDocument(document);
   }
 
   protected finish(): Iterator<Buffer> {

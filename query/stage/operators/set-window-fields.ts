@@ -20,6 +20,7 @@ import type { Expression } from '../../expression/expression.ts';
 import { splitFieldPath } from '../../expression/field-path.ts';
 import { parseTimeUnit, type TimeUnit } from '../../expression/operators/date-arguments.ts';
 import { Scope } from '../../expression/scope.ts';
+import { ownedDocument } from '../../owned.ts';
 import { parseSort, sortOrderOf } from '../../planner/sort-pattern.ts';
 import type { ComputeWindow } from '../../window/definition.ts';
 import type { Bound, Partition, Window } from '../../window/partition.ts';
@@ -64,7 +65,8 @@ class WindowSource extends BlockingSource {
     this.specification = specification;
   }
 
-  protected take(document: Buffer): void {
+  protected take(given: Buffer): void {
+    const document = ownedDocument(given);
     const { partitionBy, order } = this.specification;
     this.scope.document = document;
     const partition = partitionBy?.evaluate(this.scope) ?? NULL;
