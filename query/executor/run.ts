@@ -10,7 +10,7 @@ import type {
   ReadView,
   RecordId,
 } from '../../storage/index.ts';
-import { temporaryFiles } from '../spill/temporary-files.ts';
+import { systemTemporaryFiles } from '../spill/temporary-files.ts';
 import { buildStage } from './build.ts';
 import {
   DEFAULT_STAGE_BYTES,
@@ -59,7 +59,7 @@ export class StageExecutor implements PlanExecutor {
       collection: request.collection,
       forWrites: options.forWrites ?? false,
       maxStageBytes: options.maxStageBytes ?? DEFAULT_STAGE_BYTES,
-      spill: request.allowDiskUse ? (options.spill ?? temporaryFiles()) : undefined,
+      spill: request.allowDiskUse ? (options.spill ?? systemTemporaryFiles) : undefined,
       view,
     };
     const { renewView } = options;

@@ -250,9 +250,16 @@ function orPath(request: AccessRequest): AccessPath | undefined {
   };
 }
 
+const SHOWN_PATTERNS = new WeakMap<IndexDescription, string>();
+
 /** `{ a: 1, b: -1 }` */
 export function showKeyPattern(index: IndexDescription): string {
-  return `{ ${index.fields.map((field) => `${field.path}: ${field.direction}`).join(', ')} }`;
+  let shown = SHOWN_PATTERNS.get(index);
+  if (shown === undefined) {
+    shown = `{ ${index.fields.map((field) => `${field.path}: ${field.direction}`).join(', ')} }`;
+    SHOWN_PATTERNS.set(index, shown);
+  }
+  return shown;
 }
 
 /**

@@ -17,7 +17,7 @@ import type { PipelineRun, PipelineStage } from '../stage/definition.ts';
 import type { PipelineHost } from '../stage/host.ts';
 import { type DocumentSource, IterableSource } from '../stage/source.ts';
 import type { SpillSpace } from '../spill/spill-space.ts';
-import { temporaryFiles } from '../spill/temporary-files.ts';
+import { systemTemporaryFiles } from '../spill/temporary-files.ts';
 import type { CollectionDescription, MaybePromise, ReadView } from '../../storage/index.ts';
 import type { AggregateRequest } from './aggregate-request.ts';
 import type { ExplainVerbosity, QueryPlan } from './query-plan.ts';
@@ -102,7 +102,7 @@ class PipelineExecutor implements PlanExecutor, PipelineRun {
     this.host = parts.request.host ?? {};
     this.maxStageBytes = options.maxStageBytes ?? DEFAULT_STAGE_BYTES;
     const mayUseDisk = parts.request.allowDiskUse ?? true;
-    this.spill = mayUseDisk ? (options.spill ?? temporaryFiles()) : undefined;
+    this.spill = mayUseDisk ? (options.spill ?? systemTemporaryFiles) : undefined;
     this.currentView = view;
     this.statistics = options.within?.statistics ?? newStatistics();
     this.yielder =

@@ -51,9 +51,11 @@ function pointPrefixes(bounds: readonly (readonly Interval[])[]): {
   let length = 0;
   for (const intervals of bounds) {
     if (!allPoints(intervals) || prefixes.length * intervals.length > MAX_RANGES) break;
-    prefixes = prefixes.flatMap((prefix) =>
-      intervals.map((interval) => [...prefix, interval.lower]),
-    );
+    const [only] = intervals;
+    prefixes =
+      intervals.length === 1
+        ? prefixes.map((prefix) => [...prefix, only.lower])
+        : prefixes.flatMap((prefix) => intervals.map((interval) => [...prefix, interval.lower]));
     length += 1;
   }
   return { prefixes, length };

@@ -56,6 +56,11 @@ class TemporaryFile implements SpillFile {
 }
 
 /** @param directory an existing directory on a disk with room. */
-export function temporaryFiles(directory = tmpdir()): SpillSpace {
+export function temporaryFiles(directory: string): SpillSpace {
   return { create: () => new TemporaryFile(directory) };
 }
+
+/** In the system's directory for such files, which is asked for only when something spills. */
+export const systemTemporaryFiles: SpillSpace = {
+  create: () => new TemporaryFile(tmpdir()),
+};
