@@ -13,6 +13,7 @@ import {
   decimalValue,
   doubleValue,
   getField,
+  hashValue,
   int32Value,
   int64Value,
   NULL,
@@ -447,6 +448,12 @@ export const CONVERSION: readonly ExpressionDefinition[] = [
     args: 1,
     nullish: 'pass',
     evaluate: (value) => booleanValue(value?.isNumber ?? false),
+  }),
+  defineExpression({
+    name: '$toHashedIndexKey',
+    args: 1,
+    nullish: 'pass',
+    evaluate: (value) => int64Value(hashValue(value)),
   }),
   defineExpression({ name: '$bsonSize', args: 1, nullish: 'null', evaluate: bsonSize }),
 ];

@@ -45,6 +45,8 @@ const CASES: readonly Case[] = [
   ],
   [{ $regexMatch: { input: 5, regex: 'x' } }, fails(51104)],
   [{ $binarySize: 'é' }, 2],
+  [{ $toHashedIndexKey: 'string to hash' }, long('763543691661428748')],
+  [{ $toHashedIndexKey: double(1.9) }, long('5902408780260971510')],
   [{ $type: '$missing' }, 'missing'],
   [{ $type: '$when' }, 'date'],
   [{ $isNumber: decimal('1') }, true],
