@@ -44,7 +44,9 @@ import type { StoreState } from './views/store-state.ts';
 
 const MEBIBYTE = 1024 * 1024;
 const DEFAULT_CACHE_BYTES = 256 * MEBIBYTE;
-const DEFAULT_DELTA_BYTES = 256 * MEBIBYTE;
+const LEAST_DELTA_BYTES = 32 * MEBIBYTE;
+/** A larger delta would make for a longer replay after a crash. */
+const MOST_DELTA_BYTES = 256 * MEBIBYTE;
 const DEFAULT_CHECKPOINT_INTERVAL_MS = 60_000;
 const DEFAULT_JOURNAL_COMMIT_INTERVAL_MS = 100;
 
@@ -59,7 +61,7 @@ export interface EngineOptions {
   readonly failPoints?: FailPoints;
   /** Bound of the page cache, bytes. Default 256 MiB. */
   readonly cacheBytes?: number;
-  /** Memory for versions that are not in the base yet, bytes. Default 256 MiB. */
+  /** Memory for versions that are not in the base yet, bytes. Default as much as the cache, 32 to 256 MiB. */
   readonly deltaBytes?: number;
   /** Default 60 s; 0 for none but when the delta is full, on demand and at close. */
   readonly checkpointIntervalMs?: number;
@@ -145,7 +147,7 @@ class Engine implements StorageEngine {
     this.parts = parts;
     this.options = options;
     const { journal, blocks, indexes } = parts;
-    const budgetBytes = options.deltaBytes ?? DEFAULT_DELTA_BYTES;
+    const budgetBytes = options.deltaBytes ?? defaultDeltaBytes(options);
     const base = new BaseEpoch(indexes.beginRead(), blocks, (unpinned) =>
       this.checkpointer.forgetBase(unpinned),
     );
@@ -195,9 +197,10 @@ class Engine implements StorageEngine {
     const startMs = clock.monotonicMs();
     loadCatalog(this.store);
     const replay = new Replay(this.store, log);
-    const summary = await this.parts.journal.replay(this.store.lastCommitNumber, async (group) => {
-      await replay.apply(group);
-      if (this.admission.isCheckpointDue) await this.checkpointer.take();
+    const summary = await this.parts.journal.replay(this.store.lastCommitNumber, (group) => {
+      const applied = replay.apply(group);
+      if (applied === undefined && !this.admission.isCheckpointDue) return undefined;
+      return this.finishGroup(applied);
     });
     this.checkpointer.journalIsOpen = true;
     this.builds.abandonUnfinished();
@@ -216,6 +219,12 @@ class Engine implements StorageEngine {
       },
     });
     this.armTimer();
+  }
+
+  /** Replay takes checkpoints of its own when the delta is full. */
+  private async finishGroup(applied: MaybePromise<void>): Promise<void> {
+    await applied;
+    if (this.admission.isCheckpointDue) await this.checkpointer.take();
   }
 
   snapshot(): ReadView {
@@ -337,6 +346,10 @@ class Engine implements StorageEngine {
       attributes: { error: String(error) },
     });
   }
+}
+
+function defaultDeltaBytes({ cacheBytes = DEFAULT_CACHE_BYTES }: EngineOptions): number {
+  return Math.min(MOST_DELTA_BYTES, Math.max(LEAST_DELTA_BYTES, cacheBytes));
 }
 
 async function closeParts(parts: Parts): Promise<void> {

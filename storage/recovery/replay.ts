@@ -11,7 +11,13 @@ import { CollectionState } from '../catalog/collection-state.ts';
 import { CollectionVersion } from '../catalog/collection-version.ts';
 import { storedKeyOf } from '../catalog/index-keys.ts';
 import { describeIndex } from '../catalog/index-spec.ts';
-import type { CollectionUuid, CommitNumber, IndexDescription, RecordId } from '../contract.ts';
+import type {
+  CollectionUuid,
+  CommitNumber,
+  IndexDescription,
+  MaybePromise,
+  RecordId,
+} from '../contract.ts';
 import { NO_ROW } from '../delta/version-rows.ts';
 import type { JournalEntry } from '../format/journal-entry.ts';
 import type { JournalGroup } from '../journal/contract.ts';
@@ -24,7 +30,7 @@ import { diffKeys } from '../transactions/key-diff.ts';
 import type { KeyChange, MultikeyChange, PendingWrite } from '../transactions/pending-write.ts';
 import { publish } from '../transactions/publish.ts';
 import { SnapshotView } from '../views/snapshot-view.ts';
-import { activeGeneration, type StoreState } from '../views/store-state.ts';
+import type { StoreState } from '../views/store-state.ts';
 
 /** Index entries of one collection that are computed and published at once when replay builds an index again. */
 const BUILD_BATCH = 1000;
@@ -41,16 +47,23 @@ export class Replay {
     this.log = log;
   }
 
-  async apply(group: JournalGroup): Promise<void> {
+  /** Synchronous unless a page must be read: most of a journal is inserts, and changes of what is in memory. */
+  apply(group: JournalGroup): MaybePromise<void> {
     this.groups += 1;
-    for (const entry of group.entries) {
-      this.entries += 1;
-      await this.applyEntry(entry, group.commitNumber);
-    }
-    this.store.lastCommitNumber = group.commitNumber;
+    return this.applyFrom(group, 0);
   }
 
-  private async applyEntry(entry: JournalEntry, commitNumber: CommitNumber): Promise<void> {
+  private applyFrom(group: JournalGroup, first: number): MaybePromise<void> {
+    for (let index = first; index < group.entries.length; index += 1) {
+      this.entries += 1;
+      const applied = this.applyEntry(group.entries[index], group.commitNumber);
+      if (applied !== undefined) return applied.then(() => this.applyFrom(group, index + 1));
+    }
+    this.store.lastCommitNumber = group.commitNumber;
+    return undefined;
+  }
+
+  private applyEntry(entry: JournalEntry, commitNumber: CommitNumber): MaybePromise<void> {
     switch (entry.op) {
       case 'i':
       case 'u':
@@ -63,13 +76,28 @@ export class Replay {
     }
   }
 
-  private async applyRecord(entry: JournalEntry, commitNumber: CommitNumber): Promise<void> {
+  private applyRecord(entry: JournalEntry, commitNumber: CommitNumber): MaybePromise<void> {
     const state = this.stateOf(entry);
     const recordId = entry.rid;
     const version = state.versions.latest;
     if (recordId === undefined || version === undefined) throw malformed('names no record');
     state.noteRecordId(recordId);
-    const before = entry.op === 'i' ? undefined : await this.documentBefore(state, recordId);
+    const target = { state, version, recordId };
+    if (entry.op === 'i') return this.writeRecord(entry, commitNumber, target, undefined);
+    const before = this.documentBefore(state, recordId);
+    return Buffer.isBuffer(before)
+      ? this.writeRecord(entry, commitNumber, target, before)
+      : before.then((document) => this.writeRecord(entry, commitNumber, target, document));
+  }
+
+  /** @param before what the record held; DAMAGED when that cannot be read */
+  private writeRecord(
+    entry: JournalEntry,
+    commitNumber: CommitNumber,
+    target: { state: CollectionState; version: CollectionVersion; recordId: RecordId },
+    before: Buffer | undefined,
+  ): undefined {
+    const { state, version, recordId } = target;
     const after = entry.op === 'd' ? undefined : entry.o;
     const keys: KeyChange[] = [];
     const multikey: MultikeyChange[] = [];
@@ -105,13 +133,16 @@ export class Replay {
   }
 
   /** DAMAGED when its page is; its length is unknown then, too. */
-  private async documentBefore(state: CollectionState, recordId: RecordId): Promise<Buffer> {
-    const generation = activeGeneration(this.store);
+  private documentBefore(state: CollectionState, recordId: RecordId): MaybePromise<Buffer> {
     for (const { records, rows } of this.store.epoch.generations) {
       const row = records.get(state.ident)?.newestRow(recordId) ?? NO_ROW;
       const document = row === NO_ROW ? undefined : rows.document(row);
       if (document !== undefined) return document;
     }
+    return this.documentInBase(state, recordId);
+  }
+
+  private async documentInBase(state: CollectionState, recordId: RecordId): Promise<Buffer> {
     try {
       const document = await this.store.epoch.base.record(state.ident, recordId);
       if (document !== undefined) return document;
@@ -128,7 +159,6 @@ export class Replay {
           namespace: state.versions.latest?.namespace,
           recordId,
           error: error.message,
-          generationBytes: generation.memoryBytes,
         },
       });
       return DAMAGED;
