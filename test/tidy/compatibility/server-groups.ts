@@ -29,7 +29,13 @@ const bson = (document: Document): Buffer => Buffer.from(serialize(document));
 
 const commands = createCommandTable();
 
+/** Defined for nothing but MongoDB's own answer from a server outside a replica set. */
+const WITHOUT_REPLICA_SET = new Set(['replSetGetStatus', 'replSetInitiate']);
+
 function command(name: string): Support {
+  if (WITHOUT_REPLICA_SET.has(name)) {
+    return { works: false, note: 'error `NoReplicationEnabled` (76)' };
+  }
   return supportByDefinition(name, commandNote(name), () => commands.find(name));
 }
 
