@@ -1,7 +1,7 @@
 /**
  * COLLSCAN: walks all records of a collection and keeps those that match.
  *
- * The hot loop of unindexed reads: per record one cursor step and one call of the filter; bench/micro/query/collscan.
+ * The hot loop of unindexed reads: per record one cursor step and one call of the filter; bench/micro/query/plans.bench.ts.
  */
 import type { Filter } from '../matcher/filter.ts';
 import type { ReadView, RecordCursor } from '../../storage/index.ts';

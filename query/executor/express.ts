@@ -1,6 +1,6 @@
 /**
  * EXPRESS: one document by a unique key. The most frequent operation of all, so it has an executor of its own: one index
- * look-up, one record, no stages. Estimated 1-2 µs besides storage; bench/micro/query/express.
+ * look-up, one record, no stages. Estimated 1-2 µs besides storage; bench/micro/query/plans.bench.ts.
  */
 import type { Interruption } from '../../common/interruption.ts';
 import type { Projection } from '../projection/projection.ts';
