@@ -12,6 +12,9 @@ import {
   temporaryDirectory,
 } from '../support/programs.ts';
 
+/** For a client that outlives its server: closing it asks for a server first. */
+const IMPATIENT = { serverSelectionTimeoutMS: 500 } as const;
+
 describe('flintd', () => {
   let directory: string;
   const programs: Program[] = [];
@@ -144,7 +147,7 @@ describe('flintd', () => {
 
   it('stops cleanly at the command shutdown', async () => {
     const program = await start();
-    const client = await new MongoClient(program.uri).connect();
+    const client = await new MongoClient(program.uri, IMPATIENT).connect();
     await client
       .db('admin')
       .command({ shutdown: 1 })
@@ -155,7 +158,10 @@ describe('flintd', () => {
 
   it('stops while clients are writing, and loses nothing that it answered', async () => {
     const program = await start();
-    const client = await new MongoClient(program.uri, { retryWrites: false }).connect();
+    const client = await new MongoClient(program.uri, {
+      ...IMPATIENT,
+      retryWrites: false,
+    }).connect();
     const collection = client.db('stop').collection<{ _id: number }>('items');
     const acknowledged: number[] = [];
     const writing = Array.from({ length: 4 }, async (_, writer) => {

@@ -42,8 +42,8 @@ describe('mongoose', () => {
   before(async () => {
     mongoose = requireClient('mongoose') as Mongoose;
     connection = await mongoose.createConnection(`${server.uri}mongoose_test`).asPromise();
+    server.beforeStop(() => connection.close());
   });
-  after(() => connection?.close());
 
   it('makes the indexes of a schema and keeps them unique', async () => {
     const schema = new mongoose.Schema({

@@ -8,6 +8,7 @@ export class TestServer {
   private running: Program | undefined;
   private connected: MongoClient | undefined;
   private databases = 0;
+  private readonly endings: (() => Promise<void>)[] = [];
 
   get program(): Program {
     if (this.running === undefined) throw new Error('the server has not been started');
@@ -39,7 +40,13 @@ export class TestServer {
     this.connected = await this.connect();
   }
 
+  /** Closes other clients before the server ends: a client that has lost its server takes its time to close. */
+  beforeStop(close: () => Promise<void>): void {
+    this.endings.push(close);
+  }
+
   async stop(): Promise<void> {
+    for (const close of this.endings) await close();
     await this.connected?.close();
     await this.running?.dispose();
   }
