@@ -3,7 +3,9 @@
  *
  * Owns: the pipeline's run: its view, and the executors of joined collections, which are detached and attached with it.
  */
+import { CommandError } from '../../common/errors.ts';
 import type { Interruption } from '../../common/interruption.ts';
+import { MAX_BSON_INTERNAL_BYTES } from '../../common/limits.ts';
 import type { QueryContext } from '../context.ts';
 import {
   DEFAULT_STAGE_BYTES,
@@ -72,6 +74,15 @@ export class AggregatePlan implements QueryPlan {
   }
 }
 
+/** Between stages documents may grow beyond what a client can be given. */
+function checkSize(document: Buffer | undefined): Buffer | undefined {
+  if (document === undefined || document.length <= MAX_BSON_INTERNAL_BYTES) return document;
+  throw new CommandError(
+    'BSONObjectTooLarge',
+    `BSONObj size: ${document.length} (0x${document.length.toString(16).toUpperCase()}) is invalid. Size must be between 0 and ${MAX_BSON_INTERNAL_BYTES}(16MB)`,
+  );
+}
+
 class PipelineExecutor implements PlanExecutor, PipelineRun {
   readonly recordId = undefined;
   readonly statistics;
@@ -121,7 +132,8 @@ class PipelineExecutor implements PlanExecutor, PipelineRun {
   }
 
   next(): MaybePromise<Buffer | undefined> {
-    return this.top.next();
+    const document = this.top.next();
+    return document instanceof Promise ? document.then(checkSize) : checkSize(document);
   }
 
   openPipeline(
