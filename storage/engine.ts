@@ -48,6 +48,7 @@ const LEAST_DELTA_BYTES = 32 * MEBIBYTE;
 /** A larger delta would make for a longer replay after a crash. */
 const MOST_DELTA_BYTES = 256 * MEBIBYTE;
 const DEFAULT_CHECKPOINT_INTERVAL_MS = 60_000;
+const TICK_MS = 1000;
 const DEFAULT_JOURNAL_COMMIT_INTERVAL_MS = 100;
 
 export interface EngineOptions {
@@ -327,14 +328,24 @@ class Engine implements StorageEngine {
     }
   }
 
-  private armTimer(): void {
-    const delayMs = this.options.checkpointIntervalMs ?? DEFAULT_CHECKPOINT_INTERVAL_MS;
-    if (delayMs <= 0) return;
-    this.timer = this.options.clock.after(delayMs, () => {
+  /** Looks every second: a checkpoint is due after its interval, or while dropped trees wait to be reaped. */
+  private armTimer(dueMs = this.nextDueMs()): void {
+    if (dueMs === Infinity) return;
+    const { clock } = this.options;
+    const delayMs = Math.max(0, Math.min(TICK_MS, dueMs - clock.monotonicMs()));
+    this.timer = clock.after(delayMs, () => {
       if (this.closing !== undefined) return;
-      if (!this.checkpointer.isRunning) this.admission.startCheckpoint();
-      this.armTimer();
+      const isDue = clock.monotonicMs() >= dueMs;
+      if ((isDue || this.checkpointer.reaper.hasWork) && !this.checkpointer.isRunning) {
+        this.admission.startCheckpoint();
+      }
+      this.armTimer(isDue ? this.nextDueMs() : dueMs);
     });
+  }
+
+  private nextDueMs(): number {
+    const intervalMs = this.options.checkpointIntervalMs ?? DEFAULT_CHECKPOINT_INTERVAL_MS;
+    return intervalMs <= 0 ? Infinity : this.options.clock.monotonicMs() + intervalMs;
   }
 
   private reportCheckpointFailure(error: unknown): void {

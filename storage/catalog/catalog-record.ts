@@ -53,6 +53,8 @@ export interface ReapRecord {
   readonly ident: Ident;
   /** A record map names places in the block store, which must be superseded as it goes. */
   readonly kind: 'records' | 'keys';
+  /** About how many records or entries it had when it was dropped. */
+  readonly entries: number;
 }
 
 export const STORE_RECORD_KEY: Buffer = treeKey(STORE_TREE, Buffer.from('store', 'latin1'));
@@ -124,14 +126,14 @@ export function decodeStoreRecord(value: Buffer): StoreRecord {
 }
 
 export function encodeReapRecord(record: ReapRecord): Buffer {
-  return documentOf({ kind: record.kind });
+  return documentOf({ kind: record.kind, entries: record.entries });
 }
 
 /** @param key as reapKey made it @throws CorruptionError malformed */
 export function decodeReapRecord(key: Buffer, value: Buffer): ReapRecord {
   const kind = field(value, 'kind').asString();
   if (kind !== 'records' && kind !== 'keys') throw malformed('kind');
-  return { ident: identOfKey(key), kind };
+  return { ident: identOfKey(key), kind, entries: field(value, 'entries').asNumber() };
 }
 
 function encodeIndex(index: IndexDescription): Buffer {

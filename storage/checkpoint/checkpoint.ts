@@ -208,6 +208,7 @@ export class Checkpointer {
     const dropped: ReapRecord[] = [];
     const liveIndexes = new Set<number>();
     for (const collection of frozen.collections) {
+      if (target.slices.isOver) await target.slices.turn();
       this.foldCatalog(collection, target, dropped);
       if (collection.version === undefined) {
         writer.dropCollection(collection.ident);
@@ -222,7 +223,7 @@ export class Checkpointer {
     for (const ident of [...generation.keys.keys()].sort((a, b) => a - b)) {
       if (liveIndexes.has(ident)) await foldKeys(target, ident as Ident, generation);
     }
-    this.reaper.addSlice(changes, writer, base, dropped);
+    await this.reaper.addSlice(target, dropped);
   }
 
   /** Writes a collection's catalog record, and finds which of its trees are dropped. */
@@ -237,7 +238,8 @@ export class Checkpointer {
     const { version } = collection;
     const kept = new Set(version?.indexes.map(({ ident }) => ident));
     for (const { ident } of before?.description.indexes ?? []) {
-      if (!kept.has(ident)) dropped.push({ ident, kind: 'keys' });
+      if (!kept.has(ident))
+        dropped.push({ ident, kind: 'keys', entries: before?.size.records ?? 0 });
     }
     if (version !== undefined) {
       target.changes.put(
@@ -250,7 +252,7 @@ export class Checkpointer {
       );
     } else if (before !== undefined) {
       target.changes.delete(key);
-      dropped.push({ ident: collection.ident, kind: 'records' });
+      dropped.push({ ident: collection.ident, kind: 'records', entries: before.size.records });
     }
   }
 

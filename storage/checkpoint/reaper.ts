@@ -4,7 +4,6 @@
  * Owns: the list of trees that wait. It stands in the base, too: a crash forgets none.
  * Older bases that readers still pin keep the trees in their own snapshots of the index store.
  */
-import type { CheckpointWriter } from '../blocks/contract.ts';
 import {
   decodeReapRecord,
   encodeReapRecord,
@@ -20,13 +19,15 @@ import {
   RECORDS_PER_BLOCK,
 } from '../format/record-map.ts';
 import { treeEnd, treePrefix } from '../format/tree-key.ts';
-import type { IndexChanges } from '../indexes/changes.ts';
 import type { CommitResult } from '../indexes/contract.ts';
 import type { BaseEpoch } from '../views/base-epoch.ts';
+import type { FoldTarget } from './fold.ts';
 
-/** Most keys deleted of one tree with one checkpoint; a key of a record map stands for up to 32 records. */
-const SLICE_KEYS = 4096;
-const MOST_TREES_PER_CHECKPOINT = 64;
+/** Most keys deleted of one tree with one checkpoint: blocks of a record map, each for up to 32 records, or entries. */
+const SLICE_KEYS = { records: 4096, keys: 100_000 } as const;
+/** Records and entries deleted with one checkpoint, about. */
+const MOST_ENTRIES = 400_000;
+const MOST_TREES = 1000;
 
 export class Reaper {
   private waiting: ReapRecord[] = [];
@@ -51,20 +52,16 @@ export class Reaper {
   }
 
   /** Adds this checkpoint's slice to its changes. @param dropped trees that this checkpoint drops */
-  addSlice(
-    changes: IndexChanges,
-    writer: CheckpointWriter,
-    base: BaseEpoch,
-    dropped: readonly ReapRecord[],
-  ): void {
+  async addSlice(target: FoldTarget, dropped: readonly ReapRecord[]): Promise<void> {
+    const { base, changes } = target;
     for (const { ident } of this.finished) changes.delete(reapKey(ident));
     const added = dropped.filter(({ ident }) => base.holdsAny(ident));
     for (const record of added) changes.put(reapKey(record.ident), encodeReapRecord(record));
     const waiting = [...this.waiting, ...added];
-    const inCommit = waiting.slice(0, MOST_TREES_PER_CHECKPOINT);
+    const inCommit = firstSlices(waiting);
     for (const { ident, kind } of inCommit) {
-      if (kind === 'records') supersedeRecords(writer, base, ident);
-      changes.deleteRange(treePrefix(ident), treeEnd(ident), SLICE_KEYS);
+      if (kind === 'records') await supersedeRecords(target, ident);
+      changes.deleteRange(treePrefix(ident), treeEnd(ident), SLICE_KEYS[kind]);
     }
     this.proposed = { waiting, inCommit };
   }
@@ -77,16 +74,32 @@ export class Reaper {
   }
 }
 
+/** As many trees as one checkpoint should work on. */
+function firstSlices(waiting: readonly ReapRecord[]): ReapRecord[] {
+  const slices: ReapRecord[] = [];
+  let entries = 0;
+  for (const record of waiting) {
+    if (entries >= MOST_ENTRIES || slices.length >= MOST_TREES) break;
+    slices.push(record);
+    entries += Math.min(record.entries, MOST_ENTRIES / 4);
+  }
+  return slices;
+}
+
 /** The blocks that the slice deletes, the first ones of the tree, name places that are no longer live. */
-function supersedeRecords(writer: CheckpointWriter, base: BaseEpoch, collection: Ident): void {
+async function supersedeRecords(target: FoldTarget, collection: Ident): Promise<void> {
+  const { base, writer, slices } = target;
   const cursor = base.scan({ lower: treePrefix(collection), upper: treeEnd(collection) });
-  for (let blocks = 0; blocks < SLICE_KEYS && cursor.next(); blocks += 1) {
+  for (let blocks = 0; blocks < SLICE_KEYS.records && cursor.next(); blocks += 1) {
     const block = cursor.value;
     const present = presentRecords(block);
     for (let slot = 0; slot < RECORDS_PER_BLOCK; slot += 1) {
       if ((present & (1 << slot)) === 0) continue;
       writer.supersede(collection, readRecordPlace(block, recordEntryOffset(present, slot)));
     }
+    if (!slices.isOver) continue;
+    cursor.suspend();
+    await slices.turn();
   }
   cursor.close();
 }

@@ -56,7 +56,7 @@ describe('A catalog record', () => {
     const key = catalogKey(RECORD.description.ident);
     assert.deepEqual(decodeCatalogRecord(key, encodeCatalogRecord(RECORD)), RECORD);
     assert.deepEqual(decodeStoreRecord(encodeStoreRecord(STORE)), STORE);
-    const reaped = { ident: 16 as Ident, kind: 'records' } as const;
+    const reaped = { ident: 16 as Ident, kind: 'records', entries: 100 } as const;
     assert.deepEqual(decodeReapRecord(reapKey(reaped.ident), encodeReapRecord(reaped)), reaped);
   });
 
@@ -67,7 +67,10 @@ describe('A catalog record', () => {
       ['store key', STORE_RECORD_KEY],
       ['store', encodeStoreRecord(STORE)],
       ['reap key', reapKey(16 as Ident)],
-      ['tree to be reaped', encodeReapRecord({ ident: 16 as Ident, kind: 'records' })],
+      [
+        'tree to be reaped',
+        encodeReapRecord({ ident: 16 as Ident, kind: 'records', entries: 100 }),
+      ],
     ] as const;
     const dump = parts.map(([name, bytes]) => `# ${name}\n${hexDump(bytes)}`).join('\n');
     matchGolden('storage/catalog.txt', dump);
