@@ -2,7 +2,6 @@
  * delete: removes one document or all that match.
  * Source: MongoDB's manual, "delete".
  */
-import { EMPTY_DOCUMENT } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import type { QueryPlan } from '../../../query/index.ts';
 import type { MaybePromise } from '../../../storage/index.ts';
@@ -25,7 +24,7 @@ import {
   checkBatchCount,
   onlyStatement,
   parseWriteOptions,
-  statementError,
+  runStatements,
   type WriteError,
   type WriteOptions,
 } from './write-batch.ts';
@@ -39,14 +38,13 @@ interface DeleteStatement {
 }
 
 export interface DeleteRequest extends WriteOptions {
-  readonly body: CommandBody;
-  readonly deletes: readonly Buffer[];
+  readonly deletes: readonly DeleteStatement[];
   readonly variables: Buffer | undefined;
 }
 
 interface DeleteResult {
-  deletedCount: number;
-  readonly errors: WriteError[];
+  readonly deletedCount: number;
+  readonly errors: readonly WriteError[];
 }
 
 export const deleteCommand = defineCommand({
@@ -75,8 +73,7 @@ export function parseDeleteRequest(body: CommandBody, op: OperationContext): Del
   checkBatchCount(deletes.length);
   return {
     ...parseWriteOptions(body, op),
-    body,
-    deletes,
+    deletes: deletes.map((bytes) => parseStatement(bytes, body)),
     variables: body.document('let', undefined),
   };
 }
@@ -103,72 +100,28 @@ function parseStatement(bytes: Buffer, parent: CommandBody): DeleteStatement {
 }
 
 function runDeletes(op: OperationContext, request: DeleteRequest): MaybePromise<DeleteResult> {
-  const result: DeleteResult = { deletedCount: 0, errors: [] };
-  if (request.deletes.length > 1) return runAll(op, request, result);
-  try {
-    const done = runStatement(op, request, 0);
-    if (!(done instanceof Promise)) return add(op, result, done);
-    return done.then(
-      (count) => add(op, result, count),
-      (error: unknown) => addError(op, result, error, 0),
-    );
-  } catch (error) {
-    return addError(op, result, error, 0);
-  }
-}
-
-/** So many statements run before others get their turn. */
-const STATEMENTS_PER_SLICE = 64;
-
-async function runAll(
-  op: OperationContext,
-  request: DeleteRequest,
-  result: DeleteResult,
-): Promise<DeleteResult> {
-  for (const index of request.deletes.keys()) {
-    try {
-      add(op, result, await runStatement(op, request, index));
-    } catch (error) {
-      addError(op, result, error, index);
-      if (request.ordered) break;
-    }
-    if (index % STATEMENTS_PER_SLICE === STATEMENTS_PER_SLICE - 1) await op.yield();
-  }
-  return result;
-}
-
-function add(op: OperationContext, result: DeleteResult, deletedCount: number): DeleteResult {
-  op.service.metrics.operations.delete += 1;
-  result.deletedCount += deletedCount;
-  return result;
-}
-
-function addError(
-  op: OperationContext,
-  result: DeleteResult,
-  error: unknown,
-  index: number,
-): DeleteResult {
-  op.service.metrics.operations.delete += 1;
-  result.errors.push({ index, error: statementError(op, error) });
-  return result;
-}
-
-function runStatement(
-  op: OperationContext,
-  request: DeleteRequest,
-  index: number,
-): MaybePromise<number> {
-  const statement = parseStatement(request.deletes[index] ?? EMPTY_DOCUMENT, request.body);
-  const target = targetOf(op, request, statement);
-  return statement.isMulti
-    ? deleteMany(op, request.namespace, target)
-    : deleteOne(op, request.namespace, target);
+  let deletedCount = 0;
+  const conclude = (errors: readonly WriteError[]): DeleteResult => ({ deletedCount, errors });
+  const errors = runStatements(op, {
+    statements: request.deletes,
+    ordered: request.ordered,
+    run: (statement) => {
+      op.service.metrics.operations.delete += 1;
+      const target = targetOf(op, request, statement);
+      return statement.isMulti
+        ? deleteMany(op, request.namespace, target)
+        : deleteOne(op, request.namespace, target);
+    },
+    done: (count) => {
+      deletedCount += count;
+    },
+  });
+  return errors instanceof Promise ? errors.then(conclude) : conclude(errors);
 }
 
 /** How the search of the one statement of a delete would run. @throws CommandError InvalidLength for several. */
 export function planDeleteForExplain(request: DeleteRequest, op: OperationContext): QueryPlan {
-  const statement = parseStatement(onlyStatement(request.deletes), request.body);
+  const statement = onlyStatement(request.deletes);
   const view = op.view();
   return planTarget(view, view.collection(request.namespace), targetOf(op, request, statement));
 }

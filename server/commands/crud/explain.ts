@@ -73,7 +73,7 @@ function verbosityOf(body: CommandBody): ExplainVerbosity {
   const verbosity = VERBOSITIES.find((each) => each === text);
   if (verbosity !== undefined) return verbosity;
   throw new CommandError(
-    'FailedToParse',
-    "verbosity string must be one of {'queryPlanner', 'executionStats', 'allPlansExecution'}",
+    'BadValue',
+    `Enumeration value '${text}' for field 'explain.verbosity' is not a valid value.`,
   );
 }

@@ -3,11 +3,7 @@
  */
 import { BsonType, FieldCursor, type RawValue } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
-import {
-  compileUpdate,
-  type QueryContext,
-  type Update,
-} from '../../../query/index.ts';
+import { compileUpdate, type QueryContext, type Update } from '../../../query/index.ts';
 import { CommandBody } from '../../command/command-body.ts';
 
 /**

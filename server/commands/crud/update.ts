@@ -3,7 +3,7 @@
  * Source: MongoDB's manual, "update".
  */
 import type { DocumentBuilder, RawValue } from '../../../bson/index.ts';
-import { EMPTY_DOCUMENT, getField, indexName } from '../../../bson/index.ts';
+import { getField, indexName } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import type { QueryContext, QueryPlan, Update } from '../../../query/index.ts';
 import type { CollectionDescription, MaybePromise, Transaction } from '../../../storage/index.ts';
@@ -27,7 +27,7 @@ import {
   checkBatchCount,
   onlyStatement,
   parseWriteOptions,
-  statementError,
+  runStatements,
   type WriteError,
   type WriteOptions,
 } from './write-batch.ts';
@@ -46,8 +46,7 @@ export interface UpdateStatement {
 }
 
 export interface UpdateRequest extends WriteOptions {
-  readonly body: CommandBody;
-  readonly updates: readonly Buffer[];
+  readonly updates: readonly UpdateStatement[];
   readonly variables: Buffer | undefined;
 }
 
@@ -59,10 +58,10 @@ interface StatementResult {
 }
 
 interface UpdateResult {
-  matchedCount: number;
-  modifiedCount: number;
-  readonly upserted: { readonly index: number; readonly id: RawValue }[];
-  readonly errors: WriteError[];
+  readonly matchedCount: number;
+  readonly modifiedCount: number;
+  readonly upserted: readonly { readonly index: number; readonly id: RawValue }[];
+  readonly errors: readonly WriteError[];
 }
 
 export const update = defineCommand({
@@ -86,14 +85,13 @@ export function parseUpdateRequest(body: CommandBody, op: OperationContext): Upd
   checkBatchCount(updates.length);
   return {
     ...parseWriteOptions(body, op),
-    body,
-    updates,
+    updates: updates.map((bytes) => parseUpdateStatement(bytes, body)),
     variables: body.document('let', undefined),
   };
 }
 
 /** Reads one entry of `updates`. */
-export function parseUpdateStatement(bytes: Buffer, parent: CommandBody): UpdateStatement {
+function parseUpdateStatement(bytes: Buffer, parent: CommandBody): UpdateStatement {
   const body = nestedBody('update.updates', bytes, parent);
   const update = body.value('u');
   if (update === undefined) throw body.missing('u');
@@ -117,64 +115,29 @@ export function parseUpdateStatement(bytes: Buffer, parent: CommandBody): Update
 }
 
 function runUpdates(op: OperationContext, request: UpdateRequest): MaybePromise<UpdateResult> {
-  const result: UpdateResult = { matchedCount: 0, modifiedCount: 0, upserted: [], errors: [] };
-  if (request.updates.length > 1) return runAll(op, request, result);
-  try {
-    const done = runStatement(op, request, 0);
-    if (!(done instanceof Promise)) return add(op, result, done, 0);
-    return done.then(
-      (value) => add(op, result, value, 0),
-      (error: unknown) => addError(op, result, error, 0),
-    );
-  } catch (error) {
-    return addError(op, result, error, 0);
-  }
-}
-
-async function runAll(
-  op: OperationContext,
-  request: UpdateRequest,
-  result: UpdateResult,
-): Promise<UpdateResult> {
-  for (const index of request.updates.keys()) {
-    try {
-      add(op, result, await runStatement(op, request, index), index);
-    } catch (error) {
-      addError(op, result, error, index);
-      if (request.ordered) break;
-    }
-    if (index % STATEMENTS_PER_SLICE === STATEMENTS_PER_SLICE - 1) await op.yield();
-  }
-  return result;
-}
-
-/** So many statements run before others get their turn. */
-const STATEMENTS_PER_SLICE = 64;
-
-function add(
-  op: OperationContext,
-  result: UpdateResult,
-  statement: StatementResult,
-  index: number,
-): UpdateResult {
-  op.service.metrics.operations.update += 1;
-  result.matchedCount += statement.matchedCount;
-  result.modifiedCount += statement.modifiedCount;
-  if (statement.upsertedId !== undefined) {
-    result.upserted.push({ index, id: statement.upsertedId });
-  }
-  return result;
-}
-
-function addError(
-  op: OperationContext,
-  result: UpdateResult,
-  error: unknown,
-  index: number,
-): UpdateResult {
-  op.service.metrics.operations.update += 1;
-  result.errors.push({ index, error: statementError(op, error) });
-  return result;
+  let matchedCount = 0;
+  let modifiedCount = 0;
+  const upserted: { index: number; id: RawValue }[] = [];
+  const conclude = (errors: readonly WriteError[]): UpdateResult => ({
+    matchedCount,
+    modifiedCount,
+    upserted,
+    errors,
+  });
+  const errors = runStatements(op, {
+    statements: request.updates,
+    ordered: request.ordered,
+    run: (statement) => {
+      op.service.metrics.operations.update += 1;
+      return runStatement(op, request, statement);
+    },
+    done: (result, index) => {
+      matchedCount += result.matchedCount;
+      modifiedCount += result.modifiedCount;
+      if (result.upsertedId !== undefined) upserted.push({ index, id: result.upsertedId });
+    },
+  });
+  return errors instanceof Promise ? errors.then(conclude) : conclude(errors);
 }
 
 function replyTo(out: DocumentBuilder, result: UpdateResult): void {
@@ -193,9 +156,8 @@ function replyTo(out: DocumentBuilder, result: UpdateResult): void {
 function runStatement(
   op: OperationContext,
   request: UpdateRequest,
-  index: number,
+  statement: UpdateStatement,
 ): MaybePromise<StatementResult> {
-  const statement = parseUpdateStatement(request.updates[index] ?? EMPTY_DOCUMENT, request.body);
   const context = queryContext(op, {
     variables: request.variables,
     collation: statement.collation,
@@ -209,7 +171,7 @@ function runStatement(
 
 /** How the search of the one statement of an update would run. @throws CommandError InvalidLength for several. */
 export function planUpdateForExplain(request: UpdateRequest, op: OperationContext): QueryPlan {
-  const statement = parseUpdateStatement(onlyStatement(request.updates), request.body);
+  const statement = onlyStatement(request.updates);
   const context = queryContext(op, {
     variables: request.variables,
     collation: statement.collation,

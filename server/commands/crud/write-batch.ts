@@ -8,6 +8,7 @@ import type { DocumentBuilder } from '../../../bson/index.ts';
 import { indexName } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { MAX_WRITE_BATCH_COUNT } from '../../../common/limits.ts';
+import type { MaybePromise } from '../../../storage/index.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { appendErrorFields } from '../../command/reply.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
@@ -43,7 +44,7 @@ export function checkBatchCount(count: number): void {
 }
 
 /** The statement of a batch of one, which is all that explain takes. */
-export function onlyStatement(statements: readonly Buffer[]): Buffer {
+export function onlyStatement<Statement>(statements: readonly Statement[]): Statement {
   const [statement] = statements;
   if (statement !== undefined && statements.length === 1) return statement;
   throw new CommandError('InvalidLength', 'explained write batches must be of size 1');
@@ -54,6 +55,61 @@ export function statementError(op: OperationContext, error: unknown): CommandErr
   if (op.reason !== undefined) throw op.reason;
   if (error instanceof CommandError) return error;
   throw error;
+}
+
+/** So many statements run before others get their turn. */
+const STATEMENTS_PER_SLICE = 64;
+
+/** The statements of a batch, and what to do with each. */
+export interface StatementRun<Statement, Done> {
+  readonly statements: readonly Statement[];
+  readonly ordered: boolean;
+  run(statement: Statement): MaybePromise<Done>;
+  /** Called for each statement that succeeded, in order. */
+  done(result: Done, index: number): void;
+}
+
+/**
+ * Runs the statements of a batch one after the other.
+ * @returns their errors. Synchronous for a single statement that waits for nothing.
+ */
+export function runStatements<Statement, Done>(
+  op: OperationContext,
+  batch: StatementRun<Statement, Done>,
+): MaybePromise<readonly WriteError[]> {
+  const [only] = batch.statements;
+  if (batch.statements.length !== 1 || only === undefined) return runEach(op, batch);
+  const succeed = (result: Done): readonly WriteError[] => {
+    batch.done(result, 0);
+    return [];
+  };
+  const fail = (error: unknown): readonly WriteError[] => [
+    { index: 0, error: statementError(op, error) },
+  ];
+  try {
+    const result = batch.run(only);
+    return result instanceof Promise ? result.then(succeed, fail) : succeed(result);
+  } catch (error) {
+    return fail(error);
+  }
+}
+
+async function runEach<Statement, Done>(
+  op: OperationContext,
+  { statements, ordered, run, done }: StatementRun<Statement, Done>,
+): Promise<readonly WriteError[]> {
+  const errors: WriteError[] = [];
+  for (const [index, statement] of statements.entries()) {
+    try {
+      const result = run(statement);
+      done(result instanceof Promise ? await result : result, index);
+    } catch (error) {
+      errors.push({ index, error: statementError(op, error) });
+      if (ordered) break;
+    }
+    if (index % STATEMENTS_PER_SLICE === STATEMENTS_PER_SLICE - 1) await op.yield();
+  }
+  return errors;
 }
 
 /** Appends `writeErrors` if there are any. */

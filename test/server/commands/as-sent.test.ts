@@ -46,6 +46,15 @@ describe('server/commands: as they are sent', () => {
     await refused({ update: 'c' }, 40_414);
   });
 
+  it('update and delete do nothing at all when one of their statements is malformed', async () => {
+    const change = { q: { _id: 1 }, u: { $set: { a: 7 } } };
+    await refused({ update: 'c', updates: [change, { u: { $set: { a: 7 } } }] }, 40_414);
+    const removal = { q: { _id: 2 }, limit: 1 };
+    await refused({ delete: 'c', deletes: [removal, { q: {} }] }, 40_414);
+    await refused({ delete: 'c', deletes: [removal, { q: {}, limit: 2 }] }, 9);
+    assert.deepEqual(await database.collection('c').countDocuments({ a: 1 }), 2);
+  });
+
   it('update goes on behind a failed statement when it is not ordered', async () => {
     const updates = [
       { q: { _id: 1 }, u: { $set: { _id: 5 } } },
