@@ -6,7 +6,12 @@ import type { Interruption } from '../../common/interruption.ts';
 import type { Projection } from '../projection/projection.ts';
 import type { CollectionDescription, IndexDescription } from '../../storage/index.ts';
 import type { MaybePromise, ReadView, RecordId } from '../../storage/index.ts';
-import { newStatistics, type PlanExecutor } from './plan-executor.ts';
+import {
+  type ExecutorStatistics,
+  newStatistics,
+  type OpenOptions,
+  type PlanExecutor,
+} from './plan-executor.ts';
 
 export interface ExpressLookup {
   readonly collection: CollectionDescription;
@@ -19,13 +24,19 @@ export interface ExpressLookup {
 
 export class ExpressExecutor implements PlanExecutor {
   recordId: RecordId | undefined = undefined;
-  readonly statistics = newStatistics();
+  readonly statistics: ExecutorStatistics;
   private readonly lookup: ExpressLookup;
   private view: ReadView;
   private interruption: Interruption;
   private done = false;
 
-  constructor(lookup: ExpressLookup, view: ReadView, interruption: Interruption) {
+  constructor(
+    lookup: ExpressLookup,
+    view: ReadView,
+    interruption: Interruption,
+    options?: OpenOptions,
+  ) {
+    this.statistics = options?.within?.statistics ?? newStatistics();
     this.lookup = lookup;
     this.view = view;
     this.interruption = interruption;

@@ -1,7 +1,7 @@
 /**
  * Explain of a pipeline: that of its find alone when nothing is left, else `stages` with the find as $cursor.
  */
-import { ArrayBuilder, DocumentBuilder, FieldCursor } from '../../bson/index.ts';
+import { ArrayBuilder, DocumentBuilder, FieldCursor, int64Value } from '../../bson/index.ts';
 import type { Interruption } from '../../common/interruption.ts';
 import type { ExplainVerbosity, QueryPlan } from '../planner/query-plan.ts';
 import type { PipelineStage } from '../stage/definition.ts';
@@ -11,6 +11,8 @@ export interface ExplainRun {
   readonly verbosity: ExplainVerbosity;
   readonly view: ReadView;
   readonly interruption: Interruption;
+  /** Documents that each stage gave, when the pipeline ran. */
+  readonly returned?: readonly number[];
 }
 
 export function explainAggregate(
@@ -19,22 +21,30 @@ export function explainAggregate(
   run: ExplainRun,
 ): MaybePromise<Buffer> {
   const { verbosity, view, interruption } = run;
-  if (find === undefined) return stagesDocument(undefined, stages);
+  if (find === undefined) return stagesDocument(undefined, stages, run);
   const explained = find.explain(verbosity, view, interruption);
   if (stages.length === 0) return explained;
   return explained instanceof Promise
-    ? explained.then((document) => stagesDocument(document, stages))
-    : stagesDocument(explained, stages);
+    ? explained.then((document) => stagesDocument(document, stages, run))
+    : stagesDocument(explained, stages, run);
 }
 
-function stagesDocument(cursor: Buffer | undefined, stages: readonly PipelineStage[]): Buffer {
+function stagesDocument(
+  cursor: Buffer | undefined,
+  stages: readonly PipelineStage[],
+  { returned }: ExplainRun,
+): Buffer {
   const list = new ArrayBuilder();
   if (cursor !== undefined) {
     list.pushDocument(
       new DocumentBuilder().appendDocument('$cursor', withoutVersion(cursor)).finish(),
     );
   }
-  for (const stage of stages) list.pushDocument(stage.shown);
+  stages.forEach((stage, position) => {
+    const builder = new DocumentBuilder().appendElementsOf(stage.shown);
+    if (returned !== undefined) builder.append('nReturned', int64Value(BigInt(returned[position])));
+    list.pushDocument(builder.finish());
+  });
   const builder = new DocumentBuilder();
   builder.appendString('explainVersion', '1');
   builder.appendArray('stages', list.finish());

@@ -70,8 +70,43 @@ export class AggregatePlan implements QueryPlan {
     interruption: Interruption,
   ): MaybePromise<Buffer> {
     const { find, stages } = this.parts;
-    return explainAggregate(find, stages, { verbosity, view, interruption });
+    const run = { verbosity, view, interruption };
+    // To explain a stage that writes is not to write.
+    const mayRun = stages.length > 0 && stages.every((stage) => stage.writes !== true);
+    if (verbosity === 'queryPlanner' || !mayRun) return explainAggregate(find, stages, run);
+    return this.countReturned(view, interruption).then((returned) =>
+      explainAggregate(find, stages, { ...run, returned }),
+    );
   }
+
+  /** Runs the pipeline. @returns how many documents came out of each stage. */
+  private async countReturned(view: ReadView, interruption: Interruption): Promise<number[]> {
+    const returned = this.parts.stages.map(() => 0);
+    const executor = new PipelineExecutor(this.parts, view, interruption, {}, returned);
+    try {
+      for (;;) {
+        const next = executor.next();
+        if ((next instanceof Promise ? await next : next) === undefined) return returned;
+      }
+    } finally {
+      executor.close();
+    }
+  }
+}
+
+/** A source that counts what it gives, at `counts[position]`. */
+function counted(source: DocumentSource, counts: number[], position: number): DocumentSource {
+  const count = (document: Buffer | undefined): Buffer | undefined => {
+    if (document !== undefined) counts[position] += 1;
+    return document;
+  };
+  return {
+    next: () => {
+      const document = source.next();
+      return document instanceof Promise ? document.then(count) : count(document);
+    },
+    close: () => source.close(),
+  };
 }
 
 /** Between stages documents may grow beyond what a client can be given. */
@@ -104,6 +139,8 @@ class PipelineExecutor implements PlanExecutor, PipelineRun {
     view: ReadView,
     interruption: Interruption,
     options: OpenOptions,
+    /** Filled with the number of documents that each stage gives, for explain. */
+    counts?: number[],
   ) {
     this.parts = parts;
     this.context = parts.context;
@@ -118,8 +155,12 @@ class PipelineExecutor implements PlanExecutor, PipelineRun {
     this.statistics = options.within?.statistics ?? newStatistics();
     this.yielder =
       options.within?.yielder ?? new Yielder(parts.context.clock, interruption, options.client);
-    let source = parts.find === undefined ? new IterableSource([]) : this.sourceOf(parts.find);
-    for (const stage of parts.stages) source = stage.open(source, this);
+    let source: DocumentSource =
+      parts.find === undefined ? new IterableSource([]) : this.sourceOf(parts.find);
+    parts.stages.forEach((stage, position) => {
+      source = stage.open(source, this);
+      if (counts !== undefined) source = counted(source, counts, position);
+    });
     this.top = source;
   }
 

@@ -5,7 +5,7 @@ import { BsonType, encodeIndexKey, FieldCursor, isEmpty, type RawValue } from '.
 import type { Interruption } from '../../common/interruption.ts';
 import type { QueryContext } from '../context.ts';
 import { ExpressExecutor } from '../executor/express.ts';
-import type { PlanExecutor } from '../executor/plan-executor.ts';
+import type { OpenOptions, PlanExecutor } from '../executor/plan-executor.ts';
 import { compileFilter } from '../matcher/compile.ts';
 import type { Projection } from '../projection/projection.ts';
 import type {
@@ -103,13 +103,14 @@ class ExpressPlan implements QueryPlan {
     return this.collection.namespace;
   }
 
-  open(view: ReadView, interruption: Interruption): PlanExecutor {
+  open(view: ReadView, interruption: Interruption, options?: OpenOptions): PlanExecutor {
     const { collection, index, projection } = this;
     const { key } = encodeIndexKey([this.id], ASCENDING);
     return new ExpressExecutor(
       { collection, index, key, projection, matches: (document) => this.matches(document) },
       view,
       interruption,
+      options,
     );
   }
 

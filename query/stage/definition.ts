@@ -34,6 +34,8 @@ export interface PipelineStage {
   open(input: DocumentSource, run: PipelineRun): DocumentSource;
   /** It makes its documents itself: no collection is read before it. */
   readonly isSource?: boolean;
+  /** It changes collections ($out, $merge): explain must not run it. */
+  readonly writes?: boolean;
   /** For stages of one document each, usable outside a pipeline (updates): a fresh map. */
   readonly map?: () => DocumentMap;
 }

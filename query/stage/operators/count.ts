@@ -4,6 +4,7 @@
 import {
   BsonType,
   DocumentBuilder,
+  documentOf,
   documentValue,
   FieldCursor,
   int32Value,
@@ -43,11 +44,12 @@ export const $count = defineStage({
       },
       shown,
     );
-    return [{ ...group, name: '$count' }, withoutId(shown)];
+    return [{ ...group, name: '$count' }, withoutId()];
   },
 });
 
-function withoutId(shown: Buffer) {
+function withoutId() {
+  const shown = documentOf({ $project: documentOf({ _id: false }) });
   return mapStage('$project', shown, () => (document) => unsetField(document, '_id'));
 }
 

@@ -284,6 +284,7 @@ export const $merge = defineStage({
     return [
       {
         name: '$merge',
+        writes: true,
         nature: { kind: 'other' },
         shown,
         open: (input, run) => new MergeSource(run, input, specification),

@@ -95,6 +95,7 @@ export const $out = defineStage({
     return [
       {
         name: '$out',
+        writes: true,
         nature: { kind: 'other' },
         shown,
         open: (input, run) => new OutSource(run, input, target),

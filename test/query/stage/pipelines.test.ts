@@ -4,7 +4,9 @@
 import assert from 'node:assert/strict';
 import { BSON } from 'mongodb';
 import { CommandError } from '../../../common/errors.ts';
-import { bytes, type Plain, TestStore } from '../executor/store.ts';
+import { uninterruptible } from '../../../common/interruption.ts';
+import { planAggregate } from '../../../query/index.ts';
+import { bytes, context, type Plain, plain, TestStore } from '../executor/store.ts';
 
 const SALES: readonly Plain[] = [
   { _id: 1, item: 'a', n: 2, price: 10, tags: ['x', 'y'], o: { p: 1 } },
@@ -338,6 +340,26 @@ describe('pipelines', () => {
       );
     });
   }
+
+  it('explains how many documents came out of each stage', async () => {
+    const view = store.engine.snapshot();
+    const { namespace } = store;
+    const pipeline = [{ $match: { n: { $gt: 1 } } }, { $unwind: '$tags' }, { $count: 'c' }];
+    const request = { pipeline: pipeline.map(bytes), namespace };
+    const plan = planAggregate(view, view.collection(namespace), request, context);
+    const explained = plain(await plan.explain('executionStats', view, uninterruptible));
+    view.close();
+    const stages = explained['stages'] as Plain[];
+    assert.deepEqual(
+      stages.map((stage) => [Object.keys(stage)[0], stage['nReturned']]),
+      [
+        ['$cursor', undefined],
+        ['$unwind', 4],
+        ['$count', 1],
+        ['$project', 1],
+      ],
+    );
+  });
 
   it('samples each document at most once', async () => {
     const sample = await store.aggregate([{ $sample: { size: 3 } }]);
