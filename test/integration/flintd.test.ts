@@ -140,6 +140,7 @@ describe('flintd', () => {
       const program = await start();
       await insert(program.uri, { _id: 1 }, false);
       assert.deepEqual(await program.stop(signal), { code: 0, signal: null });
+      assert.match(program.output, /Stopped cleanly/);
       await program.restart();
       assert.equal(await count(program.uri), 1);
     });
@@ -153,6 +154,7 @@ describe('flintd', () => {
       .command({ shutdown: 1 })
       .catch(() => undefined);
     assert.deepEqual(await program.waitForExit(), { code: 0, signal: null });
+    assert.match(program.output, /Stopped cleanly/);
     await client.close();
   });
 
@@ -177,6 +179,7 @@ describe('flintd', () => {
     });
     await new Promise((resolve) => setTimeout(resolve, 300));
     assert.deepEqual(await program.stop(), { code: 0, signal: null });
+    assert.match(program.output, /Stopped cleanly/);
     await client.close();
     await Promise.all(writing);
     await program.restart();
