@@ -128,7 +128,10 @@ function isGone(history: History<unknown>, snapshots: OpenSnapshots): boolean {
   return history.latest === undefined && !snapshots.anySees(0, history.latestCommitNumber);
 }
 
-/** Whether a transaction that began before would write other keys, or to another place. */
+/**
+ * Whether a transaction that began before would write other keys, or to another place. An index that became ready counts,
+ * too: what was written before may hold a duplicate that nobody met while its entries were not all there.
+ */
 function schemaDiffers(
   before: CollectionVersion | undefined,
   after: CollectionVersion | undefined,
@@ -136,8 +139,8 @@ function schemaDiffers(
   if (before === undefined || after === undefined) return true;
   if (before.namespace !== after.namespace || before.options !== after.options) return true;
   if (before.indexes.length !== after.indexes.length) return true;
-  return before.indexes.some(
-    (index, position) =>
-      index.ident !== after.indexes[position].ident || index.spec !== after.indexes[position].spec,
-  );
+  return before.indexes.some((index, position) => {
+    const { ident, spec, ready } = after.indexes[position];
+    return index.ident !== ident || index.spec !== spec || index.ready !== ready;
+  });
 }

@@ -16,12 +16,18 @@ import { VersionRows } from './version-rows.ts';
 
 export class Generation {
   private readonly memory: MemoryCounter = { bytes: 0 };
+  private readonly keepsRemoved: boolean;
   readonly slabs = new Slabs(this.memory);
   readonly rows = new VersionRows(this.slabs, this.memory);
   /** By ident of the collection. */
   readonly records = new Map<number, RecordTable>();
   /** By ident of the index. */
   readonly keys = new Map<number, KeyTable>();
+
+  /** @param options.keepsRemoved index entries that came and went here are remembered; default false */
+  constructor(options: { readonly keepsRemoved?: boolean } = {}) {
+    this.keepsRemoved = options.keepsRemoved ?? false;
+  }
 
   /** What it costs in memory, bytes. */
   get memoryBytes(): number {
@@ -42,7 +48,7 @@ export class Generation {
   keysOf(indexIdent: number): KeyTable {
     let table = this.keys.get(indexIdent);
     if (table === undefined) {
-      table = new KeyTable(this.memory);
+      table = new KeyTable(this.memory, this.keepsRemoved);
       this.keys.set(indexIdent, table);
     }
     return table;

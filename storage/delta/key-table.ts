@@ -58,9 +58,12 @@ export class KeyTable {
   private readonly at: KeyPosition = { leaf: 0, position: 0 };
   private readonly compareSought = (row: number): number => this.compareWithSought(row);
   private readonly memory: MemoryCounter;
+  private readonly keepsRemoved: boolean;
 
-  constructor(memory: MemoryCounter) {
+  /** @param keepsRemoved makes an exception of invariant 2 */
+  constructor(memory: MemoryCounter, keepsRemoved = false) {
     this.memory = memory;
+    this.keepsRemoved = keepsRemoved;
     memory.bytes += EMPTY_TABLE_BYTES;
   }
 
@@ -164,7 +167,7 @@ export class KeyTable {
     const below = (this.flags[row] ?? 0) & PRESENT_BELOW;
     const cut = (this.flags[row] ?? 0) & CUT;
     const older = this.prune(row, write.commitNumber, snapshots);
-    if (!write.present && below === 0 && older === NO_ROW) {
+    if (!write.present && below === 0 && older === NO_ROW && !this.keepsRemoved) {
       this.order.removeAt(this.at);
       this.freeRow(row);
       return;

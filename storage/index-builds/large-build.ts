@@ -18,11 +18,12 @@ import { describeIndex } from '../catalog/index-spec.ts';
 import { BulkLoad } from '../checkpoint/bulk-load.ts';
 import type { ScanningBuild } from '../checkpoint/freeze.ts';
 import type { IndexDescription, RecordCursor } from '../contract.ts';
+import { NO_ROW } from '../delta/version-rows.ts';
 import { newIndexes } from '../transactions/catalog-entries.ts';
 import { duplicateKeyError } from '../transactions/duplicate-key.ts';
 import { commitNow } from '../transactions/publish.ts';
 import { SnapshotView } from '../views/snapshot-view.ts';
-import type { StoreState } from '../views/store-state.ts';
+import { activeGeneration, type StoreState } from '../views/store-state.ts';
 import { indexWrite, withIndexes, withoutIndexes } from './published-indexes.ts';
 import { ScannedKeys } from './scanned-keys.ts';
 
@@ -138,8 +139,11 @@ export class LargeBuild implements ScanningBuild {
 
   private keep(scanned: ScannedKeys, cursor: RecordCursor): void {
     const { recordId } = cursor;
+    const { keys } = activeGeneration(this.store);
     scanned.keysOf(cursor.document, (position, stored) => {
-      // The key may share the document's page, which the build must not keep.
+      // What a writer added since the freeze is the generation's affair, which forgets it when it goes again.
+      const written = keys.get(this.indexes[position].ident)?.newestRow(stored.key, recordId);
+      if (written !== undefined && written !== NO_ROW) return;
       this.loads[position].add({ stored, recordId });
     });
   }

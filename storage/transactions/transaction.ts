@@ -382,7 +382,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
   }
 
   private overlayRecords(): void {
-    this.overlay ??= new Generation();
+    this.overlay ??= newOverlay();
     for (; this.overlaidRecords < this.writes.length; this.overlaidRecords += 1) {
       const write = this.writes[this.overlaidRecords];
       if (write.kind === 'record') writeRecord(this.overlay, write, 0, NO_SNAPSHOTS);
@@ -390,7 +390,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
   }
 
   private overlayKeys(): void {
-    this.overlay ??= new Generation();
+    this.overlay ??= newOverlay();
     for (; this.overlaidKeys < this.writes.length; this.overlaidKeys += 1) {
       const write = this.writes[this.overlaidKeys];
       if (write.kind !== 'catalog') writeKeys(this.overlay, write, 0, NO_SNAPSHOTS);
@@ -467,17 +467,34 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
   /** A collection changed under this transaction: its keys would be those of another set of indexes. */
   private checkCatalog(): void {
     if (this.store.lastCommitNumber === this.commitNumber) return;
-    for (const { state } of this.writes) {
+    for (const write of this.writes) {
+      const { state } = write;
       if (state.schemaChangedAt > this.commitNumber) throw new WriteConflictError();
+      // A new index knows this transaction's records only.
+      if (state.sizes.latestCommitNumber > this.commitNumber && addsIndex(write)) {
+        throw new WriteConflictError();
+      }
     }
     this.draft?.checkNamespaces();
   }
+}
+
+/** A key that one statement gave and another took away stays reserved: a savepoint may bring it back. */
+function newOverlay(): Generation {
+  return new Generation({ keepsRemoved: true });
 }
 
 function journalOf(writes: readonly PendingWrite[]): JournalOperation[] {
   const operations: JournalOperation[] = [];
   for (const { journal } of writes) if (journal !== undefined) operations.push(journal);
   return operations;
+}
+
+function addsIndex(write: PendingWrite): boolean {
+  if (write.kind !== 'catalog') return false;
+  const { state, version } = write;
+  const known = new Set(state.versions.latest?.indexes.map(({ ident }) => ident));
+  return version?.indexes.some(({ ident }) => !known.has(ident)) ?? false;
 }
 
 function costOf(write: PendingWrite): number {

@@ -92,7 +92,9 @@ export class MergedIndexCursor implements IndexCursor {
     this.skipsStart = false;
     this.finished = false;
     this.current = undefined;
-    if (this.epoch !== undefined) for (const walk of this.walks) walk.seek(this.start);
+    // In another epoch the walks' base may be gone: next() makes new ones.
+    if (this.epoch === undefined || this.view?.epoch !== this.epoch) return;
+    for (const walk of this.walks) walk.seek(this.start);
   }
 
   detach(): void {
@@ -217,7 +219,7 @@ export class MergedIndexCursor implements IndexCursor {
     const { lower, upper, lowerInclusive, upperInclusive } = this.range;
     const isPoint = lower !== undefined && upper?.equals(lower) === true;
     if (this.unique && isPoint && lowerInclusive && upperInclusive) {
-      return new PointWalk(base, this.index, lower);
+      return new PointWalk(base, this.index, lower, this.direction);
     }
     return new BaseWalk(base, this.index, this.direction, this.storeLimits());
   }

@@ -271,18 +271,26 @@ export class PointWalk implements EntryWalk {
   recordId = 0 as RecordId;
   readonly bytes: Buffer;
   readonly length: number;
+  private readonly direction: 1 | -1;
   private readonly entry: BaseEntry | undefined;
 
-  constructor(base: BaseEpoch, index: Ident, key: Buffer) {
+  constructor(base: BaseEpoch, index: Ident, key: Buffer, direction: 1 | -1) {
     this.bytes = key;
     this.length = key.length;
+    this.direction = direction;
     this.entry = base.uniqueEntry(index, key);
     if (this.entry !== undefined) this.recordId = this.entry.recordId;
   }
 
+  /** The key may have moved to another record since: an entry behind the start is none of the walk's. */
   seek(start: WalkStart): void {
-    this.atEnd =
-      this.entry === undefined || (start.key !== undefined && !this.bytes.equals(start.key));
+    const { entry, direction } = this;
+    if (entry === undefined || start.key === undefined) {
+      this.atEnd = entry === undefined;
+      return;
+    }
+    const order = this.bytes.compare(start.key) || entry.recordId - start.recordId;
+    this.atEnd = order * direction < 0;
   }
 
   advance(): void {

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'mocha';
+import { documentOf } from '../../../bson/index.ts';
+import { uninterruptible } from '../../../common/interruption.ts';
+import { WriteConflictError } from '../../../storage/index.ts';
+import {
+  A_INDEX,
+  createCollection,
+  describe as describeCollection,
+  findByIndex,
+  insert,
+  openMemoryEngine,
+  update,
+} from '../engine/fixture.ts';
+
+const UNIQUE_A = documentOf({ v: 2, key: documentOf({ a: 1 }), name: 'a_1', unique: true });
+
+describe('A large index build', () => {
+  it('loads no entry that was scanned and went again before the next checkpoint', async () => {
+    const engine = await openMemoryEngine({ smallBuildRecords: 4 });
+    const collection = createCollection(engine, 'test.a');
+    for (let id = 1; id <= 40; id += 1) insert(engine, collection, documentOf({ _id: id, a: id }));
+    const building = engine.buildIndexes('test.a', [A_INDEX], uninterruptible);
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    while (describeCollection(engine, 'test.a').indexes.length < 2) await turn();
+    await update(engine, collection, 9 as never, documentOf({ _id: 9, a: 100 }));
+    for (let round = 0; round < 5; round += 1) await turn();
+    await update(engine, collection, 9 as never, documentOf({ _id: 9, a: 101 }));
+    await building;
+    const built = describeCollection(engine, 'test.a');
+    const view = engine.snapshot();
+    assert.deepEqual(await findByIndex(view, built, 'a_1', 100, 'a'), []);
+    view.close();
+    assert.deepEqual((await engine.validate('test.a', { full: true }, uninterruptible)).errors, []);
+    await engine.close();
+  });
+
+  it('refuses a transaction that wrote a duplicate before the entries were loaded', async () => {
+    const engine = await openMemoryEngine({ smallBuildRecords: 4 });
+    const collection = createCollection(engine, 'test.a');
+    for (let id = 1; id <= 40; id += 1) insert(engine, collection, documentOf({ _id: id, a: id }));
+    const building = engine.buildIndexes('test.a', [UNIQUE_A], uninterruptible);
+    while (describeCollection(engine, 'test.a').indexes.length < 2)
+      await new Promise((resolve) => setImmediate(resolve));
+    const transaction = engine.begin();
+    transaction.insert(collection, documentOf({ _id: 99, a: 3 }));
+    await building;
+    assert.throws(() => transaction.commit(), WriteConflictError);
+    await engine.close();
+  });
+});
