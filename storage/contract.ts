@@ -59,6 +59,9 @@ export interface RecordCursor {
   /** Of the current record; only after next() gave true. */
   readonly recordId: RecordId;
   readonly document: Buffer;
+  /** The document begins at `start` in `bytes`: for who looks at most documents once, and keeps few. */
+  readonly bytes: Buffer;
+  readonly start: number;
   /** Lets go of the view but keeps the position. */
   detach(): void;
   /** Goes on in another (later) view, after the record of the last next(). */
@@ -119,6 +122,11 @@ export interface ReadView {
    * outside it, with keyIsWhole false: their documents decide.
    */
   scanIndex(index: IndexDescription, range: KeyRange, direction: 1 | -1): IndexCursor;
+  /**
+   * The record that a unique index, which is ready, has for exactly this encoded key: a point look-up without a cursor.
+   * Keys that were cut are taken as equal when their hashes are.
+   */
+  uniqueRecordId(index: IndexDescription, key: Buffer): RecordId | undefined;
   /** Exact number of records in this view, cheap. */
   recordCount(collection: CollectionDescription): number;
   /** Sum of the documents' sizes in bytes in this view, cheap. */

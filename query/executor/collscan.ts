@@ -38,13 +38,12 @@ export class CollectionScan extends PullStage {
   }
 
   private accept(): boolean {
-    const { context, cursor, counters } = this;
-    const { document } = cursor;
+    const { context, cursor, counters, filter } = this;
     counters.docsExamined! += 1;
     context.statistics.docsExamined += 1;
-    if (this.filter !== undefined && !this.filter.matches(document)) return false;
+    if (filter !== undefined && !filter.matchesAt(cursor.bytes, cursor.start)) return false;
     counters.advanced += 1;
-    context.row.document = document;
+    context.row.document = cursor.document;
     context.row.recordId = cursor.recordId;
     return true;
   }

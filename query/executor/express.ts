@@ -18,9 +18,12 @@ export interface ExpressLookup {
   readonly index: IndexDescription;
   readonly key: Buffer;
   readonly projection: Projection | undefined;
-  /** Checks the document again where the index cannot decide alone (cut keys). */
+  /** Checks the document again where the index compared a hash (a key that may have been cut). */
   matches(document: Buffer): boolean;
 }
+
+/** No index cuts keys up to this length. */
+const NEVER_CUT_BYTES = 512;
 
 export class ExpressExecutor implements PlanExecutor {
   recordId: RecordId | undefined = undefined;
@@ -46,37 +49,21 @@ export class ExpressExecutor implements PlanExecutor {
     if (this.done) return undefined;
     this.done = true;
     if (this.interruption.reason !== undefined) throw this.interruption.reason;
-    const { index, key } = this.lookup;
-    const range = { lower: key, lowerInclusive: true, upper: key, upperInclusive: true };
-    const cursor = this.view.scanIndex(index, range, 1);
-    try {
-      return this.walk(cursor);
-    } finally {
-      cursor.close();
-    }
-  }
-
-  private walk(cursor: ReturnType<ReadView['scanIndex']>): MaybePromise<Buffer | undefined> {
-    if (!cursor.next()) return undefined;
+    const { collection, index, key } = this.lookup;
+    const recordId = this.view.uniqueRecordId(index, key);
+    if (recordId === undefined) return undefined;
     this.statistics.keysExamined += 1;
-    const { recordId, keyIsWhole } = cursor;
-    const document = this.view.record(this.lookup.collection, recordId);
-    if (document instanceof Promise) {
-      return document.then((loaded) => this.accept(loaded, recordId, keyIsWhole));
-    }
-    return this.accept(document, recordId, keyIsWhole);
+    const document = this.view.record(collection, recordId);
+    if (document instanceof Promise) return document.then((found) => this.accept(found, recordId));
+    return this.accept(document, recordId);
   }
 
-  private accept(
-    document: Buffer | undefined,
-    recordId: RecordId,
-    keyIsWhole: boolean,
-  ): Buffer | undefined {
+  private accept(document: Buffer | undefined, recordId: RecordId): Buffer | undefined {
     if (document === undefined) return undefined;
+    const { key, projection } = this.lookup;
     this.statistics.docsExamined += 1;
-    if (!keyIsWhole && !this.lookup.matches(document)) return undefined;
+    if (key.length > NEVER_CUT_BYTES && !this.lookup.matches(document)) return undefined;
     this.recordId = recordId;
-    const { projection } = this.lookup;
     return projection === undefined ? document : projection.apply(document);
   }
 

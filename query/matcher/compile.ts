@@ -94,6 +94,10 @@ class CompiledFilter implements Filter {
     return this.test(document, 0);
   }
 
+  matchesAt(bytes: Buffer, start: number): boolean {
+    return this.test(bytes, start);
+  }
+
   matchPosition(document: Buffer): number | undefined {
     const { position, test } = (this.positional ??= positionalTest(this.tree));
     position.index = -1;

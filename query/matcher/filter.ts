@@ -9,6 +9,8 @@ import type { FilterNode } from './tree.ts';
 export interface Filter {
   /** Whether a document matches. */
   matches(document: Buffer): boolean;
+  /** The same for the document that begins at `start` in `bytes`: a scan need not make a Buffer per document. */
+  matchesAt(bytes: Buffer, start: number): boolean;
   /**
    * The index of the array element through which the document matched, for positional `$`; undefined when no array
    * was involved, and when the document does not match.

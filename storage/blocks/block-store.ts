@@ -31,6 +31,7 @@ import type {
   CheckpointWriter,
   CleaningSummary,
   CollectionSpace,
+  DocumentLocation,
 } from './contract.ts';
 import { StoreLayout } from './layout.ts';
 import { PageReader } from './page-reader.ts';
@@ -221,6 +222,10 @@ class DeviceBlockStore implements BlockStore {
 
   record(place: Place, recordId: RecordId): MaybePromise<Buffer> {
     return this.reader.record(place, recordId);
+  }
+
+  locate(place: Place, recordId: RecordId, location: DocumentLocation): MaybePromise<void> {
+    return this.reader.locate(place, recordId, location);
   }
 
   prefetch(places: Iterable<Place>): void {

@@ -38,6 +38,13 @@ export interface LiveRecords {
   moved(collection: Ident, recordId: RecordId, place: Place): void;
 }
 
+/** Where a document lies in memory: `bytes[start, start + length)`. Filled in place: a scan makes no object per record. */
+export interface DocumentLocation {
+  bytes: Buffer;
+  start: number;
+  length: number;
+}
+
 /** Collects one checkpoint. Documents come collection by collection, each in record order. */
 export interface CheckpointWriter {
   readonly checkpoint: number;
@@ -116,6 +123,8 @@ export interface BlockStore {
    * @throws CorruptionError kinds checksum, lostWrite, misdirectedWrite, foreign, malformed; DeviceError
    */
   record(place: Place, recordId: RecordId): MaybePromise<Buffer>;
+  /** The same without a Buffer of the document's own: fills `location`, at once or before the promise resolves. */
+  locate(place: Place, recordId: RecordId, location: DocumentLocation): MaybePromise<void>;
   /** Starts reading the pages of these places that are not cached. Best effort; errors show when records are asked for. */
   prefetch(places: Iterable<Place>): void;
 

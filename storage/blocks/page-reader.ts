@@ -16,7 +16,9 @@ import type { MaybePromise, RecordId } from '../contract.ts';
 import { allocateAligned, releaseAligned } from '../device/aligned-memory.ts';
 import { readBio, sectorNumber } from '../device/bio.ts';
 import type { RequestQueue } from '../device/request-queue.ts';
+import { readU32 } from '../format/integers.ts';
 import { DIRECTORY_ENTRY, PAGE_HEADER, verifyPage } from '../format/page.ts';
+import type { DocumentLocation } from './contract.ts';
 import type { StoreLayout } from './layout.ts';
 import type { Place } from './place.ts';
 
@@ -78,23 +80,19 @@ export class PageReader {
 
   /** @throws CorruptionError, DeviceError */
   record(place: Place, recordId: RecordId): MaybePromise<Buffer> {
-    const { last } = this;
-    if (
-      last !== undefined &&
-      last.sector === place.sector &&
-      last.generation === place.generation
-    ) {
-      return this.documentIn(last, place, recordId);
-    }
-    const page = this.cache.get(place.sector, place.generation) ?? this.load(place);
+    const page = this.page(place);
+    if (page instanceof CachedPage) return this.documentIn(page, place, recordId);
+    return page.then((loaded) => this.documentIn(loaded, place, recordId));
+  }
+
+  /** Fills `location`, at once or before the promise resolves. @throws CorruptionError, DeviceError */
+  locate(place: Place, recordId: RecordId, location: DocumentLocation): MaybePromise<void> {
+    const page = this.page(place);
     if (page instanceof CachedPage) {
-      this.last = page;
-      return this.documentIn(page, place, recordId);
+      this.locateIn(page, place, recordId, location);
+      return;
     }
-    return page.then((loaded) => {
-      this.last = loaded;
-      return this.documentIn(loaded, place, recordId);
-    });
+    return page.then((loaded) => this.locateIn(loaded, place, recordId, location));
   }
 
   /** Starts loading what is not cached, up to a bound. Errors are kept for who asks for the record. */
@@ -121,18 +119,55 @@ export class PageReader {
     return { pagesRead, pagesReadSync, pagesPrefetched, corruptPages };
   }
 
+  private page(place: Place): MaybePromise<CachedPage> {
+    const { last } = this;
+    if (
+      last !== undefined &&
+      last.sector === place.sector &&
+      last.generation === place.generation
+    ) {
+      return last;
+    }
+    const page = this.cache.get(place.sector, place.generation) ?? this.load(place);
+    if (page instanceof CachedPage) {
+      this.last = page;
+      return page;
+    }
+    return page.then((loaded) => {
+      this.last = loaded;
+      return loaded;
+    });
+  }
+
   private documentIn(page: CachedPage, place: Place, recordId: RecordId): Buffer {
+    const offset = this.offsetIn(page, place, recordId);
+    return page.bytes.subarray(offset, offset + place.bytes);
+  }
+
+  private locateIn(
+    page: CachedPage,
+    place: Place,
+    recordId: RecordId,
+    location: DocumentLocation,
+  ): void {
+    location.start = this.offsetIn(page, place, recordId);
+    location.bytes = page.bytes;
+    location.length = place.bytes;
+  }
+
+  /** Where the document begins in its page. The page is verified, so its directory lies inside of it. */
+  private offsetIn(page: CachedPage, place: Place, recordId: RecordId): number {
     const { bytes } = page;
     if (place.slot >= page.recordCount) throw this.misplaced(place, 'it has fewer records');
     const entry = PAGE_HEADER.size + place.slot * DIRECTORY_ENTRY.size;
-    const length = bytes.readUInt32LE(entry + DIRECTORY_ENTRY.length);
-    const found =
-      bytes.readUInt32LE(entry) + bytes.readUInt32LE(entry + 4) * TWO_POW_32 === recordId;
+    const length = readU32(bytes, entry + DIRECTORY_ENTRY.length);
+    const found = readU32(bytes, entry) + readU32(bytes, entry + 4) * TWO_POW_32 === recordId;
     if (!found || length !== place.bytes || length === 0) {
       throw this.misplaced(place, 'another record stands in its slot');
     }
-    const offset = bytes.readUInt32LE(entry + DIRECTORY_ENTRY.offset);
-    return bytes.subarray(offset, offset + length);
+    const offset = readU32(bytes, entry + DIRECTORY_ENTRY.offset);
+    if (offset + length > bytes.length) throw this.misplaced(place, 'it ends behind its page');
+    return offset;
   }
 
   private load(place: Place): CachedPage | Promise<CachedPage> {

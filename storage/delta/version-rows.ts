@@ -64,6 +64,11 @@ export class VersionRows {
     return this.slabs.bytes(slab).subarray(offset, offset + (this.length[row] ?? 0));
   }
 
+  /** The slab that holds the document of a row that is no deletion, from offset[row] on. */
+  slabOf(row: number): Buffer {
+    return this.slabs.bytes(this.slab[row] ?? TOMBSTONE);
+  }
+
   private grow(): void {
     const length = this.commitNumber.length * 2;
     this.memory.bytes += (length - this.commitNumber.length) * ROW_BYTES;

@@ -7,6 +7,25 @@ import { invariant } from '../../common/assert.ts';
 
 const TWO_POW_32 = 4_294_967_296;
 
+/** Without a bounds check of its own, several times as fast as Buffer's method: for bytes whose length was checked. */
+export function readU32(source: Uint8Array, offset: number): number {
+  return (
+    (source[offset] |
+      (source[offset + 1] << 8) |
+      (source[offset + 2] << 16) |
+      (source[offset + 3] << 24)) >>>
+    0
+  );
+}
+
+/** The lowest 32 bits of a number; the caller has made room. */
+export function writeU32(target: Uint8Array, value: number, offset: number): void {
+  target[offset] = value;
+  target[offset + 1] = value >>> 8;
+  target[offset + 2] = value >>> 16;
+  target[offset + 3] = value >>> 24;
+}
+
 export function writeU64(target: Buffer, value: number, offset: number): void {
   invariant(Number.isSafeInteger(value), 'u64: not a safe integer');
   invariant(value >= 0, 'u64: negative');

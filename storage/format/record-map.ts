@@ -7,6 +7,7 @@
 import { CorruptionError } from '../../common/errors.ts';
 import { invariant } from '../../common/assert.ts';
 import type { CommitNumber, Ident, RecordId } from '../contract.ts';
+import { readU32, writeU32 } from './integers.ts';
 import { IDENT_BYTES, readUInt48BE, writeUInt48BE } from './tree-key.ts';
 
 /** Records per block: record ids with the same recordId >> 5. */
@@ -71,7 +72,7 @@ export function blockOfRecordMapKey(key: Buffer): number {
 /** Which records a block holds, as bits of an unsigned 32-bit number. @throws CorruptionError for a malformed block. */
 export function presentRecords(block: Buffer): number {
   if (block.length < RECORD_MAP_BLOCK.size) throw malformed();
-  const present = block.readUInt32LE(RECORD_MAP_BLOCK.present);
+  const present = readU32(block, RECORD_MAP_BLOCK.present);
   if (block.length !== RECORD_MAP_BLOCK.size + countBits(present) * RECORD_MAP_ENTRY.size) {
     throw malformed();
   }
@@ -84,20 +85,23 @@ export function recordEntryOffset(present: number, slot: number): number {
   return RECORD_MAP_BLOCK.size + before * RECORD_MAP_ENTRY.size;
 }
 
+/** @param offset as recordEntryOffset gave it for a block that presentRecords has checked */
 export function readRecordPlace(source: Buffer, offset: number): RecordPlace {
   return {
     sector: readUInt48LE(source, offset + RECORD_MAP_ENTRY.sector),
-    slot: source.readUInt16LE(offset + RECORD_MAP_ENTRY.slot),
-    bytes: source.readUInt32LE(offset + RECORD_MAP_ENTRY.bytes),
+    slot: readUInt16LE(source, offset + RECORD_MAP_ENTRY.slot),
+    bytes: readU32(source, offset + RECORD_MAP_ENTRY.bytes),
     generation: readUInt48LE(source, offset + RECORD_MAP_ENTRY.generation),
     commitNumber: readUInt48LE(source, offset + RECORD_MAP_ENTRY.commitNumber) as CommitNumber,
   };
 }
 
 export function writeRecordPlace(target: Buffer, place: RecordPlace, offset: number): void {
+  invariant(place.slot <= 0xffff, 'record map: slot is no u16');
+  invariant(place.bytes <= 0xffff_ffff, 'record map: length is no u32');
   writeUInt48LE(target, place.sector, offset + RECORD_MAP_ENTRY.sector);
-  target.writeUInt16LE(place.slot, offset + RECORD_MAP_ENTRY.slot);
-  target.writeUInt32LE(place.bytes, offset + RECORD_MAP_ENTRY.bytes);
+  writeUInt16LE(target, place.slot, offset + RECORD_MAP_ENTRY.slot);
+  writeU32(target, place.bytes, offset + RECORD_MAP_ENTRY.bytes);
   writeUInt48LE(target, place.generation, offset + RECORD_MAP_ENTRY.generation);
   writeUInt48LE(target, place.commitNumber, offset + RECORD_MAP_ENTRY.commitNumber);
 }
@@ -159,12 +163,21 @@ export function countBits(bits: number): number {
 }
 
 function readUInt48LE(source: Buffer, offset: number): number {
-  return source.readUInt32LE(offset) + source.readUInt16LE(offset + 4) * 0x1_0000_0000;
+  return readU32(source, offset) + readUInt16LE(source, offset + 4) * 0x1_0000_0000;
+}
+
+function readUInt16LE(source: Buffer, offset: number): number {
+  return source[offset] | (source[offset + 1] << 8);
 }
 
 function writeUInt48LE(target: Buffer, value: number, offset: number): void {
-  target.writeUInt32LE(value >>> 0, offset);
-  target.writeUInt16LE(Math.floor(value / 0x1_0000_0000), offset + 4);
+  writeU32(target, value, offset);
+  writeUInt16LE(target, Math.floor(value / 0x1_0000_0000), offset + 4);
+}
+
+function writeUInt16LE(target: Buffer, value: number, offset: number): void {
+  target[offset] = value;
+  target[offset + 1] = value >>> 8;
 }
 
 function malformed(): CorruptionError {

@@ -26,6 +26,7 @@ import {
   treePrefix,
 } from '../format/tree-key.ts';
 import type { IndexSnapshot, StoreCursor, StoreRange } from '../indexes/contract.ts';
+import { PointCache } from './point-cache.ts';
 import { TwoAgeCache } from './two-age-cache.ts';
 
 /** An index entry in the base beside its key. */
@@ -35,8 +36,7 @@ export interface BaseEntry {
   readonly value: Buffer;
 }
 
-/** Entries per age of the caches: about 10 MB each when full. */
-const CACHED_POINTS = 32_768;
+/** Blocks per age of their cache: about 10 MB when full. */
 const CACHED_BLOCKS = 8192;
 /** Most entries that are taken out of the caches one by one. */
 const MOST_FORGOTTEN = 10_000;
@@ -53,8 +53,8 @@ export class BaseEpoch {
   private readonly snapshot: IndexSnapshot;
   private readonly onUnpinned: (base: BaseEpoch) => void;
   private pins = 1;
-  /** Entries of unique indexes by ident and key, and record map blocks by ident and number: see pointName, blockName. */
-  private points = new TwoAgeCache<string, BaseEntry>(CACHED_POINTS);
+  private points = new PointCache();
+  /** Record map blocks by ident and number: see blockName. */
   private recordBlocks = new TwoAgeCache<number | string, Buffer>(CACHED_BLOCKS);
   private readonly lastKeys = new Map<number, Buffer | undefined>();
 
@@ -105,14 +105,19 @@ export class BaseEpoch {
 
   /** The one entry of a unique index with exactly this stored key, remembered for a while. */
   uniqueEntry(index: Ident, key: Buffer): BaseEntry | undefined {
-    const last = this.lastKey(index);
-    if (last === undefined || key.compare(last) > 0) return undefined;
-    const name = pointName(index, key);
-    const known = this.points.get(name);
-    if (known !== undefined) return known;
-    const found = this.findEntry(index, key);
-    if (found !== undefined) this.points.set(name, found);
-    return found;
+    const known = this.points.find(index, key);
+    if (known < 0) return this.findUnique(index, key);
+    return {
+      recordId: this.points.recordIdAt(known) as RecordId,
+      value: this.points.valueAt(known),
+    };
+  }
+
+  /** Like uniqueEntry, but the record alone. */
+  uniqueRecordId(index: Ident, key: Buffer): RecordId | undefined {
+    const known = this.points.find(index, key);
+    if (known < 0) return this.findUnique(index, key)?.recordId;
+    return this.points.recordIdAt(known) as RecordId;
   }
 
   /** Takes over what the base before remembers, but for what was folded since, and records that the cleaner moved. */
@@ -129,12 +134,12 @@ export class BaseEpoch {
     if (changes > MOST_FORGOTTEN) return;
     this.points = before.points;
     this.recordBlocks = before.recordBlocks;
-    before.points = new TwoAgeCache(CACHED_POINTS);
+    before.points = new PointCache();
     before.recordBlocks = new TwoAgeCache(CACHED_BLOCKS);
     for (const [index, table] of folded.keys) {
       const at = { leaf: 0, position: 0 };
       for (let row = table.order.rowAt(at); row !== NO_ROW; row = table.order.rowAt(at)) {
-        this.points.delete(pointName(index, table.key(row)));
+        this.points.delete(index, table.key(row));
         table.order.forward(at);
       }
     }
@@ -175,13 +180,16 @@ export class BaseEpoch {
     return block;
   }
 
-  private findEntry(index: Ident, key: Buffer): BaseEntry | undefined {
+  private findUnique(index: Ident, key: Buffer): BaseEntry | undefined {
+    const last = this.lastKey(index);
+    if (last === undefined || key.compare(last) > 0) return undefined;
     const cursor = this.snapshot.scan({ lower: treeKey(index, key), upper: treeEnd(index) });
     const isThere = cursor.next() && storedKeyOfEntry(cursor.key).equals(key);
     const entry = isThere
       ? { recordId: recordIdOfEntry(cursor.key) as RecordId, value: cursor.value }
       : undefined;
     cursor.close();
+    if (entry !== undefined) this.points.set(index, key, entry.recordId, entry.value);
     return entry;
   }
 
@@ -212,11 +220,6 @@ export class BaseEpoch {
     cursor.close();
     return any;
   }
-}
-
-/** An index's ident and a stored key as one map key. */
-function pointName(index: number, key: Buffer): string {
-  return `${index} ${key.toString('latin1')}`;
 }
 
 /** A collection's ident and a block number as one map key: a number where both fit, because that hashes fastest. */

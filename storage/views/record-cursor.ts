@@ -16,8 +16,9 @@ import type {
   RecordId,
   ScanOptions,
 } from '../contract.ts';
+import type { DocumentLocation } from '../blocks/contract.ts';
 import { CHUNK_RECORDS, type RecordTable } from '../delta/record-table.ts';
-import { NO_ROW, type VersionRows } from '../delta/version-rows.ts';
+import { NO_ROW, TOMBSTONE, type VersionRows } from '../delta/version-rows.ts';
 import { presentRecords, readRecordPlace, recordEntryOffset } from '../format/record-map.ts';
 import { BaseBlocks } from './base-blocks.ts';
 import type { Epoch } from './epoch.ts';
@@ -30,8 +31,12 @@ interface Layer {
   chunkStart: number;
 }
 
-export class MergedRecordCursor implements RecordCursor {
+export class MergedRecordCursor implements RecordCursor, DocumentLocation {
   recordId: RecordId;
+  /** Where the current record's document lies; `length` is 0 when there is no current record. */
+  bytes: Buffer = NO_BYTES;
+  start = 0;
+  length = 0;
 
   private view: LayeredView | undefined;
   private readonly collection: Ident;
@@ -45,7 +50,6 @@ export class MergedRecordCursor implements RecordCursor {
   private position: number;
   private block: Buffer | undefined;
   private present = 0;
-  private currentDocument: Buffer | undefined;
 
   constructor(view: LayeredView, collection: Ident, options: ScanOptions) {
     this.view = view;
@@ -57,8 +61,8 @@ export class MergedRecordCursor implements RecordCursor {
   }
 
   get document(): Buffer {
-    invariant(this.currentDocument !== undefined, 'record cursor: no current record');
-    return this.currentDocument;
+    invariant(this.length > 0, 'record cursor: no current record');
+    return this.bytes.subarray(this.start, this.start + this.length);
   }
 
   next(): MaybePromise<boolean> {
@@ -81,11 +85,13 @@ export class MergedRecordCursor implements RecordCursor {
           const row = layer.table.visibleRowInChunk(layer.chunkStart, position, commitNumber);
           if (row === NO_ROW) continue;
           found = true;
-          const document = layer.rows.document(row);
-          if (document === undefined) break;
+          const { rows } = layer;
+          if (rows.slab[row] === TOMBSTONE) break;
           this.position = position;
           this.recordId = (this.chunk * CHUNK_RECORDS + position) as RecordId;
-          this.currentDocument = document;
+          this.bytes = rows.slabOf(row);
+          this.start = rows.offset[row];
+          this.length = rows.length[row];
           return true;
         }
         if (!found && (this.present & (1 << position)) !== 0) return this.readBase(position);
@@ -110,7 +116,8 @@ export class MergedRecordCursor implements RecordCursor {
 
   close(): void {
     this.detach();
-    this.currentDocument = undefined;
+    this.bytes = NO_BYTES;
+    this.length = 0;
   }
 
   private readBase(position: number): MaybePromise<boolean> {
@@ -122,17 +129,11 @@ export class MergedRecordCursor implements RecordCursor {
     this.recordId = recordId;
     const place = readRecordPlace(block, recordEntryOffset(this.present, position));
     const blocks = this.epoch!.base.blocks;
-    const document = blocks.record(place, recordId);
-    if (Buffer.isBuffer(document)) {
-      this.currentDocument = document;
-      return true;
-    }
+    const loading = blocks.locate(place, recordId, this);
+    if (!(loading instanceof Promise)) return true;
     // The scan met a cold page: the next ones are likely cold, too.
     blocks.prefetch(placesOf(baseBlocks));
-    return document.then((loaded) => {
-      this.currentDocument = loaded;
-      return true;
-    });
+    return loading.then(() => true);
   }
 
   /** Moves to the next chunk that any layer has. @returns false at the end. */
@@ -191,6 +192,8 @@ export class MergedRecordCursor implements RecordCursor {
     this.present = this.block === undefined ? 0 : presentRecords(this.block);
   }
 }
+
+const NO_BYTES = Buffer.alloc(0);
 
 function startOf(direction: 1 | -1): RecordId {
   return (direction === 1 ? 0 : Infinity) as RecordId;

@@ -19,10 +19,12 @@ import type {
 } from '../contract.ts';
 import type { SnapshotPin } from '../delta/open-snapshots.ts';
 import { NO_ROW } from '../delta/version-rows.ts';
+import { storedIndexKey } from '../format/tree-key.ts';
 import { MergedIndexCursor } from './index-cursor.ts';
 import { LayeredView } from './layered-view.ts';
 import { MergedRecordCursor } from './record-cursor.ts';
 import type { OpenView, StoreState } from './store-state.ts';
+import { uniqueOwner } from './unique-owner.ts';
 
 export class SnapshotView extends LayeredView implements ReadView, OpenView {
   protected readonly store: StoreState;
@@ -78,6 +80,10 @@ export class SnapshotView extends LayeredView implements ReadView, OpenView {
 
   scanIndex(index: IndexDescription, range: KeyRange, direction: 1 | -1): IndexCursor {
     return new MergedIndexCursor(this, index, range, direction);
+  }
+
+  uniqueRecordId(index: IndexDescription, key: Buffer): RecordId | undefined {
+    return uniqueOwner(this, index.ident, storedIndexKey(key).key);
   }
 
   recordCount(collection: CollectionDescription): number {

@@ -1,8 +1,8 @@
 /**
  * A bounded cache of two ages: what was not asked for while the newer map filled goes with the older one.
  *
- * A base keeps two: where keys of unique indexes were found, and blocks of the record map. Opening a cursor of the index
- * store, or copying a block out of it, costs several times as much as the rest of a point look-up.
+ * A base keeps one of blocks of the record map: copying a block out of the index store costs more than the rest of a point
+ * look-up.
  */
 export class TwoAgeCache<Key, Value> {
   private readonly entriesPerAge: number;

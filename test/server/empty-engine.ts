@@ -35,6 +35,7 @@ export class EmptyEngine implements StorageEngine {
       record: () => undefined,
       scanRecords: unsupported,
       scanIndex: unsupported,
+      uniqueRecordId: () => undefined,
       recordCount: () => 0,
       dataBytes: () => 0,
       close: () => {
