@@ -4,7 +4,7 @@
  * Owns: the state of every extent. Invariants:
  *  1. An extent that the current base, a pinned base, or the base before the current one needs is never handed out.
  *  2. An extent freed by checkpoint n is free again only when n+1 is durable and no base before n is pinned.
- *  3. A damaged extent is never freed.
+ *  3. A damaged extent is never freed, nor handed out again when a checkpoint that wrote to it is taken back.
  *  4. Sectors of an extent are handed out once, in ascending order, until it is free again.
  *  5. An extent is not handed out while it is being discarded.
  * Bytes: docs/format/manifest.md#extents. Tests: test/storage/blocks/allocation-map.test.ts.
@@ -381,7 +381,8 @@ export class AllocationMap {
 
   private isFree(index: number): boolean {
     const extent = this.extents[index];
-    return extent?.state === EXTENT_STATE.free && extent.discard !== 'under way';
+    if (extent === undefined || extent.state !== EXTENT_STATE.free) return false;
+    return !extent.damaged && extent.discard !== 'under way';
   }
 
   private setOpen(owner: number, index: number): void {
@@ -402,7 +403,8 @@ export class AllocationMap {
     this.lowestFree = 0;
     this.openExtents = new Map();
     for (const [index, extent] of this.extents.entries()) {
-      if (extent.open) this.openExtents.set(extent.owner, index);
+      // What could not be written or read back once is not tried again.
+      if (extent.open && !extent.damaged) this.openExtents.set(extent.owner, index);
     }
   }
 

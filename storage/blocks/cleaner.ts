@@ -4,7 +4,7 @@
  * Copy on write like everything else: the records stay where they are until the checkpoint is durable and nobody reads an
  * older base. Pages are checked before anything of them is used; an extent with a damaged page is left as it is.
  */
-import { CorruptionError } from '../../common/errors.ts';
+import { CorruptionError, DeviceError } from '../../common/errors.ts';
 import type { Ident, RecordId } from '../contract.ts';
 import {
   PAGE_KIND,
@@ -63,7 +63,8 @@ export async function cleanExtents(
     const { liveBytes, tombstoneBytes } = allocation.stored[extent];
     const bytes = liveBytes + tombstoneBytes;
     if (summary.movedBytes + bytes > limitBytes) break;
-    const survivors = survivorsIn(parts, extent, await parts.readExtent(extent));
+    const read = await readOrMark(parts, extent);
+    const survivors = read === undefined ? undefined : survivorsIn(parts, extent, read);
     if (survivors === undefined) continue;
     allocation.dropTombstones(extent);
     summary = {
@@ -89,6 +90,17 @@ async function moveAll(parts: CleanerParts, survivors: Survivor[]): Promise<void
     move(parts, survivor);
     if (parts.writer.pressure !== undefined) await parts.writer.pressure;
     if (index % MOVES_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** undefined for an extent that the disk cannot read: a bad block must not keep every later checkpoint from its end. */
+async function readOrMark(parts: CleanerParts, extent: number): Promise<Buffer | undefined> {
+  try {
+    return await parts.readExtent(extent);
+  } catch (error) {
+    if (!(error instanceof DeviceError) || error.errno !== 'EIO') throw error;
+    parts.onDamage(parts.layout.firstSectorOf(extent));
+    return undefined;
   }
 }
 

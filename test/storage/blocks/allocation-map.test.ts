@@ -150,7 +150,16 @@ describe('allocation map', () => {
       { ...before[RESERVED], damaged: true },
     ]);
     assert.ok(map.stored.slice(before.length).every(({ state }) => state === EXTENT_STATE.free));
-    assert.equal(map.takeSectors(OWNER, 1, 3), FIRST + 4);
+    assert.equal(map.takeSectors(OWNER, 1, 3), FIRST + 128);
+  });
+
+  it('hands out no damaged extent again when what was written to it is taken back', () => {
+    const map = new AllocationMap(layout);
+    map.begin();
+    assert.equal(map.takeSectors(OWNER, 4, 1), FIRST);
+    map.markDamaged(RESERVED);
+    map.rollBack();
+    assert.equal(map.takeSectors(OWNER, 4, 2), FIRST + 128);
   });
 
   it('never hands out an extent that a live, previous or pinned base uses', () => {

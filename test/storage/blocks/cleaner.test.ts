@@ -119,6 +119,16 @@ describe('cleaner', () => {
     await assertRecords(store, COLLECTION, places);
   });
 
+  it('leaves extents alone that the disk cannot read, and ends the checkpoint', async () => {
+    await write((writer) => deleteMost(writer, 10));
+    volume.setFaults({ readError: 1 });
+    const { extents } = await write(() => {}, 20 * EXTENT_BYTES);
+    volume.setFaults({});
+    assert.equal(extents, 0);
+    assert.ok(store.statistics().extents.damaged > 0);
+    await assertRecords(store, COLLECTION, places);
+  });
+
   it('leaves an extent with a damaged page as it is', async () => {
     await write((writer) => deleteMost(writer, 10));
     const { sector } = places.get(500)!;
