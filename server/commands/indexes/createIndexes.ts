@@ -46,7 +46,10 @@ export const createIndexes = defineCommand({
     const wanted = missingIndexes(op.renewView(), namespace, specifications);
     const countBefore = indexCount(op.view(), namespace);
     if (wanted.length > 0) await build(op, namespace, wanted);
-    return { countBefore, countAfter: indexCount(op.renewView(), namespace), createdCollection };
+    const view = op.renewView();
+    // The engine's own commit made the indexes: what shows them now is what a write concern waits for.
+    op.lastCommit = view.commitNumber;
+    return { countBefore, countAfter: indexCount(view, namespace), createdCollection };
   },
   reply: ({ countBefore, countAfter, createdCollection }) => ({
     numIndexesBefore: countBefore,
@@ -71,7 +74,17 @@ function missingIndexes(
   specifications: readonly IndexSpecification[],
 ): IndexSpecification[] {
   const existing = view.collection(namespace)?.indexes ?? [];
-  const missing = specifications.filter((wanted) => !isAlreadyThere(wanted, existing));
+  const missing: IndexSpecification[] = [];
+  for (const wanted of specifications) {
+    if (isAlreadyThere(wanted, existing)) continue;
+    if (isAlreadyThere(wanted, missing)) {
+      throw new CommandError(
+        'IndexAlreadyExists',
+        `Identical index already exists: ${wanted.name}`,
+      );
+    }
+    missing.push(wanted);
+  }
   if (existing.length + missing.length <= MAX_INDEXES_PER_COLLECTION) return missing;
   throw new CommandError(
     'CannotCreateIndex',
