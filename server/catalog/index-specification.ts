@@ -78,6 +78,7 @@ export function parseIndexSpecification(requested: Buffer): IndexSpecification {
   }
   const keyPattern = key.asDocument();
   checkKeyPattern(keyPattern);
+  if (isIdPattern(keyPattern)) checkIdIndex(keyPattern, requested);
   const name = nameOf(requested);
   const out = new DocumentBuilder();
   out.appendInt32('v', 2).appendDocument('key', keyPattern).appendString('name', name);
@@ -102,7 +103,39 @@ function nameOf(requested: Buffer): string {
   const text = name.asString();
   uassert(text !== '', 'CannotCreateIndex', 'index name cannot be empty');
   uassert(text !== '*', 'BadValue', "The index name '*' is not valid.");
+  // Replies have fields that are called as the index is, and names of fields hold no NUL.
+  uassert(!text.includes('\0'), 'CannotCreateIndex', 'index name cannot contain a null byte');
   return text;
+}
+
+/** {_id: 1} or {_id: -1}: MongoDB takes both for the index that every collection has. */
+function isIdPattern(keyPattern: Buffer): boolean {
+  const fields = new FieldCursor(keyPattern);
+  if (!fields.next() || !fields.nameIs('_id')) return false;
+  const direction = Math.trunc(fields.value().asNumber());
+  return Math.abs(direction) === 1 && !fields.next();
+}
+
+/** What may be said of the index on _id: it is always unique and complete. */
+const ID_INDEX_OPTIONS: ReadonlySet<string> = new Set(['key', 'name', 'v', 'ns', 'collation']);
+
+function checkIdIndex(keyPattern: Buffer, requested: Buffer): void {
+  // The key of a clustered collection is spelled like an index that is unique.
+  if (getField(requested, 'clustered') !== undefined) return;
+  const direction = getField(keyPattern, '_id')?.asNumber();
+  uassert(
+    direction === 1,
+    'BadValue',
+    `The field 'key' for an _id index must be {_id: 1}, but got ${inspect(keyPattern)}`,
+  );
+  const fields = new FieldCursor(requested);
+  while (fields.next()) {
+    if (ID_INDEX_OPTIONS.has(fields.name)) continue;
+    throw new CommandError(
+      'InvalidIndexSpecificationOption',
+      `The field '${fields.name}' is not valid for an _id index specification. Specification: ${inspect(requested)}`,
+    );
+  }
 }
 
 function checkKeyPattern(keyPattern: Buffer): void {
@@ -134,21 +167,41 @@ function checkPath(path: string): void {
   }
 }
 
+/** Kinds of indexes that MongoDB has and FlintDB does not have yet. */
+const KNOWN_KINDS: ReadonlySet<string> = new Set(['hashed', 'text', '2d', '2dsphere']);
+
 function checkDirection(path: string, value: RawValue): void {
-  if (value.type === BsonType.string) {
-    throw new CommandError(
-      'CannotCreateIndex',
-      `FlintDB has no index of kind '${value.asString()}' yet (field '${path}')`,
-    );
-  }
+  if (value.type === BsonType.string) throw unsupportedKind(path, value.asString());
   if (path.includes('$**')) {
     throw new CommandError('CannotCreateIndex', 'FlintDB has no wildcard indexes yet');
   }
-  const isDirection = value.isNumber && value.asNumber() !== 0 && !Number.isNaN(value.asNumber());
-  if (isDirection) return;
-  throw new CommandError(
+  if (!value.isNumber) {
+    throw new CommandError(
+      'CannotCreateIndex',
+      `Values in v:2 index key pattern cannot be of type ${value.typeName}. Only numbers > 0, numbers < 0, and strings are allowed.`,
+    );
+  }
+  const direction = value.asNumber();
+  uassert(
+    !Number.isNaN(direction),
     'CannotCreateIndex',
-    `Values in v:2 index key pattern cannot be of type ${value.typeName}. Only numbers > 0, numbers < 0, and strings are allowed.`,
+    'Values in the index key pattern cannot be NaN.',
+  );
+  uassert(direction !== 0, 'CannotCreateIndex', 'Values in the index key pattern cannot be 0.');
+}
+
+function unsupportedKind(path: string, kind: string): CommandError {
+  if (kind === '') {
+    return new CommandError(
+      'CannotCreateIndex',
+      'Values in the index key pattern cannot be empty strings',
+    );
+  }
+  return new CommandError(
+    'CannotCreateIndex',
+    KNOWN_KINDS.has(kind)
+      ? `FlintDB has no index of kind '${kind}' yet (field '${path}')`
+      : `Unknown index plugin '${kind}'`,
   );
 }
 
@@ -197,6 +250,9 @@ function appendOption(out: DocumentBuilder, option: string, value: RawValue, all
   }
 }
 
+/** An index that is there, or will be. */
+type NamedIndex = Pick<IndexDescription, 'name' | 'spec'>;
+
 /**
  * Compares a wanted index with those that are there.
  * @returns true when it is there already
@@ -204,7 +260,7 @@ function appendOption(out: DocumentBuilder, option: string, value: RawValue, all
  */
 export function isAlreadyThere(
   wanted: IndexSpecification,
-  existing: readonly IndexDescription[],
+  existing: readonly NamedIndex[],
 ): boolean {
   for (const index of existing) {
     const keyPattern = getField(index.spec, 'key')?.asDocument();
@@ -225,7 +281,7 @@ export function isAlreadyThere(
   return false;
 }
 
-function sameNameConflict(wanted: IndexSpecification, index: IndexDescription): CommandError {
+function sameNameConflict(wanted: IndexSpecification, index: NamedIndex): CommandError {
   return new CommandError(
     'IndexKeySpecsConflict',
     'An existing index has the same name as the requested index. When index names are not specified, they are auto ' +

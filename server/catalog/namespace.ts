@@ -20,6 +20,41 @@ export function splitNamespace(namespace: string): NamespaceParts {
   return { database: namespace.slice(0, dot), collection: namespace.slice(dot + 1) };
 }
 
+/** MongoDB's rule: 1 to 63 bytes, none of `/\. "$` and NUL; "$external" is the one name with a dollar. */
+export function isValidDatabaseName(name: string): boolean {
+  if (name.length === 0 || name.length > 63) return false;
+  for (let index = 0; index < name.length; index += 1) {
+    switch (name.charCodeAt(index)) {
+      case 0x00: // NUL
+      case 0x20: // space
+      case 0x22: // "
+      case 0x24: // $
+      case 0x2e: // .
+      case 0x2f: // slash
+      case 0x5c: // backslash
+        return name === '$external';
+      default:
+    }
+  }
+  return Buffer.byteLength(name) <= 63;
+}
+
+/** Joins and checks a namespace. @throws CommandError InvalidNamespace */
+export function namespaceOf(database: string, collection: string): string {
+  const namespace = `${database}.${collection}`;
+  const valid =
+    collection.length > 0 && collection.charCodeAt(0) !== 0x2e && !collection.includes('\0');
+  if (valid) return namespace;
+  throw new CommandError('InvalidNamespace', `Invalid namespace specified '${namespace}'`);
+}
+
+/** A namespace that a client gives whole. @throws CommandError InvalidNamespace */
+export function wholeNamespace(text: string): string {
+  const { database, collection } = splitNamespace(text);
+  if (text.includes('.') && isValidDatabaseName(database)) return namespaceOf(database, collection);
+  throw new CommandError('InvalidNamespace', `Invalid namespace specified '${text}'`);
+}
+
 /** Names that may be written to although they begin with "system." */
 const WRITABLE_SYSTEM_COLLECTIONS: ReadonlySet<string> = new Set([
   'system.js',
@@ -33,18 +68,24 @@ const WRITABLE_SYSTEM_COLLECTIONS: ReadonlySet<string> = new Set([
 export function checkWritable(namespace: string): void {
   const { collection } = splitNamespace(namespace);
   if (!collection.startsWith('system.') || WRITABLE_SYSTEM_COLLECTIONS.has(collection)) return;
-  throw new CommandError('InvalidNamespace', `cannot write to '${namespace}'`);
+  const isServersOwn = collection === 'system.views' || collection === 'system.profile';
+  throw new CommandError(
+    'InvalidNamespace',
+    isServersOwn ? `cannot write to ${namespace}` : `Invalid system namespace: ${namespace}`,
+  );
 }
 
-/** @throws CommandError InvalidNamespace for a name that a new collection may not have. */
+/** @throws CommandError InvalidNamespace, BadValue for a name that a new collection may not have. */
 export function checkCreatable(namespace: string): void {
   checkWritable(namespace);
-  uassert(!namespace.includes('$'), 'InvalidNamespace', `Invalid collection name: ${namespace}`);
+  const { collection } = splitNamespace(namespace);
+  uassert(!namespace.includes('$'), 'InvalidNamespace', `Invalid collection name: ${collection}`);
   uassert(
     Buffer.byteLength(namespace) <= MAX_NAMESPACE_BYTES,
     'InvalidNamespace',
     `Fully qualified namespace is too long. Namespace: ${namespace} Max: ${MAX_NAMESPACE_BYTES}`,
   );
+  uassert(!collection.includes('.system.'), 'BadValue', `Invalid namespace: ${namespace}`);
 }
 
 /** The collection to write to; creates it when it is not there, as MongoDB does for inserts and upserts. */

@@ -9,9 +9,13 @@
 import { CommandError } from '../../common/errors.ts';
 import { BsonType, type BsonTypeCode, FieldCursor, type RawValue } from '../../bson/index.ts';
 import type { DocumentSequence } from '../../wire/index.ts';
+import { namespaceOf } from '../catalog/namespace.ts';
 
 const NUMBERS = "'[long, int, decimal, double]'";
 const BOOLEANS_AND_NUMBERS = "'[bool, long, int, decimal, double]'";
+
+/** So many fields are found fastest by looking at each. */
+const FEW_FIELDS = 16;
 
 export class CommandBody {
   /** The command as it is defined; errors name fields as 'find.filter'. */
@@ -28,6 +32,9 @@ export class CommandBody {
   namespace: string | undefined;
   private usedCount = 0;
   private readonly used: boolean[] = [];
+  /** Where each name stands, once there are more than a few: a hostile body has a million. */
+  private places: Map<string, number> | undefined;
+  /** One bit per section that was asked for. */
   private sequencesUsed = 0;
 
   /** Made by dispatch: see parseRequest. */
@@ -53,12 +60,11 @@ export class CommandBody {
 
   /** For the walk only: adds a field that is no generic argument. */
   addField(name: string, value: RawValue): void {
-    if (this.names.includes(name)) {
-      throw new CommandError(
-        'IDLDuplicateField',
-        `BSON field '${this.command}.${name}' is a duplicate field`,
-      );
+    if (this.placeOf(name) >= 0) throw this.duplicate(name);
+    if (this.names.length === FEW_FIELDS) {
+      this.places = new Map(this.names.map((known, place) => [known, place]));
     }
+    this.places?.set(name, this.names.length);
     this.names.push(name);
     this.values.push(value);
     this.used.push(false);
@@ -92,10 +98,10 @@ export class CommandBody {
 
   /** A field of any type, also null; undefined when it is absent. */
   value(name: string): RawValue | undefined {
-    const index = this.names.indexOf(name);
-    if (index < 0) return undefined;
-    this.markUsed(index);
-    return this.values[index];
+    const place = this.placeOf(name);
+    if (place < 0) return undefined;
+    this.markUsed(place);
+    return this.values[place];
   }
 
   document(name: string): Buffer;
@@ -151,7 +157,7 @@ export class CommandBody {
     if (value === undefined) return fallback;
     if (!value.isNumber) throw this.wrongType(name, value, `expected types ${NUMBERS}`);
     const number = toInteger(value.asNumber());
-    if (number < least) throw this.outOfRange(name, `>= ${least}`, number);
+    if (number < least) throw this.outOfRange(name, `>= ${least}`, BigInt(number));
     return number;
   }
 
@@ -187,16 +193,12 @@ export class CommandBody {
   documents(name: string): readonly Buffer[];
   documents<Fallback>(name: string, fallback: Fallback): readonly Buffer[] | Fallback;
   documents<Fallback>(name: string, ...fallback: [] | [Fallback]): readonly Buffer[] | Fallback {
-    for (const sequence of this.sequences) {
-      if (sequence.identifier !== name) continue;
-      if (!this.names.includes(name)) {
-        this.sequencesUsed += 1;
-        return sequence.documents;
-      }
-      throw new CommandError(
-        'IDLDuplicateField',
-        `BSON field '${this.command}.${name}' is a duplicate field`,
-      );
+    for (let index = 0; index < this.sequences.length; index += 1) {
+      const { identifier, documents } = this.sequences[index];
+      if (identifier !== name) continue;
+      if (this.placeOf(name) >= 0) throw this.duplicate(name);
+      this.sequencesUsed |= 1 << index;
+      return documents;
     }
     const value = this.present(name);
     if (value === undefined) return this.fallback(name, fallback);
@@ -233,8 +235,21 @@ export class CommandBody {
   rejectUnknownFields(): void {
     if (this.usedCount < this.names.length)
       throw this.unknown(this.names[this.used.indexOf(false)]);
-    if (this.sequencesUsed < this.sequences.length)
-      throw this.unknown(this.sequences[0]?.identifier);
+    for (let index = 0; index < this.sequences.length; index += 1) {
+      const isUsed = (this.sequencesUsed & (1 << index)) !== 0;
+      if (!isUsed) throw this.unknown(this.sequences[index].identifier);
+    }
+  }
+
+  private placeOf(name: string): number {
+    return this.places === undefined ? this.names.indexOf(name) : (this.places.get(name) ?? -1);
+  }
+
+  private duplicate(name: string): CommandError {
+    return new CommandError(
+      'IDLDuplicateField',
+      `BSON field '${this.command}.${name}' is a duplicate field`,
+    );
   }
 
   private unknown(name: string | undefined): CommandError {
@@ -302,17 +317,9 @@ export class CommandBody {
   }
 }
 
-/** Cuts towards zero; NaN becomes 0, as MongoDB's safeNumberLong does. */
-function toInteger(number: number): number {
-  return Number.isNaN(number) ? 0 : Math.trunc(number);
-}
+const LEAST_LONG = -(2 ** 63);
 
-/** Joins and checks a namespace. @throws CommandError InvalidNamespace */
-export function namespaceOf(database: string, collection: string): string {
-  const namespace = `${database}.${collection}`;
-  const valid =
-    collection.length > 0 && collection.charCodeAt(0) !== 0x2e && !collection.includes('\0');
-  if (!valid)
-    throw new CommandError('InvalidNamespace', `Invalid namespace specified '${namespace}'`);
-  return namespace;
+/** Cuts towards zero; NaN becomes 0 and what is too small the least int64, as MongoDB's safeNumberLong does. */
+function toInteger(number: number): number {
+  return Number.isNaN(number) ? 0 : Math.max(LEAST_LONG, Math.trunc(number));
 }

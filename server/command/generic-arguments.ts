@@ -8,6 +8,7 @@
 import { CommandError } from '../../common/errors.ts';
 import { BsonType, FieldCursor, type RawValue } from '../../bson/index.ts';
 import type { DocumentSequence } from '../../wire/index.ts';
+import { isValidDatabaseName } from '../catalog/namespace.ts';
 import { CommandBody } from './command-body.ts';
 import { parseReadConcern, type ReadConcern } from './read-concern.ts';
 import { parseWriteConcern, type WriteConcern } from './write-concern.ts';
@@ -164,25 +165,6 @@ function takeDatabase(generic: GenericArguments, value: RawValue, name: string):
     throw new CommandError('InvalidNamespace', `Invalid database name: '${database}'`);
   }
   generic.database = database;
-}
-
-/** MongoDB's rule: 1 to 63 bytes, none of `/\. "$` and NUL; "$external" is the one name with a dollar. */
-export function isValidDatabaseName(name: string): boolean {
-  if (name.length === 0 || name.length > 63) return false;
-  for (let index = 0; index < name.length; index += 1) {
-    switch (name.charCodeAt(index)) {
-      case 0x00: // NUL
-      case 0x20: // space
-      case 0x22: // "
-      case 0x24: // $
-      case 0x2e: // .
-      case 0x2f: // slash
-      case 0x5c: // backslash
-        return name === '$external';
-      default:
-    }
-  }
-  return Buffer.byteLength(name) <= 63;
 }
 
 function takeSession(generic: GenericArguments, value: RawValue, name: string): void {

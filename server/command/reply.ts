@@ -4,7 +4,8 @@
  * Owns: the one builder that replies are written with (a reply is written in one synchronous step, so one is enough).
  */
 import { serialize } from 'bson';
-import type { CommandError } from '../../common/errors.ts';
+import { CommandError } from '../../common/errors.ts';
+import { MAX_MESSAGE_BYTES } from '../../common/limits.ts';
 import { DocumentBuilder, RawValue, indexName } from '../../bson/index.ts';
 
 /**
@@ -34,14 +35,27 @@ export type ReplyBody = ReplyFields | Buffer | ((out: DocumentBuilder) => void);
 
 const out = new DocumentBuilder(16 * 1024);
 
-/** The reply of a command that succeeded. @param extra further fields, such as writeConcernError. */
+/** What a message needs besides its body, and more. */
+const MESSAGE_OVERHEAD_BYTES = 1024;
+const MAX_REPLY_BYTES = MAX_MESSAGE_BYTES - MESSAGE_OVERHEAD_BYTES;
+
+/**
+ * The reply of a command that succeeded.
+ * @param extra further fields, such as writeConcernError.
+ * @throws CommandError BSONObjectTooLarge for what no message can carry.
+ */
 export function successReply(body: ReplyBody, extra?: ReplyFields): Buffer {
   out.clear();
   if (typeof body === 'function') body(out);
   else if (Buffer.isBuffer(body)) out.appendElementsOf(body);
   else appendFields(out, body);
   if (extra !== undefined) appendFields(out, extra);
-  return out.appendDouble('ok', 1).finish();
+  const reply = out.appendDouble('ok', 1).finish();
+  if (reply.length <= MAX_REPLY_BYTES) return reply;
+  throw new CommandError(
+    'BSONObjectTooLarge',
+    `the reply has ${reply.length} bytes; at most ${MAX_REPLY_BYTES} fit into a message`,
+  );
 }
 
 /** The reply of a command that failed. */

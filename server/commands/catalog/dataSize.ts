@@ -3,8 +3,7 @@
  * Source: MongoDB's manual, "dataSize". With a key range it measures part of a collection, for chunk splits.
  */
 import { BsonType } from '../../../bson/index.ts';
-import { splitNamespace } from '../../catalog/namespace.ts';
-import { namespaceOf } from '../../command/command-body.ts';
+import { wholeNamespace } from '../../catalog/namespace.ts';
 import { defineCommand } from '../../command/define-command.ts';
 
 export const dataSize = defineCommand({
@@ -18,8 +17,7 @@ export const dataSize = defineCommand({
     if (body.target.type !== BsonType.string) {
       throw body.wrongType('dataSize', body.target, "expected type 'string'");
     }
-    const { database, collection } = splitNamespace(body.target.asString());
-    const namespace = namespaceOf(database, collection);
+    const namespace = wholeNamespace(body.target.asString());
     op.namespace = namespace;
     // Counts and sizes are kept exactly, so an estimate is not any cheaper.
     body.safeBoolean('estimate', false);

@@ -8,11 +8,9 @@ import {
   checkCreatable,
   checkDatabaseCase,
   checkWritable,
-  splitNamespace,
+  wholeNamespace,
 } from '../../catalog/namespace.ts';
-import { type CommandBody, namespaceOf } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
-import { isValidDatabaseName } from '../../command/generic-arguments.ts';
 
 export const renameCollection = defineCommand({
   name: 'renameCollection',
@@ -26,8 +24,8 @@ export const renameCollection = defineCommand({
     if (body.target.type !== BsonType.string) {
       throw body.wrongType('renameCollection', body.target, "expected type 'string'");
     }
-    const source = wholeNamespace(body, body.target.asString());
-    const target = wholeNamespace(body, body.string('to'));
+    const source = wholeNamespace(body.target.asString());
+    const target = wholeNamespace(body.string('to'));
     op.namespace = source;
     body.refuse('stayTemp', 'collectionUUID');
     return { source, target, dropTarget: body.safeBoolean('dropTarget', false) };
@@ -54,15 +52,3 @@ export const renameCollection = defineCommand({
   },
   reply: () => ({}),
 });
-
-/** A namespace given whole. @throws CommandError InvalidNamespace */
-function wholeNamespace(body: CommandBody, text: string): string {
-  const { database, collection } = splitNamespace(text);
-  if (!text.includes('.') || !isValidDatabaseName(database)) {
-    throw new CommandError(
-      'InvalidNamespace',
-      `Invalid namespace specified '${text}' in ${body.command}`,
-    );
-  }
-  return namespaceOf(database, collection);
-}

@@ -3,10 +3,12 @@
  * Source: MongoDB's manual, "aggregate".
  */
 import { BsonType, type RawValue } from '../../../bson/index.ts';
+import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { type AggregateRequest, planAggregate, type QueryPlan } from '../../../query/index.ts';
 import type { MaybePromise } from '../../../storage/index.ts';
-import { type CommandBody, namespaceOf } from '../../command/command-body.ts';
+import { namespaceOf } from '../../catalog/namespace.ts';
+import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { ReplyBody } from '../../command/reply.ts';
 import { firstBatch } from '../../cursors/first-batch.ts';
@@ -71,6 +73,9 @@ export function parseAggregate(body: CommandBody, op: OperationContext): Aggrega
   return request;
 }
 
+/** In place of a collection's name, as MongoDB's replies show it. */
+const NO_COLLECTION = '$cmd.aggregate';
+
 /** `aggregate: 1` is for pipelines that bring their own documents. */
 function namespaceOfTarget(body: CommandBody): string {
   const { target, database } = body;
@@ -81,7 +86,7 @@ function namespaceOfTarget(body: CommandBody): string {
       "Invalid command format: the 'aggregate' field must specify a collection name or 1",
     );
   }
-  return namespaceOf(database, '$cmd.aggregate');
+  return namespaceOf(database, NO_COLLECTION);
 }
 
 function stagesOf(body: CommandBody): Buffer[] {
@@ -121,6 +126,11 @@ export function planAggregateCommand(
   op: OperationContext,
 ): QueryPlan {
   const { namespace, pipeline, hint, allowDiskUse, collation, variables } = request;
+  uassert(
+    pipeline.length > 0 || !namespace.endsWith(`.${NO_COLLECTION}`),
+    'InvalidNamespace',
+    '{aggregate: 1} is not valid for an empty pipeline.',
+  );
   const view = op.view();
   const context = queryContext(op, { collation, variables });
   const aggregateRequest: AggregateRequest = {

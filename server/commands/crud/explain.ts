@@ -55,9 +55,7 @@ export const explain = defineCommand({
   execute: ({ command, database, sequences, verbosity }, op) => {
     const name = firstFieldName(command) ?? '';
     const plan = EXPLAINABLE.get(name);
-    if (plan === undefined) {
-      throw new CommandError('CommandNotFound', `Explain failed due to unknown command: ${name}`);
-    }
+    if (plan === undefined) throw notExplainable(name, op);
     const { body } = parseRequest(name, { bytes: command, sequences, database });
     const explainable = plan(body, op);
     body.rejectUnknownFields();
@@ -65,6 +63,14 @@ export const explain = defineCommand({
   },
   reply: (body) => body,
 });
+
+function notExplainable(name: string, op: OperationContext): CommandError {
+  for (const known of op.service.commands.all()) {
+    if (known.name !== name && !known.aliases.includes(name)) continue;
+    return new CommandError('IllegalOperation', `Cannot explain cmd: ${name}`);
+  }
+  return new CommandError('CommandNotFound', `Explain failed due to unknown command: ${name}`);
+}
 
 const VERBOSITIES = ['queryPlanner', 'executionStats', 'allPlansExecution'] as const;
 

@@ -22,6 +22,8 @@ import {
 
 interface InsertRequest extends WriteOptions {
   readonly documents: readonly Buffer[];
+  /** Empty timestamps are stored as they are. */
+  readonly keepEmptyTimestamps: boolean;
 }
 
 interface InsertResult {
@@ -44,7 +46,8 @@ export const insert = defineCommand({
   parse: (body, op): InsertRequest => {
     const documents = body.documents('documents');
     checkBatchCount(documents.length);
-    return { ...parseWriteOptions(body, op), documents };
+    const keepEmptyTimestamps = body.safeBoolean('bypassEmptyTsReplacement', false);
+    return { ...parseWriteOptions(body, op), documents, keepEmptyTimestamps };
   },
   execute: (request, op) => {
     checkWritable(request.namespace);
@@ -108,7 +111,7 @@ function insertSlice(
 ): MaybePromise<SliceResult> {
   return op.transact((transaction) => {
     const { documents, namespace, ordered } = request;
-    const collection = collectionForWrite(transaction, namespace);
+    const collection = transaction.collection(namespace);
     const errors: WriteError[] = [];
     let insertedCount = 0;
     let bytes = 0;
@@ -119,7 +122,7 @@ function insertSlice(
       bytes < TRANSACTION_BYTES
     ) {
       const document = documents[next];
-      const error = tryInsert(op, transaction, collection, document);
+      const error = tryInsert(op, transaction, collection, request, document);
       if (error === undefined) insertedCount += 1;
       else errors.push({ index: next, error });
       bytes += document.length;
@@ -130,15 +133,18 @@ function insertSlice(
   });
 }
 
+/** @param collection undefined when it was not there yet: the first document that can be stored creates it. */
 function tryInsert(
   op: OperationContext,
   transaction: Transaction,
-  collection: CollectionDescription,
+  collection: CollectionDescription | undefined,
+  request: InsertRequest,
   document: Buffer,
 ): CommandError | undefined {
   const savepoint = transaction.savepoint();
   try {
-    transaction.insert(collection, documentToInsert(document, op.service.stamps));
+    const complete = documentToInsert(document, op.service.stamps, request.keepEmptyTimestamps);
+    transaction.insert(collection ?? collectionForWrite(transaction, request.namespace), complete);
     return undefined;
   } catch (error) {
     const known = statementError(op, error);

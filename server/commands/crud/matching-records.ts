@@ -22,6 +22,7 @@ import type {
   Transaction,
 } from '../../../storage/index.ts';
 import { tassert } from '../../../common/assert.ts';
+import { CommandError } from '../../../common/errors.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 
 /** A record as a write found it. */
@@ -83,7 +84,7 @@ const BATCH_COUNT = 128;
 
 /**
  * Calls `change` for every record that matches, in transactions of a batch each.
- * @param change returns false when it left the record as it was.
+ * @param change returns false when it left the record as it was. What it throws ends the write; records before stay changed.
  * @returns how many records matched, and how many changed.
  */
 export async function changeEach(
@@ -116,6 +117,7 @@ export async function changeEach(
       );
       matchedCount += batch.matchedCount;
       changedCount += batch.changedCount;
+      if (batch.error !== undefined) throw batch.error;
       await op.yield();
       executor.attach(op.renewView(), op);
     }
@@ -146,7 +148,14 @@ interface Batch {
   readonly change: Parameters<typeof changeEach>[3];
 }
 
-async function changeBatch(batch: Batch): Promise<{ matchedCount: number; changedCount: number }> {
+interface BatchResult {
+  readonly matchedCount: number;
+  readonly changedCount: number;
+  /** Of the record that could not be changed: it is as it was, and those after it were not tried. */
+  readonly error?: CommandError;
+}
+
+async function changeBatch(batch: Batch): Promise<BatchResult> {
   const { transaction, target, change } = batch;
   let matchedCount = 0;
   let changedCount = 0;
@@ -157,8 +166,15 @@ async function changeBatch(batch: Batch): Promise<{ matchedCount: number; change
     const read = transaction.record(collection, recordId);
     const document = read instanceof Promise ? await read : read;
     if (document === undefined || !target.filter.matches(document)) continue;
+    const savepoint = transaction.savepoint();
+    try {
+      if (change(transaction, collection, { recordId, document })) changedCount += 1;
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      transaction.rollbackTo(savepoint);
+      return { matchedCount, changedCount, error };
+    }
     matchedCount += 1;
-    if (change(transaction, collection, { recordId, document })) changedCount += 1;
   }
   return { matchedCount, changedCount };
 }

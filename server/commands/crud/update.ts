@@ -4,11 +4,13 @@
  */
 import type { DocumentBuilder, RawValue } from '../../../bson/index.ts';
 import { getField, indexName } from '../../../bson/index.ts';
+import { tassert, uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
+import { MAX_BSON_OBJECT_BYTES } from '../../../common/limits.ts';
 import type { QueryContext, QueryPlan, Update } from '../../../query/index.ts';
 import type { CollectionDescription, MaybePromise, Transaction } from '../../../storage/index.ts';
 import { checkWritable, collectionForWrite } from '../../catalog/namespace.ts';
-import { checkId, documentToInsert } from '../../catalog/stored-document.ts';
+import { documentToInsert } from '../../catalog/stored-document.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
@@ -261,10 +263,15 @@ export function upsertInto(
   target: WriteTarget,
   compiled: Update,
 ): StatementResult & { readonly upsertedId: RawValue; readonly document: Buffer } {
-  const document = documentToInsert(compiled.upsertDocument(target.find.filter), op.service.stamps);
+  const upserted = compiled.upsertDocument(target.find.filter);
+  uassert(
+    upserted.length <= MAX_BSON_OBJECT_BYTES,
+    17420,
+    `Document to upsert is larger than ${MAX_BSON_OBJECT_BYTES}`,
+  );
+  const document = documentToInsert(upserted, op.service.stamps);
   const upsertedId = getField(document, '_id');
-  if (upsertedId === undefined) throw new CommandError('InternalError', 'an upsert lost its _id');
-  checkId(upsertedId);
+  tassert(upsertedId !== undefined, 'an upsert lost its _id');
   transaction.insert(collectionForWrite(transaction, namespace), document);
   return { matchedCount: 0, modifiedCount: 0, upsertedId, document };
 }

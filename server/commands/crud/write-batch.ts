@@ -29,7 +29,7 @@ export function parseWriteOptions(body: CommandBody, op: OperationContext): Writ
   const namespace = body.collection();
   op.namespace = namespace;
   // No collection has a validator yet (create refuses them by name), so there is nothing to bypass.
-  body.boolean('bypassDocumentValidation', false);
+  body.safeBoolean('bypassDocumentValidation', false);
   body.refuse('collectionUUID', 'encryptionInformation', 'isTimeseriesNamespace');
   return { namespace, ordered: body.boolean('ordered', true) };
 }
@@ -96,32 +96,39 @@ export function runStatements<Statement, Done>(
 
 async function runEach<Statement, Done>(
   op: OperationContext,
-  { statements, ordered, run, done }: StatementRun<Statement, Done>,
+  batch: StatementRun<Statement, Done>,
 ): Promise<readonly WriteError[]> {
   const errors: WriteError[] = [];
-  for (const [index, statement] of statements.entries()) {
+  for (const [index, statement] of batch.statements.entries()) {
     try {
-      const result = run(statement);
-      done(result instanceof Promise ? await result : result, index);
+      const result = batch.run(statement);
+      batch.done(result instanceof Promise ? await result : result, index);
     } catch (error) {
       errors.push({ index, error: statementError(op, error) });
-      if (ordered) break;
+      if (batch.ordered) break;
     }
     if (index % STATEMENTS_PER_SLICE === STATEMENTS_PER_SLICE - 1) await op.yield();
   }
   return errors;
 }
 
+/** Past so many bytes of messages errors come without one, as in MongoDB; the first two never do. */
+const MAX_MESSAGE_BYTES = 1024 * 1024;
+const COUNT_WITH_MESSAGE = 2;
+
 /** Appends `writeErrors` if there are any. */
 export function appendWriteErrors(out: DocumentBuilder, errors: readonly WriteError[]): void {
   if (errors.length === 0) return;
+  let messageBytes = 0;
   out.beginArray('writeErrors');
   for (const [position, { index, error }] of errors.entries()) {
+    const isBrief = position >= COUNT_WITH_MESSAGE && messageBytes >= MAX_MESSAGE_BYTES;
     out.beginDocument(indexName(position));
     out.appendInt32('index', index).appendInt32('code', error.code);
     appendErrorFields(out, error);
-    out.appendString('errmsg', error.message);
+    out.appendString('errmsg', isBrief ? '' : error.message);
     out.end();
+    messageBytes += error.message.length;
   }
   out.end();
 }

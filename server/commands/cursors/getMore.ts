@@ -4,6 +4,7 @@
  */
 import type { MaybePromise } from '../../../storage/index.ts';
 import { BsonType } from '../../../bson/index.ts';
+import { CommandError } from '../../../common/errors.ts';
 import { type Batch, cursorReply, noteBatch, pullBatch } from '../../cursors/batch.ts';
 import type { OpenCursor } from '../../cursors/cursor-registry.ts';
 import type { CommandBody } from '../../command/command-body.ts';
@@ -32,6 +33,13 @@ export const getMore = defineCommand({
       { namespace: request.namespace, session: op.session?.key },
       op,
     );
+    if (op.remainingTimeMs !== undefined && !cursor.awaitData) {
+      op.service.cursors.unpin(cursor, false);
+      throw new CommandError(
+        'BadValue',
+        'cannot set maxTimeMS on getMore command for a non-awaitData cursor',
+      );
+    }
     if (cursor.maxTimeMs !== undefined) op.limitTime(Math.max(1, cursor.maxTimeMs));
     return nextBatch(op, cursor, request);
   },

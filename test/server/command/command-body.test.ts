@@ -147,6 +147,23 @@ describe('server/command: command body', () => {
     assert.equal(error(() => both.documents('documents')).code, 40_413);
   });
 
+  it('names the one sequence of two that nobody asked for', () => {
+    const body = bodyOf({ insert: 'c' }, [
+      { identifier: 'documents', documents: [] },
+      { identifier: 'stray', documents: [] },
+    ]);
+    body.documents('documents');
+    assert.match(error(() => body.rejectUnknownFields()).message, /'find\.stray' is an unknown/);
+  });
+
+  it('finds one among a hundred thousand fields, and the one that comes twice, without a search', () => {
+    const fields = Array.from({ length: 100_000 }, (_, index) => [`f${index}`, index] as const);
+    const body = bodyOf({ find: 'c', ...Object.fromEntries(fields) });
+    assert.equal(body.integer('f99999', 0), 99_999);
+    assert.equal(body.has('f100000'), false);
+    assert.throws(() => body.addField('f77', body.target), { code: 40_413 });
+  }).timeout(5_000);
+
   it('refuses a sequence that nobody asked for, and an element that is no document', () => {
     const stray = bodyOf({ find: 'c' }, [{ identifier: 'documents', documents: [] }]);
     assert.match(

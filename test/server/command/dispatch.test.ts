@@ -51,6 +51,12 @@ describe('server/command: dispatch', () => {
     assert.equal((await run({ atlasVersion: 1 }))['errmsg'], "no such command: 'atlasVersion'");
   });
 
+  it('answers with an error when no message can carry the reply', async () => {
+    const { code, codeName } = await run({ large: 1, bytes: 48_000_000 });
+    assert.deepEqual([code, codeName], [10_334, 'BSONObjectTooLarge']);
+    assert.equal((await run({ slowEcho: 1, value: 'still there' }))['value'], 'still there');
+  });
+
   it('puts ok last into a success and first into an error', async () => {
     assert.deepEqual(Object.keys(await run({ slowEcho: 1 })), ['value', 'ok']);
     assert.deepEqual(Object.keys(await run({ nope: 1 })), ['ok', 'errmsg', 'code', 'codeName']);

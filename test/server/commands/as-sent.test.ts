@@ -68,6 +68,48 @@ describe('server/commands: as they are sent', () => {
     assert.deepEqual(writeErrors[0].index, new Int32(0));
   });
 
+  it('update of many keeps what it changed before the document that could not be changed', async () => {
+    await run({
+      createIndexes: 'c',
+      indexes: [{ key: { u: 1 }, name: 'u', unique: true, sparse: true }],
+    });
+    const updates = [{ q: {}, u: { $set: { u: 1 } }, multi: true }];
+    const { n, nModified, writeErrors } = await run({ update: 'c', updates });
+    assert.deepEqual([n, nModified], [new Int32(0), new Int32(0)]);
+    assert.deepEqual(writeErrors[0].code, new Int32(11_000));
+    assert.equal(await database.collection('c').countDocuments({ u: 1 }), 1);
+    assert.equal((await run({ validate: 'c', full: true }))['valid'], true);
+  });
+
+  it('insert gives each document its error when the collection cannot be created', async () => {
+    const documents = [{ _id: 1 }, { _id: 2 }];
+    const ordered = await run({ insert: 'a$b', documents });
+    assert.deepEqual(ordered['writeErrors'], [
+      { index: new Int32(0), code: new Int32(73), errmsg: 'Invalid collection name: a$b' },
+    ]);
+    const unordered = await run({ insert: 'a$b', documents, ordered: false });
+    assert.equal(unordered['writeErrors'].length, 2);
+  });
+
+  it('insert creates no collection when it stores no document', async () => {
+    const { writeErrors } = await run({ insert: 'new', documents: [{ _id: [1] }] });
+    assert.deepEqual(writeErrors[0].code, new Int32(53));
+    assert.deepEqual(await database.listCollections({ name: 'new' }).toArray(), []);
+    const documents = [{ _id: [1] }, { _id: 1 }];
+    assert.deepEqual((await run({ insert: 'new', documents, ordered: false }))['n'], new Int32(1));
+  });
+
+  it('insert leaves out messages of errors past a megabyte, and still counts them all', async () => {
+    const _id = 'x'.repeat(1000);
+    const documents = Array.from({ length: 6000 }, () => ({ _id }));
+    const { n, writeErrors } = await run({ insert: 'c', documents, ordered: false });
+    assert.deepEqual(n, new Int32(1));
+    assert.equal(writeErrors.length, 5999);
+    assert.match(writeErrors[900].errmsg, /^E11000/);
+    assert.deepEqual(writeErrors[5998].keyValue, { _id });
+    assert.equal(writeErrors[5998].errmsg, '');
+  });
+
   it('delete takes one document, or all', async () => {
     const one = await run({ delete: 'c', deletes: [{ q: { a: 1 }, limit: 1 }] });
     assert.deepEqual(one, { n: new Int32(1), ok });
@@ -105,6 +147,34 @@ describe('server/commands: as they are sent', () => {
     const { executionStats } = await run({ explain: find, verbosity: 'executionStats' });
     assert.deepEqual(executionStats.nReturned, new Int32(1));
     await refused({ explain: { nope: 1 } }, 59);
+    await refused({ explain: { insert: 'c', documents: [{}] } }, 20);
+  });
+
+  it('aggregate on no collection needs a stage that brings documents', async () => {
+    await refused({ aggregate: 1, pipeline: [], cursor: {} }, 73);
+    await refused({ aggregate: 1, pipeline: [{ $match: {} }], cursor: {} }, 73);
+  });
+
+  it('getMore takes no time limit of its own, and its cursor stays open', async () => {
+    const { cursor } = await run({ find: 'c', batchSize: 1 });
+    const next = { getMore: cursor.id, collection: 'c' };
+    await refused({ ...next, maxTimeMS: 1000 }, 2);
+    assert.equal((await run(next))['cursor'].nextBatch.length, 2);
+  });
+
+  it('createIndexes refuses two indexes of one name, and one index twice', async () => {
+    const create = (...indexes: Document[]): Document => ({ createIndexes: 'c', indexes });
+    const a = { key: { a: 1 }, name: 'a' };
+    await refused(create(a, a), 68);
+    await refused(create(a, { ...a, name: 'b' }), 85);
+    await refused(create(a, { key: { b: 1 }, name: 'a' }), 86);
+    assert.equal((await database.collection('c').indexes()).length, 1);
+  });
+
+  it('dataSize wants a whole namespace', async () => {
+    await refused({ dataSize: 'c' }, 73);
+    const { numObjects } = await run({ dataSize: `${database.databaseName}.c` });
+    assert.equal(Number(numObjects), 3);
   });
 
   it('listCollections answers with a cursor, whole or names only', async () => {
