@@ -5,7 +5,7 @@
  * store. One path opens a store that was closed and one that crashed: compare the parts, load the catalog, replay.
  * Invariants:
  *  1. What commit() published is in the journal before anybody reads it.
- *  2. After a failed journal flush nothing is read or written any more: what the device holds is unknown.
+ *  2. After a failed journal flush, or an index commit of unknown outcome, nothing is read or written any more.
  * Never: knows about sessions, commands or queries.
  */
 import { systemClock, type Clock } from '../common/clock.ts';
@@ -39,6 +39,7 @@ import { storageStatistics } from './statistics.ts';
 import { EngineTransaction } from './transactions/transaction.ts';
 import { validateCollection } from './verify/validate.ts';
 import { BaseEpoch } from './views/base-epoch.ts';
+import { OpenList } from './views/open-list.ts';
 import { SnapshotView } from './views/snapshot-view.ts';
 import type { StoreState } from './views/store-state.ts';
 
@@ -155,8 +156,8 @@ class Engine implements StorageEngine {
     this.store = {
       catalog: new Catalog(),
       snapshots: new OpenSnapshots(),
-      views: new Set(),
-      writers: new Set(),
+      views: new OpenList(),
+      writers: new OpenList(),
       journal,
       random: options.random,
       keyGenerators: options.keyGenerators ?? (() => undefined),
@@ -182,6 +183,7 @@ class Engine implements StorageEngine {
       failPoints: options.failPoints ?? new FailPoints(options.random),
       builds: this.builds.scanning,
       retainedBytes: budgetBytes,
+      onFailure: (error) => this.fail(error),
     });
     this.admission = new Admission({
       store: this.store,
@@ -293,7 +295,7 @@ class Engine implements StorageEngine {
     return this.closing;
   }
 
-  /** The journal failed: nobody may rely on anything from here on. */
+  /** Journal or index store failed, and what they hold is unknown: nobody may rely on anything from here on. */
   fail(error: Error): void {
     if (this.store.failure !== undefined) return;
     this.store.failure = error;

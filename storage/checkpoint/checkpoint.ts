@@ -7,9 +7,12 @@
  *     a crash at any instant finds one of the two, with a journal that replays over it.
  *  2. One checkpoint at a time. It waits for no snapshot; readers and writers go on all the while.
  *  3. A checkpoint that failed is taken again with the same frozen generation: nothing it held is lost from the delta.
+ *  4. When nobody knows whether the index store has committed, the extents that the commit names are never given back:
+ *     the store ends, and the next start asks the disk.
  */
 import { invariant } from '../../common/assert.ts';
 import type { Clock } from '../../common/clock.ts';
+import { DeviceError } from '../../common/errors.ts';
 import type { FailPoints } from '../../common/failpoints.ts';
 import type { Log } from '../../common/log.ts';
 import type { BlockStore, CheckpointWriter } from '../blocks/contract.ts';
@@ -47,6 +50,8 @@ export interface CheckpointParts {
   readonly builds: ReadonlySet<ScanningBuild>;
   /** Memory that generations may take which only old snapshots read, bytes; beyond it the oldest snapshots end. */
   readonly retainedBytes: number;
+  /** Hears that the store cannot go on: what the disk holds is unknown. */
+  readonly onFailure: (error: Error) => void;
 }
 
 /** Where a checkpoint stands; 'idle' between two. */
@@ -125,6 +130,7 @@ export class Checkpointer {
 
   private async run(): Promise<void> {
     const { store, clock } = this.parts;
+    if (store.failure !== undefined) throw store.failure;
     if (!this.hasWork && !this.reaper.hasWork) return;
     const startMs = clock.monotonicMs();
     try {
@@ -177,7 +183,11 @@ export class Checkpointer {
       const [result] = await Promise.all([committing, this.pause('checkpointInIndexCommit')]);
       this.reaper.noteCommitted(result);
     } catch (error) {
-      await writer.abort();
+      if (this.step === 'index' && error instanceof DeviceError && this.isInDoubt(error)) {
+        this.parts.onFailure(error);
+      } else {
+        await writer.abort();
+      }
       throw error;
     }
     await this.pause('checkpointAfterIndexCommit');
@@ -194,6 +204,19 @@ export class Checkpointer {
     if (this.journalIsOpen) journal.release(this.previousCommitNumber);
     this.previousCommitNumber = frozen.commitNumber;
     blocks.reclaim(this.oldestPinned());
+  }
+
+  /**
+   * Whether a commit that failed may be durable all the same. On a full disk it is not, unless it shows: what commits is
+   * written over a page that is there already.
+   */
+  private isInDoubt(error: DeviceError): boolean {
+    if (error.errno !== 'ENOSPC') return true;
+    const { indexes, store } = this.parts;
+    const snapshot = indexes.beginRead();
+    const { checkpoint } = snapshot.stamp;
+    snapshot.release();
+    return checkpoint !== store.epoch.base.checkpoint;
   }
 
   private async foldGeneration(
