@@ -32,6 +32,7 @@ import type { KeyPosition } from '../delta/key-order.ts';
 import { OpenSnapshots } from '../delta/open-snapshots.ts';
 import { NO_ROW } from '../delta/version-rows.ts';
 import type { JournalOperation } from '../format/journal-entry.ts';
+import type { OpenPlace } from '../views/open-list.ts';
 import { SnapshotView } from '../views/snapshot-view.ts';
 import type { PendingWriter, StoreState } from '../views/store-state.ts';
 import { CatalogDraft } from './catalog-draft.ts';
@@ -63,7 +64,8 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
   private overlaidRecords = 0;
   private overlaidKeys = 0;
   private bytes = 0;
-  private isWriter = false;
+  /** Among the writers, from the first write to the end. */
+  private writerPlace: OpenPlace<PendingWriter> | undefined;
   private endedPromise: Promise<void> | undefined;
   private resolveEnded: (() => void) | undefined;
 
@@ -312,9 +314,9 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
 
   private end(): void {
     super.close();
-    if (!this.isWriter) return;
-    this.isWriter = false;
-    this.store.writers.delete(this);
+    if (this.writerPlace === undefined) return;
+    this.store.writers.remove(this.writerPlace);
+    this.writerPlace = undefined;
     this.resolveEnded?.();
   }
 
@@ -357,10 +359,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
   }
 
   private add(write: PendingWrite): void {
-    if (!this.isWriter) {
-      this.isWriter = true;
-      this.store.writers.add(this);
-    }
+    this.writerPlace ??= this.store.writers.add(this);
     const bytes = this.bytes + costOf(write);
     // One write alone is always allowed: a document may be larger than a small server's share.
     if (bytes > this.store.transactionBytes && this.writes.length > 0) {
@@ -379,6 +378,11 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
   private draftMultikey(write: RecordWrite): void {
     this.draft ??= new CatalogDraft(this.store, this, this.writes, (other) => this.add(other));
     this.draft.noteMultikey(write);
+  }
+
+  /** Other transactions have written, too, and are open. */
+  private get hasRivals(): boolean {
+    return this.store.writers.size > (this.writerPlace === undefined ? 0 : 1);
   }
 
   private overlayRecords(): void {
@@ -400,7 +404,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
   private removeKeys(writer: IndexWriter, keys: readonly EncodedKey[], changes: KeyChange[]): void {
     for (const key of keys) {
       const stored = storedKeyOf(key);
-      if (writer.index.unique && this.store.writers.size > 0) {
+      if (writer.index.unique && this.hasRivals) {
         checkPendingKeys(this.store, this, writer.index.ident, stored.key);
       }
       changes.push({ index: writer.index.ident, stored, present: false });
@@ -417,7 +421,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
   ): void {
     const { store } = this;
     const index = writer.index.ident;
-    if (store.writers.size > 0) checkPendingKeys(store, this, index, storedKey);
+    if (this.hasRivals) checkPendingKeys(store, this, index, storedKey);
     const except: number[] = self === undefined ? [] : [self];
     if (this.writes.length > 0) {
       const own = this.ownOwner(index, storedKey, except);

@@ -22,6 +22,7 @@ import { NO_ROW } from '../delta/version-rows.ts';
 import { storedIndexKey } from '../format/tree-key.ts';
 import { MergedIndexCursor } from './index-cursor.ts';
 import { LayeredView } from './layered-view.ts';
+import type { OpenPlace } from './open-list.ts';
 import { MergedRecordCursor } from './record-cursor.ts';
 import type { OpenView, StoreState } from './store-state.ts';
 import { uniqueOwner } from './unique-owner.ts';
@@ -29,12 +30,13 @@ import { uniqueOwner } from './unique-owner.ts';
 export class SnapshotView extends LayeredView implements ReadView, OpenView {
   protected readonly store: StoreState;
   private readonly pin: SnapshotPin;
+  private readonly place: OpenPlace<OpenView>;
 
   constructor(store: StoreState) {
     super(store.epoch, store.lastCommitNumber);
     this.store = store;
     this.pin = store.snapshots.pin(store.lastCommitNumber);
-    store.views.add(this);
+    this.place = store.views.add(this);
   }
 
   collection(namespace: string): CollectionVersion | undefined {
@@ -109,6 +111,6 @@ export class SnapshotView extends LayeredView implements ReadView, OpenView {
 
   private unregister(): void {
     this.store.snapshots.unpin(this.pin);
-    this.store.views.delete(this);
+    this.store.views.remove(this.place);
   }
 }

@@ -15,6 +15,7 @@ import type { Generation } from '../delta/generation.ts';
 import type { OpenSnapshots } from '../delta/open-snapshots.ts';
 import type { Journal } from '../journal/contract.ts';
 import type { Epoch } from './epoch.ts';
+import type { OpenList } from './open-list.ts';
 
 /** An open transaction with writes, as others ask it before they write. */
 export interface PendingWriter {
@@ -39,8 +40,8 @@ export interface OpenView {
 export interface StoreState {
   readonly catalog: Catalog;
   readonly snapshots: OpenSnapshots;
-  readonly views: Set<OpenView>;
-  readonly writers: Set<PendingWriter>;
+  readonly views: OpenList<OpenView>;
+  readonly writers: OpenList<PendingWriter>;
   readonly journal: Journal;
   readonly random: Random;
   readonly keyGenerators: KeyGeneratorSource;
