@@ -304,6 +304,7 @@ class Engine implements StorageEngine {
 
   private async closeNow(): Promise<void> {
     this.timer?.cancel();
+    this.admission.close();
     await this.builds.stop();
     for (const view of this.store.views) view.close();
     try {

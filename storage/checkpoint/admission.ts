@@ -28,6 +28,7 @@ export class Admission {
   private readonly budgetBytes: number;
   private readonly onError: (error: unknown) => void;
   private lastFailure: unknown;
+  private closed = false;
 
   constructor(options: {
     readonly store: StoreState;
@@ -75,6 +76,11 @@ export class Admission {
     );
   }
 
+  /** From here on nobody waits, and no checkpoint begins by itself. */
+  close(): void {
+    this.closed = true;
+  }
+
   private async wait(interruption: Interruption): Promise<void> {
     this.delayed += 1;
     const startMs = this.clock.monotonicMs();
@@ -84,6 +90,9 @@ export class Admission {
     await sleep(this.clock, Math.max(1, LONGEST_DELAY_MS * share * share));
     while (this.deltaBytes >= this.budgetBytes && this.store.failure === undefined) {
       interruption.throwIfInterrupted();
+      if (this.closed) {
+        throw new CommandError('InterruptedAtShutdown', 'interrupted at shutdown');
+      }
       this.refuseOnFullDisk();
       if (!this.checkpointer.isRunning) this.startCheckpoint();
       await sleep(this.clock, FULL_POLL_MS);

@@ -165,7 +165,8 @@ export class LargeBuild implements ScanningBuild {
     try {
       while (cursor.next()) {
         const key = cursor.key;
-        if (previous?.equals(key) === true) {
+        // Between two slices the key may have moved from one record to another.
+        if (previous?.equals(key) === true && holdsTwice(view, index, key)) {
           const document = await view.record(this.versionOf(state), cursor.recordId);
           throw this.duplicate(state, index, key, cursor.typeBits, cursor.keyIsWhole, document);
         }
@@ -258,4 +259,9 @@ export class LargeBuild implements ScanningBuild {
     }
     return version;
   }
+}
+
+function holdsTwice(view: SnapshotView, index: IndexDescription, key: Buffer): boolean {
+  const cursor = view.scanIndex(index, { lower: key, upper: key }, 1);
+  return cursor.next() && cursor.next();
 }

@@ -93,6 +93,7 @@ async function refuseIfAlive(
   );
 }
 
+/** Only a refused or missing socket is dead: a busy process, or one of another user, may answer with any other error. */
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
@@ -100,7 +101,9 @@ function answers(path: string): Promise<boolean> {
       socket.destroy();
       resolve(true);
     });
-    socket.once('error', () => resolve(false));
+    socket.once('error', (error) => {
+      resolve(!['ECONNREFUSED', 'ENOENT'].includes(errnoOf(error)));
+    });
   });
 }
 
