@@ -25,9 +25,8 @@ export interface WriteOptions {
   readonly ordered: boolean;
 }
 
-export function parseWriteOptions(body: CommandBody, op: OperationContext): WriteOptions {
+export function parseWriteOptions(body: CommandBody): WriteOptions {
   const namespace = body.collection();
-  op.namespace = namespace;
   // No collection has a validator yet (create refuses them by name), so there is nothing to bypass.
   body.safeBoolean('bypassDocumentValidation', false);
   body.refuse('collectionUUID', 'encryptionInformation', 'isTimeseriesNamespace');
@@ -64,9 +63,9 @@ const STATEMENTS_PER_SLICE = 64;
 export interface StatementRun<Statement, Done> {
   readonly statements: readonly Statement[];
   readonly ordered: boolean;
-  run(statement: Statement): MaybePromise<Done>;
+  readonly run: (statement: Statement) => MaybePromise<Done>;
   /** Called for each statement that succeeded, in order. */
-  done(result: Done, index: number): void;
+  readonly done: (result: Done, index: number) => void;
 }
 
 /**
