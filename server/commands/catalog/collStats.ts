@@ -23,9 +23,8 @@ export const collStats = defineCommand({
   kind: 'read',
   access: { action: 'collStats', on: 'collection' },
   route: 'allShards',
-  parse: (body, op) => {
+  parse: (body) => {
     const namespace = body.collection();
-    op.namespace = namespace;
     const scale = body.integer('scale', 1);
     uassert(scale >= 1, 51024, `BSON field 'scale' value must be >= 1, actual value '${scale}'`);
     body.ignore('verbose');

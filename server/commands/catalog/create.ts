@@ -15,9 +15,8 @@ export const create = defineCommand({
   access: { action: 'createCollection', on: 'collection' },
   route: 'primaryShard',
   apiVersions: ['1'],
-  parse: (body, op) => {
+  parse: (body) => {
     const namespace = body.collection();
-    op.namespace = namespace;
     body.refuse('capped', 'size', 'max', 'viewOn', 'pipeline', 'timeseries', 'clusteredIndex');
     body.refuse('validator', 'validationLevel', 'validationAction', 'collation');
     body.refuse('expireAfterSeconds', 'changeStreamPreAndPostImages', 'recordPreImages');

@@ -13,12 +13,12 @@ export const dataSize = defineCommand({
   kind: 'read',
   access: { action: 'find', on: 'collection' },
   route: 'allShards',
-  parse: (body, op) => {
+  parse: (body) => {
     if (body.target.type !== BsonType.string) {
       throw body.wrongType('dataSize', body.target, "expected type 'string'");
     }
     const namespace = wholeNamespace(body.target.asString());
-    op.namespace = namespace;
+    body.namespace = namespace;
     // Counts and sizes are kept exactly, so an estimate is not any cheaper.
     body.safeBoolean('estimate', false);
     body.refuse('keyPattern', 'min', 'max', 'maxSize', 'maxObjects');

@@ -13,9 +13,8 @@ export const drop = defineCommand({
   access: { action: 'dropCollection', on: 'collection' },
   route: 'primaryShard',
   apiVersions: ['1'],
-  parse: (body, op) => {
+  parse: (body) => {
     const namespace = body.collection();
-    op.namespace = namespace;
     body.refuse('collectionUUID');
     return { namespace };
   },

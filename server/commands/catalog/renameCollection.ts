@@ -20,13 +20,13 @@ export const renameCollection = defineCommand({
   takesWriteConcern: true,
   access: { action: 'renameCollection', on: 'cluster' },
   route: 'primaryShard',
-  parse: (body, op) => {
+  parse: (body) => {
     if (body.target.type !== BsonType.string) {
       throw body.wrongType('renameCollection', body.target, "expected type 'string'");
     }
     const source = wholeNamespace(body.target.asString());
     const target = wholeNamespace(body.string('to'));
-    op.namespace = source;
+    body.namespace = source;
     body.refuse('stayTemp', 'collectionUUID');
     return { source, target, dropTarget: body.safeBoolean('dropTarget', false) };
   },

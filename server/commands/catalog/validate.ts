@@ -11,9 +11,8 @@ export const validate = defineCommand({
   kind: 'admin',
   access: { action: 'validate', on: 'collection' },
   route: 'allShards',
-  parse: (body, op) => {
+  parse: (body) => {
     const namespace = body.collection();
-    op.namespace = namespace;
     body.refuse(
       'repair',
       'background',

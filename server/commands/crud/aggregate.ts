@@ -38,7 +38,7 @@ export const aggregate = defineCommand({
   access: { action: 'find', on: 'collection' },
   route: 'shardsOfFilter',
   apiVersions: ['1'],
-  parse: parseAggregate,
+  parse: (body) => parseAggregate(body),
   plan: (request, op) => ({ request, plan: planAggregateCommand(request, op) }),
   execute: ({ request, plan }, op): MaybePromise<ReplyBody> => {
     if (request.isExplain) return explainReply(plan, 'queryPlanner', op, op.commandBody);
@@ -51,10 +51,16 @@ export const aggregate = defineCommand({
   reply: (body) => body,
 });
 
-export function parseAggregate(body: CommandBody, op: OperationContext): AggregateCommandRequest {
+/** @param isExplained it stands inside explain, which says how much to tell. */
+export function parseAggregate(body: CommandBody, isExplained = false): AggregateCommandRequest {
   const namespace = namespaceOfTarget(body);
-  op.namespace = namespace;
-  const isExplain = body.safeBoolean('explain', false);
+  const wantsExplain = body.safeBoolean('explain', false);
+  uassert(
+    !wantsExplain || !isExplained,
+    'FailedToParse',
+    "The 'explain' option is illegal when a explain verbosity is also provided",
+  );
+  const isExplain = wantsExplain || isExplained;
   const request: AggregateCommandRequest = {
     namespace,
     pipeline: stagesOf(body),
@@ -86,7 +92,8 @@ function namespaceOfTarget(body: CommandBody): string {
       "Invalid command format: the 'aggregate' field must specify a collection name or 1",
     );
   }
-  return namespaceOf(database, NO_COLLECTION);
+  body.namespace = namespaceOf(database, NO_COLLECTION);
+  return body.namespace;
 }
 
 function stagesOf(body: CommandBody): Buffer[] {

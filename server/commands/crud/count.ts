@@ -33,9 +33,8 @@ export const count = defineCommand({
   reply: (n) => ({ n }),
 });
 
-export function parseCount(body: CommandBody, op: OperationContext): CountCommandRequest {
+export function parseCount(body: CommandBody): CountCommandRequest {
   const namespace = body.collection();
-  op.namespace = namespace;
   const skip = body.limit('skip');
   // A negative limit counts as its absolute value.
   const limit = body.integer('limit', undefined);

@@ -68,11 +68,11 @@ export const deleteCommand = defineCommand({
     },
 });
 
-export function parseDeleteRequest(body: CommandBody, op: OperationContext): DeleteRequest {
+export function parseDeleteRequest(body: CommandBody): DeleteRequest {
   const deletes = body.documents('deletes');
   checkBatchCount(deletes.length);
   return {
-    ...parseWriteOptions(body, op),
+    ...parseWriteOptions(body),
     deletes: deletes.map((bytes) => parseStatement(bytes, body)),
     variables: body.document('let', undefined),
   };

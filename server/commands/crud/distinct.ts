@@ -34,9 +34,8 @@ export const distinct = defineCommand({
   reply: (values) => ({ values: arrayValue(values) }),
 });
 
-export function parseDistinct(body: CommandBody, op: OperationContext): DistinctCommandRequest {
+export function parseDistinct(body: CommandBody): DistinctCommandRequest {
   const namespace = body.collection();
-  op.namespace = namespace;
   const key = body.string('key');
   uassert(!key.includes('\0'), 31032, 'Key field cannot contain an embedded null byte');
   const hint = hintIn(body);

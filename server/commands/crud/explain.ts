@@ -24,14 +24,14 @@ import { parseUpdateRequest, planUpdateForExplain } from './update.ts';
 type PlanForExplain = (body: CommandBody, op: OperationContext) => Explainable;
 
 const EXPLAINABLE: ReadonlyMap<string, PlanForExplain> = new Map<string, PlanForExplain>([
-  ['aggregate', (body, op) => planAggregateCommand(parseAggregate(body, op), op)],
-  ['count', (body, op) => planCountCommand(parseCount(body, op), op)],
-  ['delete', (body, op) => planDeleteForExplain(parseDeleteRequest(body, op), op)],
-  ['distinct', (body, op) => planDistinctCommand(parseDistinct(body, op), op)],
-  ['find', (body, op) => planFindCommand(parseFind(body, op), op)],
-  ['findAndModify', (body, op) => planFindAndModifyForExplain(parseFindAndModify(body, op), op)],
-  ['findandmodify', (body, op) => planFindAndModifyForExplain(parseFindAndModify(body, op), op)],
-  ['update', (body, op) => planUpdateForExplain(parseUpdateRequest(body, op), op)],
+  ['aggregate', (body, op) => planAggregateCommand(parseAggregate(body, true), op)],
+  ['count', (body, op) => planCountCommand(parseCount(body), op)],
+  ['delete', (body, op) => planDeleteForExplain(parseDeleteRequest(body), op)],
+  ['distinct', (body, op) => planDistinctCommand(parseDistinct(body), op)],
+  ['find', (body, op) => planFindCommand(parseFind(body), op)],
+  ['findAndModify', (body, op) => planFindAndModifyForExplain(parseFindAndModify(body), op)],
+  ['findandmodify', (body, op) => planFindAndModifyForExplain(parseFindAndModify(body), op)],
+  ['update', (body, op) => planUpdateForExplain(parseUpdateRequest(body), op)],
 ]);
 
 export const explain = defineCommand({
@@ -59,6 +59,7 @@ export const explain = defineCommand({
     const { body } = parseRequest(name, { bytes: command, sequences, database });
     const explainable = plan(body, op);
     body.rejectUnknownFields();
+    op.namespace = body.namespace ?? op.namespace;
     return explainReply(explainable, verbosity, op, command);
   },
   reply: (body) => body,

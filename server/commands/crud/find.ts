@@ -49,9 +49,8 @@ export const find = defineCommand({
   reply: (body) => body,
 });
 
-export function parseFind(body: CommandBody, op: OperationContext): FindCommandRequest {
+export function parseFind(body: CommandBody): FindCommandRequest {
   const namespace = body.collection();
-  op.namespace = namespace;
   const request: FindCommandRequest = {
     namespace,
     find: {

@@ -70,9 +70,8 @@ export const findAndModify = defineCommand({
   }),
 });
 
-export function parseFindAndModify(body: CommandBody, op: OperationContext): FindAndModifyRequest {
+export function parseFindAndModify(body: CommandBody): FindAndModifyRequest {
   const namespace = body.collection();
-  op.namespace = namespace;
   const update = body.value('update');
   const request: FindAndModifyRequest = {
     namespace,

@@ -43,11 +43,11 @@ export const insert = defineCommand({
   route: 'shardsOfDocuments',
   apiVersions: ['1'],
   counter: 'none',
-  parse: (body, op): InsertRequest => {
+  parse: (body): InsertRequest => {
     const documents = body.documents('documents');
     checkBatchCount(documents.length);
     const keepEmptyTimestamps = body.safeBoolean('bypassEmptyTsReplacement', false);
-    return { ...parseWriteOptions(body, op), documents, keepEmptyTimestamps };
+    return { ...parseWriteOptions(body), documents, keepEmptyTimestamps };
   },
   execute: (request, op) => {
     checkWritable(request.namespace);

@@ -82,11 +82,11 @@ export const update = defineCommand({
   reply: (result) => (out) => replyTo(out, result),
 });
 
-export function parseUpdateRequest(body: CommandBody, op: OperationContext): UpdateRequest {
+export function parseUpdateRequest(body: CommandBody): UpdateRequest {
   const updates = body.documents('updates');
   checkBatchCount(updates.length);
   return {
-    ...parseWriteOptions(body, op),
+    ...parseWriteOptions(body),
     updates: updates.map((bytes) => parseUpdateStatement(bytes, body)),
     variables: body.document('let', undefined),
   };

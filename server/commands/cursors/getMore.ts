@@ -46,12 +46,11 @@ export const getMore = defineCommand({
   reply: (body) => body,
 });
 
-function parseGetMore(body: CommandBody, op: OperationContext): GetMoreRequest {
+function parseGetMore(body: CommandBody): GetMoreRequest {
   if (body.target.type !== BsonType.int64) {
     throw body.wrongType('getMore', body.target, "expected type 'long'");
   }
   const namespace = body.collectionIn('collection');
-  op.namespace = namespace;
   const batchSize = body.limit('batchSize');
   body.refuse('term', 'lastKnownCommittedOpTime', 'includeQueryStatsMetrics');
   // 0 means the same as absent: as many as fit into a reply.

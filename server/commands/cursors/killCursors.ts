@@ -13,9 +13,8 @@ export const killCursors = defineCommand({
   access: { action: 'killCursors', on: 'collection' },
   route: 'cursor',
   apiVersions: ['1'],
-  parse: (body, op) => {
+  parse: (body) => {
     const namespace = body.collection();
-    op.namespace = namespace;
     const ids = body.array('cursors').map((value, index) => {
       if (value.type === BsonType.int64) return value.asInt64();
       throw body.wrongType(`cursors.${index}`, value, "expected type 'long'");

@@ -28,9 +28,8 @@ export const createIndexes = defineCommand({
   access: { action: 'createIndex', on: 'collection' },
   route: 'primaryShard',
   apiVersions: ['1'],
-  parse: (body, op) => {
+  parse: (body) => {
     const namespace = body.collection();
-    op.namespace = namespace;
     const requested = body.documents('indexes');
     if (requested.length === 0) {
       throw new CommandError('BadValue', 'Must specify at least one index to create');

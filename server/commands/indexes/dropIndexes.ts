@@ -25,9 +25,8 @@ export const dropIndexes = defineCommand({
   access: { action: 'dropIndex', on: 'collection' },
   route: 'primaryShard',
   apiVersions: ['1'],
-  parse: (body, op) => {
+  parse: (body) => {
     const namespace = body.collection();
-    op.namespace = namespace;
     const which = body.value('index');
     if (which === undefined) throw body.missing('index');
     body.refuse('isTimeseriesNamespace');

@@ -14,9 +14,8 @@ export const listIndexes = defineCommand({
   access: { action: 'listIndexes', on: 'collection' },
   route: 'primaryShard',
   apiVersions: ['1'],
-  parse: (body, op) => {
+  parse: (body) => {
     const namespace = body.collection();
-    op.namespace = namespace;
     body.refuse('includeBuildUUIDs', 'includeIndexBuildInfo', 'isTimeseriesNamespace');
     return { namespace, batchSize: cursorBatchSize(body) };
   },

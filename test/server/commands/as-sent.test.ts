@@ -148,6 +148,9 @@ describe('server/commands: as they are sent', () => {
     assert.deepEqual(executionStats.nReturned, new Int32(1));
     await refused({ explain: { nope: 1 } }, 59);
     await refused({ explain: { insert: 'c', documents: [{}] } }, 20);
+    const aggregate = { aggregate: 'c', pipeline: [] };
+    assert.equal((await run({ explain: aggregate }))['ok'].value, 1);
+    await refused({ explain: { ...aggregate, explain: true } }, 9);
   });
 
   it('aggregate on no collection needs a stage that brings documents', async () => {
