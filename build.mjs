@@ -20,7 +20,9 @@ const jobs = FLOORS_WITH_JOBS.flatMap((floor) =>
 );
 const names = jobs.map((path) => basename(path));
 if (new Set(names).size !== names.length) {
-  throw new Error(`Two worker jobs have the same name, which a bundle cannot keep apart: ${names.join(', ')}`);
+  throw new Error(
+    `Two worker jobs have the same name, which a bundle cannot keep apart: ${names.join(', ')}`,
+  );
 }
 
 const { metafile } = await build({
