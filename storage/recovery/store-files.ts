@@ -3,7 +3,7 @@
  *
  * Three kinds: a directory of files, memory that ends with the process, and a simulated disk.
  */
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import { FileVolume } from '../device/file-volume.ts';
@@ -50,7 +50,12 @@ export async function openDirectory(dbpath: string, clock: Clock): Promise<Store
       journalVolume,
       journalPrefix: '',
       hasIndexStore: () => exists(path),
-      openIndexStore: (opening) => openLmdbIndexStore({ path, clock, ...opening }),
+      async openIndexStore(opening) {
+        const store = await openLmdbIndexStore({ path, clock, ...opening });
+        // LMDB makes its commits durable, but not the name of a new file.
+        if (opening.create) await syncDirectory(dbpath);
+        return store;
+      },
       async close() {
         await journalVolume.close();
         await blockVolume.close();
@@ -78,6 +83,15 @@ export function filesOf(volume: Volume, disk: MemoryIndexDisk): StoreFiles {
     openIndexStore: (opening) => openMemoryIndexStore({ disk, ...opening }),
     close: () => Promise.resolve(),
   };
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
 }
 
 async function exists(path: string): Promise<boolean> {
