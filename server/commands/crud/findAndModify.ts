@@ -89,7 +89,7 @@ export function parseFindAndModify(body: CommandBody): FindAndModifyRequest {
   };
   // No collection has a validator yet (create refuses them by name), so there is nothing to bypass.
   body.safeBoolean('bypassDocumentValidation', false);
-  body.refuse('collectionUUID', 'encryptionInformation', 'sampleId');
+  body.refuse('collectionUUID', 'encryptionInformation', 'sampleId', 'bypassEmptyTsReplacement');
   checkCombination(request);
   return request;
 }

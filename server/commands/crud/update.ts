@@ -85,6 +85,7 @@ export const update = defineCommand({
 export function parseUpdateRequest(body: CommandBody): UpdateRequest {
   const updates = body.documents('updates');
   checkBatchCount(updates.length);
+  body.refuse('bypassEmptyTsReplacement');
   return {
     ...parseWriteOptions(body),
     updates: updates.map((bytes) => parseUpdateStatement(bytes, body)),
