@@ -123,6 +123,8 @@ function insertSlice(
     ) {
       const document = documents[next];
       const error = tryInsert(op, transaction, collection, request, document);
+      // A large document after small ones begins a transaction of its own.
+      if (error?.codeName === 'TransactionTooLargeForCache' && insertedCount > 0) break;
       if (error === undefined) insertedCount += 1;
       else errors.push({ index: next, error });
       bytes += document.length;

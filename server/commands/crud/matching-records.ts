@@ -109,16 +109,19 @@ export async function changeEach(
   let changedCount = 0;
   try {
     for (;;) {
-      const recordIds = await nextRecordIds(executor);
+      let recordIds = await nextRecordIds(executor);
       if (recordIds.length === 0) break;
       executor.detach();
-      const batch = await op.transact((transaction) =>
-        changeBatch({ op, transaction, collection, target, recordIds, change }),
-      );
-      matchedCount += batch.matchedCount;
-      changedCount += batch.changedCount;
-      if (batch.error !== undefined) throw batch.error;
-      await op.yield();
+      while (recordIds.length > 0) {
+        const batch = await op.transact((transaction) =>
+          changeBatch({ op, transaction, collection, target, recordIds, change }),
+        );
+        matchedCount += batch.matchedCount;
+        changedCount += batch.changedCount;
+        if (batch.error !== undefined) throw batch.error;
+        recordIds = recordIds.slice(batch.triedCount);
+        await op.yield();
+      }
       executor.attach(op.renewView(), op);
     }
   } finally {
@@ -151,6 +154,8 @@ interface Batch {
 interface BatchResult {
   readonly matchedCount: number;
   readonly changedCount: number;
+  /** Those after them did not fit into the transaction with them. */
+  readonly triedCount: number;
   /** Of the record that could not be changed: it is as it was, and those after it were not tried. */
   readonly error?: CommandError;
 }
@@ -160,9 +165,10 @@ async function changeBatch(batch: Batch): Promise<BatchResult> {
   let matchedCount = 0;
   let changedCount = 0;
   const collection = transaction.collectionByUuid(batch.collection.uuid);
+  const all = batch.recordIds.length;
   // Dropped in the meantime: nothing is left to change.
-  if (collection === undefined) return { matchedCount, changedCount };
-  for (const recordId of batch.recordIds) {
+  if (collection === undefined) return { matchedCount, changedCount, triedCount: all };
+  for (const [index, recordId] of batch.recordIds.entries()) {
     const read = transaction.record(collection, recordId);
     const document = read instanceof Promise ? await read : read;
     if (document === undefined || !target.filter.matches(document)) continue;
@@ -172,9 +178,12 @@ async function changeBatch(batch: Batch): Promise<BatchResult> {
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       transaction.rollbackTo(savepoint);
-      return { matchedCount, changedCount, error };
+      // Large documents: those before make a transaction of their own.
+      const isFull = error.codeName === 'TransactionTooLargeForCache' && changedCount > 0;
+      if (isFull) return { matchedCount, changedCount, triedCount: index };
+      return { matchedCount, changedCount, triedCount: index, error };
     }
     matchedCount += 1;
   }
-  return { matchedCount, changedCount };
+  return { matchedCount, changedCount, triedCount: all };
 }
