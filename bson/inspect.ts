@@ -1,7 +1,8 @@
 /**
  * Documents and values as MongoDB prints them in messages and logs: { _id: 1, name: "x", tags: [ 1, 2 ] }.
  *
- * Promises: the text is short: long strings, code and binary data are cut, and so is nesting below MAX_DEPTH.
+ * Promises: the text is short, whatever the document: long strings, names, code and binary data are cut, so is nesting
+ * below MAX_DEPTH, and after MAX_TEXT characters the rest is left out.
  */
 import { FieldCursor } from './field-cursor.ts';
 import { RawValue } from './raw-value.ts';
@@ -10,9 +11,16 @@ import { BsonType } from './types.ts';
 const MAX_DEPTH = 100;
 /** A string longer than this is cut; code and binary data at half of it. */
 const LONG_STRING = 160;
+/** Where fields stop to be printed: a message must fit into a reply, also the one about a document of 16 MB. */
+const MAX_TEXT = 64 * 1024;
+const SEPARATOR = ', ';
+
+/** Characters that the text under construction may still grow by, about. */
+let room = MAX_TEXT;
 
 /** A document, or one value. */
 export function inspect(subject: Buffer | RawValue): string {
+  room = MAX_TEXT;
   return subject instanceof RawValue
     ? inspectValue(subject, 0)
     : inspectFields(subject, 0, false, 0);
@@ -23,11 +31,19 @@ function inspectFields(bytes: Buffer, start: number, isArray: boolean, depth: nu
   const cursor = new FieldCursor(bytes, start);
   const fields: string[] = [];
   while (cursor.next()) {
+    if (room <= 0) {
+      fields.push('...');
+      break;
+    }
     const value = inspectValue(cursor.value(), depth);
-    fields.push(isArray ? value : `${cursor.name}: ${value}`);
+    const text = isArray ? value : `${cut(cursor.name, LONG_STRING, 150)}: ${value}`;
+    const isNested = cursor.type === BsonType.object || cursor.type === BsonType.array;
+    // What is nested has been subtracted as it grew.
+    room -= SEPARATOR.length + text.length - (isNested ? value.length : 0);
+    fields.push(text);
   }
   if (fields.length === 0) return isArray ? '[]' : '{}';
-  return isArray ? `[ ${fields.join(', ')} ]` : `{ ${fields.join(', ')} }`;
+  return isArray ? `[ ${fields.join(SEPARATOR)} ]` : `{ ${fields.join(SEPARATOR)} }`;
 }
 
 function inspectValue(value: RawValue, depth: number): string {
@@ -56,14 +72,14 @@ function inspectValue(value: RawValue, depth: number): string {
       return `new Date(${value.bytes.readBigInt64LE(value.start)})`;
     case BsonType.regex: {
       const { pattern, options } = value.asRegex();
-      return `/${pattern}/${options}`;
+      return `/${cut(pattern, LONG_STRING, 150)}/${cut(options, LONG_STRING, 150)}`;
     }
     case BsonType.dbPointer:
       return inspectDbPointer(value);
     case BsonType.javascript:
-      return cut(value.asString(), LONG_STRING / 2, 70);
+      return inspectCode(value);
     case BsonType.javascriptWithScope:
-      return `CodeWScope( ${value.asString()}, ${inspectFields(value.asDocument(), 0, false, depth + 1)})`;
+      return `CodeWScope( ${inspectCode(value)}, ${inspectFields(value.asDocument(), 0, false, depth + 1)})`;
     case BsonType.timestamp: {
       const { seconds, increment } = value.asTimestamp();
       return `Timestamp(${seconds}, ${increment})`;
@@ -85,6 +101,10 @@ function inspectDouble(value: number): string {
   if (Object.is(value, -0)) return '-0.0';
   const text = String(value);
   return /^-?\d+$/.test(text) ? `${text}.0` : text;
+}
+
+function inspectCode(value: RawValue): string {
+  return cut(value.asString(), LONG_STRING / 2, 70);
 }
 
 function inspectString(text: string): string {
@@ -109,5 +129,5 @@ export function uuidText(bytes: Buffer): string {
 
 function inspectDbPointer(value: RawValue): string {
   const namespace = value.bytes.toString('utf8', value.start + 4, value.end - 13);
-  return `DBRef('${namespace}',${value.asObjectIdBytes().toString('hex')})`;
+  return `DBRef('${cut(namespace, LONG_STRING, 150)}',${value.asObjectIdBytes().toString('hex')})`;
 }

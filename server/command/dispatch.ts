@@ -136,8 +136,9 @@ export class Dispatcher {
   }
 
   private failed(call: Call, error: unknown): Answer {
-    const body = this.failure(call.op.reason ?? error, this.failCommand.after(call.op));
+    // First: whatever may still go wrong, the operation has let go of what it held.
     this.finish(call, true);
+    const body = this.failure(call.op.reason ?? error, this.failCommand.after(call.op));
     return { kind: 'reply', body };
   }
 

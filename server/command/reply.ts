@@ -58,10 +58,13 @@ export function successReply(body: ReplyBody, extra?: ReplyFields): Buffer {
   );
 }
 
+/** A message that repeats more of its request than this is cut, characters. */
+const LONGEST_MESSAGE = 1024 * 1024;
+
 /** The reply of a command that failed. */
 export function errorReply(error: CommandError, extra?: ReplyFields): Buffer {
   out.clear();
-  out.appendDouble('ok', 0).appendString('errmsg', error.message);
+  out.appendDouble('ok', 0).appendString('errmsg', error.message.slice(0, LONGEST_MESSAGE));
   out.appendInt32('code', error.code).appendString('codeName', error.codeName);
   if (error.labels.length > 0) appendValue(out, 'errorLabels', error.labels);
   appendErrorFields(out, error);

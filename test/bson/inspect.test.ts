@@ -11,6 +11,7 @@ import {
   int32Value,
   javascriptValue,
   javascriptWithScopeValue,
+  regexValue,
   newObjectIdBytes,
   stringValue,
   toExtendedJson,
@@ -23,6 +24,28 @@ import { SeededRandom } from '../../common/random.ts';
 import { Decimal128, Double, Long, ObjectId, Timestamp, bsonOf } from './documents.ts';
 
 describe('inspect', () => {
+  it('stays short whatever the document', () => {
+    const builder = new DocumentBuilder();
+    for (let field = 0; field < 100_000; field += 1) builder.appendNull('a');
+    const wide = builder.finish();
+    const long = 'x'.repeat(1_000_000);
+    for (const document of [
+      wide,
+      documentOf({ a: documentOf({ b: wide }), c: wide, d: 1 }),
+      documentOf({ [long]: 1 }),
+      documentOf({ a: long }),
+      documentOf({ a: regexValue(long, '') }),
+      documentOf({ a: javascriptWithScopeValue(long, wide) }),
+      documentOf({ a: dbPointerValue(long, Buffer.alloc(12)) }),
+    ]) {
+      const text = inspect(document);
+      assert.ok(text.length < 70_000, `${text.length} characters`);
+      assert.match(text, /\.\.\./);
+    }
+    assert.ok(inspect(wide).endsWith(', a: null, ... }'));
+    assert.equal(inspect(documentOf({ a: 1 })), '{ a: 1 }');
+  });
+
   it('prints documents as MongoDB does in its messages', () => {
     const document = {
       _id: new ObjectId('0123456789abcdef01234567'),

@@ -57,6 +57,12 @@ describe('server/command: dispatch', () => {
     assert.equal((await run({ slowEcho: 1, value: 'still there' }))['value'], 'still there');
   });
 
+  it('cuts a message that repeats a very long name', async () => {
+    const { code, errmsg } = await run({ ['x'.repeat(3_000_000)]: 1 });
+    assert.equal(code, 59);
+    assert.equal(errmsg.length, 1024 * 1024);
+  });
+
   it('puts ok last into a success and first into an error', async () => {
     assert.deepEqual(Object.keys(await run({ slowEcho: 1 })), ['value', 'ok']);
     assert.deepEqual(Object.keys(await run({ nope: 1 })), ['ok', 'errmsg', 'code', 'codeName']);
