@@ -4,7 +4,7 @@
 import { BsonType, encodeIndexKey, FieldCursor, isEmpty, type RawValue } from '../../bson/index.ts';
 import type { Interruption } from '../../common/interruption.ts';
 import type { QueryContext } from '../context.ts';
-import { ExpressExecutor } from '../executor/express.ts';
+import { ExpressExecutor, type ExpressLookup } from '../executor/express.ts';
 import type { OpenOptions, PlanExecutor } from '../executor/plan-executor.ts';
 import { compileFilter } from '../matcher/compile.ts';
 import type { Projection } from '../projection/projection.ts';
@@ -41,12 +41,15 @@ export function tryExpress(
 
 /** The value of a filter that asks for nothing but equality on _id. */
 function idOf(filter: Buffer): RawValue | undefined {
-  const cursor = new FieldCursor(filter);
-  if (!cursor.next() || cursor.name !== '_id') return undefined;
+  cursor.reset(filter);
+  if (!cursor.next() || !cursor.nameIs('_id')) return undefined;
   const value = cursor.value();
   if (cursor.next() || !isPlainEquality(value)) return undefined;
   return value;
 }
+
+/** Shared: it is through before anybody else asks. */
+const cursor = new FieldCursor();
 
 function isPlainEquality(value: RawValue): boolean {
   switch (value.type) {
@@ -75,14 +78,15 @@ function isPlainRequest(request: FindRequest): boolean {
   );
 }
 
-class ExpressPlan implements QueryPlan {
+class ExpressPlan implements QueryPlan, ExpressLookup {
   readonly summary = 'EXPRESS';
-  private readonly collection: CollectionDescription;
-  private readonly index: IndexDescription;
+  readonly collection: CollectionDescription;
+  readonly index: IndexDescription;
+  readonly key: Buffer;
+  readonly projection: Projection | undefined;
   private readonly id: RawValue;
   private readonly request: FindRequest;
   private readonly context: QueryContext;
-  private readonly projection: Projection | undefined;
 
   constructor(
     collection: CollectionDescription,
@@ -96,6 +100,7 @@ class ExpressPlan implements QueryPlan {
     this.id = id;
     this.request = request;
     this.context = context;
+    this.key = encodeIndexKey([id], ASCENDING).key;
     this.projection = this.compiledProjection();
   }
 
@@ -104,18 +109,11 @@ class ExpressPlan implements QueryPlan {
   }
 
   open(view: ReadView, interruption: Interruption, options?: OpenOptions): PlanExecutor {
-    const { collection, index, projection } = this;
-    const { key } = encodeIndexKey([this.id], ASCENDING);
-    return new ExpressExecutor(
-      { collection, index, key, projection, matches: (document) => this.matches(document) },
-      view,
-      interruption,
-      options,
-    );
+    return new ExpressExecutor(this, view, interruption, options);
   }
 
   /** The index decides, unless its entry was cut: then the filter is compiled after all. */
-  private matches(document: Buffer): boolean {
+  matches(document: Buffer): boolean {
     return compileFilter(this.request.filter, this.context).matches(document);
   }
 
@@ -137,8 +135,7 @@ class ExpressPlan implements QueryPlan {
   }
 
   private asStages(): FindPlan {
-    const { collection, context, index } = this;
-    const { key } = encodeIndexKey([this.id], ASCENDING);
+    const { collection, context, index, key } = this;
     const filter = compileFilter(this.request.filter, context);
     const node: PlanNode = {
       stage: 'EXPRESS_IXSCAN',

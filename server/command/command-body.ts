@@ -26,14 +26,14 @@ export class CommandBody {
   readonly target: RawValue;
   readonly sequences: readonly DocumentSequence[];
   private readonly generic: { readonly database: string };
-  private readonly names: string[] = [];
-  private readonly values: RawValue[] = [];
+  private readonly taken: Field[] = [];
+  /** One bit per length of a name: most names that a command asks for are not there, and most not even their length. */
+  private nameLengths = 0;
   /** The namespace that the command works on, once it has asked for its collection. */
   namespace: string | undefined;
   private usedCount = 0;
-  private readonly used: boolean[] = [];
-  /** Where each name stands, once there are more than a few: a hostile body has a million. */
-  private places: Map<string, number> | undefined;
+  /** By name, once there are more than a few: a hostile body has a million. */
+  private byName: Map<string, Field> | undefined;
   /** One bit per section that was asked for. */
   private sequencesUsed = 0;
 
@@ -60,14 +60,14 @@ export class CommandBody {
 
   /** For the walk only: adds a field that is no generic argument. */
   addField(name: string, value: RawValue): void {
-    if (this.placeOf(name) >= 0) throw this.duplicate(name);
-    if (this.names.length === FEW_FIELDS) {
-      this.places = new Map(this.names.map((known, place) => [known, place]));
+    if (this.field(name) !== undefined) throw this.duplicate(name);
+    if (this.taken.length === FEW_FIELDS) {
+      this.byName = new Map(this.taken.map((known) => [known.name, known]));
     }
-    this.places?.set(name, this.names.length);
-    this.names.push(name);
-    this.values.push(value);
-    this.used.push(false);
+    const field = { name, value, isUsed: false };
+    this.byName?.set(name, field);
+    this.taken.push(field);
+    this.nameLengths |= 1 << name.length;
   }
 
   /** The namespace "database.collection" that the command's first field names. */
@@ -98,10 +98,10 @@ export class CommandBody {
 
   /** A field of any type, also null; undefined when it is absent. */
   value(name: string): RawValue | undefined {
-    const place = this.placeOf(name);
-    if (place < 0) return undefined;
-    this.markUsed(place);
-    return this.values[place];
+    const field = this.field(name);
+    if (field === undefined) return undefined;
+    this.markUsed(field);
+    return field.value;
   }
 
   document(name: string): Buffer;
@@ -196,7 +196,7 @@ export class CommandBody {
     for (let index = 0; index < this.sequences.length; index += 1) {
       const { identifier, documents } = this.sequences[index];
       if (identifier !== name) continue;
-      if (this.placeOf(name) >= 0) throw this.duplicate(name);
+      if (this.field(name) !== undefined) throw this.duplicate(name);
       this.sequencesUsed |= 1 << index;
       return documents;
     }
@@ -226,23 +226,26 @@ export class CommandBody {
 
   /** All fields that are no generic arguments, for commands whose fields are names chosen by the client. */
   fields(): readonly { readonly name: string; readonly value: RawValue }[] {
-    this.used.fill(true);
-    this.usedCount = this.used.length;
-    return this.values.map((value, index) => ({ name: this.names[index] ?? '', value }));
+    for (const field of this.taken) this.markUsed(field);
+    return this.taken;
   }
 
   /** After `parse`: throws for a field, or a section, that the command did not ask for. */
   rejectUnknownFields(): void {
-    if (this.usedCount < this.names.length)
-      throw this.unknown(this.names[this.used.indexOf(false)]);
+    if (this.usedCount < this.taken.length) {
+      throw this.unknown(this.taken.find(({ isUsed }) => !isUsed)?.name);
+    }
     for (let index = 0; index < this.sequences.length; index += 1) {
       const isUsed = (this.sequencesUsed & (1 << index)) !== 0;
       if (!isUsed) throw this.unknown(this.sequences[index].identifier);
     }
   }
 
-  private placeOf(name: string): number {
-    return this.places === undefined ? this.names.indexOf(name) : (this.places.get(name) ?? -1);
+  private field(name: string): Field | undefined {
+    if ((this.nameLengths & (1 << name.length)) === 0) return undefined;
+    if (this.byName !== undefined) return this.byName.get(name);
+    for (const field of this.taken) if (field.name === name) return field;
+    return undefined;
   }
 
   private duplicate(name: string): CommandError {
@@ -310,11 +313,18 @@ export class CommandBody {
     return documents;
   }
 
-  private markUsed(index: number): void {
-    if (this.used[index] === true) return;
-    this.used[index] = true;
+  private markUsed(field: Field): void {
+    if (field.isUsed) return;
+    field.isUsed = true;
     this.usedCount += 1;
   }
+}
+
+interface Field {
+  readonly name: string;
+  readonly value: RawValue;
+  /** The command asked for it. */
+  isUsed: boolean;
 }
 
 const LEAST_LONG = -(2 ** 63);

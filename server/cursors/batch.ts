@@ -3,7 +3,7 @@
  *
  * Promises: synchronous while the producer is; a document that does not fit is kept for the next batch, never dropped.
  */
-import { indexName, type DocumentBuilder } from '../../bson/index.ts';
+import { indexName, int64Value, type DocumentBuilder } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import { MAX_BSON_INTERNAL_BYTES, MAX_BSON_OBJECT_BYTES } from '../../common/limits.ts';
 import type { MaybePromise } from '../../storage/index.ts';
@@ -115,10 +115,15 @@ export function cursorReply(
       out.appendDocument(indexName(index), documents[index]);
     }
     out.end();
-    out.appendInt64('id', id).appendString('ns', namespace);
+    if (id === 0n) out.append('id', NO_CURSOR);
+    else out.appendInt64('id', id);
+    out.appendString('ns', namespace);
     out.end();
   };
 }
+
+/** Most replies say it, and a bigint is slow to write. */
+const NO_CURSOR = int64Value(0n);
 
 /** Notes on a cursor what a batch has sent and kept. */
 export function noteBatch(cursor: OpenCursor, batch: Batch): void {

@@ -170,16 +170,18 @@ function encode(
   body: Buffer,
   form: ReplyForm,
   source: MessageSource,
-  extra: { requestId?: number; next?: NextRound; malformed?: boolean } = {},
+  extra?: { requestId?: number; next?: NextRound; malformed?: boolean },
 ): MaybePromise<Outcome> {
   const message = encodeOpMsg({
-    requestId: extra.requestId ?? source.nextRequestId(),
+    requestId: extra?.requestId ?? source.nextRequestId(),
     responseTo: form.responseTo,
     body,
-    moreToCome: extra.next !== undefined,
+    moreToCome: extra?.next !== undefined,
     checksum: form.checksum,
   });
-  if (form.compressor === undefined) return { ...extra, reply: message };
+  if (form.compressor === undefined) {
+    return extra === undefined ? { reply: message } : { ...extra, reply: message };
+  }
   const compressed = compressMessage(message, form.compressor);
   if (!(compressed instanceof Promise)) return { ...extra, reply: compressed };
   // A reply that cannot be compressed goes out as it is: every client reads both.

@@ -239,16 +239,20 @@ export class OperationContext implements Interruption, RunningOperation {
   }
 
   /** Waits for something that others end; an interruption ends the wait with its reason. */
-  async waitFor<Value>(promise: Promise<Value>): Promise<Value> {
-    let takeBack = (): void => {};
-    const interrupted = new Promise<never>((_, reject) => {
-      takeBack = this.onInterrupt(reject);
+  waitFor<Value>(promise: Promise<Value>): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      const takeBack = this.onInterrupt(reject);
+      promise.then(
+        (value) => {
+          takeBack();
+          resolve(value);
+        },
+        (error: Error) => {
+          takeBack();
+          reject(error);
+        },
+      );
     });
-    try {
-      return await Promise.race([promise, interrupted]);
-    } finally {
-      takeBack();
-    }
   }
 
   /** DONE: releases everything. Idempotent; never throws. */

@@ -56,16 +56,16 @@ export function parseFind(body: CommandBody): FindCommandRequest {
     find: {
       namespace,
       filter: body.document('filter', EMPTY_DOCUMENT),
-      ...present('sort', body.document('sort', undefined)),
-      ...present('projection', body.document('projection', undefined)),
-      ...present('skip', body.limit('skip')),
-      ...present('limit', body.limit('limit')),
-      ...present('hint', hintIn(body)),
-      ...present('min', body.document('min', undefined)),
-      ...present('max', body.document('max', undefined)),
-      ...present('returnKey', body.safeBoolean('returnKey', undefined)),
-      ...present('showRecordId', body.safeBoolean('showRecordId', undefined)),
-      ...present('allowDiskUse', body.safeBoolean('allowDiskUse', undefined)),
+      sort: body.document('sort', undefined),
+      projection: body.document('projection', undefined),
+      skip: body.limit('skip'),
+      limit: body.limit('limit'),
+      hint: hintIn(body),
+      min: body.document('min', undefined),
+      max: body.document('max', undefined),
+      returnKey: body.safeBoolean('returnKey', undefined),
+      showRecordId: body.safeBoolean('showRecordId', undefined),
+      allowDiskUse: body.safeBoolean('allowDiskUse', undefined),
     },
     collation: body.document('collation', undefined),
     variables: body.document('let', undefined),
@@ -85,14 +85,6 @@ export function parseFind(body: CommandBody): FindCommandRequest {
     'includeQueryStatsMetrics',
   );
   return request;
-}
-
-/** A field for an object literal, left out when it is undefined. */
-function present<Name extends string, Value>(
-  name: Name,
-  value: Value | undefined,
-): { readonly [key in Name]?: Value } {
-  return value === undefined ? {} : ({ [name]: value } as { readonly [key in Name]?: Value });
 }
 
 export function planFindCommand(request: FindCommandRequest, op: OperationContext): QueryPlan {

@@ -1,8 +1,17 @@
 /**
  * The context that an operation's filters, updates and pipelines are compiled in: its time, its `let`, its collation.
  */
-import { EMPTY_DOCUMENT, RawValue, arrayValue, dateValue, fieldsOf } from '../../../bson/index.ts';
+import {
+  EMPTY_DOCUMENT,
+  type Collator,
+  type RawValue,
+  arrayValue,
+  dateValue,
+  fieldsOf,
+} from '../../../bson/index.ts';
+import type { Clock } from '../../../common/clock.ts';
 import { CommandError } from '../../../common/errors.ts';
+import type { Random } from '../../../common/random.ts';
 import {
   compileCollation,
   compileExpression,
@@ -18,23 +27,43 @@ export interface ContextOptions {
 }
 
 export function queryContext(op: OperationContext, options: ContextOptions = {}): QueryContext {
-  const variables = new Map<string, RawValue>([
-    ['NOW', dateValue(op.startedWallMs)],
-    ['USER_ROLES', NO_ROLES],
-  ]);
-  const { clock, random } = op.service;
-  const collator =
-    options.collation === undefined ? undefined : compileCollation(options.collation);
-  const context: QueryContext =
-    collator === undefined ? { variables, clock, random } : { collator, variables, clock, random };
+  const { collation } = options;
+  const context = new OperationQueryContext(
+    op,
+    collation === undefined ? undefined : compileCollation(collation),
+  );
   if (options.variables === undefined) return context;
   // Each expression may use the variables before it, so they join the map one by one.
   for (const [name, expression] of fieldsOf(options.variables)) {
     checkVariableName(name);
     const value = compileExpression(expression, context).evaluate(new Scope(EMPTY_DOCUMENT));
-    if (value !== undefined) variables.set(name, value);
+    if (value !== undefined) context.variables.set(name, value);
   }
   return context;
+}
+
+/** Makes the map of variables when it is first asked for: most filters name none. */
+class OperationQueryContext implements QueryContext {
+  readonly collator?: Collator | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  private readonly startedWallMs: number;
+  private known: Map<string, RawValue> | undefined;
+
+  constructor(op: OperationContext, collator: Collator | undefined) {
+    this.collator = collator;
+    this.clock = op.service.clock;
+    this.random = op.service.random;
+    this.startedWallMs = op.startedWallMs;
+  }
+
+  get variables(): Map<string, RawValue> {
+    this.known ??= new Map([
+      ['NOW', dateValue(this.startedWallMs)],
+      ['USER_ROLES', NO_ROLES],
+    ]);
+    return this.known;
+  }
 }
 
 const NO_ROLES = arrayValue(EMPTY_DOCUMENT);
