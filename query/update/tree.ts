@@ -145,13 +145,17 @@ function finishNames(draft: Draft): NamesNode {
   return { kind: 'names', children: new Children(children), positional };
 }
 
+/** No document nests deeper than this allows, and walking a path recurses once for each of its parts. */
+const MAX_PATH_PARTS = 200;
+
 /**
  * Splits a path and checks its form.
- * @throws CommandError EmptyFieldName 56, BadValue 2.
+ * @throws CommandError EmptyFieldName 56, BadValue 2, Overflow 15.
  */
 export function parseUpdatePath(path: string): readonly string[] {
   uassert(path !== '', 'EmptyFieldName', 'An empty update path is not valid.');
-  const parts = path.split('.');
+  const parts = path.split('.', MAX_PATH_PARTS + 1);
+  uassert(parts.length <= MAX_PATH_PARTS, 'Overflow', 'The update path is too long');
   if (parts.includes('')) {
     throw new CommandError(
       'EmptyFieldName',

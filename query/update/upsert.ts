@@ -2,7 +2,9 @@
  * The document that an upsert starts from: what the filter says by equality.
  */
 import { DocumentBuilder, documentValue, type RawValue } from '../../bson/index.ts';
+import { uassert } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
+import { MAX_BSON_DEPTH } from '../../common/limits.ts';
 import type { QueryContext } from '../context.ts';
 import { parseFilter } from '../matcher/parse.ts';
 import type { FilterNode } from '../matcher/tree.ts';
@@ -16,6 +18,7 @@ export function documentFromFilter(filter: Buffer, context: QueryContext, onlyId
   const equalities = new Map<string, RawValue>();
   collectEqualities(parseFilter(filter, context), equalities, onlyId);
   const paths = [...equalities.keys()].toSorted();
+  checkDepth(paths);
   checkNesting(paths);
   const root: Branch = new Map();
   for (const path of paths) plant(root, path.split('.'), equalities.get(path));
@@ -39,6 +42,18 @@ function collectEqualities(
     );
   }
   equalities.set(node.path, node.operands[0]);
+}
+
+/** Before anything is built: the work below grows with the square of a path's length. */
+function checkDepth(paths: readonly string[]): void {
+  for (const path of paths) {
+    const levels = path.split('.', MAX_BSON_DEPTH + 1).length;
+    uassert(
+      levels <= MAX_BSON_DEPTH,
+      'Overflow',
+      `Document exceeds maximum nesting depth of ${MAX_BSON_DEPTH}`,
+    );
+  }
 }
 
 /** @param paths sorted: a path stands directly or indirectly before those below it. */

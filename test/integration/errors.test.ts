@@ -95,6 +95,20 @@ describe('errors', () => {
     });
   }
 
+  it('of paths with very many parts come at once, and the server stays', async () => {
+    const collection = server.freshDatabase().collection('items');
+    await collection.insertOne({ a: 1 });
+    const path = Array.from({ length: 100_000 }, () => 'a').join('.');
+    const tooLong = { code: 15 };
+    await assert.rejects(collection.updateOne({}, { $set: { [path]: 1 } }), tooLong);
+    await assert.rejects(collection.updateOne({}, { $unset: { [path]: 1 } }), tooLong);
+    await assert.rejects(collection.updateOne({}, { $rename: { [path]: 'b' } }), tooLong);
+    const upsert = collection.updateOne({ [path]: 1 }, { $set: { b: 1 } }, { upsert: true });
+    await assert.rejects(upsert, tooLong);
+    assert.deepEqual(await collection.find({ [path]: 1 }).toArray(), []);
+    assert.equal(await collection.countDocuments(), 1);
+  });
+
   it('do not end the connection', async () => {
     const client = await server.connect({ maxPoolSize: 1 });
     for (let time = 0; time < 20; time += 1) {
