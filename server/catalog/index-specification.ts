@@ -21,6 +21,7 @@ import type { IndexDescription } from '../../storage/index.ts';
 
 /** Most fields of one index. */
 const MAX_INDEX_FIELDS = 32;
+const MAX_KEY_PATTERN_BYTES = 2048;
 /** Most indexes of one collection. */
 export const MAX_INDEXES_PER_COLLECTION = 64;
 
@@ -139,6 +140,11 @@ function checkIdIndex(keyPattern: Buffer, requested: Buffer): void {
 }
 
 function checkKeyPattern(keyPattern: Buffer): void {
+  uassert(
+    keyPattern.length <= MAX_KEY_PATTERN_BYTES,
+    'CannotCreateIndex',
+    'Index key pattern too large.',
+  );
   let fieldCount = 0;
   const fields = new FieldCursor(keyPattern);
   while (fields.next()) {

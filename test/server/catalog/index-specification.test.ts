@@ -20,6 +20,7 @@ describe('server/catalog: index specifications', () => {
     ['an unknown kind', { key: { a: 'foo' }, name: 'a' }, 67, /^Unknown index plugin 'foo'$/],
     ['a kind that is not built', { key: { a: 'text' }, name: 'a' }, 67, /no index of kind 'text'/],
     ['a direction of another type', { key: { a: true }, name: 'a' }, 67, /cannot be of type bool/],
+    ['a very long path', { key: { ['x'.repeat(2048)]: 1 }, name: 'a' }, 67, /too large\.$/],
     ['a name with a NUL', { key: { a: 1 }, name: 'a\0b' }, 67, /null byte$/],
     ['a unique _id index', { key: { _id: 1 }, name: '_id_', unique: true }, 197, /^The field 'un/],
     ['a sparse _id index', { key: { _id: 1 }, name: 'x', sparse: true }, 197, /^The field 'spar/],
