@@ -6,7 +6,7 @@
  */
 import { compileIndexKeys, type EncodedKey } from '../../bson/index.ts';
 import type { IndexDescription } from '../contract.ts';
-import { MAX_WHOLE_INDEX_KEY_BYTES, storedIndexKey } from '../format/tree-key.ts';
+import { MAX_WHOLE_INDEX_KEY_BYTES, NO_TYPE_BITS, storedIndexKey } from '../format/tree-key.ts';
 
 /** Makes the keys of one document: sorted, without duplicates. */
 export interface KeyGenerator {
@@ -23,6 +23,7 @@ export type KeyGeneratorSource = (index: IndexDescription) => KeyGenerator | und
 /** A key as delta and base keep it. */
 export interface StoredKey {
   readonly key: Buffer;
+  /** None for a key that was cut: nobody decodes it. */
   readonly typeBits: Buffer;
   /** False for a key that was cut. */
   readonly whole: boolean;
@@ -64,5 +65,5 @@ export function storedKeyOf(encoded: EncodedKey): StoredKey {
     return { key: encoded.key, typeBits: encoded.typeBits, whole: true };
   }
   const { key, whole } = storedIndexKey(encoded.key);
-  return { key, typeBits: encoded.typeBits, whole };
+  return { key, typeBits: NO_TYPE_BITS, whole };
 }

@@ -5,7 +5,7 @@
  *
  *  - ident 0: the store's own records (identity)
  *  - a collection's ident: the record map, one key per block of records (format/record-map.ts)
- *  - an index's ident: ident, encoded key, record id; value: type bits (and a flag byte)
+ *  - an index's ident: ident, encoded key, record id; value: a flag byte and type bits, where there are any
  */
 import { createHash } from 'node:crypto';
 import { invariant } from '../../common/assert.ts';
@@ -109,18 +109,22 @@ export function recordIdOfEntry(entryKey: Buffer): number {
 const ENTRY_WHOLE = 0;
 const ENTRY_CUT = 1;
 
-/** Value of an index entry: empty for the usual one (whole key, no type bits); else a flag byte and the type bits. */
+/**
+ * Value of an index entry: empty for the usual one (whole key, no type bits); else a flag byte and the type bits. A key that
+ * was cut has none: it cannot be decoded, and those of a long array have no bound.
+ */
 export function indexEntryValue(typeBits: Buffer, whole: boolean): Buffer {
-  if (whole && typeBits.length === 0) return EMPTY_VALUE;
+  if (!whole) return CUT_VALUE;
+  if (typeBits.length === 0) return EMPTY_VALUE;
   const value = Buffer.allocUnsafe(1 + typeBits.length);
-  value[0] = whole ? ENTRY_WHOLE : ENTRY_CUT;
+  value[0] = ENTRY_WHOLE;
   typeBits.copy(value, 1);
   return value;
 }
 
 /** @returns the type bits, sharing the value's memory. */
 export function typeBitsOfEntry(value: Buffer): Buffer {
-  return value.length === 0 ? EMPTY_VALUE : value.subarray(1);
+  return value.length === 0 || !entryKeyIsWhole(value) ? NO_TYPE_BITS : value.subarray(1);
 }
 
 /** False when the entry's key was cut. */
@@ -129,3 +133,5 @@ export function entryKeyIsWhole(value: Buffer): boolean {
 }
 
 const EMPTY_VALUE = Buffer.alloc(0);
+const CUT_VALUE = Buffer.of(ENTRY_CUT);
+export const NO_TYPE_BITS: Buffer = Buffer.alloc(0);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { storedKeyOf } from '../../../storage/catalog/index-keys.ts';
 import type { Ident, RecordId } from '../../../storage/contract.ts';
 import {
   entryKeyIsWhole,
@@ -61,19 +62,27 @@ describe('tree key', () => {
     assert.ok(indexEntryKey(1 as Ident, longest.key, 1 as RecordId).length <= MAX_STORE_KEY_BYTES);
   });
 
-  it('keeps type bits and the cut in the value, and nothing for the usual entry', () => {
+  it('keeps type bits of whole keys and the cut in the value, and nothing for the usual entry', () => {
     const bits = Buffer.from([1, 2]);
     const none = Buffer.alloc(0);
-    for (const [typeBits, whole] of [
-      [none, true],
-      [none, false],
-      [bits, true],
-      [bits, false],
-    ] as const) {
-      const value = indexEntryValue(typeBits, whole);
+    for (const typeBits of [none, bits]) {
+      const value = indexEntryValue(typeBits, true);
       assert.ok(typeBitsOfEntry(value).equals(typeBits));
-      assert.equal(entryKeyIsWhole(value), whole);
+      assert.equal(entryKeyIsWhole(value), true);
+      const cut = indexEntryValue(typeBits, false);
+      assert.equal(typeBitsOfEntry(cut).length, 0);
+      assert.equal(entryKeyIsWhole(cut), false);
     }
     assert.equal(indexEntryValue(none, true).length, 0);
+  });
+
+  it('has no type bits for a key that was cut, whoever wrote the value', () => {
+    const written = Buffer.from([1, 2, 3]);
+    assert.equal(entryKeyIsWhole(written), false);
+    assert.equal(typeBitsOfEntry(written).length, 0);
+    // Those of a long array outgrow the 16 bits that the delta has for their length.
+    const stored = storedKeyOf({ key: Buffer.alloc(5000), typeBits: Buffer.alloc(70_000, 1) });
+    assert.equal(stored.whole, false);
+    assert.equal(stored.typeBits.length, 0);
   });
 });
