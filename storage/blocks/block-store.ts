@@ -228,8 +228,8 @@ class DeviceBlockStore implements BlockStore {
     return this.reader.locate(place, recordId, location);
   }
 
-  prefetch(places: Iterable<Place>): void {
-    this.reader.prefetch(places);
+  prefetch(places: Iterable<Place>): MaybePromise<void> {
+    return this.reader.prefetch(places);
   }
 
   async beginCheckpoint(commitNumber: CommitNumber): Promise<CheckpointWriter> {

@@ -120,13 +120,17 @@ export interface BlockStore {
    * The document at a place. Synchronous when its page is cached, or when one page is cheaply read at once.
    * The Buffer stays valid and unchanged as long as it is referenced. It is a part of its page: who keeps it long (a
    * cursor's batch, a cache) copies it, else it keeps the whole page in memory.
+   * The base that names the place must stay pinned until then, or the page may be overwritten before it is read.
    * @throws CorruptionError kinds checksum, lostWrite, misdirectedWrite, foreign, malformed; DeviceError
    */
   record(place: Place, recordId: RecordId): MaybePromise<Buffer>;
   /** The same without a Buffer of the document's own: fills `location`, at once or before the promise resolves. */
   locate(place: Place, recordId: RecordId, location: DocumentLocation): MaybePromise<void>;
-  /** Starts reading the pages of these places that are not cached. Best effort; errors show when records are asked for. */
-  prefetch(places: Iterable<Place>): void;
+  /**
+   * Starts reading the pages of these places that are not cached. Best effort; errors show when records are asked for.
+   * @returns resolves when these reads have ended: as long as the base that names the places must stay pinned.
+   */
+  prefetch(places: Iterable<Place>): MaybePromise<void>;
 
   beginCheckpoint(commitNumber: CommitNumber): Promise<CheckpointWriter>;
   /** Writes the superblock for a base whose index commit is durable. */

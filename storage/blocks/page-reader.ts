@@ -95,8 +95,12 @@ export class PageReader {
     return page.then((loaded) => this.locateIn(loaded, place, recordId, location));
   }
 
-  /** Starts loading what is not cached, up to a bound. Errors are kept for who asks for the record. */
-  prefetch(places: Iterable<Place>): void {
+  /**
+   * Starts loading what is not cached, up to a bound. Errors are kept for who asks for the record.
+   * @returns resolves when what it started has ended
+   */
+  prefetch(places: Iterable<Place>): MaybePromise<void> {
+    const started: Promise<unknown>[] = [];
     this.queue.plug();
     for (const place of places) {
       if (this.loads.size >= PREFETCH_DEPTH) break;
@@ -104,9 +108,11 @@ export class PageReader {
       if (this.cache.has(sector, generation) || this.loads.has(sector)) continue;
       if (!this.isInside(place)) continue;
       this.pagesPrefetched += 1;
-      this.loadInBackground(place).catch(() => {});
+      started.push(this.loadInBackground(place));
     }
     this.queue.unplug();
+    if (started.length === 0) return undefined;
+    return Promise.allSettled(started).then(() => undefined);
   }
 
   /** Reads a page from the device past all caches and checks it. @throws CorruptionError, DeviceError */

@@ -2,12 +2,14 @@
  * One durable base as readers see it: an index store snapshot and the block store's pages behind it.
  *
  * Owns: the snapshot, pinned until the last reader of this base is out. Everything read through it is as of one
- * checkpoint; nothing it names is overwritten while it is pinned (block store: reclaim).
+ * checkpoint; nothing it names is overwritten while it is pinned (block store: reclaim). A page read in flight is a reader,
+ * also when the view that began it has closed or moved on.
  */
 import { invariant } from '../../common/assert.ts';
 import { NO_ROW } from '../delta/version-rows.ts';
 import type { Generation } from '../delta/generation.ts';
-import type { BlockStore } from '../blocks/contract.ts';
+import type { BlockStore, DocumentLocation } from '../blocks/contract.ts';
+import type { Place } from '../blocks/place.ts';
 import type { CommitNumber, Ident, MaybePromise, RecordId } from '../contract.ts';
 import {
   presentRecords,
@@ -48,7 +50,7 @@ export class BaseEpoch {
   readonly checkpoint: number;
   /** Everything up to here is in it, nothing after. */
   readonly commitNumber: CommitNumber;
-  readonly blocks: BlockStore;
+  private readonly blocks: BlockStore;
 
   private readonly snapshot: IndexSnapshot;
   private readonly onUnpinned: (base: BaseEpoch) => void;
@@ -100,7 +102,17 @@ export class BaseEpoch {
 
   record(collection: Ident, recordId: RecordId): MaybePromise<Buffer | undefined> {
     const place = this.place(collection, recordId);
-    return place === undefined ? undefined : this.blocks.record(place, recordId);
+    return place === undefined ? undefined : this.pinnedWhile(this.blocks.record(place, recordId));
+  }
+
+  /** As the block store's. */
+  locate(place: Place, recordId: RecordId, location: DocumentLocation): MaybePromise<void> {
+    return this.pinnedWhile(this.blocks.locate(place, recordId, location));
+  }
+
+  /** As the block store's. */
+  prefetch(places: Iterable<Place>): void {
+    void this.pinnedWhile(this.blocks.prefetch(places));
   }
 
   /** The one entry of a unique index with exactly this stored key, remembered for a while. */
@@ -169,6 +181,12 @@ export class BaseEpoch {
     }
     cursor.close();
     return recordIds;
+  }
+
+  private pinnedWhile<Result>(reading: MaybePromise<Result>): MaybePromise<Result> {
+    if (!(reading instanceof Promise)) return reading;
+    this.pin();
+    return reading.finally(() => this.unpin());
   }
 
   private recordBlock(collection: Ident, number: number): Buffer | undefined {

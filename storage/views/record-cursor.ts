@@ -128,11 +128,11 @@ export class MergedRecordCursor implements RecordCursor, DocumentLocation {
     const recordId = (this.chunk * CHUNK_RECORDS + position) as RecordId;
     this.recordId = recordId;
     const place = readRecordPlace(block, recordEntryOffset(this.present, position));
-    const blocks = this.epoch!.base.blocks;
-    const loading = blocks.locate(place, recordId, this);
+    const { base } = this.epoch!;
+    const loading = base.locate(place, recordId, this);
     if (!(loading instanceof Promise)) return true;
     // The scan met a cold page: the next ones are likely cold, too.
-    blocks.prefetch(placesOf(baseBlocks));
+    base.prefetch(placesOf(baseBlocks));
     return loading.then(() => true);
   }
 
