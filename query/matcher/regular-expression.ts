@@ -25,6 +25,9 @@ export interface RegularExpressionMatch {
   readonly captures: readonly (string | undefined)[];
 }
 
+/** MongoDB's kMaxPatternSize. */
+const MAX_PATTERN_BYTES = 32_764;
+
 /** A compiled pattern with its options. */
 export class RegularExpression {
   readonly pattern: string;
@@ -42,9 +45,12 @@ export class RegularExpression {
   /** Made when it is first needed; 'none' when the pattern is not regular. */
   private linear: LinearMatcher | 'none' | undefined;
 
-  /** @throws CommandError 51091 for a bad pattern, 51108 for a bad option, BadValue for a NUL byte. */
+  /** @throws CommandError 51091 for a bad pattern, 51108 for a bad option, BadValue for a NUL byte or a long pattern. */
   constructor(pattern: string, options: string) {
     checkOptions(options);
+    if (Buffer.byteLength(pattern) > MAX_PATTERN_BYTES) {
+      throw new CommandError('BadValue', 'Regular expression is too long');
+    }
     if (pattern.includes('\0')) {
       throw new CommandError('BadValue', 'Regular expression cannot contain an embedded null byte');
     }

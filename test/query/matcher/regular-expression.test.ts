@@ -212,6 +212,12 @@ describe('the choice of an engine for regular expressions', () => {
     assert.equal(risk('^(?!.*foo)').degree, 1);
   });
 
+  it("takes patterns up to PCRE's length, as MongoDB does", () => {
+    assert.equal(compileRegularExpression('a'.repeat(32_764), '').test('a'), false);
+    const error = errorOf(() => compileRegularExpression('a'.repeat(32_765), ''));
+    assert.deepEqual([error.code, error.message], [2, 'Regular expression is too long']);
+  });
+
   it('lets no hostile pattern hold the event loop', () => {
     const text = `${'a'.repeat(50_000)}!`;
     for (const pattern of [
