@@ -5,7 +5,8 @@
  * store. One path opens a store that was closed and one that crashed: compare the parts, load the catalog, replay.
  * Invariants:
  *  1. What commit() published is in the journal before anybody reads it.
- *  2. After a failed journal flush, or an index commit of unknown outcome, nothing is read or written any more.
+ *  2. After a failed journal flush, an index commit of unknown outcome, or checkpoints that failed again and again, nothing is
+ *     read or written any more.
  * Never: knows about sessions, commands or queries.
  */
 import { systemClock, type Clock } from '../common/clock.ts';
@@ -41,7 +42,7 @@ import { validateCollection } from './verify/validate.ts';
 import { BaseEpoch } from './views/base-epoch.ts';
 import { OpenList } from './views/open-list.ts';
 import { SnapshotView } from './views/snapshot-view.ts';
-import type { StoreState } from './views/store-state.ts';
+import { requireWorking, type StoreState } from './views/store-state.ts';
 
 const MEBIBYTE = 1024 * 1024;
 const DEFAULT_CACHE_BYTES = 256 * MEBIBYTE;
@@ -295,7 +296,10 @@ class Engine implements StorageEngine {
     return this.closing;
   }
 
-  /** Journal or index store failed, and what they hold is unknown: nobody may rely on anything from here on. */
+  /**
+   * Journal or index store failed, and what they hold is unknown, or no checkpoint succeeds: nobody may rely on anything
+   * from here on.
+   */
   fail(error: Error): void {
     if (this.store.failure !== undefined) return;
     this.store.failure = error;
@@ -321,11 +325,7 @@ class Engine implements StorageEngine {
   }
 
   private requireOpen(): void {
-    if (this.store.failure !== undefined) {
-      throw new CommandError('InternalError', 'The storage engine has failed', {
-        cause: this.store.failure,
-      });
-    }
+    requireWorking(this.store);
     if (this.closing !== undefined) {
       throw new CommandError('InterruptedAtShutdown', 'interrupted at shutdown');
     }

@@ -4,7 +4,7 @@
  * Owns: the change set of allocation and collections from begin to keep or abort. Invariants:
  *  1. Nothing of the base is overwritten: pages go to sectors that no base uses.
  *  2. finish() resolves only after a flush that covers all pages and the manifest.
- *  3. After abort() allocation and collections are as they were.
+ *  3. After abort() allocation and collections are as they were, but for extents found to be bad: they are set aside.
  * Tests: test/storage/blocks/block-store.test.ts, power-cut.test.ts.
  */
 import { invariant } from '../../common/assert.ts';
@@ -57,6 +57,7 @@ export class CheckpointCollector implements CheckpointWriter {
   private readonly appender: PageAppender;
   private readonly toVerify: Place[] = [];
   cleaned: CleaningSummary = { extents: 0, movedRecords: 0, movedBytes: 0 };
+  metBadExtent = false;
   private state: 'open' | 'finishing' | 'finished' | 'aborted' = 'open';
   private pages = 0;
   private bytes = 0;
@@ -68,7 +69,12 @@ export class CheckpointCollector implements CheckpointWriter {
     this.commitNumber = commitNumber;
     this.generation = generation;
     this.collections = collections;
-    this.writer = new ExtentWriter({ queue, bufferBytes: layout.extentBytes, makeRoom });
+    this.writer = new ExtentWriter({
+      queue,
+      bufferBytes: layout.extentBytes,
+      makeRoom,
+      onBadSectors: (firstSector, sectorCount) => this.setAside(firstSector, sectorCount),
+    });
     this.appender = new PageAppender({
       layout,
       allocation,
@@ -214,6 +220,15 @@ export class CheckpointCollector implements CheckpointWriter {
       allocation.addLive(extent, live),
     );
     return { sector, sectors };
+  }
+
+  /** Survives abort(): whoever tries again gets other extents. */
+  private setAside(firstSector: number, sectorCount: number): void {
+    this.metBadExtent = true;
+    const { allocation, layout } = this.around;
+    layout.forEachTouchedExtent(firstSector, sectorCount, (extent) =>
+      allocation.markDamaged(extent),
+    );
   }
 
   private removeLive(sector: number, documentBytes: number, generation: number): void {

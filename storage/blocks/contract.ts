@@ -48,6 +48,8 @@ export interface DocumentLocation {
 /** Collects one checkpoint. Documents come collection by collection, each in record order. */
 export interface CheckpointWriter {
   readonly checkpoint: number;
+  /** Whether an extent could not be written. It is set aside: another attempt does not meet it again. */
+  readonly metBadExtent: boolean;
   readonly commitNumber: CommitNumber;
   /**
    * Appends a document. The bytes are copied before this returns or, for large ones, before `pressure` resolves: keep

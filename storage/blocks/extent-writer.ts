@@ -6,8 +6,10 @@
  * Invariants:
  *  1. A buffer's bytes never change from its submission until its write ended.
  *  2. After one failed write every later one is refused: drain() reports the first failure.
+ *  3. Whose sectors could not be written is told before drain() reports it.
  */
 import { invariant } from '../../common/assert.ts';
+import { DeviceError } from '../../common/errors.ts';
 import { allocateAligned, releaseAligned } from '../device/aligned-memory.ts';
 import { sectorNumber, writeBio } from '../device/bio.ts';
 import type { RequestQueue } from '../device/request-queue.ts';
@@ -21,6 +23,8 @@ export interface ExtentWriterOptions {
   readonly bufferBytes: number;
   /** Awaited before anything is written up to this sector: makes the file large enough. */
   readonly makeRoom: (sectorEnd: number) => Promise<void>;
+  /** Hears of sectors that the device failed to write (EIO): they are not to be trusted with anything again. */
+  readonly onBadSectors: (firstSector: number, sectorCount: number) => void;
 }
 
 /** A run of neighbouring pages being gathered. */
@@ -35,6 +39,7 @@ export class ExtentWriter {
   private readonly queue: RequestQueue;
   private readonly bufferBytes: number;
   private readonly makeRoom: (sectorEnd: number) => Promise<void>;
+  private readonly onBadSectors: (firstSector: number, sectorCount: number) => void;
   private gathering: Gathering | undefined;
   private readonly inFlight = new Set<Promise<void>>();
   private bytesInFlight = 0;
@@ -44,6 +49,7 @@ export class ExtentWriter {
     this.queue = options.queue;
     this.bufferBytes = options.bufferBytes;
     this.makeRoom = options.makeRoom;
+    this.onBadSectors = options.onBadSectors;
   }
 
   /** Set while much is in flight. */
@@ -123,7 +129,7 @@ export class ExtentWriter {
       // A page larger than an extent goes in pieces: no single call should hold the device for long.
       const pieces = piecesOf(page, this.bufferBytes);
       return pieces.map((piece) => {
-        const write = this.queue.submit(writeBio(device, sectorNumber(sector), [piece]));
+        const write = this.submitPiece(sector, piece);
         sector += piece.length / device.sectorBytes;
         return write;
       });
@@ -132,6 +138,18 @@ export class ExtentWriter {
     // All must have ended before the buffer is given back.
     const outcomes = await Promise.allSettled(writes);
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  }
+
+  private async submitPiece(sector: number, piece: Buffer): Promise<void> {
+    const { device } = this.queue;
+    try {
+      await this.queue.submit(writeBio(device, sectorNumber(sector), [piece]));
+    } catch (error) {
+      if (error instanceof DeviceError && error.errno === 'EIO') {
+        this.onBadSectors(sector, piece.length / device.sectorBytes);
+      }
+      throw error;
+    }
   }
 }
 

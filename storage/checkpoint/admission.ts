@@ -1,13 +1,14 @@
 /**
  * Decides when a checkpoint is due, and slows writers smoothly when the delta outgrows its budget.
  *
- * Only the start of a write operation waits here, never a commit, an abort or a decision.
+ * Only the start of a write operation waits here, never a commit, an abort or a decision. Nobody waits for a checkpoint that
+ * cannot succeed: on a full disk, or once the store has failed, writers get that error.
  */
 import { CommandError, DeviceError } from '../../common/errors.ts';
 import { sleep, type Clock } from '../../common/clock.ts';
 import type { Interruption } from '../../common/interruption.ts';
 import type { MaybePromise } from '../contract.ts';
-import type { StoreState } from '../views/store-state.ts';
+import { requireWorking, type StoreState } from '../views/store-state.ts';
 import type { Checkpointer } from './checkpoint.ts';
 
 /** Of the budget: the active generation is frozen at this size, so that as much is left for writes meanwhile. */
@@ -17,6 +18,8 @@ const SLOW_SHARE = 0.8;
 const LONGEST_DELAY_MS = 20;
 /** How often a writer that has to wait looks again, milliseconds. */
 const FULL_POLL_MS = 5;
+/** After a checkpoint that failed the next one begins so much later, and twice as much after each further failure. */
+const RETRY_DELAY_MS = 25;
 
 export class Admission {
   /** Operations that had to wait, and how long in all, milliseconds. */
@@ -28,6 +31,7 @@ export class Admission {
   private readonly budgetBytes: number;
   private readonly onError: (error: unknown) => void;
   private lastFailure: unknown;
+  private retryAtMs = 0;
   private closed = false;
 
   constructor(options: {
@@ -58,7 +62,7 @@ export class Admission {
   }
 
   admit(interruption: Interruption): MaybePromise<void> {
-    if (this.isCheckpointDue && !this.checkpointer.isRunning) this.startCheckpoint();
+    if (this.isCheckpointDue && this.mayStart) this.startCheckpoint();
     if (this.deltaBytes < this.budgetBytes * SLOW_SHARE) return undefined;
     return this.wait(interruption);
   }
@@ -71,6 +75,8 @@ export class Admission {
       },
       (error: unknown) => {
         this.lastFailure = error;
+        const delayMs = RETRY_DELAY_MS * 2 ** this.checkpointer.failuresInARow;
+        this.retryAtMs = this.clock.monotonicMs() + delayMs;
         this.onError(error);
       },
     );
@@ -81,6 +87,10 @@ export class Admission {
     this.closed = true;
   }
 
+  private get mayStart(): boolean {
+    return !this.checkpointer.isRunning && this.clock.monotonicMs() >= this.retryAtMs;
+  }
+
   private async wait(interruption: Interruption): Promise<void> {
     this.delayed += 1;
     const startMs = this.clock.monotonicMs();
@@ -88,13 +98,14 @@ export class Admission {
     const share = Math.min(1, (fullness - SLOW_SHARE) / (1 - SLOW_SHARE));
     // Squared: hardly felt at first, then enough to let the checkpoint catch up.
     await sleep(this.clock, Math.max(1, LONGEST_DELAY_MS * share * share));
-    while (this.deltaBytes >= this.budgetBytes && this.store.failure === undefined) {
+    while (this.deltaBytes >= this.budgetBytes) {
+      requireWorking(this.store);
       interruption.throwIfInterrupted();
       if (this.closed) {
         throw new CommandError('InterruptedAtShutdown', 'interrupted at shutdown');
       }
       this.refuseOnFullDisk();
-      if (!this.checkpointer.isRunning) this.startCheckpoint();
+      if (this.mayStart) this.startCheckpoint();
       await sleep(this.clock, FULL_POLL_MS);
     }
     interruption.throwIfInterrupted();

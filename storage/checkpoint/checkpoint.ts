@@ -7,7 +7,9 @@
  *     a crash at any instant finds one of the two, with a journal that replays over it.
  *  2. One checkpoint at a time. It waits for no snapshot; readers and writers go on all the while.
  *  3. A checkpoint that failed is taken again with the same frozen generation: nothing it held is lost from the delta.
- *  4. When nobody knows whether the index store has committed, the extents that the commit names are never given back:
+ *  4. What fails again and again is given up: the store ends, rather than fill its memory behind writers that wait. A full disk
+ *     is waited for.
+ *  5. When nobody knows whether the index store has committed, the extents that the commit names are never given back:
  *     the store ends, and the next start asks the disk.
  */
 import { invariant } from '../../common/assert.ts';
@@ -50,9 +52,12 @@ export interface CheckpointParts {
   readonly builds: ReadonlySet<ScanningBuild>;
   /** Memory that generations may take which only old snapshots read, bytes; beyond it the oldest snapshots end. */
   readonly retainedBytes: number;
-  /** Hears that the store cannot go on: what the disk holds is unknown. */
+  /** Hears that the store cannot go on: what the disk holds is unknown, or nothing can be brought to it. */
   readonly onFailure: (error: Error) => void;
 }
+
+/** Checkpoints that fail in a row, full disks not counted, before the store ends. */
+const MOST_FAILURES_IN_A_ROW = 5;
 
 /** Where a checkpoint stands; 'idle' between two. */
 export type CheckpointStep = 'idle' | 'flush' | 'pages' | 'index' | 'publish';
@@ -61,6 +66,8 @@ export class Checkpointer {
   step: CheckpointStep = 'idle';
   checkpoints = 0;
   failures = 0;
+  /** Since the last one that succeeded; full disks do not count. */
+  failuresInARow = 0;
   lastDurationMs = 0;
   /** False while recovery replays: the journal is being read then, and needs no flush. */
   journalIsOpen = false;
@@ -77,6 +84,8 @@ export class Checkpointer {
   private freezes = 0;
   private folded = 0;
   private previousCommitNumber: CommitNumber;
+  /** The last attempt failed at an extent that the next one does not meet. */
+  private metBadExtent = false;
 
   constructor(parts: CheckpointParts) {
     this.parts = parts;
@@ -106,7 +115,13 @@ export class Checkpointer {
     // One under way may have frozen before this call, and so may one that failed: only a later freeze holds it all.
     const needed = this.freezes + 1;
     while (this.running !== undefined) await this.running.catch(() => undefined);
-    while (this.folded < needed && this.hasWork) await this.start();
+    while (this.folded < needed && this.hasWork) {
+      try {
+        await this.start();
+      } catch (error) {
+        if (!this.metBadExtent) throw error;
+      }
+    }
   }
 
   /** Starts a checkpoint unless one is running. */
@@ -130,6 +145,7 @@ export class Checkpointer {
 
   private async run(): Promise<void> {
     const { store, clock } = this.parts;
+    this.metBadExtent = false;
     if (store.failure !== undefined) throw store.failure;
     if (!this.hasWork && !this.reaper.hasWork) return;
     const startMs = clock.monotonicMs();
@@ -142,11 +158,20 @@ export class Checkpointer {
       await this.pause('checkpointAfterFreeze');
       await this.fold(this.frozen);
       this.checkpoints += 1;
+      this.failuresInARow = 0;
       this.lastDurationMs = clock.monotonicMs() - startMs;
     } catch (error) {
-      this.failures += 1;
+      this.noteFailure(error);
       throw error;
     }
+  }
+
+  private noteFailure(error: unknown): void {
+    this.failures += 1;
+    if (error instanceof DeviceError && error.errno === 'ENOSPC') return;
+    this.failuresInARow += 1;
+    if (this.failuresInARow < MOST_FAILURES_IN_A_ROW) return;
+    this.parts.onFailure(error instanceof Error ? error : new Error(String(error)));
   }
 
   private async fold(frozen: Frozen): Promise<void> {
@@ -187,6 +212,7 @@ export class Checkpointer {
         this.parts.onFailure(error);
       } else {
         await writer.abort();
+        this.metBadExtent = writer.metBadExtent;
       }
       throw error;
     }

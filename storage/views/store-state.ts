@@ -6,6 +6,7 @@
  *     commit, of a checkpoint's freeze, or of its publication.
  *  2. Every open view is in `views` and, by its commit number, in `snapshots`.
  */
+import { CommandError } from '../../common/errors.ts';
 import type { CollectionVersion } from '../catalog/collection-version.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { KeyGeneratorSource } from '../catalog/index-keys.ts';
@@ -55,6 +56,12 @@ export interface StoreState {
   failure: Error | undefined;
   /** Commits that changed the catalog: their collections go into the next checkpoint. */
   readonly changedCollections: Set<Ident>;
+}
+
+/** @throws CommandError InternalError once the store has failed */
+export function requireWorking({ failure }: StoreState): void {
+  if (failure === undefined) return;
+  throw new CommandError('InternalError', 'The storage engine has failed', { cause: failure });
 }
 
 /** The generation that commits write to. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { documentOf } from '../../../bson/index.ts';
-import type { Device, Volume } from '../../../storage/device/contract.ts';
 import { MemoryVolume } from '../../../storage/device/memory-volume.ts';
 import { filesOf } from '../../../storage/recovery/store-files.ts';
 import type { CollectionDescription, StorageEngine } from '../../../storage/index.ts';
 import { MemoryIndexDisk } from '../../../storage/indexes/memory-store.ts';
+import { guardedVolume, type Guard } from '../device/guarded-volume.ts';
 import { createCollection, insert, numberOf, openMemoryEngine } from '../engine/fixture.ts';
 
 /** Holds READs back, as a slow disk does, until they are let go. */
@@ -20,37 +20,11 @@ class ReadGate {
     this.waiting = [];
   }
 
-  guard(volume: Volume): Volume {
-    return {
-      sectorBytes: volume.sectorBytes,
-      list: () => volume.list(),
-      remove: (name) => volume.remove(name),
-      space: () => volume.space(),
-      close: () => volume.close(),
-      open: async (name, options) => this.guardDevice(await volume.open(name, options)),
-    };
-  }
-
-  private guardDevice(device: Device): Device {
-    return {
-      name: device.name,
-      sectorBytes: device.sectorBytes,
-      durableWrites: device.durableWrites,
-      get sectorCount() {
-        return device.sectorCount;
-      },
-      execute: async (bio) => {
-        if (bio.operation === 'READ' && this.isClosed) {
-          this.held += 1;
-          await new Promise<void>((resolve) => this.waiting.push(resolve));
-        }
-        return device.execute(bio);
-      },
-      executeSync: (bio) => device.executeSync(bio),
-      grow: (sectorCount) => device.grow(sectorCount),
-      close: () => device.close(),
-    };
-  }
+  readonly guard: Guard = async (_device, bio) => {
+    if (bio.operation !== 'READ' || !this.isClosed) return;
+    this.held += 1;
+    await new Promise<void>((resolve) => this.waiting.push(resolve));
+  };
 }
 
 const RECORDS = 12;
@@ -60,7 +34,7 @@ const documentNamed = (id: number, round: number): Buffer =>
 
 async function open(gate: ReadGate): Promise<[StorageEngine, CollectionDescription]> {
   const engine = await openMemoryEngine({
-    files: filesOf(gate.guard(new MemoryVolume()), new MemoryIndexDisk()),
+    files: filesOf(guardedVolume(new MemoryVolume(), gate.guard), new MemoryIndexDisk()),
     extentBytes: 128 * 1024,
     cacheBytes: 0,
   });
