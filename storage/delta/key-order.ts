@@ -1,7 +1,8 @@
 /**
  * The order of one generation's index entries: rows of a key table in leaves, by key bytes and then record id.
  *
- * Owns: leaves and positions. The bytes belong to the key table, which compares.
+ * Owns: leaves and positions. The bytes belong to the key table, which compares. Beside the leaves stand the first bytes of
+ * each one's last key as a number: most steps of a search compare two numbers, and touch neither leaf nor key.
  * Promises: an entry appended behind all others costs O(1), any other O(log n); `changes` moves with every insertion and
  * removal, so that a walk knows when its position is stale and seeks again.
  */
@@ -17,6 +18,20 @@ interface Leaf {
 /** Answers with a negative number, zero or a positive number as the row's entry is before, at or after what is sought. */
 export type RowComparison = (row: number) => number;
 
+/** The first bytes of a row's key, as keyPrefix gives them. */
+export type RowPrefix = (row: number) => number;
+
+const PREFIX_BYTES = 6;
+
+/** The first six bytes of a key as one number: when two keys' numbers differ, the keys are ordered as they are. */
+export function keyPrefix(bytes: Uint8Array, start: number, length: number): number {
+  let prefix = 0;
+  for (let index = 0; index < PREFIX_BYTES; index += 1) {
+    prefix = prefix * 256 + (index < length ? bytes[start + index] : 0);
+  }
+  return prefix;
+}
+
 /** A place between or at entries: leaf and position in it. */
 export interface KeyPosition {
   leaf: number;
@@ -28,16 +43,31 @@ export class KeyOrder {
   /** Counts insertions and removals. */
   changes = 0;
   private readonly leaves: Leaf[] = [];
+  /** Of the last entry in each leaf. */
+  private readonly lastPrefixes: number[] = [];
+  private readonly prefixOf: RowPrefix;
 
-  /** Sets `at` to the first entry for which the comparison is not negative. @returns whether it is zero there. */
-  find(compare: RowComparison, at: KeyPosition): boolean {
-    const leaves = this.leaves;
+  constructor(prefixOf: RowPrefix) {
+    this.prefixOf = prefixOf;
+  }
+
+  /**
+   * Sets `at` to the first entry for which the comparison is not negative.
+   * @param prefix of the key that is sought
+   * @returns whether it is zero there
+   */
+  find(compare: RowComparison, prefix: number, at: KeyPosition): boolean {
+    const { leaves, lastPrefixes } = this;
     let low = 0;
     let high = leaves.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (compare(lastRow(leaves[middle])) < 0) low = middle + 1;
-      else high = middle;
+      const last = lastPrefixes[middle];
+      if (last < prefix || (last === prefix && compare(lastRow(leaves[middle])) < 0)) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
     }
     at.leaf = low;
     at.position = 0;
@@ -47,9 +77,11 @@ export class KeyOrder {
   }
 
   /** Whether the last entry lies before what is sought: then insertAt may be called with end(). */
-  endsBefore(compare: RowComparison): boolean {
-    const last = this.leaves.at(-1);
-    return last === undefined || compare(lastRow(last)) < 0;
+  endsBefore(compare: RowComparison, prefix: number): boolean {
+    const { leaves, lastPrefixes } = this;
+    if (leaves.length === 0) return true;
+    const last = lastPrefixes[leaves.length - 1];
+    return last < prefix || (last === prefix && compare(lastRow(leaves[leaves.length - 1])) < 0);
   }
 
   /** Sets `at` behind the last entry. */
@@ -96,8 +128,12 @@ export class KeyOrder {
     }
     const leaf = this.leaves[at.leaf];
     if (leaf === undefined) return;
-    if (leaf.count === LEAF_ROWS) this.splitAndInsert(at, leaf, row);
-    else insertInto(leaf, at.position, row);
+    if (leaf.count === LEAF_ROWS) {
+      this.splitAndInsert(at, leaf, row);
+    } else {
+      insertInto(leaf, at.position, row);
+      this.notePrefix(at.leaf);
+    }
   }
 
   removeAt(at: KeyPosition): void {
@@ -107,18 +143,25 @@ export class KeyOrder {
     this.changes += 1;
     leaf.rows.copyWithin(at.position, at.position + 1, leaf.count);
     leaf.count -= 1;
-    if (leaf.count === 0) this.leaves.splice(at.leaf, 1);
+    if (leaf.count > 0) {
+      this.notePrefix(at.leaf);
+      return;
+    }
+    this.leaves.splice(at.leaf, 1);
+    this.lastPrefixes.splice(at.leaf, 1);
   }
 
   private append(row: number): void {
     const last = this.leaves.at(-1);
     if (last !== undefined && last.count < LEAF_ROWS) {
       insertInto(last, last.count, row);
+      this.notePrefix(this.leaves.length - 1);
       return;
     }
     const rows = new Int32Array(last === undefined ? FIRST_LEAF_ROWS : LEAF_ROWS);
     rows[0] = row;
     this.leaves.push({ rows, count: 1 });
+    this.lastPrefixes.push(this.prefixOf(row));
   }
 
   private splitAndInsert(at: KeyPosition, leaf: Leaf, row: number): void {
@@ -129,6 +172,13 @@ export class KeyOrder {
     this.leaves.splice(at.leaf + 1, 0, right);
     if (at.position <= half) insertInto(leaf, at.position, row);
     else insertInto(right, at.position - half, row);
+    this.lastPrefixes.splice(at.leaf + 1, 0, 0);
+    this.notePrefix(at.leaf);
+    this.notePrefix(at.leaf + 1);
+  }
+
+  private notePrefix(leaf: number): void {
+    this.lastPrefixes[leaf] = this.prefixOf(lastRow(this.leaves[leaf]));
   }
 }
 

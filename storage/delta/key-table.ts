@@ -9,7 +9,7 @@
  * Benchmark: bench/micro/storage/key-table.bench.ts; this is a hot loop, hence columns instead of objects.
  */
 import { grownFloat64, grownInt32, grownUint16, grownUint32, grownUint8 } from './growable.ts';
-import { KeyOrder, type KeyPosition } from './key-order.ts';
+import { KeyOrder, keyPrefix, type KeyPosition } from './key-order.ts';
 import type { MemoryCounter } from './memory-counter.ts';
 import type { OpenSnapshots } from './open-snapshots.ts';
 import { NO_ROW } from './version-rows.ts';
@@ -38,7 +38,9 @@ export interface KeyWrite {
 }
 
 export class KeyTable {
-  readonly order = new KeyOrder();
+  readonly order = new KeyOrder((row) =>
+    keyPrefix(this.bytes, this.offset[row], this.keyLength[row]),
+  );
   bytes = new Uint8Array(256);
   offset = new Uint32Array(8);
   keyLength = new Uint16Array(8);
@@ -55,6 +57,7 @@ export class KeyTable {
 
   private sought: Uint8Array = new Uint8Array(0);
   private soughtRecordId = 0;
+  private soughtPrefix = 0;
   private readonly at: KeyPosition = { leaf: 0, position: 0 };
   private readonly compareSought = (row: number): number => this.compareWithSought(row);
   private readonly memory: MemoryCounter;
@@ -70,10 +73,10 @@ export class KeyTable {
   /** Adds the newest version of an entry. */
   write(write: KeyWrite, snapshots: OpenSnapshots): void {
     this.seekFor(write.key, write.recordId);
-    if (this.order.endsBefore(this.compareSought)) {
+    if (this.order.endsBefore(this.compareSought, this.soughtPrefix)) {
       this.order.end(this.at);
       this.insertEntry(write);
-    } else if (this.order.find(this.compareSought, this.at)) {
+    } else if (this.order.find(this.compareSought, this.soughtPrefix, this.at)) {
       this.replaceVersion(this.order.rowAt(this.at), write, snapshots);
     } else {
       this.insertEntry(write);
@@ -83,7 +86,7 @@ export class KeyTable {
   /** Sets `at` to the first entry at or after (key, record id); -1 and Infinity stand before and after every record id. */
   find(key: Uint8Array, recordId: number, at: KeyPosition): boolean {
     this.seekFor(key, recordId);
-    return this.order.find(this.compareSought, at);
+    return this.order.find(this.compareSought, this.soughtPrefix, at);
   }
 
   /** The row of an entry's newest version, or NO_ROW when this generation does not know the entry. */
@@ -149,6 +152,7 @@ export class KeyTable {
   private seekFor(key: Uint8Array, recordId: number): void {
     this.sought = key;
     this.soughtRecordId = recordId;
+    this.soughtPrefix = keyPrefix(key, 0, key.length);
   }
 
   /** The entry is new to this generation: taking it away means that it is there below. */
