@@ -38,6 +38,11 @@ export class FailPoints {
     return before;
   }
 
+  /** No fail point is configured: the usual case, asked for with every command. */
+  get isEmpty(): boolean {
+    return this.points.size === 0;
+  }
+
   /** How often a fail point has been entered since it was set. */
   timesEntered(name: string): number {
     return this.points.get(name)?.timesEntered ?? 0;

@@ -49,14 +49,16 @@ export class FailCommand {
 
   /** Before a command runs: throws the configured error, or asks for the connection's end, or delays. */
   before(call: CommandCall): Promise<'run' | 'close'> | undefined {
-    const fired = this.service.failPoints.fire(FAIL_COMMAND, (data) => applies(data, call));
+    const { failPoints } = this.service;
+    if (failPoints.isEmpty) return undefined;
+    const fired = failPoints.fire(FAIL_COMMAND, (data) => applies(data, call));
     if (fired === undefined || !isFailCommandData(fired.data)) return undefined;
     return this.take(fired.data, call.op);
   }
 
   /** After a command ran: fields that the fail point adds to the reply. */
   after(op: OperationContext): ReplyFields | undefined {
-    if (this.service.failPoints.names().length === 0) return undefined;
+    if (this.service.failPoints.isEmpty) return undefined;
     const data = this.pending.get(op);
     if (data?.writeConcernError === undefined) return undefined;
     return {

@@ -88,7 +88,13 @@ export class Connection implements MessageSource {
     this.watch('handshake');
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    socket.on('data', (chunk: Buffer) => this.guard(() => this.receive(chunk)));
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        this.receive(chunk);
+      } catch (error) {
+        this.fail(error);
+      }
+    });
     socket.on('end', () => this.guard(() => this.clientLeft()));
     socket.on('error', () => this.guard(() => this.clientLeft()));
     socket.on('close', () => this.guard(() => this.socketClosed()));
@@ -162,16 +168,23 @@ export class Connection implements MessageSource {
 
   /** Answers the requests that are there, until one has to wait. */
   private serve(): void {
-    let endMs = Infinity;
+    let endMs: number | undefined;
     while (!this.busy && !this.aborted) {
       if (this.replies.pendingBytes > MAX_UNREAD_BYTES) return this.pushBack();
-      if (endMs === Infinity) endMs = this.nowMs() + TURN_MS;
-      else if (this.nowMs() > endMs) return this.serveNextTurn();
       const outcome = this.startNext();
       if (outcome === undefined) return this.waitForMore();
       if (outcome instanceof Promise) return this.awaitOutcome(outcome);
       this.conclude(outcome);
+      // The clock is asked only for clients that pipeline.
+      if (!this.hasMore) continue;
+      endMs ??= this.nowMs() + TURN_MS;
+      if (this.nowMs() > endMs) return this.serveNextTurn();
     }
+  }
+
+  /** A request may wait, or the next round of an exhaust exchange. */
+  private get hasMore(): boolean {
+    return this.next !== undefined || this.reader.bufferedBytes > 0;
   }
 
   /** Starts the next round of an exhaust exchange, or the next request; undefined when there is none yet. */
@@ -244,7 +257,8 @@ export class Connection implements MessageSource {
     if (this.watching === 'unread' && this.replies.pendingBytes <= MAX_UNREAD_BYTES) {
       this.watch('idle');
     }
-    if (!this.busy) this.serve();
+    // The usual case is that nothing waits for this.
+    if (!this.busy && (this.hasMore || this.paused || this.ended)) this.serve();
   }
 
   private nowMs(): number {
