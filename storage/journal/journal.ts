@@ -18,6 +18,7 @@ import type {
   JournalStatistics,
   ReplaySummary,
 } from './contract.ts';
+import { EndRecordFile } from './end-record.ts';
 import { readSegmentsAfter } from './reader.ts';
 import { recoverJournal } from './recovery.ts';
 import { Segments } from './segments.ts';
@@ -40,17 +41,20 @@ class SegmentedJournal implements Journal {
   private readonly options: JournalOptions;
   private readonly segments: Segments;
   private readonly commitClock: CommitClock;
+  private readonly endRecord: EndRecordFile;
   private writer: JournalWriter | undefined;
   private isReplaying = false;
 
   constructor(options: JournalOptions) {
     this.options = options;
     this.commitClock = new CommitClock(options.clock, options.term ?? 1);
+    const { volume, prefix = '', storeId, clock } = options;
+    this.endRecord = new EndRecordFile({ volume, prefix, storeId, clock });
     this.segments = new Segments({
-      volume: options.volume,
-      prefix: options.prefix ?? '',
-      storeId: options.storeId,
-      clock: options.clock,
+      volume,
+      prefix,
+      storeId,
+      clock,
       firstSegmentBytes: options.firstSegmentBytes ?? JOURNAL_DEFAULTS.firstSegmentBytes,
       largestSegmentBytes: options.largestSegmentBytes ?? JOURNAL_DEFAULTS.largestSegmentBytes,
     });
@@ -78,14 +82,18 @@ class SegmentedJournal implements Journal {
   ): Promise<ReplaySummary> {
     invariant(this.writer === undefined && !this.isReplaying, 'journal: replayed once');
     this.isReplaying = true;
-    const { end, summary } = await recoverJournal(this.segments, from, (group) => {
+    const closedAt = await this.endRecord.read();
+    const { end, summary } = await recoverJournal(this.segments, { from, closedAt }, (group) => {
       this.commitClock.continueAfter(group.commitNumber, group.timestamp);
       return visit(group);
     });
+    // Before anything is written behind the end that it names.
+    await this.endRecord.remove();
     this.commitClock.continueAfter(end.commitNumber, end.timestamp);
     const { clock, storeId, random, onFailure } = this.options;
     const writerOptions = {
       segments: this.segments,
+      endRecord: this.endRecord,
       commitClock: this.commitClock,
       clock,
       storeId,

@@ -8,6 +8,7 @@
  */
 import { CorruptionError } from '../../common/errors.ts';
 import type { CommitNumber, MaybePromise } from '../contract.ts';
+import type { JournalEndRecord } from '../format/journal-end.ts';
 import { SMALLEST_BLOCK_BYTES, type SegmentHeader } from '../format/journal-segment.ts';
 import { ZERO_TIMESTAMP, type Timestamp } from '../format/timestamp.ts';
 import { ChainWalk } from './chain-walk.ts';
@@ -44,10 +45,18 @@ const NEW_JOURNAL: JournalEnd = {
   flushIsRecorded: true,
 };
 
+/** What the caller knows before the journal is read. */
+export interface RecoverySource {
+  /** The last commit that the base holds. */
+  readonly from: CommitNumber;
+  /** Where the journal ended when it was closed, if it was. */
+  readonly closedAt: JournalEndRecord | undefined;
+}
+
 /** Visits the commits above `from` and leaves `segments` with what is alive and what is free. @throws CorruptionError */
 export async function recoverJournal(
   segments: Segments,
-  from: CommitNumber,
+  { from, closedAt }: RecoverySource,
   visit: (group: JournalGroup) => MaybePromise<void>,
 ): Promise<Recovered> {
   const found = await segments.find();
@@ -61,7 +70,7 @@ export async function recoverJournal(
   segments.live.push(...runAround(withHeader, start));
   const walk = new ChainWalk(segments, start);
   try {
-    return await followChain({ segments, walk, found, from, visit });
+    return await followChain({ segments, walk, found, from, closedAt, visit });
   } finally {
     await walk.close();
   }
@@ -74,6 +83,7 @@ interface Recovery {
   readonly walk: ChainWalk;
   readonly found: readonly FoundSegment[];
   readonly from: CommitNumber;
+  readonly closedAt: JournalEndRecord | undefined;
   readonly visit: (group: JournalGroup) => MaybePromise<void>;
 }
 
@@ -203,10 +213,21 @@ async function refuseLostJournal(
 const FIRST_BATCH = { offset: SMALLEST_BLOCK_BYTES, number: 1, sequence: 1 };
 
 /** @throws CorruptionError when something says that the batch where the chain ended had been flushed. */
-async function refuseDamage({ segments, walk, found }: Recovery): Promise<void> {
+async function refuseDamage({ segments, walk, found, closedAt }: Recovery): Promise<void> {
   const { segment, offset } = walk.at;
   const { number } = segment.header;
-  const { sequence } = walk.expected;
+  const { sequence, chain } = walk.expected;
+  if (closedAt?.sequence === sequence && closedAt.chain === chain) {
+    // Closed here, and nothing was written since: there is nothing to search.
+    if (closedAt.segment === number && closedAt.offset === offset) return;
+  }
+  if (closedAt !== undefined && closedAt.sequence > sequence) {
+    throw new CorruptionError(
+      'checksum',
+      'journal segment',
+      `${segment.file.name} (segment ${number}) is damaged at offset ${offset}: batch ${sequence} cannot be read, but the journal was closed behind batch ${closedAt.sequence - 1}`,
+    );
+  }
   for (const { file, header } of found) {
     const isHere = file.name === segment.file.name;
     if (!isHere && header !== undefined && header.number <= number) continue;

@@ -28,6 +28,7 @@ import { writeSegmentHeader } from '../format/journal-segment.ts';
 import type { Timestamp } from '../format/timestamp.ts';
 import { Batch, type LastCommit } from './batch.ts';
 import type { CommitClock } from './commit-clock.ts';
+import type { EndRecordFile } from './end-record.ts';
 import type { JournalEnd } from './recovery.ts';
 import type { LiveSegment, OpenSegment, Segments } from './segments.ts';
 
@@ -39,6 +40,7 @@ export interface WriterOptions {
   readonly segments: Segments;
   readonly commitClock: CommitClock;
   readonly clock: Clock;
+  readonly endRecord: EndRecordFile;
   readonly storeId: Buffer;
   readonly epoch: Buffer;
   readonly commitIntervalMs: number;
@@ -173,8 +175,24 @@ export class JournalWriter {
     this.quietTimer?.cancel();
     while (this.background.size > 0) await Promise.all(this.background);
     await this.place?.segment.close();
+    await this.recordEnd();
     this.filling?.release();
     this.filling = undefined;
+  }
+
+  /** Spares the next start the search for lost batches; failing to do so costs that search. */
+  private async recordEnd(): Promise<void> {
+    const { place } = this;
+    const isWritten = this.inFlight.length === 0 && this.sealed.length === 0;
+    const isComplete = isWritten && (this.filling === undefined || this.filling.isEmpty);
+    if (place === undefined || !isComplete || this.failure !== undefined) return;
+    const end = {
+      segment: place.live.header.number,
+      offset: place.offset,
+      sequence: this.nextSequence,
+      chain: this.chain,
+    };
+    await this.options.endRecord.write(end).catch(() => {});
   }
 
   private encode(operations: readonly JournalOperation[]): CommitNumber {
