@@ -1,8 +1,8 @@
 /**
  * The order of one generation's index entries: rows of a key table in leaves, by key bytes and then record id.
  *
- * Owns: leaves and positions. The bytes belong to the key table, which compares. Beside the leaves stand the first bytes of
- * each one's last key as a number: most steps of a search compare two numbers, and touch neither leaf nor key.
+ * Owns: leaves and positions. The bytes belong to the key table, which compares. Beside each row stand the
+ * first bytes of its key as a number: most steps of a search compare two numbers, and touch no key.
  * Promises: an entry appended behind all others costs O(1), any other O(log n); `changes` moves with every insertion and
  * removal, so that a walk knows when its position is stale and seeks again.
  */
@@ -12,14 +12,13 @@ const FIRST_LEAF_ROWS = 8;
 
 interface Leaf {
   rows: Int32Array;
+  /** Of each row's key: see keyPrefix. */
+  prefixes: Float64Array;
   count: number;
 }
 
 /** Answers with a negative number, zero or a positive number as the row's entry is before, at or after what is sought. */
 export type RowComparison = (row: number) => number;
-
-/** The first bytes of a row's key, as keyPrefix gives them. */
-export type RowPrefix = (row: number) => number;
 
 const PREFIX_BYTES = 6;
 
@@ -45,11 +44,6 @@ export class KeyOrder {
   private readonly leaves: Leaf[] = [];
   /** Of the last entry in each leaf. */
   private readonly lastPrefixes: number[] = [];
-  private readonly prefixOf: RowPrefix;
-
-  constructor(prefixOf: RowPrefix) {
-    this.prefixOf = prefixOf;
-  }
 
   /**
    * Sets `at` to the first entry for which the comparison is not negative.
@@ -73,7 +67,7 @@ export class KeyOrder {
     at.position = 0;
     const leaf = leaves[low];
     if (leaf === undefined) return false;
-    return findInLeaf(leaf, compare, at);
+    return findInLeaf(leaf, compare, prefix, at);
   }
 
   /** Whether the last entry lies before what is sought: then insertAt may be called with end(). */
@@ -118,20 +112,20 @@ export class KeyOrder {
     return true;
   }
 
-  /** Inserts a row at the place that find() or end() gave. */
-  insertAt(at: KeyPosition, row: number): void {
+  /** Inserts a row, whose key has this prefix, at the place that find() or end() gave. */
+  insertAt(at: KeyPosition, row: number, prefix: number): void {
     this.size += 1;
     this.changes += 1;
     if (at.leaf === this.leaves.length) {
-      this.append(row);
+      this.append(row, prefix);
       return;
     }
     const leaf = this.leaves[at.leaf];
     if (leaf === undefined) return;
     if (leaf.count === LEAF_ROWS) {
-      this.splitAndInsert(at, leaf, row);
+      this.splitAndInsert(at, leaf, row, prefix);
     } else {
-      insertInto(leaf, at.position, row);
+      insertInto(leaf, at.position, row, prefix);
       this.notePrefix(at.leaf);
     }
   }
@@ -142,6 +136,7 @@ export class KeyOrder {
     this.size -= 1;
     this.changes += 1;
     leaf.rows.copyWithin(at.position, at.position + 1, leaf.count);
+    leaf.prefixes.copyWithin(at.position, at.position + 1, leaf.count);
     leaf.count -= 1;
     if (leaf.count > 0) {
       this.notePrefix(at.leaf);
@@ -151,48 +146,57 @@ export class KeyOrder {
     this.lastPrefixes.splice(at.leaf, 1);
   }
 
-  private append(row: number): void {
+  private append(row: number, prefix: number): void {
     const last = this.leaves.at(-1);
     if (last !== undefined && last.count < LEAF_ROWS) {
-      insertInto(last, last.count, row);
+      insertInto(last, last.count, row, prefix);
       this.notePrefix(this.leaves.length - 1);
       return;
     }
-    const rows = new Int32Array(last === undefined ? FIRST_LEAF_ROWS : LEAF_ROWS);
-    rows[0] = row;
-    this.leaves.push({ rows, count: 1 });
-    this.lastPrefixes.push(this.prefixOf(row));
+    const leaf = emptyLeaf(last === undefined ? FIRST_LEAF_ROWS : LEAF_ROWS);
+    insertInto(leaf, 0, row, prefix);
+    this.leaves.push(leaf);
+    this.lastPrefixes.push(prefix);
   }
 
-  private splitAndInsert(at: KeyPosition, leaf: Leaf, row: number): void {
+  private splitAndInsert(at: KeyPosition, leaf: Leaf, row: number, prefix: number): void {
     const half = LEAF_ROWS / 2;
-    const right: Leaf = { rows: new Int32Array(LEAF_ROWS), count: LEAF_ROWS - half };
+    const right = emptyLeaf(LEAF_ROWS);
     right.rows.set(leaf.rows.subarray(half, LEAF_ROWS));
+    right.prefixes.set(leaf.prefixes.subarray(half, LEAF_ROWS));
+    right.count = LEAF_ROWS - half;
     leaf.count = half;
     this.leaves.splice(at.leaf + 1, 0, right);
-    if (at.position <= half) insertInto(leaf, at.position, row);
-    else insertInto(right, at.position - half, row);
+    if (at.position <= half) insertInto(leaf, at.position, row, prefix);
+    else insertInto(right, at.position - half, row, prefix);
     this.lastPrefixes.splice(at.leaf + 1, 0, 0);
     this.notePrefix(at.leaf);
     this.notePrefix(at.leaf + 1);
   }
 
-  private notePrefix(leaf: number): void {
-    this.lastPrefixes[leaf] = this.prefixOf(lastRow(this.leaves[leaf]));
+  private notePrefix(position: number): void {
+    const leaf = this.leaves[position];
+    this.lastPrefixes[position] = leaf.prefixes[leaf.count - 1];
   }
+}
+
+function emptyLeaf(rows: number): Leaf {
+  return { rows: new Int32Array(rows), prefixes: new Float64Array(rows), count: 0 };
 }
 
 function lastRow(leaf: Leaf | undefined): number {
   return leaf === undefined ? -1 : (leaf.rows[leaf.count - 1] ?? -1);
 }
 
-function findInLeaf(leaf: Leaf, compare: RowComparison, at: KeyPosition): boolean {
+function findInLeaf(leaf: Leaf, compare: RowComparison, prefix: number, at: KeyPosition): boolean {
+  const { rows, prefixes } = leaf;
   let low = 0;
   let high = leaf.count;
   let found = false;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const order = compare(leaf.rows[middle] ?? -1);
+    const difference = prefixes[middle] - prefix;
+    const order = difference === 0 ? compare(rows[middle]) : difference;
     if (order < 0) low = middle + 1;
     else high = middle;
     // Entries differ in key or record id: at most one compares as equal, and the search ends at it.
@@ -202,13 +206,19 @@ function findInLeaf(leaf: Leaf, compare: RowComparison, at: KeyPosition): boolea
   return found;
 }
 
-function insertInto(leaf: Leaf, position: number, row: number): void {
+function insertInto(leaf: Leaf, position: number, row: number, prefix: number): void {
   if (leaf.count === leaf.rows.length) {
-    const grown = new Int32Array(Math.min(leaf.rows.length * 2, LEAF_ROWS));
-    grown.set(leaf.rows);
-    leaf.rows = grown;
+    const grown = emptyLeaf(Math.min(leaf.rows.length * 2, LEAF_ROWS));
+    grown.rows.set(leaf.rows);
+    grown.prefixes.set(leaf.prefixes);
+    leaf.rows = grown.rows;
+    leaf.prefixes = grown.prefixes;
   }
-  leaf.rows.copyWithin(position + 1, position, leaf.count);
+  if (position < leaf.count) {
+    leaf.rows.copyWithin(position + 1, position, leaf.count);
+    leaf.prefixes.copyWithin(position + 1, position, leaf.count);
+  }
   leaf.rows[position] = row;
+  leaf.prefixes[position] = prefix;
   leaf.count += 1;
 }

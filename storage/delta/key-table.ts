@@ -22,7 +22,7 @@ const PRESENT_BELOW = 2;
 const CUT = 4;
 
 /** Of all columns, and of the row's place in the order. */
-const ROW_BYTES = 4 + 2 + 2 + 8 + 8 + 1 + 4 + 8;
+const ROW_BYTES = 4 + 2 + 2 + 8 + 8 + 1 + 4 + 8 + 16;
 const EMPTY_TABLE_BYTES = 1200;
 const COMPACT_FROM_BYTES = 256 * 1024;
 
@@ -38,9 +38,7 @@ export interface KeyWrite {
 }
 
 export class KeyTable {
-  readonly order = new KeyOrder((row) =>
-    keyPrefix(this.bytes, this.offset[row], this.keyLength[row]),
-  );
+  readonly order = new KeyOrder();
   bytes = new Uint8Array(256);
   offset = new Uint32Array(8);
   keyLength = new Uint16Array(8);
@@ -163,7 +161,7 @@ export class KeyTable {
     this.commitNumber[row] = write.commitNumber;
     this.older[row] = NO_ROW;
     this.storeBytes(row, write);
-    this.order.insertAt(this.at, row);
+    this.order.insertAt(this.at, row, this.soughtPrefix);
   }
 
   /** `row` stays the entry's row, so that the order need not change; the version it held moves behind it. */
