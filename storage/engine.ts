@@ -51,6 +51,8 @@ const LEAST_DELTA_BYTES = 32 * MEBIBYTE;
 const MOST_DELTA_BYTES = 256 * MEBIBYTE;
 const DEFAULT_CHECKPOINT_INTERVAL_MS = 60_000;
 const TICK_MS = 1000;
+/** A replay that left this much in the delta is followed by a checkpoint. */
+const REPLAY_TO_FOLD_BYTES = 4 * 1024 * 1024;
 const DEFAULT_JOURNAL_COMMIT_INTERVAL_MS = 100;
 
 export interface EngineOptions {
@@ -222,6 +224,10 @@ class Engine implements StorageEngine {
         durationMillis: Math.round(clock.monotonicMs() - startMs),
       },
     });
+    // What was replayed now would be replayed again after the next crash: starts stay short, however often it crashes.
+    if (this.store.epoch.generations[0].memoryBytes >= REPLAY_TO_FOLD_BYTES) {
+      this.admission.startCheckpoint();
+    }
     this.armTimer();
   }
 
