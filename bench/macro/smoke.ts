@@ -7,8 +7,12 @@
  * much in the cursor: 5-10 million documents/s.
  *
  * Server and responder run beside each other and are measured in turns, so that a slow spell of the machine meets both.
+ * On a machine that others use as well, time on the wall says how many they are: when the generator cannot reach the
+ * ceiling's 100,000/s, all floors hold for server CPU instead, the scan's as documents per second of it. The scan reads a
+ * base at rest: a checkpoint is taken first, so that none runs beside it.
  */
 import { parseArgs } from 'node:util';
+import { MongoClient } from 'mongodb';
 import { Program } from '../../test/support/programs.ts';
 import { runLoad, startResponder, type RunningResponder } from '../load/run.ts';
 import type { LoadOptions, LoadResult, Operation } from '../load/load.ts';
@@ -136,6 +140,7 @@ async function compare(
     }
     all.push(runs);
   }
+  await takeCheckpoint(server);
   const scans: LoadResult[] = [];
   for (let round = 0; round < settings.rounds; round += 1) {
     scans.push(await measureScan(settings, server));
@@ -166,6 +171,12 @@ function measure(
   firstId: number,
 ): Promise<LoadResult> {
   return runLoad({ ...optionsFor(settings, scenario, target), firstId });
+}
+
+async function takeCheckpoint(server: Program): Promise<void> {
+  const client = await MongoClient.connect(server.uri);
+  await client.db('admin').command({ fsync: 1 });
+  await client.close();
 }
 
 /** One query at a time: its time is what a client waits for. */
@@ -265,7 +276,8 @@ function printComparison(all: readonly Runs[], scans: readonly LoadResult[]): bo
     ]);
   }
   const scan = figuresOf(scans);
-  const scanRate = scan.perSecond * LOADED_DOCUMENTS;
+  const scansPerSecond = byThroughput ? scan.perSecond : 1e6 / scan.cpuUs;
+  const scanRate = scansPerSecond * LOADED_DOCUMENTS;
   const scanHolds = scanRate >= SCAN_FLOOR_DOCUMENTS_PER_SECOND;
   rows.push([
     'filter scan of 100,000',
@@ -276,7 +288,7 @@ function printComparison(all: readonly Runs[], scans: readonly LoadResult[]): bo
   ]);
   printTable([...HEADER, 'ratio', 'floor', ''], rows);
   process.stdout.write(
-    `ratios of ${byThroughput ? 'operations per second' : 'server CPU per operation'}: the ceiling is ${formatNumber(find.perSecond)} finds/s ` +
+    `ratios, and the scan, by ${byThroughput ? 'operations per second' : 'server CPU per operation'}: the ceiling is ${formatNumber(find.perSecond)} finds/s ` +
       `with ${Math.round(find.generatorShare * 100)} % of a core in the generator\n`,
   );
   return passed && scanHolds;
