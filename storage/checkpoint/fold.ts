@@ -123,9 +123,15 @@ function foldChunk(
       writer.appendTombstone(collection, recordId);
       changes.removeRecord(collection, recordId);
     } else {
-      const place = writer.append(collection, recordId, document);
+      const {
+        sector,
+        slot,
+        bytes,
+        generation: written,
+      } = writer.append(collection, recordId, document);
       const commitNumber = rows.commitNumber[row] as CommitNumber;
-      changes.setRecord(collection, recordId, { ...place, commitNumber });
+      const place = { sector, slot, bytes, generation: written, commitNumber };
+      changes.setRecord(collection, recordId, place);
     }
   }
 }

@@ -29,8 +29,9 @@ export function writeU32(target: Uint8Array, value: number, offset: number): voi
 export function writeU64(target: Buffer, value: number, offset: number): void {
   invariant(Number.isSafeInteger(value), 'u64: not a safe integer');
   invariant(value >= 0, 'u64: negative');
-  target.writeUInt32LE(value % TWO_POW_32, offset);
-  target.writeUInt32LE(Math.floor(value / TWO_POW_32), offset + 4);
+  invariant(offset + 8 <= target.length, 'u64: no room');
+  writeU32(target, value, offset);
+  writeU32(target, Math.floor(value / TWO_POW_32), offset + 4);
 }
 
 /** The number, or a number beyond 2^53 that is no longer exact: callers check ranges of what they read. */

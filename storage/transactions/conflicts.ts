@@ -42,6 +42,9 @@ export function checkPendingKeys(
   }
 }
 
+/** Shared: a search never enters another one. */
+const at: KeyPosition = { leaf: 0, position: 0 };
+
 /**
  * The record that holds a key as of now, by what is committed; undefined when none does.
  * @param except record ids that do not count: the writer's own, and those that it took the key away from
@@ -52,8 +55,7 @@ export function committedOwner(
   key: Buffer,
   except: readonly number[],
 ): number | undefined {
-  const decided = [...except];
-  const at: KeyPosition = { leaf: 0, position: 0 };
+  let decided = except;
   for (const generation of store.epoch.generations) {
     const table = generation.keys.get(index);
     if (table === undefined) continue;
@@ -66,7 +68,7 @@ export function committedOwner(
       const recordId = table.recordId[row];
       if (!decided.includes(recordId)) {
         if (table.isPresent(row)) return recordId;
-        decided.push(recordId);
+        decided = [...decided, recordId];
       }
       table.order.forward(at);
     }

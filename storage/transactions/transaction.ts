@@ -118,13 +118,16 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
   insert(collection: CollectionDescription, document: Buffer, origin?: OperationOrigin): RecordId {
     const { state, version } = this.writable(collection);
     const multikey: MultikeyChange[] = [];
-    const keys: KeyChange[] = [];
+    let keys: KeyChange[] | undefined;
     for (const writer of version.writers) {
       const generated = writer.generator.keysOf(document);
       for (const key of generated.keys) {
         const stored = storedKeyOf(key);
         if (writer.index.unique) this.checkUnique(version, writer, key, stored.key, undefined);
-        keys.push({ index: writer.index.ident, stored, present: true });
+        const change = { index: writer.index.ident, stored, present: true };
+        // An empty array that is pushed to takes room for sixteen: most collections have one index.
+        if (keys === undefined) keys = [change];
+        else keys.push(change);
       }
       noteMultikey(writer, generated.multikeyPaths, multikey);
     }
@@ -135,7 +138,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
       recordId,
       document,
       bytesBefore: undefined,
-      keys,
+      keys: keys ?? [],
       multikey,
       journal: withOrigin({ op: 'i', ui: state.uuidBytes, rid: recordId, o: document }, origin),
     });

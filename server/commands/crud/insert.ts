@@ -47,7 +47,8 @@ export const insert = defineCommand({
     const documents = body.documents('documents');
     checkBatchCount(documents.length);
     const keepEmptyTimestamps = body.safeBoolean('bypassEmptyTsReplacement', false);
-    return { ...parseWriteOptions(body), documents, keepEmptyTimestamps };
+    const { namespace, ordered } = parseWriteOptions(body);
+    return { namespace, ordered, documents, keepEmptyTimestamps };
   },
   execute: (request, op) => {
     checkWritable(request.namespace);
