@@ -89,7 +89,7 @@ for (const ahead of [0, 1024, 2048]) {
   const small = await openBlockStore({ ...large, cacheBytes: 64 * 1024 * 1024 }, base);
   const scanMs = performance.now();
   for (let index = 0; index < RECORDS; index += 1) {
-    if (ahead > 0 && index % 512 === 0) small.prefetch(places.slice(index, index + ahead));
+    if (ahead > 0 && index % 512 === 0) void small.prefetch(places.slice(index, index + ahead));
     const found = small.record(places[index], (index + 1) as RecordId);
     if (found instanceof Promise) await found;
   }
