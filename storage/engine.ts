@@ -40,7 +40,7 @@ import { storageStatistics } from './statistics.ts';
 import { EngineTransaction } from './transactions/transaction.ts';
 import { validateCollection } from './verify/validate.ts';
 import { BaseEpoch } from './views/base-epoch.ts';
-import { OpenList } from './views/open-list.ts';
+import { OpenList } from './open-list.ts';
 import { SnapshotView } from './views/snapshot-view.ts';
 import { requireWorking, type StoreState } from './views/store-state.ts';
 

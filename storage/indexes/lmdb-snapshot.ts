@@ -11,6 +11,7 @@ import {
   type CheckpointStamp,
 } from '../format/store-identity.ts';
 import { MAX_STORE_KEY_BYTES } from '../format/tree-key.ts';
+import { OpenList, type OpenPlace } from '../open-list.ts';
 import type { IndexSnapshot, StoreCursor, StoreRange } from './contract.ts';
 import type { Environment } from './lmdb-environment.ts';
 import { CHECKSUM_BYTES, checkValue, openValue } from './sealed-value.ts';
@@ -23,7 +24,7 @@ export class LmdbSnapshot implements IndexSnapshot {
   private readonly environment: Environment;
   private readonly readOptions: { readonly transaction: Transaction };
   private readonly onRelease: (snapshot: LmdbSnapshot) => void;
-  private readonly openCursors = new Set<LmdbCursor>();
+  private readonly openCursors = new OpenList<LmdbCursor>();
   private released = false;
 
   constructor(
@@ -67,19 +68,22 @@ export class LmdbSnapshot implements IndexSnapshot {
   /** For LmdbCursor: an iterator that must end before this snapshot is released. */
   openIterator(cursor: LmdbCursor, options: RangeOptions): Iterator<Entry> {
     invariant(!this.released, 'index snapshot: scan after release');
-    this.openCursors.add(cursor);
+    cursor.place = this.openCursors.add(cursor);
     return this.environment.getRange(options)[Symbol.iterator]();
   }
 
   /** For LmdbCursor: its iterator has ended. */
   iteratorEnded(cursor: LmdbCursor): void {
-    this.openCursors.delete(cursor);
+    if (cursor.place !== undefined) this.openCursors.remove(cursor.place);
+    cursor.place = undefined;
   }
 }
 
 const NO_BYTES = Buffer.alloc(0);
 
 class LmdbCursor implements StoreCursor {
+  /** For LmdbSnapshot: among its open cursors, while an iterator is open. */
+  place: OpenPlace<LmdbCursor> | undefined;
   private readonly snapshot: LmdbSnapshot;
   private readonly range: StoreRange;
   private readonly ascending: boolean;

@@ -32,7 +32,7 @@ import type { KeyPosition } from '../delta/key-order.ts';
 import { OpenSnapshots } from '../delta/open-snapshots.ts';
 import { NO_ROW } from '../delta/version-rows.ts';
 import type { JournalOperation } from '../format/journal-entry.ts';
-import type { OpenPlace } from '../views/open-list.ts';
+import type { OpenPlace } from '../open-list.ts';
 import { SnapshotView } from '../views/snapshot-view.ts';
 import type { PendingWriter, StoreState } from '../views/store-state.ts';
 import { CatalogDraft } from './catalog-draft.ts';

@@ -22,7 +22,7 @@ import { NO_ROW } from '../delta/version-rows.ts';
 import { storedIndexKey } from '../format/tree-key.ts';
 import { MergedIndexCursor } from './index-cursor.ts';
 import { LayeredView } from './layered-view.ts';
-import type { OpenPlace } from './open-list.ts';
+import type { OpenPlace } from '../open-list.ts';
 import { MergedRecordCursor } from './record-cursor.ts';
 import type { OpenView, StoreState } from './store-state.ts';
 import { uniqueOwner } from './unique-owner.ts';

@@ -16,7 +16,7 @@ import type { Generation } from '../delta/generation.ts';
 import type { OpenSnapshots } from '../delta/open-snapshots.ts';
 import type { Journal } from '../journal/contract.ts';
 import type { Epoch } from './epoch.ts';
-import type { OpenList } from './open-list.ts';
+import type { OpenList } from '../open-list.ts';
 
 /** An open transaction with writes, as others ask it before they write. */
 export interface PendingWriter {
