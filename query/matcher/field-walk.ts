@@ -6,6 +6,7 @@
  * that occurs twice is tested where it occurs first; a field that does not occur is tested as missing.
  */
 import { readInt32, valueEndOf } from '../../bson/index.ts';
+import { CommandError } from '../../common/errors.ts';
 import { nameEndAfter } from './path-test.ts';
 import type { DocumentTest, ValueTest } from './tree.ts';
 
@@ -26,7 +27,7 @@ function oneFieldTest({ field, test }: FieldCondition): DocumentTest {
   const name = Buffer.from(field);
   const size = name.length;
   return (bytes, start) => {
-    const limit = start + readInt32(bytes, start) - 1;
+    const limit = limitOf(bytes, start);
     let at = start + 4;
     while (at < limit) {
       const type = bytes[at];
@@ -51,7 +52,7 @@ function manyFieldsTest(conditions: readonly FieldCondition[]): DocumentTest {
   const count = conditions.length;
   const all = 2 ** count - 1;
   return (bytes, start) => {
-    const limit = start + readInt32(bytes, start) - 1;
+    const limit = limitOf(bytes, start);
     let at = start + 4;
     let found = 0;
     while (at < limit) {
@@ -77,6 +78,13 @@ function manyFieldsTest(conditions: readonly FieldCondition[]): DocumentTest {
     }
     return true;
   };
+}
+
+/** The document's final NUL. @throws CommandError InvalidBSON when its length leaves the buffer: values inside cannot, then. */
+function limitOf(bytes: Buffer, start: number): number {
+  const limit = start + readInt32(bytes, start) - 1;
+  if (limit < bytes.length) return limit;
+  throw new CommandError('InvalidBSON', 'a document does not fit its bytes');
 }
 
 function nameIs(bytes: Buffer, start: number, name: Buffer): boolean {
