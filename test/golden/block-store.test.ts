@@ -39,4 +39,29 @@ describe('golden bytes of the block store', () => {
     const { header } = verifyPage(manifest, 4096, place);
     assert.equal(decodeManifest(manifest, header).extents.length, 3);
   });
+
+  it('are those of a whole extent that two small collections share', async () => {
+    const extentBytes = 64 * 1024;
+    const volume = new SimulatedVolume({ seed: 1 });
+    const store = await createStore(volume, { extentBytes, pageBytes: 8 * 1024 });
+    const places: number[] = [];
+    await checkpoint(store, (writer) => {
+      for (let id = 1; id <= 3; id += 1) {
+        places.push(writer.append(ident(20), recordId(id), HELLO).sector);
+      }
+      places.push(writer.append(ident(21), recordId(1), HELLO).sector);
+    });
+    const sectors = extentBytes / 4096;
+    const first = Math.min(...places);
+    assert.equal(first % sectors, 0);
+    assert.deepEqual(places, [first, first, first, first + 1]);
+    const extent = Array.from({ length: sectors }, (_, sector) =>
+      volume.peek(DISK, first + sector),
+    );
+    matchGolden('block-store/extent.txt', hexDump(Buffer.concat(extent)));
+    for (const [collection, page] of extent.slice(0, 2).entries()) {
+      const place = { address: first + collection, generation: 1, storeId: STORE_ID };
+      assert.equal(verifyPage(page, 4096, place).header.recordCount, collection === 0 ? 3 : 1);
+    }
+  });
 });
