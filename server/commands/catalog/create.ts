@@ -1,15 +1,20 @@
 /**
- * create: makes a collection.
+ * create: makes a collection or a view.
  * Source: MongoDB's manual, "create".
  */
+import { inspect } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { type CollectionDescription } from '../../../storage/index.ts';
+import {
+  parseCollectionOptions,
+  type RequestedCollection,
+} from '../../catalog/collection-options.ts';
 import { checkCreatable, checkDatabaseCase } from '../../catalog/namespace.ts';
 import { defineCommand } from '../../command/define-command.ts';
 
 export const create = defineCommand({
   name: 'create',
-  help: 'Creates a collection.',
+  help: 'Creates a collection or a view.',
   kind: 'admin',
   takesWriteConcern: true,
   access: { action: 'createCollection', on: 'collection' },
@@ -17,21 +22,17 @@ export const create = defineCommand({
   apiVersions: ['1'],
   parse: (body) => {
     const namespace = body.collection();
-    body.refuse('capped', 'size', 'max', 'viewOn', 'pipeline', 'timeseries', 'clusteredIndex');
-    body.refuse('validator', 'validationLevel', 'validationAction', 'collation');
-    body.refuse('expireAfterSeconds', 'changeStreamPreAndPostImages', 'recordPreImages');
-    body.refuse('encryptedFields', 'storageEngine', 'indexOptionDefaults', 'idIndex');
-    // Every collection has its _id index, as in MongoDB since 4.0; flags was an option of a storage engine that is gone.
-    body.ignore('autoIndexId', 'flags', 'temp');
-    return { namespace };
+    body.refuse('capped', 'viewOn', 'clusteredIndex', 'validator', 'collation', 'idIndex');
+    return { namespace, requested: parseCollectionOptions(body) };
   },
-  execute: ({ namespace }, op) => {
+  execute: ({ namespace, requested }, op) => {
     checkCreatable(namespace);
     return op.transact((transaction) => {
       const existing = transaction.collection(namespace);
-      if (existing !== undefined) return refuseUnlessSame(existing);
+      if (existing !== undefined) return refuseUnlessSame(existing, requested);
       checkDatabaseCase(transaction, namespace);
-      transaction.createCollection(namespace);
+      const { kind, options } = requested;
+      transaction.createCollection(namespace, { kind, options });
       return undefined;
     });
   },
@@ -39,10 +40,14 @@ export const create = defineCommand({
 });
 
 /** Creating a collection again with the options that it has is no error, as in MongoDB since 7.0. */
-function refuseUnlessSame(existing: CollectionDescription): undefined {
-  if (existing.kind === 'collection') return undefined;
+function refuseUnlessSame(
+  existing: CollectionDescription,
+  requested: RequestedCollection,
+): undefined {
+  const isSame = existing.kind === requested.kind && existing.options.equals(requested.options);
+  if (isSame) return undefined;
   throw new CommandError(
     'NamespaceExists',
-    `namespace ${existing.namespace} already exists, but with different options`,
+    `namespace ${existing.namespace} already exists, but with different options: ${inspect(existing.options)}`,
   );
 }

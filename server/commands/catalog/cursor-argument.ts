@@ -2,7 +2,7 @@
  * `cursor: {batchSize: n}`, which the list commands take.
  */
 import type { CommandBody } from '../../command/command-body.ts';
-import { nestedBody } from '../crud/statement.ts';
+import { nestedBody } from '../../command/nested-body.ts';
 
 /** @returns undefined when the client does not say. */
 export function cursorBatchSize(body: CommandBody): number | undefined {

@@ -10,6 +10,7 @@ import type { MaybePromise } from '../../../storage/index.ts';
 import { namespaceOf } from '../../catalog/namespace.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
+import { nestedBody } from '../../command/nested-body.ts';
 import type { ReplyBody } from '../../command/reply.ts';
 import { firstBatch } from '../../cursors/first-batch.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
@@ -17,7 +18,7 @@ import { explainReply } from './explain-reply.ts';
 import { openPlan } from './find.ts';
 import { queryContext } from './query-context.ts';
 import { pipelineHost } from './server-sources.ts';
-import { hintIn, nestedBody } from './statement.ts';
+import { hintIn } from './statement.ts';
 
 export interface AggregateCommandRequest {
   readonly namespace: string;

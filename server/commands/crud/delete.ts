@@ -8,6 +8,7 @@ import type { MaybePromise } from '../../../storage/index.ts';
 import { checkWritable } from '../../catalog/namespace.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
+import { nestedBody } from '../../command/nested-body.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 import {
   changeEach,
@@ -18,7 +19,7 @@ import {
   writeTarget,
 } from './matching-records.ts';
 import { queryContext } from './query-context.ts';
-import { hintIn, nestedBody } from './statement.ts';
+import { hintIn } from './statement.ts';
 import {
   appendWriteErrors,
   checkBatchCount,

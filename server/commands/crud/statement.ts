@@ -4,23 +4,7 @@
 import { BsonType, FieldCursor, type RawValue } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { compileUpdate, type QueryContext, type Update } from '../../../query/index.ts';
-import { CommandBody } from '../../command/command-body.ts';
-
-/**
- * The fields of a document inside a command's body, read like a body of their own.
- * @param name how errors call it, such as 'update.updates'
- */
-export function nestedBody(name: string, bytes: Buffer, parent: CommandBody): CommandBody {
-  const body = new CommandBody(name, {
-    bytes,
-    generic: { database: parent.database },
-    target: parent.target,
-    sequences: [],
-  });
-  const fields = new FieldCursor(bytes);
-  while (fields.next()) body.addField(fields.name, fields.value());
-  return body;
-}
+import type { CommandBody } from '../../command/command-body.ts';
 
 /** An index's name or key pattern. @throws CommandError FailedToParse */
 export function hintIn(body: CommandBody): string | Buffer | undefined {

@@ -13,6 +13,7 @@ import { checkWritable, collectionForWrite } from '../../catalog/namespace.ts';
 import { documentToInsert } from '../../catalog/stored-document.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
+import { nestedBody } from '../../command/nested-body.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 import {
   changeEach,
@@ -23,7 +24,7 @@ import {
   writeTarget,
 } from './matching-records.ts';
 import { queryContext } from './query-context.ts';
-import { compileStatementUpdate, hintIn, nestedBody } from './statement.ts';
+import { compileStatementUpdate, hintIn } from './statement.ts';
 import {
   appendWriteErrors,
   checkBatchCount,
