@@ -21,14 +21,23 @@ export type CollectionUuid = Branded<string, 'CollectionUuid'>;
 
 export type MaybePromise<T> = T | Promise<T>;
 
+/** One field of a key pattern. */
+export interface IndexFieldDescription {
+  readonly path: string;
+  /** 1 for a field that has no direction, such as a hashed one. */
+  readonly direction: 1 | -1;
+  /** What the pattern says of the field: 'ordered' for a number, 'wildcard' for a path to $**, else its text: 'hashed', '2dsphere'. */
+  readonly kind: string;
+}
+
 /** One index as one version of the catalog has it. Immutable. */
 export interface IndexDescription {
   readonly ident: Ident;
   readonly name: string;
   /** The whole specification as listIndexes shows it ({v: 2, key: {...}, name: ..., unique: ...}), raw BSON. */
   readonly spec: Buffer;
-  /** Path and direction of each field of the key pattern, in order. */
-  readonly fields: readonly { readonly path: string; readonly direction: 1 | -1 }[];
+  /** The fields of the key pattern, in order. */
+  readonly fields: readonly IndexFieldDescription[];
   readonly unique: boolean;
   readonly sparse: boolean;
   /** Some document has an array on an indexed path. Once true it stays true. */

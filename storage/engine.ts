@@ -77,8 +77,8 @@ export interface EngineOptions {
   readonly extentBytes?: number;
   /** Collections of up to so many records get an index in one step; larger ones beside writes. Default 5000. */
   readonly smallBuildRecords?: number;
-  /** Kinds of indexes beyond ordered fields. */
-  readonly keyGenerators?: KeyGeneratorSource;
+  /** Kinds of indexes beyond ordered fields; awaited before anything is replayed, so that it may load meanwhile. */
+  readonly keyGenerators?: KeyGeneratorSource | Promise<KeyGeneratorSource>;
   /** Hears, once, why the store cannot go on: the program should end. */
   readonly onFailure?: (error: Error) => void;
 }
@@ -120,7 +120,8 @@ async function openWith(
     onJournalFailure: (error) => fail(error),
   });
   try {
-    const engine = new Engine(files, parts, { ...options, clock, random, log });
+    const keyGenerators = await (options.keyGenerators ?? (() => undefined));
+    const engine = new Engine(files, parts, { ...options, clock, random, log, keyGenerators });
     fail = (error) => engine.fail(error);
     await engine.recover();
     return engine;
@@ -134,6 +135,7 @@ type OpenOptions = EngineOptions & {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly keyGenerators: KeyGeneratorSource;
 };
 
 class Engine implements StorageEngine {
@@ -163,7 +165,7 @@ class Engine implements StorageEngine {
       writers: new OpenList(),
       journal,
       random: options.random,
-      keyGenerators: options.keyGenerators ?? (() => undefined),
+      keyGenerators: options.keyGenerators,
       transactionBytes: budgetBytes / 4,
       epoch: { base, generations: [new Generation()] },
       lastCommitNumber: base.commitNumber,

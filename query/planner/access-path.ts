@@ -4,13 +4,22 @@
  * Owns: the enumeration of candidates and the choice between them: a ranking by what bounds promise, and a short race
  * between the best, which knows the data.
  */
-import { fieldsOf, getField, isEmpty } from '../../bson/index.ts';
+import { fieldsOf, getField, inspect, isEmpty, stringValue } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { QueryContext } from '../context.ts';
-import { compileFilter, compileTree } from '../matcher/compile.ts';
+import { collatorOf, sameCollation } from '../index-kind/collation.ts';
+import type { IndexScanShape, ScanQuestion } from '../index-kind/index-kind.ts';
+import { partialFilterOf } from '../index-kind/partial-filter.ts';
+import { kindOf } from '../index-kind/registry.ts';
+import { compileTree } from '../matcher/compile.ts';
 import type { Filter } from '../matcher/filter.ts';
 import { conjunction, type FilterNode } from '../matcher/tree.ts';
-import type { CollectionDescription, IndexDescription, ReadView } from '../../storage/index.ts';
+import type {
+  CollectionDescription,
+  IndexDescription,
+  IndexFieldDescription,
+  ReadView,
+} from '../../storage/index.ts';
 import {
   boundsOnIndex,
   directionForSort,
@@ -20,7 +29,7 @@ import {
   selectivityOf,
   type SortField,
 } from './index-candidate.ts';
-import { traitsOf } from './index-usability.ts';
+import { isHidden } from './index-usability.ts';
 import { ALL_VALUES, isAllValues } from './interval.ts';
 import { holdsNull, implies } from './partial-index.ts';
 import type { IxscanNode, PlanNode } from './plan-node.ts';
@@ -47,6 +56,8 @@ export interface AccessPath {
   readonly sorted: boolean;
   /** The index scan, when the path is one scan whose bounds decide the whole filter: it may count, or cover. */
   readonly decidedScan: IxscanNode | undefined;
+  /** The values of all the scan's fields can be read from its keys. */
+  readonly holdsValues: boolean;
   readonly summary: string;
 }
 
@@ -103,6 +114,7 @@ export function collectionPath(filter: Filter, direction: 1 | -1): AccessPath {
     node: { stage: 'COLLSCAN', filter: filter.isEmpty ? undefined : filter, direction },
     sorted: false,
     decidedScan: undefined,
+    holdsValues: false,
     summary: 'COLLSCAN',
   };
 }
@@ -111,29 +123,36 @@ export function collectionPath(filter: Filter, direction: 1 | -1): AccessPath {
 function candidatesFor(tree: FilterNode, request: AccessRequest): readonly Candidate[] {
   const predicates = predicatesOf(tree, request.context);
   const indexes = request.hint === undefined ? request.collection.indexes : [request.hint];
+  const question = questionOf(predicates, request);
   const candidates: Candidate[] = [];
   for (const index of indexes) {
-    const candidate = candidateOf(index, tree, predicates, request);
-    if (candidate !== undefined) candidates.push(candidate);
+    if (!index.ready || !holdsAllMatches(index, tree, request)) continue;
+    for (const shape of kindOf(index).scanShapes(index, question)) {
+      const candidate = candidateOf(shape, predicates, request);
+      if (candidate !== undefined) candidates.push(candidate);
+    }
   }
   return candidates.sort((a, b) => b.rank - a.rank);
 }
 
+function questionOf(predicates: readonly Predicate[], request: AccessRequest): ScanQuestion {
+  return {
+    paths: [...new Set(predicates.map(({ path }) => path))],
+    collator: request.context.collator,
+    view: request.view,
+  };
+}
+
 function candidateOf(
-  index: IndexDescription,
-  tree: FilterNode,
+  shape: IndexScanShape,
   predicates: readonly Predicate[],
   request: AccessRequest,
 ): Candidate | undefined {
   const hinted = request.hint !== undefined;
-  const traits = traitsOf(index);
-  if (!index.ready || !traits.plain || (traits.hidden && !hinted)) return undefined;
-  const bounds = boundsOnIndex(index, predicates, request.context);
-  if (!hinted && !holdsAllMatches(bounds, tree, request.context)) return undefined;
+  const bounds = boundsOnIndex(shape, predicates);
+  if (!hinted && shape.sparse && bounds.bounds.every(holdsNull)) return undefined;
   const direction =
-    request.sort === undefined
-      ? undefined
-      : directionForSort(bounds, request.sort, request.context);
+    request.sort === undefined ? undefined : directionForSort(bounds, request.sort);
   const selectivity = selectivityOf(bounds);
   const sorted = direction !== undefined;
   const useful = hasBounds(bounds) || sorted || hinted;
@@ -151,17 +170,22 @@ function narrows({ selectivity }: Candidate): boolean {
   return selectivity.equalities > 0 || selectivity.range;
 }
 
-/** Sparse and partial indexes lack documents: they serve only filters whose matches they all hold. */
+/** A hidden index is not there; a partial one serves only filters whose matches it all holds, unless it is hinted. */
 function holdsAllMatches(
-  { index, bounds }: IndexBounds,
+  index: IndexDescription,
   tree: FilterNode,
-  context: QueryContext,
+  { context, hint }: AccessRequest,
 ): boolean {
-  const { partialFilter } = traitsOf(index);
-  if (partialFilter !== undefined && !implies(tree, compileFilter(partialFilter, context).tree)) {
-    return false;
-  }
-  return !index.sparse || bounds.some((intervals) => !holdsNull(intervals));
+  if (hint !== undefined) return true;
+  if (isHidden(index)) return false;
+  const filter = partialFilterOf(index);
+  return (
+    filter === undefined ||
+    implies(tree, filter.tree, {
+      simple: collatorOf(index) === undefined && context.collator === undefined,
+      same: sameCollation(collatorOf(index), context.collator),
+    })
+  );
 }
 
 /** What a candidate promises: points before ranges before order. Numbers are weights, not costs. */
@@ -194,6 +218,7 @@ function indexPath(candidate: Candidate, filter: Filter): AccessPath {
     },
     sorted: candidate.sorted,
     decidedScan: residual === undefined ? scan : undefined,
+    holdsValues: candidate.bounds.shape.fields.every((field) => field.holdsValues),
     summary: `IXSCAN ${showKeyPattern(candidate.bounds.index)}`,
   };
 }
@@ -246,6 +271,7 @@ function orPath(request: AccessRequest): AccessPath | undefined {
     node,
     sorted: false,
     decidedScan: undefined,
+    holdsValues: false,
     summary: paths.map((path) => path.summary).join(', '),
   };
 }
@@ -256,10 +282,14 @@ const SHOWN_PATTERNS = new WeakMap<IndexDescription, string>();
 export function showKeyPattern(index: IndexDescription): string {
   let shown = SHOWN_PATTERNS.get(index);
   if (shown === undefined) {
-    shown = `{ ${index.fields.map((field) => `${field.path}: ${field.direction}`).join(', ')} }`;
+    shown = `{ ${index.fields.map(showField).join(', ')} }`;
     SHOWN_PATTERNS.set(index, shown);
   }
   return shown;
+}
+
+function showField({ path, direction, kind }: IndexFieldDescription): string {
+  return `${path}: ${kind === 'ordered' || kind === 'wildcard' ? direction : inspect(stringValue(kind))}`;
 }
 
 /**
@@ -278,6 +308,7 @@ export function resolveHint(
   const found = collection.indexes.find(
     (index) =>
       index.ready &&
+      !isHidden(index) &&
       (typeof hint === 'string'
         ? index.name === hint
         : (getField(index.spec, 'key')?.asDocument().equals(hint) ?? false) ||
@@ -298,6 +329,6 @@ function samePattern(index: IndexDescription, pattern: Buffer): boolean {
 }
 
 function showPattern(pattern: Buffer): string {
-  const fields = Array.from(fieldsOf(pattern), ([path, value]) => `${path}: ${value.asNumber()}`);
+  const fields = Array.from(fieldsOf(pattern), ([path, value]) => `${path}: ${inspect(value)}`);
   return `{ ${fields.join(', ')} }`;
 }

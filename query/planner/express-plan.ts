@@ -6,6 +6,7 @@ import type { Interruption } from '../../common/interruption.ts';
 import type { QueryContext } from '../context.ts';
 import { ExpressExecutor, type ExpressLookup } from '../executor/express.ts';
 import type { OpenOptions, PlanExecutor } from '../executor/plan-executor.ts';
+import { collatorOf } from '../index-kind/collation.ts';
 import { compileFilter } from '../matcher/compile.ts';
 import type { Projection } from '../projection/projection.ts';
 import type {
@@ -15,7 +16,6 @@ import type {
   ReadView,
 } from '../../storage/index.ts';
 import { FindPlan } from './find-plan.ts';
-import { collationsAgree } from './index-usability.ts';
 import { pointInterval } from './interval.ts';
 import type { PlanNode } from './plan-node.ts';
 import type { ExplainVerbosity, FindRequest, QueryPlan } from './query-plan.ts';
@@ -34,7 +34,7 @@ export function tryExpress(
   if (id === undefined || !isPlainRequest(request)) return undefined;
   const index = collection.indexes[0];
   if (index === undefined || index.name !== '_id_' || index.fields.length !== 1) return undefined;
-  if (context.collator !== undefined || !collationsAgree(index, undefined)) return undefined;
+  if (context.collator !== undefined || collatorOf(index) !== undefined) return undefined;
   if (request.sort !== undefined) parseSort(request.sort); // One document needs no order, but a bad order is an error.
   return new ExpressPlan(collection, index, id, request, context);
 }

@@ -5,25 +5,25 @@
  * a residual condition.
  */
 import { decodeIndexKey, compareValues, type RawValue } from '../../bson/index.ts';
-import type { QueryContext } from '../context.ts';
+import type { IndexScanShape } from '../index-kind/index-kind.ts';
 import type { FilterNode } from '../matcher/tree.ts';
 import type { IndexDescription, KeyRange } from '../../storage/index.ts';
 import {
   ALL_VALUES,
   allPoints,
-  dependsOnCollation,
   intersect,
   type Interval,
   isAllValues,
   isPoint,
 } from './interval.ts';
-import { collationsAgree } from './index-usability.ts';
 import { keyRangesOf } from './key-ranges.ts';
 import type { KeyFilter } from './plan-node.ts';
 import type { Predicate } from './predicate.ts';
 
 export interface IndexBounds {
+  /** As the scan sees it. */
   readonly index: IndexDescription;
+  readonly shape: IndexScanShape;
   readonly bounds: readonly (readonly Interval[])[];
   /** Conditions that the bounds decide completely. */
   readonly decided: ReadonlySet<FilterNode>;
@@ -34,21 +34,24 @@ export interface SortField {
   readonly direction: 1 | -1;
 }
 
-/** Bounds for an index from the predicates of a conjunction; fields without a predicate allow all values. */
+/** Bounds for a scan from the predicates of a conjunction; fields without a predicate allow all values. */
 export function boundsOnIndex(
-  index: IndexDescription,
+  shape: IndexScanShape,
   predicates: readonly Predicate[],
-  context: QueryContext,
 ): IndexBounds {
-  const usable = predicates.filter((predicate) => collationAllows(predicate, index, context));
+  const { index } = shape;
   const decided = new Set<FilterNode>();
   const arrayFields: Predicate[] = [];
   const bounds = index.fields.map((field, position) => {
+    const scanField = shape.fields[position]!;
+    if (scanField.fixed !== undefined) return scanField.fixed.intervals;
     const mayHoldArrays = index.multikey && index.multikeyPaths[position] !== false;
-    const here = usable.filter(
-      ({ path, withoutArrays }) =>
-        path === field.path && !(mayHoldArrays && withoutArrays === true),
-    );
+    const here = predicates.flatMap((predicate) => {
+      if (predicate.path !== field.path) return [];
+      if (mayHoldArrays && predicate.withoutArrays === true) return [];
+      const keyBounds = scanField.keyBounds(predicate.bounds);
+      return keyBounds === undefined ? [] : [{ ...predicate, bounds: keyBounds }];
+    });
     if (here.length === 0) return ALL_VALUES;
     if (!mayHoldArrays) return intersectAll(here, decided);
     const chosen = tightest(here.filter((predicate) => mayCombine(predicate, arrayFields)));
@@ -57,30 +60,8 @@ export function boundsOnIndex(
     if (chosen.bounds.exact) decided.add(chosen.node);
     return chosen.bounds.intervals;
   });
-  return { index, bounds, decided };
+  return { index, shape, bounds, decided };
 }
-
-function collationAllows(
-  predicate: Predicate,
-  index: IndexDescription,
-  context: QueryContext,
-): boolean {
-  // Keys hold strings by their bytes: only without a collation on both sides do they say what the query asks.
-  if (hasSimpleOrder(index, context)) return true;
-  return !predicate.bounds.intervals.some((interval) => holdsText(interval, context));
-}
-
-function holdsText(interval: Interval, context: QueryContext): boolean {
-  // Bounds over all values hold strings too, but ask for none of them.
-  return dependsOnCollation(interval, context.collator ?? ANY_COLLATOR);
-}
-
-/** Neither the query nor the index compares strings by a collation. */
-function hasSimpleOrder(index: IndexDescription, context: QueryContext): boolean {
-  return context.collator === undefined && collationsAgree(index, undefined);
-}
-
-const ANY_COLLATOR = { compare: () => 0, key: (text: string) => text };
 
 function intersectAll(
   predicates: readonly Predicate[],
@@ -148,11 +129,9 @@ export function selectivityOf({ index, bounds }: IndexBounds): Selectivity {
  * @returns undefined when it does not. Fields bound to one value may stand anywhere, in both patterns.
  */
 export function directionForSort(
-  { index, bounds }: IndexBounds,
+  { index, shape, bounds }: IndexBounds,
   sort: readonly SortField[],
-  context: QueryContext,
 ): 1 | -1 | undefined {
-  if (!hasSimpleOrder(index, context)) return undefined;
   let direction: 1 | -1 | undefined;
   let wanted = 0;
   for (let position = 0; position < index.fields.length && wanted < sort.length; position += 1) {
@@ -165,6 +144,7 @@ export function directionForSort(
       return undefined;
     }
     wanted += 1;
+    if (!shape.fields[position]!.isOrdered && !fixed) return undefined;
     const isArray = index.multikey && index.multikeyPaths[position] !== false;
     if (isArray && !isAllValues(intervals)) return undefined;
     if (fixed && !isArray) continue;

@@ -10,7 +10,6 @@ import {
   BsonType,
   booleanValue,
   compareValues,
-  type Collator,
   documentValue,
   doubleValue,
   EMPTY_DOCUMENT,
@@ -225,19 +224,6 @@ function join(left: Interval, right: Interval): Interval {
   const order = compareValues(left.upper, right.upper);
   const upper = order > 0 || (order === 0 && left.upperInclusive) ? left : right;
   return { ...left, upper: upper.upper, upperInclusive: upper.upperInclusive };
-}
-
-/** Whether the interval's borders are compared by a collation: strings, and what may hold strings. */
-export function dependsOnCollation(interval: Interval, collator: Collator | undefined): boolean {
-  return collator !== undefined && (holdsStrings(interval.lower) || holdsStrings(interval.upper));
-}
-
-function holdsStrings(value: RawValue): boolean {
-  return (
-    value.type === BsonType.string ||
-    value.type === BsonType.object ||
-    value.type === BsonType.array
-  );
 }
 
 /** As explain shows it: `[5, 5]`, `("a", {})`. */

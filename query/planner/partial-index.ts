@@ -4,23 +4,52 @@
  * Promises: "yes" is proven; "no" may be wrong, then the index stays unused.
  */
 import { valuesEqual } from '../../bson/index.ts';
+import { dependsOnCollation } from '../index-kind/collation.ts';
 import type { FilterNode, LeafNode } from '../matcher/tree.ts';
 import { allPoints, intersect, type Interval } from './interval.ts';
 import { boundsOfLeaf } from './leaf-bounds.ts';
 import { conjuncts } from './predicates.ts';
 
-export function implies(query: FilterNode, required: FilterNode): boolean {
+/** How query and index compare strings. */
+export interface Collations {
+  /** Both byte by byte. */
+  readonly simple: boolean;
+  /** Both by one collation. */
+  readonly same: boolean;
+}
+
+const BYTES: Collations = { simple: true, same: true };
+
+export function implies(
+  query: FilterNode,
+  required: FilterNode,
+  collations: Collations = BYTES,
+): boolean {
   const known = conjuncts(query);
   return conjuncts(required).every((condition) =>
-    known.some((node) => impliesCondition(node, condition)),
+    known.some((node) => impliesCondition(node, condition, collations)),
   );
 }
 
-function impliesCondition(node: FilterNode, required: FilterNode): boolean {
-  if (required.kind === 'or') return required.children.some((child) => implies(node, child));
-  if (required.kind === 'and') return implies(node, required);
+function impliesCondition(
+  node: FilterNode,
+  required: FilterNode,
+  collations: Collations,
+): boolean {
+  // A query for one of several values implies the condition if each of them does.
+  if (node.kind === 'or') {
+    return node.children.every((child) => implies(child, required, collations));
+  }
+  if (required.kind === 'or') {
+    return required.children.some((child) => implies(node, child, collations));
+  }
+  if (required.kind === 'and') return implies(node, required, collations);
   if (required.kind !== 'leaf' || node.kind !== 'leaf' || node.path !== required.path) return false;
+  const comparesText = required.operands.some(dependsOnCollation);
+  if (comparesText && !collations.same) return false;
   if (sameLeaf(node, required)) return true;
+  // Under a collation, intervals of strings are not what their bytes say.
+  if (comparesText && !collations.simple) return false;
   const bounds = boundsOfLeaf(node);
   if (bounds === undefined) return false;
   if (required.operator === '$exists') {

@@ -144,6 +144,7 @@ function boundedPath(index: IndexDescription, request: FindRequest, filter: Filt
     node: { stage: 'FETCH', input: scan, residual: checked, whole: checked },
     sorted: false,
     decidedScan: undefined,
+    holdsValues: false,
     summary: `IXSCAN ${showKeyPattern(index)}`,
   };
 }
@@ -222,6 +223,7 @@ function coveredNode(path: AccessPath, parts: StackParts): PlanNode | undefined 
   if (projection.needsPosition || projection.metadataNeeded.size > 0) return undefined;
   if (request.returnKey === true || request.showRecordId === true) return undefined;
   if (scan.index.multikey) return undefined;
+  if (!path.holdsValues) return undefined;
   const held = new Set(scan.index.fields.map((field) => field.path));
   if (!needed.every((name) => held.has(name)) || [...held].some((name) => name.includes('.'))) {
     return undefined;

@@ -1,9 +1,9 @@
 /**
  * Reads an index specification as listIndexes shows it into an IndexDescription.
  */
-import { documentOf, fieldsOf, getField } from '../../bson/index.ts';
+import { documentOf, fieldsOf, getField, type RawValue } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
-import type { Ident, IndexDescription } from '../contract.ts';
+import type { Ident, IndexDescription, IndexFieldDescription } from '../contract.ts';
 
 /** `{v: 2, key: {_id: 1}, name: '_id_'}` */
 export const ID_INDEX_SPEC: Buffer = documentOf({
@@ -25,11 +25,7 @@ export function describeIndex(spec: Buffer, state: IndexState): IndexDescription
   const name = getField(spec, 'name');
   uassert(pattern?.typeName === 'object', 'CannotCreateIndex', 'Index specification has no key');
   uassert(name?.typeName === 'string', 'CannotCreateIndex', 'Index specification has no name');
-  const fields = [];
-  for (const [path, value] of fieldsOf(pattern.asDocument())) {
-    const direction: 1 | -1 = value.isNumber && value.asNumber() < 0 ? -1 : 1;
-    fields.push({ path, direction });
-  }
+  const fields = Array.from(fieldsOf(pattern.asDocument()), ([path, value]) => describeField(path, value));
   const onId = fields.length === 1 && fields[0].path === '_id';
   const multikeyPaths = state.multikeyPaths ?? fields.map(() => false);
   return {
@@ -43,6 +39,14 @@ export function describeIndex(spec: Buffer, state: IndexState): IndexDescription
     multikeyPaths,
     ready: state.ready,
   };
+}
+
+function describeField(path: string, value: RawValue): IndexFieldDescription {
+  const direction = value.isNumber && value.asNumber() < 0 ? -1 : 1;
+  const isWildcard = path === '$**' || path.endsWith('.$**');
+  const kind =
+    value.typeName === 'string' ? value.asString() : isWildcard ? 'wildcard' : 'ordered';
+  return { path, direction, kind };
 }
 
 function isTrue(spec: Buffer, field: string): boolean {
