@@ -18,6 +18,7 @@ import {
   loadServer,
   type FlintServer,
   type FlintdOptions,
+  type LoadedServer,
 } from '../../server/index.ts';
 import { openEngine, type StorageEngine } from '../../storage/index.ts';
 import { EXIT } from './exit-codes.ts';
@@ -74,9 +75,10 @@ async function serve(
   warnAtStartup({ log, recentLog });
   const stop = waitForStop();
   // The engine waits for its disk and its threads meanwhile.
+  const loading = loadServer();
   const [engine, { createServer }] = await Promise.all([
-    openData(options, { log, failPoints, stop }),
-    loadServer(),
+    openData(options, { log, failPoints, stop }, loading),
+    loading,
   ]);
   try {
     const server = createServer({
@@ -170,6 +172,7 @@ function warnAtStartup({ log, recentLog }: Surroundings): void {
 async function openData(
   options: FlintdOptions,
   surroundings: { readonly log: Log; readonly failPoints: FailPoints; readonly stop: StopSignal },
+  loading: Promise<LoadedServer>,
 ): Promise<StorageEngine> {
   const { log, failPoints, stop } = surroundings;
   try {
@@ -179,6 +182,7 @@ async function openData(
       random: systemRandom,
       log,
       failPoints,
+      keyGenerators: loading.then(({ indexKeyGenerator }) => indexKeyGenerator),
       cacheBytes: options.cacheBytes ?? defaultCacheBytes(),
       ...(options.journalCommitIntervalMs === undefined
         ? {}

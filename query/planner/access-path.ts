@@ -151,8 +151,7 @@ function candidateOf(
   const hinted = request.hint !== undefined;
   const bounds = boundsOnIndex(shape, predicates);
   if (!hinted && shape.sparse && bounds.bounds.every(holdsNull)) return undefined;
-  const direction =
-    request.sort === undefined ? undefined : directionForSort(bounds, request.sort);
+  const direction = request.sort === undefined ? undefined : directionForSort(bounds, request.sort);
   const selectivity = selectivityOf(bounds);
   const sorted = direction !== undefined;
   const useful = hasBounds(bounds) || sorted || hinted;

@@ -31,11 +31,7 @@ export function implies(
   );
 }
 
-function impliesCondition(
-  node: FilterNode,
-  required: FilterNode,
-  collations: Collations,
-): boolean {
+function impliesCondition(node: FilterNode, required: FilterNode, collations: Collations): boolean {
   // A query for one of several values implies the condition if each of them does.
   if (node.kind === 'or') {
     return node.children.every((child) => implies(child, required, collations));

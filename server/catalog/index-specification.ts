@@ -1,29 +1,33 @@
 /**
  * What a client may ask of an index, checked and put into the form that listIndexes shows.
  *
- * Owns: MongoDB's rules for key patterns, names and options. Kinds and options that are not built yet are refused by name.
+ * Owns: MongoDB's rules for names and key patterns, and when a wanted index is there already, or conflicts with one that is.
+ * What options may hold is index-options.ts' business, what is special to a kind is its definition's (query/index-kind).
  * Source: MongoDB's manual, "createIndexes"; conflicts: "IndexOptionsConflict" and "IndexKeySpecsConflict".
  */
 import {
   binaryEqual,
   BsonType,
   compareDocuments,
-  documentValue,
   DocumentBuilder,
   FieldCursor,
   getField,
   inspect,
   type RawValue,
+  valuesEqual,
 } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
-import type { IndexDescription } from '../../storage/index.ts';
+import { compileCollation, indexKindNamed, kindNameOf } from '../../query/index.ts';
+import type { CollectionDescription, IndexDescription } from '../../storage/index.ts';
+import { checkedOptions } from './index-options.ts';
 
 /** Most fields of one index. */
 const MAX_INDEX_FIELDS = 32;
 const MAX_KEY_PATTERN_BYTES = 2048;
 /** Most indexes of one collection. */
 export const MAX_INDEXES_PER_COLLECTION = 64;
+const ID_INDEX_NAME = '_id_';
 
 /** One index as a client asked for it, checked. */
 export interface IndexSpecification {
@@ -33,68 +37,94 @@ export interface IndexSpecification {
   readonly spec: Buffer;
 }
 
-/** What becomes of an option. */
-type OptionRule = 'flag' | 'ignored' | 'refused';
-
-const OPTION_RULES: ReadonlyMap<string, OptionRule> = new Map<string, OptionRule>([
-  ['unique', 'flag'],
-  ['sparse', 'flag'],
-  // All builds run beside writes; the option has had no effect since MongoDB 4.2.
-  ['background', 'ignored'],
-  ['ns', 'ignored'],
-  ['dropDups', 'ignored'],
-  ['hidden', 'refused'],
-  ['expireAfterSeconds', 'refused'],
-  ['partialFilterExpression', 'refused'],
-  ['collation', 'refused'],
-  ['storageEngine', 'refused'],
-  ['wildcardProjection', 'refused'],
-  ['weights', 'refused'],
-  ['default_language', 'refused'],
-  ['language_override', 'refused'],
-  ['textIndexVersion', 'refused'],
-  ['2dsphereIndexVersion', 'refused'],
-  ['bits', 'refused'],
-  ['min', 'refused'],
-  ['max', 'refused'],
-  ['bucketSize', 'refused'],
-  ['prepareUnique', 'refused'],
-  ['clustered', 'refused'],
-]);
-
-/** @throws CommandError CannotCreateIndex, InvalidIndexSpecificationOption, TypeMismatch, FailedToParse */
-export function parseIndexSpecification(requested: Buffer): IndexSpecification {
-  const key = getField(requested, 'key');
-  if (key === undefined) {
-    throw new CommandError(
-      'FailedToParse',
-      `Error in specification ${inspect(requested)} :: caused by :: The 'key' field is a required property of an index specification`,
-    );
-  }
-  if (key.type !== BsonType.object) {
-    throw new CommandError(
-      'TypeMismatch',
-      `The field 'key' must be an object, but got ${key.typeName}`,
-    );
-  }
-  const keyPattern = key.asDocument();
-  checkKeyPattern(keyPattern);
-  if (isIdPattern(keyPattern)) checkIdIndex(keyPattern, requested);
-  const name = nameOf(requested);
+/**
+ * @param collection the one that is to have the index: it may have a default collation; undefined when it is not there yet
+ * @throws CommandError CannotCreateIndex, InvalidIndexSpecificationOption, TypeMismatch, FailedToParse
+ */
+export function parseIndexSpecification(
+  requested: Buffer,
+  collection?: CollectionDescription,
+): IndexSpecification {
+  const key = withContext(requested, () => keyOf(requested));
+  const name = withContext(requested, () => nameOf(requested));
+  const kindName = kindNameOf(key);
+  const kind = indexKindNamed(kindName);
+  const options = withContext(requested, () => {
+    checkKeyPattern(key, kindName);
+    if (kind === undefined) throw unknownKind(kindName);
+    return checkedOptions(requested);
+  });
+  const isId = isIdPattern(key);
+  if (isId) checkIdIndex(key, requested);
+  else checkName(name, key);
+  const completed = kind!.complete({ keyPattern: key, options });
   const out = new DocumentBuilder();
-  out.appendInt32('v', 2).appendDocument('key', keyPattern).appendString('name', name);
-  appendOptions(out, requested);
-  return { name, keyPattern, spec: out.finish() };
+  out.appendInt32('v', 2).appendDocument('key', completed.keyPattern);
+  out.appendString('name', isId && !options.has('clustered') ? ID_INDEX_NAME : name);
+  const collation = collationOf(requested, collection);
+  for (const [option, value] of completed.options) {
+    if (option !== 'collation') out.append(option, value);
+  }
+  if (collation !== undefined) {
+    uassert(
+      COLLATED_KINDS.has(kindName),
+      'CannotCreateIndex',
+      `Index type '${kindName}' does not support collation: ${inspect(collation)}`,
+    );
+    out.appendDocument('collation', collation);
+  }
+  return { name, keyPattern: completed.keyPattern, spec: out.finish() };
+}
+
+/** Kinds whose keys hold strings as they are. */
+const COLLATED_KINDS: ReadonlySet<string> = new Set(['ordered', 'hashed', 'wildcard', '2dsphere']);
+
+/** What the index compares strings by: what was asked for, else what its collection compares by. Absent: their bytes. */
+function collationOf(
+  requested: Buffer,
+  collection: CollectionDescription | undefined,
+): Buffer | undefined {
+  const own = getField(requested, 'collation');
+  const inherited =
+    collection === undefined ? undefined : getField(collection.options, 'collation');
+  const collation = own ?? inherited;
+  return collation === undefined ? undefined : compileCollation(collation.asDocument())?.spec;
+}
+
+/** Says of an error which specification it is about. */
+function withContext<Result>(requested: Buffer, check: () => Result): Result {
+  try {
+    return check();
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw new CommandError(
+      error.code,
+      `Error in specification ${inspect(requested)} :: caused by :: ${error.message}`,
+    );
+  }
+}
+
+function keyOf(requested: Buffer): Buffer {
+  const key = getField(requested, 'key');
+  uassert(
+    key !== undefined,
+    'FailedToParse',
+    "The 'key' field is a required property of an index specification",
+  );
+  if (key.type === BsonType.object) return key.asDocument();
+  throw new CommandError(
+    'TypeMismatch',
+    `The field 'key' must be an object, but got ${key.typeName}`,
+  );
 }
 
 function nameOf(requested: Buffer): string {
   const name = getField(requested, 'name');
-  if (name === undefined) {
-    throw new CommandError(
-      'FailedToParse',
-      `Error in specification ${inspect(requested)} :: caused by :: The 'name' field is a required property of an index specification`,
-    );
-  }
+  uassert(
+    name !== undefined,
+    'FailedToParse',
+    "The 'name' field is a required property of an index specification",
+  );
   if (name.type !== BsonType.string) {
     throw new CommandError(
       'TypeMismatch',
@@ -103,10 +133,18 @@ function nameOf(requested: Buffer): string {
   }
   const text = name.asString();
   uassert(text !== '', 'CannotCreateIndex', 'index name cannot be empty');
-  uassert(text !== '*', 'BadValue', "The index name '*' is not valid.");
   // Replies have fields that are called as the index is, and names of fields hold no NUL.
   uassert(!text.includes('\0'), 'CannotCreateIndex', 'index name cannot contain a null byte');
   return text;
+}
+
+function checkName(name: string, keyPattern: Buffer): void {
+  uassert(name !== '*', 'BadValue', "The index name '*' is not valid.");
+  if (name !== ID_INDEX_NAME) return;
+  throw new CommandError(
+    'BadValue',
+    `The index name '_id_' is reserved for the _id index, which must have key pattern {_id: 1}, found ${inspect(keyPattern)}`,
+  );
 }
 
 /** {_id: 1} or {_id: -1}: MongoDB takes both for the index that every collection has. */
@@ -129,6 +167,7 @@ function checkIdIndex(keyPattern: Buffer, requested: Buffer): void {
     'BadValue',
     `The field 'key' for an _id index must be {_id: 1}, but got ${inspect(keyPattern)}`,
   );
+  uassert(getField(requested, 'hidden') === undefined, 'BadValue', "can't hide _id index");
   const fields = new FieldCursor(requested);
   while (fields.next()) {
     if (ID_INDEX_OPTIONS.has(fields.name)) continue;
@@ -139,55 +178,70 @@ function checkIdIndex(keyPattern: Buffer, requested: Buffer): void {
   }
 }
 
-function checkKeyPattern(keyPattern: Buffer): void {
+function checkKeyPattern(keyPattern: Buffer, kindName: string): void {
   uassert(
     keyPattern.length <= MAX_KEY_PATTERN_BYTES,
     'CannotCreateIndex',
     'Index key pattern too large.',
   );
-  let fieldCount = 0;
+  const seen = new Set<string>();
   const fields = new FieldCursor(keyPattern);
   while (fields.next()) {
-    fieldCount += 1;
-    checkPath(fields.name);
-    checkDirection(fields.name, fields.value());
+    if (seen.has(fields.name)) throw repeatedField(fields.name, keyPattern);
+    seen.add(fields.name);
+    checkDirection(fields.value(), kindName);
+    checkPath(fields.name, fields.value(), kindName);
   }
-  uassert(fieldCount > 0, 'CannotCreateIndex', 'Index keys cannot be an empty object');
+  uassert(seen.size > 0, 'CannotCreateIndex', 'Index keys cannot be an empty object');
   uassert(
-    fieldCount <= MAX_INDEX_FIELDS,
+    seen.size <= MAX_INDEX_FIELDS,
     'CannotCreateIndex',
     `Index key pattern has too many fields: the limit is ${MAX_INDEX_FIELDS}`,
   );
 }
 
-function checkPath(path: string): void {
+function repeatedField(name: string, keyPattern: Buffer): CommandError {
+  return new CommandError(
+    'BadValue',
+    `The field '${name}' appears multiple times in the index key pattern ${inspect(keyPattern)}`,
+  );
+}
+
+function checkPath(path: string, value: RawValue, kindName: string): void {
   uassert(path !== '', 'CannotCreateIndex', 'Index keys cannot be an empty field.');
-  for (const part of path.split('.')) {
+  const isText = value.type === BsonType.string && value.asString() === 'text';
+  if (path === '$**' && (value.isNumber || isText)) return;
+  uassert(
+    path !== '_fts' || isText,
+    'CannotCreateIndex',
+    "Index key contains an illegal field name: '_fts'",
+  );
+  const parts = path.split('.');
+  for (const [position, part] of parts.entries()) {
     uassert(part !== '', 'CannotCreateIndex', 'Index keys cannot contain an empty field.');
-    const isReference = part === '$id' || part === '$ref' || part === '$db';
-    if (!part.startsWith('$') || isReference || part.startsWith('$**')) continue;
-    throw new CommandError(
+    if (!part.startsWith('$')) continue;
+    const isReference = position > 0 && (part === '$id' || part === '$ref' || part === '$db');
+    const isWildcard = part === '$**' && position === parts.length - 1 && kindName === 'wildcard';
+    uassert(
+      isReference || isWildcard,
       'CannotCreateIndex',
       "Index key contains an illegal field name: field name starts with '$'.",
     );
   }
 }
 
-/** Kinds of indexes that MongoDB has and FlintDB does not have yet. */
-const KNOWN_KINDS: ReadonlySet<string> = new Set(['hashed', 'text', '2d', '2dsphere']);
-
-function checkDirection(path: string, value: RawValue): void {
-  if (value.type === BsonType.string) throw unsupportedKind(path, value.asString());
-  if (path.includes('$**')) {
-    throw new CommandError('CannotCreateIndex', 'FlintDB has no wildcard indexes yet');
-  }
-  if (!value.isNumber) {
+function checkDirection(value: RawValue, kindName: string): void {
+  if (value.type === BsonType.string) checkKindName(value.asString(), kindName);
+  else if (value.isNumber) checkNumber(value.asNumber());
+  else {
     throw new CommandError(
       'CannotCreateIndex',
       `Values in v:2 index key pattern cannot be of type ${value.typeName}. Only numbers > 0, numbers < 0, and strings are allowed.`,
     );
   }
-  const direction = value.asNumber();
+}
+
+function checkNumber(direction: number): void {
   uassert(
     !Number.isNaN(direction),
     'CannotCreateIndex',
@@ -196,68 +250,41 @@ function checkDirection(path: string, value: RawValue): void {
   uassert(direction !== 0, 'CannotCreateIndex', 'Values in the index key pattern cannot be 0.');
 }
 
-function unsupportedKind(path: string, kind: string): CommandError {
-  if (kind === '') {
-    return new CommandError(
-      'CannotCreateIndex',
-      'Values in the index key pattern cannot be empty strings',
-    );
-  }
+function checkKindName(name: string, kindName: string): void {
+  uassert(
+    name !== '',
+    'CannotCreateIndex',
+    'Values in the index key pattern cannot be empty strings',
+  );
+  uassert(
+    name !== 'wildcard',
+    'CannotCreateIndex',
+    "The key pattern value for an 'wildcard' index must be a non-zero number, not a string.",
+  );
+  uassert(
+    name === kindName,
+    'CannotCreateIndex',
+    "Can't use more than one index plugin for a single index.",
+  );
+}
+
+/** Kinds of indexes that MongoDB has and FlintDB does not have yet. */
+const NOT_BUILT: ReadonlySet<string> = new Set(['text', '2d', '2dsphere', 'wildcard']);
+
+function unknownKind(kind: string): CommandError {
   return new CommandError(
     'CannotCreateIndex',
-    KNOWN_KINDS.has(kind)
-      ? `FlintDB has no index of kind '${kind}' yet (field '${path}')`
+    NOT_BUILT.has(kind)
+      ? `FlintDB has no index of kind '${kind}' yet`
       : `Unknown index plugin '${kind}'`,
   );
 }
 
-function appendOptions(out: DocumentBuilder, requested: Buffer): void {
-  const fields = new FieldCursor(requested);
-  while (fields.next()) {
-    const option = fields.name;
-    if (option === 'key' || option === 'name') continue;
-    if (option === 'v') checkVersion(fields.value());
-    else appendOption(out, option, fields.value(), requested);
-  }
-}
-
-function checkVersion(version: RawValue): void {
-  if (version.isNumber && version.asNumber() === 2) return;
-  throw new CommandError(
-    'CannotCreateIndex',
-    `Invalid index specification: index version must be 2, found v: ${inspect(version)}`,
-  );
-}
-
-function appendOption(out: DocumentBuilder, option: string, value: RawValue, all: Buffer): void {
-  switch (OPTION_RULES.get(option)) {
-    case 'flag':
-      if (value.type !== BsonType.bool && !value.isNumber) {
-        throw new CommandError(
-          'TypeMismatch',
-          `The field '${option}' must be a bool or a number, but got ${value.typeName}`,
-        );
-      }
-      if (value.isTruthy()) out.appendBoolean(option, true);
-      break;
-    case 'ignored':
-      break;
-    case 'refused':
-      if (value.type === BsonType.bool && !value.asBoolean()) break;
-      throw new CommandError(
-        'NotImplemented',
-        `The index option '${option}' is not supported by this version of FlintDB`,
-      );
-    case undefined:
-      throw new CommandError(
-        'InvalidIndexSpecificationOption',
-        `Error in specification ${inspect(all)} :: caused by :: The field '${option}' is not valid for an index specification.`,
-      );
-  }
-}
-
 /** An index that is there, or will be. */
 type NamedIndex = Pick<IndexDescription, 'name' | 'spec'>;
+
+/** How two indexes compare: 'equivalent' ones differ in options that do not tell indexes apart. */
+type Comparison = 'identical' | 'equivalent' | 'different';
 
 /**
  * Compares a wanted index with those that are there.
@@ -268,23 +295,79 @@ export function isAlreadyThere(
   wanted: IndexSpecification,
   existing: readonly NamedIndex[],
 ): boolean {
+  // The _id index cannot be asked for with options of its own.
+  if (isIdPattern(wanted.keyPattern) && existing.some(({ name }) => name === ID_INDEX_NAME)) {
+    return true;
+  }
+  const namesake = existing.find(({ name }) => name === wanted.name);
+  if (namesake !== undefined) {
+    const comparison = compareIndexes(wanted.spec, namesake.spec);
+    if (comparison === 'identical') return true;
+    throw comparison === 'different'
+      ? sameNameConflict(wanted, namesake)
+      : optionsConflict('with the same name but different options', wanted, namesake);
+  }
   for (const index of existing) {
-    const keyPattern = getField(index.spec, 'key')?.asDocument();
-    const sameKey =
-      keyPattern !== undefined && compareDocuments(keyPattern, wanted.keyPattern) === 0;
-    // The _id index cannot be asked for with options of its own.
-    if (sameKey && index.name === '_id_') return true;
-    const sameOptions = sameKey && binaryEqual(optionsOf(index.spec), optionsOf(wanted.spec));
-    if (sameOptions && index.name === wanted.name) return true;
-    if (index.name === wanted.name) throw sameNameConflict(wanted, index);
-    if (sameOptions) {
-      throw new CommandError(
-        'IndexOptionsConflict',
-        `Index already exists with a different name: ${index.name}`,
-      );
+    const comparison = compareIndexes(wanted.spec, index.spec);
+    if (comparison === 'different') continue;
+    if (comparison === 'equivalent') {
+      throw optionsConflict('with a different name and options', wanted, index);
     }
+    throw new CommandError(
+      'IndexOptionsConflict',
+      `Index already exists with a different name: ${index.name}`,
+    );
   }
   return false;
+}
+
+/** Options that make another index of the same key pattern. */
+const DISTINGUISHING_OPTIONS = [
+  'unique',
+  'sparse',
+  'collation',
+  'partialFilterExpression',
+  'wildcardProjection',
+] as const;
+
+/** Options that do not count: whether an index is hidden says nothing of what it is. */
+const UNCOMPARED_OPTIONS: ReadonlySet<string> = new Set([
+  'v',
+  'key',
+  'name',
+  'hidden',
+  'prepareUnique',
+  'textIndexVersion',
+  '2dsphereIndexVersion',
+  ...DISTINGUISHING_OPTIONS,
+]);
+
+function compareIndexes(left: Buffer, right: Buffer): Comparison {
+  const sameKey = sameValue(getField(left, 'key'), getField(right, 'key'));
+  const alike = DISTINGUISHING_OPTIONS.every((option) =>
+    sameValue(getField(left, option), getField(right, option)),
+  );
+  if (!sameKey || !alike) return 'different';
+  for (const option of [...otherOptions(left), ...otherOptions(right)]) {
+    if (!sameValue(getField(left, option), getField(right, option))) return 'equivalent';
+  }
+  return 'identical';
+}
+
+function otherOptions(spec: Buffer): string[] {
+  const options: string[] = [];
+  const fields = new FieldCursor(spec);
+  while (fields.next()) if (!UNCOMPARED_OPTIONS.has(fields.name)) options.push(fields.name);
+  return options;
+}
+
+/** Key patterns and options are equal when their values are: {a: 1} and {a: 1.0} are one pattern. */
+function sameValue(left: RawValue | undefined, right: RawValue | undefined): boolean {
+  if (left === undefined || right === undefined) return left === right;
+  if (binaryEqual(left, right)) return true;
+  return left.type === BsonType.object && right.type === BsonType.object
+    ? compareDocuments(left.asDocument(), right.asDocument()) === 0
+    : valuesEqual(left, right);
 }
 
 function sameNameConflict(wanted: IndexSpecification, index: NamedIndex): CommandError {
@@ -296,12 +379,14 @@ function sameNameConflict(wanted: IndexSpecification, index: NamedIndex): Comman
   );
 }
 
-/** The specification without key and name: equal options mean the same index under another name. */
-function optionsOf(spec: Buffer): RawValue {
-  const out = new DocumentBuilder();
-  const fields = new FieldCursor(spec);
-  while (fields.next()) {
-    if (fields.name !== 'key' && fields.name !== 'name') out.append(fields.name, fields.value());
-  }
-  return documentValue(out.finish());
+function optionsConflict(
+  what: string,
+  wanted: IndexSpecification,
+  index: NamedIndex,
+): CommandError {
+  return new CommandError(
+    'IndexOptionsConflict',
+    `An equivalent index already exists ${what}. Requested index: ${inspect(wanted.spec)}, ` +
+      `existing index: ${inspect(index.spec)}`,
+  );
 }

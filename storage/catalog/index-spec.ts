@@ -25,7 +25,9 @@ export function describeIndex(spec: Buffer, state: IndexState): IndexDescription
   const name = getField(spec, 'name');
   uassert(pattern?.typeName === 'object', 'CannotCreateIndex', 'Index specification has no key');
   uassert(name?.typeName === 'string', 'CannotCreateIndex', 'Index specification has no name');
-  const fields = Array.from(fieldsOf(pattern.asDocument()), ([path, value]) => describeField(path, value));
+  const fields = Array.from(fieldsOf(pattern.asDocument()), ([path, value]) =>
+    describeField(path, value),
+  );
   const onId = fields.length === 1 && fields[0].path === '_id';
   const multikeyPaths = state.multikeyPaths ?? fields.map(() => false);
   return {
@@ -44,8 +46,7 @@ export function describeIndex(spec: Buffer, state: IndexState): IndexDescription
 function describeField(path: string, value: RawValue): IndexFieldDescription {
   const direction = value.isNumber && value.asNumber() < 0 ? -1 : 1;
   const isWildcard = path === '$**' || path.endsWith('.$**');
-  const kind =
-    value.typeName === 'string' ? value.asString() : isWildcard ? 'wildcard' : 'ordered';
+  const kind = value.typeName === 'string' ? value.asString() : isWildcard ? 'wildcard' : 'ordered';
   return { path, direction, kind };
 }
 

@@ -37,12 +37,14 @@ export const createIndexes = defineCommand({
     // One member has to be ready for the index, and that is this one.
     body.ignore('commitQuorum');
     body.refuse('isTimeseriesNamespace', 'ignoreUnknownIndexOptions');
-    return { namespace, specifications: requested.map(parseIndexSpecification) };
+    // What is wrong with a specification is said before a collection is made for it.
+    for (const specification of requested) parseIndexSpecification(specification);
+    return { namespace, requested };
   },
-  execute: async ({ namespace, specifications }, op): Promise<CreateIndexesResult> => {
+  execute: async ({ namespace, requested }, op): Promise<CreateIndexesResult> => {
     checkWritable(namespace);
     const createdCollection = await createMissing(op, namespace);
-    const wanted = missingIndexes(op.renewView(), namespace, specifications);
+    const wanted = missingIndexes(op.renewView(), namespace, requested);
     const countBefore = indexCount(op.view(), namespace);
     if (wanted.length > 0) await build(op, namespace, wanted);
     const view = op.renewView();
@@ -70,9 +72,11 @@ async function createMissing(op: OperationContext, namespace: string): Promise<b
 function missingIndexes(
   view: ReadView,
   namespace: string,
-  specifications: readonly IndexSpecification[],
+  requested: readonly Buffer[],
 ): IndexSpecification[] {
-  const existing = view.collection(namespace)?.indexes ?? [];
+  const collection = view.collection(namespace);
+  const existing = collection?.indexes ?? [];
+  const specifications = requested.map((each) => parseIndexSpecification(each, collection));
   const missing: IndexSpecification[] = [];
   for (const wanted of specifications) {
     if (isAlreadyThere(wanted, existing)) continue;

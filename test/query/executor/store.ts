@@ -14,6 +14,7 @@ import {
   type PlanExecutor,
   type QueryContext,
   simpleContext,
+  indexKeyGenerator,
 } from '../../../query/index.ts';
 import { openEngine, type StorageEngine } from '../../../storage/index.ts';
 
@@ -53,7 +54,7 @@ export class TestStore {
     documents: readonly Plain[],
     indexes: readonly Plain[] = [],
   ): Promise<TestStore> {
-    const store = new TestStore(await openEngine());
+    const store = new TestStore(await openEngine({ keyGenerators: indexKeyGenerator }));
     await store.add(store.namespace, documents, indexes);
     return store;
   }
