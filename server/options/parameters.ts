@@ -20,6 +20,13 @@ interface Parameter {
 
 const PARAMETERS = [
   {
+    name: 'acceptApiVersion2',
+    initial: false,
+    setAtStartup: true,
+    setAtRuntime: false,
+    help: 'Accepts version 2 of the stable API, which holds one test command. For tests of drivers.',
+  },
+  {
     name: 'connectionHandshakeTimeoutMillis',
     initial: 30_000,
     setAtStartup: true,
