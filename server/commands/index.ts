@@ -4,6 +4,7 @@
 import { CommandTable } from '../command/command-table.ts';
 import { aggregate } from './crud/aggregate.ts';
 import { buildInfo } from './diagnostics/buildInfo.ts';
+import { bulkWrite } from './crud/bulkWrite.ts';
 import { collStats } from './catalog/collStats.ts';
 import { configureFailPoint } from './diagnostics/configureFailPoint.ts';
 import { connectionStatus } from './diagnostics/connectionStatus.ts';
@@ -56,6 +57,7 @@ import { whatsmyuri } from './diagnostics/whatsmyuri.ts';
 const COMMANDS = [
   aggregate,
   buildInfo,
+  bulkWrite,
   collStats,
   configureFailPoint,
   connectionStatus,
@@ -124,7 +126,6 @@ const UNSUPPORTED = [
   'balancerStart',
   'balancerStatus',
   'balancerStop',
-  'bulkWrite',
   'checkMetadataConsistency',
   'cleanupOrphaned',
   'cleanupReshardCollection',

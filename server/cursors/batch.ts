@@ -7,7 +7,6 @@ import { indexName, int64Value, type DocumentBuilder } from '../../bson/index.ts
 import { CommandError } from '../../common/errors.ts';
 import { MAX_BSON_INTERNAL_BYTES, MAX_BSON_OBJECT_BYTES } from '../../common/limits.ts';
 import type { MaybePromise } from '../../storage/index.ts';
-import type { ReplyBody } from '../command/reply.ts';
 import type { CursorProducer, OpenCursor } from './cursor-registry.ts';
 
 /** Documents of a first batch when the client does not say, as in MongoDB. */
@@ -102,14 +101,17 @@ function tooLarge(document: Buffer): CommandError {
   );
 }
 
+/** Writes the `cursor` field of a reply; other fields may follow it. */
+export type CursorReply = (out: DocumentBuilder) => void;
+
 /** The `cursor` field of a reply. @param id 0 when there is nothing more to get. */
 export function cursorReply(
   id: bigint,
   namespace: string,
   field: 'firstBatch' | 'nextBatch',
   documents: readonly Buffer[],
-): ReplyBody {
-  return (out: DocumentBuilder) => {
+): CursorReply {
+  return (out) => {
     out.beginDocument('cursor').beginArray(field);
     for (let index = 0; index < documents.length; index += 1) {
       out.appendDocument(indexName(index), documents[index]);

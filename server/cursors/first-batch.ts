@@ -2,10 +2,10 @@
  * The end that find, aggregate and the list commands share: a first batch, and a cursor for the rest.
  */
 import type { MaybePromise } from '../../storage/index.ts';
-import type { ReplyBody } from '../command/reply.ts';
 import type { OperationContext } from '../operation/operation-context.ts';
 import {
   type Batch,
+  type CursorReply,
   cursorReply,
   DEFAULT_FIRST_BATCH_COUNT,
   noteBatch,
@@ -27,7 +27,7 @@ export interface FirstBatchOptions {
 export function firstBatch(
   op: OperationContext,
   options: FirstBatchOptions,
-): MaybePromise<ReplyBody> {
+): MaybePromise<CursorReply> {
   const { producer, batchSize = DEFAULT_FIRST_BATCH_COUNT } = options;
   const fail = (error: unknown): never => {
     producer.close();
@@ -42,7 +42,7 @@ export function firstBatch(
   }
 }
 
-function conclude(op: OperationContext, options: FirstBatchOptions, batch: Batch): ReplyBody {
+function conclude(op: OperationContext, options: FirstBatchOptions, batch: Batch): CursorReply {
   const { namespace, producer } = options;
   const nothingLeft = batch.isLast && batch.stashed === undefined;
   if (nothingLeft || options.singleBatch === true) {
@@ -77,6 +77,10 @@ export class DocumentListProducer implements CursorProducer {
     const document = this.documents[this.position];
     if (document !== undefined) this.position += 1;
     return document;
+  }
+
+  get isExhausted(): boolean {
+    return this.position >= this.documents.length;
   }
 
   detach(): void {}

@@ -163,9 +163,8 @@ async function failureOf(
   test: TestCase | undefined,
   lane: Lane,
 ): Promise<Failure | undefined> {
-  if (file instanceof MalformedCaseError || test === undefined) {
-    return { kind: 'failed', reason: String(file) };
-  }
+  if (file instanceof MalformedCaseError) return { kind: 'failed', reason: file.message };
+  if (test === undefined) return { kind: 'failed', reason: 'the file has no such case' };
   const reason =
     test.skipReason ??
     (holds(file.runOnRequirements, lane.traits) && holds(test.runOnRequirements, lane.traits)

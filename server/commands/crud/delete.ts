@@ -31,7 +31,7 @@ import {
 } from './write-batch.ts';
 
 /** One entry of `deletes`. */
-interface DeleteStatement {
+export interface DeleteStatement {
   readonly filter: Buffer;
   readonly isMulti: boolean;
   readonly collation: Buffer | undefined;
@@ -43,7 +43,7 @@ export interface DeleteRequest extends WriteOptions {
   readonly variables: Buffer | undefined;
 }
 
-interface DeleteResult {
+export interface DeleteResult {
   readonly deletedCount: number;
   readonly errors: readonly WriteError[];
 }
@@ -100,7 +100,11 @@ function parseStatement(bytes: Buffer, parent: CommandBody): DeleteStatement {
   return statement;
 }
 
-function runDeletes(op: OperationContext, request: DeleteRequest): MaybePromise<DeleteResult> {
+/** Runs the statements of a delete, or of one operation of bulkWrite. */
+export function runDeletes(
+  op: OperationContext,
+  request: DeleteRequest,
+): MaybePromise<DeleteResult> {
   let deletedCount = 0;
   const conclude = (errors: readonly WriteError[]): DeleteResult => ({ deletedCount, errors });
   const errors = runStatements(op, {

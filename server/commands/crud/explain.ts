@@ -12,6 +12,7 @@ import { defineCommand } from '../../command/define-command.ts';
 import { parseRequest } from '../../command/generic-arguments.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 import { parseAggregate, planAggregateCommand } from './aggregate.ts';
+import { parseBulkWrite, planBulkWriteForExplain } from './bulkWrite.ts';
 import { parseCount, planCountCommand } from './count.ts';
 import { parseDeleteRequest, planDeleteForExplain } from './delete.ts';
 import { parseDistinct, planDistinctCommand } from './distinct.ts';
@@ -25,6 +26,7 @@ type PlanForExplain = (body: CommandBody, op: OperationContext) => Explainable;
 
 const EXPLAINABLE: ReadonlyMap<string, PlanForExplain> = new Map<string, PlanForExplain>([
   ['aggregate', (body, op) => planAggregateCommand(parseAggregate(body, true), op)],
+  ['bulkWrite', (body, op) => planBulkWriteForExplain(parseBulkWrite(body), op)],
   ['count', (body, op) => planCountCommand(parseCount(body), op)],
   ['delete', (body, op) => planDeleteForExplain(parseDeleteRequest(body), op)],
   ['distinct', (body, op) => planDistinctCommand(parseDistinct(body), op)],

@@ -20,13 +20,13 @@ import {
   type WriteOptions,
 } from './write-batch.ts';
 
-interface InsertRequest extends WriteOptions {
+export interface InsertRequest extends WriteOptions {
   readonly documents: readonly Buffer[];
   /** Empty timestamps are stored as they are. */
   readonly keepEmptyTimestamps: boolean;
 }
 
-interface InsertResult {
+export interface InsertResult {
   readonly insertedCount: number;
   readonly errors: readonly WriteError[];
 }
@@ -62,7 +62,11 @@ export const insert = defineCommand({
     },
 });
 
-function insertDocuments(op: OperationContext, request: InsertRequest): MaybePromise<InsertResult> {
+/** Runs an insert, or a run of inserts into one collection of bulkWrite. */
+export function insertDocuments(
+  op: OperationContext,
+  request: InsertRequest,
+): MaybePromise<InsertResult> {
   const first = insertSlice(op, request, 0);
   if (!(first instanceof Promise) && first.next >= request.documents.length) {
     return conclude(op, first.insertedCount, first.errors);

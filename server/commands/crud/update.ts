@@ -60,7 +60,7 @@ interface StatementResult {
   readonly upsertedId?: RawValue;
 }
 
-interface UpdateResult {
+export interface UpdateResult {
   readonly matchedCount: number;
   readonly modifiedCount: number;
   readonly upserted: readonly { readonly index: number; readonly id: RawValue }[];
@@ -118,7 +118,11 @@ function parseUpdateStatement(bytes: Buffer, parent: CommandBody): UpdateStateme
   return statement;
 }
 
-function runUpdates(op: OperationContext, request: UpdateRequest): MaybePromise<UpdateResult> {
+/** Runs the statements of an update, or of one operation of bulkWrite. */
+export function runUpdates(
+  op: OperationContext,
+  request: UpdateRequest,
+): MaybePromise<UpdateResult> {
   let matchedCount = 0;
   let modifiedCount = 0;
   const upserted: { index: number; id: RawValue }[] = [];

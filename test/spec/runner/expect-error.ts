@@ -14,7 +14,8 @@ import { assertMatches, type MatchContext } from './match.ts';
 import { plainResult } from './plain-result.ts';
 
 /** @throws ExpectationError that says in what the error differs. */
-export function assertError(error: unknown, expected: ExpectedError, context: MatchContext): void {
+export function assertError(thrown: unknown, expected: ExpectedError, context: MatchContext): void {
+  const error = topLevelError(thrown);
   const check = (holds: boolean, what: string): void => {
     if (!holds) throw new ExpectationError(`the error ${what}: ${describe(error)}`);
   };
@@ -42,24 +43,44 @@ export function assertError(error: unknown, expected: ExpectedError, context: Ma
   for (const label of expected.errorLabelsOmit ?? []) {
     check(!hasLabel(error, label), `has the label ${label}`);
   }
-  assertDetails(error, expected, context);
+  assertDetails(error, thrown, expected, context);
 }
 
-function assertDetails(error: unknown, expected: ExpectedError, context: MatchContext): void {
+/** Of a bulk write of the client that failed as a whole, the driver gives the reason as its cause. */
+function topLevelError(error: unknown): unknown {
+  const isWrapped = error instanceof MongoClientBulkWriteError && error.cause !== undefined;
+  return isWrapped ? error.cause : error;
+}
+
+function assertDetails(
+  error: unknown,
+  thrown: unknown,
+  expected: ExpectedError,
+  context: MatchContext,
+): void {
   const { errorResponse, expectResult, writeErrors, writeConcernErrors } = expected;
   if (errorResponse !== undefined) {
     const response = fieldOf(error, 'errorResponse') ?? error;
     assertMatches(errorResponse, response, context, 'the error’s response');
   }
   if (expectResult !== undefined) {
-    assertMatches(expectResult, partialResultOf(error), context, 'the error’s result');
+    assertMatches(expectResult, partialResultOf(thrown), context, 'the error’s result');
   }
   if (writeErrors !== undefined) {
-    assertMatches(writeErrors, writeErrorsOf(error), context, 'the write errors');
+    assertWriteErrors(writeErrors, writeErrorsOf(thrown), context);
   }
   if (writeConcernErrors !== undefined) {
-    const found = fieldOf(error, 'writeConcernErrors');
+    const found = fieldOf(thrown, 'writeConcernErrors');
     assertMatches(writeConcernErrors, found, context, 'the write concern errors');
+  }
+}
+
+/** Those of exactly the statements expected, each a root document. */
+function assertWriteErrors(expected: Document, actual: Document, context: MatchContext): void {
+  const names = (errors: Document): string[] => Object.keys(errors).sort();
+  assertMatches(names(expected), names(actual), context, 'the indexes of the write errors');
+  for (const [index, error] of Object.entries(expected)) {
+    assertMatches(error, actual[index], context, `write error ${index}`);
   }
 }
 
@@ -91,5 +112,6 @@ function fieldOf(error: unknown, name: string): unknown {
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return `${error.name} ${String(fieldOf(error, 'code') ?? '')}: ${error.message}`;
+  const code = fieldOf(error, 'code');
+  return `${error.name} ${typeof code === 'number' ? code : ''}: ${error.message}`;
 }

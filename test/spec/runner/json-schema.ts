@@ -47,8 +47,10 @@ const KEYWORDS: Readonly<Record<string, Keyword>> = {
       : `${path} does not match ${String(argument)}`,
   required: (value, argument, { path }) => {
     if (!isObject(value)) return undefined;
-    const missing = asArray(argument).find((name) => !Object.hasOwn(value, String(name)));
-    return missing === undefined ? undefined : `${path} lacks ${String(missing)}`;
+    const missing = asArray(argument)
+      .map((name) => String(name))
+      .find((name) => !Object.hasOwn(value, name));
+    return missing === undefined ? undefined : `${path} lacks ${missing}`;
   },
   minItems: (value, argument, { path }) =>
     Array.isArray(value) && value.length < Number(argument) ? `${path} is too short` : undefined,

@@ -4,7 +4,7 @@
  * Documents at the root may have more fields than expected, nested ones may not. Numbers are equal when their values are,
  * whatever their types. The driver makes plain numbers of int32 and double, so `$$type` tells them by value.
  */
-import { EJSON } from 'bson';
+import { Double, EJSON, Int32, Long } from 'bson';
 import type { Document } from 'mongodb';
 import { ExpectationError, MalformedCaseError } from './format.ts';
 import { typeNamesOf } from './type-names.ts';
@@ -214,9 +214,8 @@ function scalarDifference(expected: unknown, actual: unknown, path: string): str
 function numberOf(value: unknown): number | undefined {
   if (typeof value === 'number') return value;
   if (typeof value === 'bigint') return Number(value);
-  if (typeof value !== 'object' || value === null || !('_bsontype' in value)) return undefined;
-  const numeric = ['Int32', 'Long', 'Double'].includes(String(value._bsontype));
-  return numeric ? Number(String(value)) : undefined;
+  const isNumber = value instanceof Int32 || value instanceof Long || value instanceof Double;
+  return isNumber ? Number(value.toString()) : undefined;
 }
 
 export function isDocument(value: unknown): value is Document {
