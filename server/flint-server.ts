@@ -22,6 +22,7 @@ import { ConnectionCounts, Listener, type ListenerOptions } from './network/list
 import { killed, shuttingDown } from './operation/interruptions.ts';
 import { OperationRegistry } from './operation/operation-registry.ts';
 import type { ServerIdentity, ServiceContext } from './operation/service-context.ts';
+import { WriteGate } from './operation/write-gate.ts';
 import type { ParameterSet } from './options/parameters.ts';
 import { SessionRegistry } from './sessions/session-registry.ts';
 
@@ -43,6 +44,8 @@ export interface FlintServerOptions {
   readonly argv: readonly string[];
   readonly parsedOptions: Readonly<Record<string, unknown>>;
   readonly recentLog?: RecentLog;
+  /** Reopens the log's file; absent when the log is no file, and there is nothing to rotate. */
+  readonly rotateLog?: () => void | Promise<void>;
   /** A client asked the server to stop; the program decides how. */
   readonly onShutdownRequested: (why: string) => void;
 }
@@ -173,6 +176,7 @@ function createService(options: FlintServerOptions, connections: ConnectionCount
     operations,
     sessions,
     cursors,
+    writeGate: new WriteGate(),
     parameters,
     stamps: createDocumentStamps(clock, random),
     metrics: new ServerMetrics(),
@@ -183,6 +187,7 @@ function createService(options: FlintServerOptions, connections: ConnectionCount
     commands: { all: () => options.commands.summaries() },
     connections,
     isStopping: false,
+    rotateLog: options.rotateLog ?? (() => {}),
     requestShutdown: options.onShutdownRequested,
   };
 }

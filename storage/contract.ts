@@ -247,6 +247,11 @@ export interface StorageEngine {
   ): Promise<ValidationReport>;
   /** Takes a checkpoint now (fsync); resolves when it is durable. */
   checkpoint(): Promise<void>;
+  /**
+   * Empties what is mostly dead in the block store, of all collections (they share extents), and gives it back.
+   * @returns bytes that became free. @throws the interruption's reason.
+   */
+  compact(interruption: Interruption): Promise<number>;
   /** Counters for serverStatus, collStats and /metrics: plain nested objects of numbers and strings. */
   statistics(): EngineStatistics;
   /** Bytes in the base for collection and its indexes, for collStats and dbStats. */

@@ -282,6 +282,11 @@ class Engine implements StorageEngine {
     await this.checkpointer.take();
   }
 
+  compact(interruption: Interruption): Promise<number> {
+    this.requireOpen();
+    return this.checkpointer.compact(interruption);
+  }
+
   statistics(): EngineStatistics {
     return storageStatistics(this.store, this.parts, this.checkpointer, this.admission);
   }

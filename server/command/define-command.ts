@@ -4,6 +4,7 @@
  * `parse` touches only the body, `plan` reads the catalog, `execute` does the work, `reply` shapes the answer. What every
  * command needs (session, time limit, concerns, rights, metrics, error replies) is in dispatch, once.
  */
+import type { ErrorCodeName } from '../../common/errors.ts';
 import type { MaybePromise } from '../../storage/index.ts';
 import type { Access } from '../auth/principal.ts';
 import type { OperationContext } from '../operation/operation-context.ts';
@@ -50,6 +51,10 @@ export interface CommandTraits {
   readonly takesReadConcern?: boolean;
   /** Takes any field: unknown ones are ignored, as in MongoDB's older commands. */
   readonly lenient?: boolean;
+  /** It never succeeds on a server alone: the error it answers with. See defineRefusal. */
+  readonly refusal?: ErrorCodeName | number;
+  /** Fields that MongoDB does not count to the stable API, although the command belongs to it: refused with apiStrict. */
+  readonly unstableFields?: readonly string[];
   /** Which of serverStatus.opcounters it counts in; default 'command'. Write commands count their statements themselves. */
   readonly counter?: 'query' | 'getmore' | 'command' | 'none';
 }

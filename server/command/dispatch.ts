@@ -28,6 +28,7 @@ import { checkReadConcern } from './read-concern.ts';
 import { errorReply, successReply, type ReplyBody, type ReplyFields } from './reply.ts';
 import { resourceOf } from './resource.ts';
 import { logSlowOperation } from './slow-operation.ts';
+import { limitTime } from './time-limit.ts';
 import { checkWriteConcern, needsJournal } from './write-concern.ts';
 
 /** What the connection does with an answer. */
@@ -163,7 +164,7 @@ export class Dispatcher {
     if (usesApiVersion(generic)) checkApiVersion(command, generic);
     this.checkTransaction(generic);
     this.checkConcerns(command, generic);
-    if (generic.maxTimeMs > 0) op.limitTime(generic.maxTimeMs);
+    limitTime(op, generic.maxTimeMs);
   }
 
   private checkAccess({ command, body, op }: Call): void {

@@ -217,9 +217,30 @@ export class OperationContext implements Interruption, RunningOperation {
    * writer is through; so `body` must be repeatable. Nothing is kept when it throws. No promise when nothing waits.
    */
   transact<Result>(body: (transaction: Transaction) => MaybePromise<Result>): MaybePromise<Result> {
-    const admitted = this.engine.admitWrite(this);
-    if (admitted instanceof Promise) return admitted.then(() => this.attempt(body));
-    return this.attempt(body);
+    return this.insideWriteGate(() => {
+      const admitted = this.engine.admitWrite(this);
+      if (admitted instanceof Promise) return admitted.then(() => this.attempt(body));
+      return this.attempt(body);
+    });
+  }
+
+  /** Runs a write once nobody holds fsync's lock. For writes that are no transaction of the operation's own: index builds. */
+  insideWriteGate<Result>(write: () => MaybePromise<Result>): MaybePromise<Result> {
+    const { writeGate } = this.service;
+    if (writeGate.isClosed) {
+      return this.waitFor(writeGate.whenOpen()).then(() => this.insideWriteGate(write));
+    }
+    writeGate.enter();
+    let result: MaybePromise<Result>;
+    try {
+      result = write();
+    } catch (error) {
+      writeGate.leave();
+      throw error;
+    }
+    if (result instanceof Promise) return result.finally(() => writeGate.leave());
+    writeGate.leave();
+    return result;
   }
 
   /** Waits `delayMs`, unless it is interrupted. */

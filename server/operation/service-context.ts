@@ -13,6 +13,7 @@ import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import type { ParameterSet } from '../options/parameters.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 import type { OperationRegistry } from './operation-registry.ts';
+import type { WriteGate } from './write-gate.ts';
 
 /** One line of the command table, for listCommands and for metrics. */
 export interface CommandSummary {
@@ -52,6 +53,8 @@ export interface ServiceContext {
   readonly operations: OperationRegistry;
   readonly sessions: SessionRegistry;
   readonly cursors: CursorRegistry;
+  /** Closed by fsync with `lock: true`. */
+  readonly writeGate: WriteGate;
   /** Object ids and timestamps for new documents (createDocumentStamps). */
   readonly stamps: DocumentStamps;
   readonly parameters: ParameterSet;
@@ -80,6 +83,8 @@ export interface ServiceContext {
   };
   /** True from the moment the server stops: no further command is run. */
   isStopping: boolean;
+  /** Closes the log's file and goes on in a new one. @throws CommandError when it cannot. */
+  rotateLog(): void | Promise<void>;
   /** Asks the program to stop cleanly; returns at once. */
   requestShutdown(why: string): void;
 }

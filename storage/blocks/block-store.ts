@@ -297,6 +297,7 @@ class DeviceBlockStore implements BlockStore {
     const { extentBytes } = this.layout;
     const extents = this.allocation.counts;
     return {
+      extentBytes,
       extents,
       liveBytes: this.allocation.liveBytes,
       usedBytes: (extents.used + extents.pendingFree) * extentBytes,

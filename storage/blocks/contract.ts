@@ -89,6 +89,7 @@ export interface CleaningSummary {
 }
 
 export interface BlockStoreStatistics {
+  readonly extentBytes: number;
   readonly extents: ExtentCounts;
   /** What lives in them: documents, their directory entries, the manifest. */
   readonly liveBytes: number;

@@ -16,8 +16,9 @@ import { invariant } from '../../common/assert.ts';
 import type { Clock } from '../../common/clock.ts';
 import { DeviceError } from '../../common/errors.ts';
 import type { FailPoints } from '../../common/failpoints.ts';
+import type { Interruption } from '../../common/interruption.ts';
 import type { Log } from '../../common/log.ts';
-import type { BlockStore, CheckpointWriter } from '../blocks/contract.ts';
+import type { BlockStore, CheckpointWriter, CleaningSummary } from '../blocks/contract.ts';
 import {
   catalogKey,
   decodeCatalogRecord,
@@ -59,6 +60,9 @@ export interface CheckpointParts {
 /** Checkpoints that fail in a row, full disks not counted, before the store ends. */
 const MOST_FAILURES_IN_A_ROW = 5;
 
+/** What one checkpoint of a compaction moves at most, bytes: its places are held in memory until it is through. */
+const COMPACTION_ROUND_BYTES = 64 * 1024 * 1024;
+
 /** Where a checkpoint stands; 'idle' between two. */
 export type CheckpointStep = 'idle' | 'flush' | 'pages' | 'index' | 'publish';
 
@@ -86,6 +90,8 @@ export class Checkpointer {
   private previousCommitNumber: CommitNumber;
   /** The last attempt failed at an extent that the next one does not meet. */
   private metBadExtent = false;
+  /** What the last checkpoint cleaned. */
+  private cleaned: CleaningSummary = { extents: 0, movedRecords: 0, movedBytes: 0 };
 
   constructor(parts: CheckpointParts) {
     this.parts = parts;
@@ -126,11 +132,29 @@ export class Checkpointer {
 
   /** Starts a checkpoint unless one is running. */
   start(): Promise<void> {
-    this.running ??= this.run().finally(() => {
-      this.running = undefined;
-      this.step = 'idle';
-    });
+    this.running ??= this.run();
     return this.running;
+  }
+
+  /**
+   * Takes checkpoints that empty mostly dead extents, for as long as that makes extents free.
+   * @returns the bytes of the extents that became free.
+   * @throws the interruption's reason, between two checkpoints: what they freed stays free.
+   */
+  async compact(interruption: Interruption): Promise<number> {
+    const { blocks } = this.parts;
+    let freedBytes = 0;
+    for (;;) {
+      interruption.throwIfInterrupted();
+      while (this.running !== undefined) await this.running.catch(() => undefined);
+      const before = blocks.statistics();
+      this.running = this.run(COMPACTION_ROUND_BYTES);
+      await this.running;
+      // What is moved fills extents of its own: the last of them, half empty, would be moved for ever.
+      const freed = before.extents.used - blocks.statistics().extents.used;
+      if (this.cleaned.extents === 0 || freed <= 0) return freedBytes;
+      freedBytes += freed * before.extentBytes;
+    }
   }
 
   /** Resolves when no checkpoint is running. */
@@ -143,11 +167,19 @@ export class Checkpointer {
     this.bases.delete(base);
   };
 
-  private async run(): Promise<void> {
+  private run(cleaningBytes?: number): Promise<void> {
+    return this.runOnce(cleaningBytes).finally(() => {
+      this.running = undefined;
+      this.step = 'idle';
+    });
+  }
+
+  /** @param cleaningBytes what the cleaner moves at most; given, the checkpoint is taken also when nothing was written. */
+  private async runOnce(cleaningBytes: number | undefined): Promise<void> {
     const { store, clock } = this.parts;
     this.metBadExtent = false;
     if (store.failure !== undefined) throw store.failure;
-    if (!this.hasWork && !this.reaper.hasWork) return;
+    if (cleaningBytes === undefined && !this.hasWork && !this.reaper.hasWork) return;
     const startMs = clock.monotonicMs();
     try {
       await this.recordUnrecorded();
@@ -156,7 +188,7 @@ export class Checkpointer {
         this.freezes += 1;
       }
       await this.pause('checkpointAfterFreeze');
-      await this.fold(this.frozen);
+      await this.fold(this.frozen, cleaningBytes);
       this.checkpoints += 1;
       this.failuresInARow = 0;
       this.lastDurationMs = clock.monotonicMs() - startMs;
@@ -174,7 +206,7 @@ export class Checkpointer {
     this.parts.onFailure(error instanceof Error ? error : new Error(String(error)));
   }
 
-  private async fold(frozen: Frozen): Promise<void> {
+  private async fold(frozen: Frozen, cleaningBytes: number | undefined): Promise<void> {
     const { store, journal, blocks, indexes } = this.parts;
 
     // Step 1: the journal must not end before the base does.
@@ -190,7 +222,7 @@ export class Checkpointer {
     let base: Base;
     try {
       await this.foldGeneration(frozen, writer, changes);
-      await writer.clean(moved);
+      this.cleaned = await writer.clean(moved, cleaningBytes);
       await this.pause('checkpointInPages');
       base = await writer.finish();
       await this.pause('checkpointAfterPages');

@@ -56,6 +56,10 @@ export class EmptyEngine implements StorageEngine {
 
   admitWrite(): undefined {}
 
+  compact(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
   buildIndexes(): Promise<void> {
     return Promise.reject(new Error('the empty engine has no data'));
   }

@@ -19,7 +19,7 @@ export function acceptClientMetadata(connection: ClientConnection, metadata: Buf
   }
   if (metadata.length > MAX_METADATA_BYTES) {
     throw new CommandError(
-      185,
+      'ClientMetadataDocumentTooLarge',
       `The client metadata document must be less then or equal to ${MAX_METADATA_BYTES} bytes`,
     );
   }
@@ -39,7 +39,7 @@ function appNameOf(metadata: Buffer): string | undefined {
   const text = asText(name, 'application.name');
   if (Buffer.byteLength(text) <= MAX_APP_NAME_BYTES) return text;
   throw new CommandError(
-    184,
+    'ClientMetadataAppNameTooLarge',
     `The 'application.name' field must be less then or equal to ${MAX_APP_NAME_BYTES} bytes in the client metadata document`,
   );
 }

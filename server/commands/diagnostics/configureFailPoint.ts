@@ -12,6 +12,7 @@ import type { FailPointMode } from '../../../common/failpoints.ts';
 import { fieldsOf, type RawValue } from '../../../bson/index.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import { FAIL_COMMAND, type FailCommandData } from '../../command/fail-command.ts';
+import { isFailPoint } from './fail-point-names.ts';
 
 interface Request {
   readonly name: string;
@@ -33,7 +34,9 @@ export const configureFailPoint = defineCommand({
     uassert(target.typeName === 'string', 'TypeMismatch', 'a fail point is named by a string');
     const mode = body.value('mode');
     if (mode === undefined) throw body.missing('mode');
-    return { name: target.asString(), mode: modeOf(mode), data: body.document('data', undefined) };
+    const name = target.asString();
+    if (!isFailPoint(name)) throw new CommandError('FailPointSetFailed', `${name} not found`);
+    return { name, mode: modeOf(mode), data: body.document('data', undefined) };
   },
   execute({ name, mode, data }, op): number {
     if (name === FAIL_COMMAND && mode.kind !== 'off') {

@@ -101,7 +101,7 @@ async function build(
   wanted: readonly IndexSpecification[],
 ): Promise<void> {
   const specs = wanted.map(({ spec }) => spec);
-  await op.engine.buildIndexes(namespace, specs, op);
+  await op.insideWriteGate(() => op.engine.buildIndexes(namespace, specs, op));
 }
 
 function indexCount(view: ReadView, namespace: string): number {
