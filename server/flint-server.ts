@@ -65,6 +65,7 @@ export class FlintServer {
   constructor(options: FlintServerOptions) {
     this.options = options;
     const counts = new ConnectionCounts({
+      all: () => this.listener.all(),
       activeCount: () => this.listener.activeCount,
       bufferedBytes: () => this.listener.bufferedBytes,
     });
@@ -161,7 +162,12 @@ function createService(options: FlintServerOptions, connections: ConnectionCount
     random,
     timeoutMs: () => parameters.get('cursorTimeoutMillis'),
   });
-  const sessions = new SessionRegistry({ clock, random });
+  const sessions = new SessionRegistry({
+    clock,
+    random,
+    timeoutMinutes: parameters.get('localLogicalSessionTimeoutMinutes'),
+    maxSessions: parameters.get('maxSessions'),
+  });
   sessions.onEnd((key) => {
     cursors.killWhere((cursor) => cursor.session === key);
     operations.interruptWhere((operation) => operation.sessionKey === key, killed);

@@ -96,6 +96,16 @@ export class CommandBody {
     return this.value(name) !== undefined;
   }
 
+  /** Whether the client sent a field; the command must still ask for it. */
+  contains(name: string): boolean {
+    return this.field(name) !== undefined;
+  }
+
+  /** A field for who looks before the command does: it must still ask for it. */
+  peek(name: string): RawValue | undefined {
+    return this.field(name)?.value;
+  }
+
   /** A field of any type, also null; undefined when it is absent. */
   value(name: string): RawValue | undefined {
     const field = this.field(name);
@@ -248,7 +258,8 @@ export class CommandBody {
     return undefined;
   }
 
-  private duplicate(name: string): CommandError {
+  /** Also for the walk, which sees the generic arguments. */
+  duplicate(name: string): CommandError {
     return new CommandError(
       'IDLDuplicateField',
       `BSON field '${this.command}.${name}' is a duplicate field`,

@@ -43,6 +43,7 @@ export class CommandTable {
       adminOnly: command.adminOnly === true,
       apiVersions: command.apiVersions ?? [],
       beforeAuth: command.beforeAuth === true,
+      testOnly: command.testOnly === true,
     }));
   }
 

@@ -161,10 +161,16 @@ export class Dispatcher {
       throw new CommandError('CommandNotFound', `no such command: '${command.name}'`);
     }
     this.checkAccess(call);
-    if (usesApiVersion(generic)) checkApiVersion(command, generic);
+    this.checkApiVersion(call);
     this.checkTransaction(generic);
     this.checkConcerns(command, generic);
     limitTime(op, generic.maxTimeMs);
+  }
+
+  private checkApiVersion({ command, body, generic }: Call): void {
+    const isRequired = this.service.parameters.get('requireApiVersion');
+    if (!isRequired && !usesApiVersion(generic)) return;
+    checkApiVersion({ command, body, generic, isRequired });
   }
 
   private checkAccess({ command, body, op }: Call): void {
@@ -191,7 +197,7 @@ export class Dispatcher {
     if (!takesIt && level !== undefined && level !== 'local') {
       throw new CommandError(
         'InvalidOptions',
-        `Command ${command.name} does not support { readConcern: { level: "${level}" } } :: caused by :: read concern not supported`,
+        `Command ${command.name} does not support { readConcern: { level: "${level}", provenance: "clientSupplied" } } :: caused by :: read concern not supported`,
       );
     }
   }

@@ -104,6 +104,11 @@ const TABLE: ReadonlyMap<string, Take> = new Map<string, Take>([
   ['rawData', refused('raw time series buckets')],
 ]);
 
+/** Each with a power of two, by which one that is sent twice is noticed: a number has room for 53 of them. */
+const ARGUMENTS: ReadonlyMap<string, { readonly take: Take; readonly bit: number }> = new Map(
+  [...TABLE].map(([name, take], index) => [name, { take, bit: 2 ** index }]),
+);
+
 const cursor = new FieldCursor(Buffer.from([5, 0, 0, 0, 0]));
 
 /** The first field's name, which names the command. @throws CommandError for an empty body. */
@@ -123,11 +128,17 @@ export function parseRequest(command: string, source: RequestSource): ParsedRequ
   cursor.next();
   const generic = emptyArguments(source.database ?? '');
   const body = new CommandBody(command, { bytes, generic, target: cursor.value(), sequences });
+  let seen = 0;
   while (cursor.next()) {
     const name = cursor.name;
-    const take = TABLE.get(name);
-    if (take === undefined) body.addField(name, cursor.value());
-    else take(generic, cursor.value(), name);
+    const argument = ARGUMENTS.get(name);
+    if (argument === undefined) {
+      body.addField(name, cursor.value());
+      continue;
+    }
+    if (Math.floor(seen / argument.bit) % 2 === 1) throw body.duplicate(name);
+    seen += argument.bit;
+    argument.take(generic, cursor.value(), name);
   }
   if (generic.database === '') {
     throw new CommandError(40571, 'OP_MSG requests require a $db argument');

@@ -6,7 +6,7 @@
  * Source: MongoDB's manual, "Write Concern".
  */
 import { CommandError } from '../../common/errors.ts';
-import { BsonType, FieldCursor, type RawValue } from '../../bson/index.ts';
+import { BsonType, FieldCursor, inspect, type RawValue } from '../../bson/index.ts';
 
 export interface WriteConcern {
   readonly w: number | string;
@@ -82,6 +82,7 @@ export function needsJournal(writeConcern: WriteConcern | undefined): boolean {
 function membersOf(value: RawValue): number | string {
   if (value.type === BsonType.string) return value.asString();
   if (value.isNullish) return 1;
+  if (value.type === BsonType.object) return inspect(value.asDocument());
   if (!value.isNumber) {
     throw new CommandError(
       'FailedToParse',

@@ -3,30 +3,55 @@
  */
 import { CommandTable } from '../command/command-table.ts';
 import { aggregate } from './crud/aggregate.ts';
+import {
+  analyzeShardKey,
+  configureQueryAnalyzer,
+  shardingState,
+} from './sharding/outside-a-cluster.ts';
 import { buildInfo } from './diagnostics/buildInfo.ts';
 import { bulkWrite } from './crud/bulkWrite.ts';
 import { collStats } from './catalog/collStats.ts';
+import { autoCompact, compact } from './catalog/compact.ts';
+import {
+  cleanupStructuredEncryptionData,
+  compactStructuredEncryptionData,
+} from './catalog/structured-encryption.ts';
 import { configureFailPoint } from './diagnostics/configureFailPoint.ts';
 import { connectionStatus } from './diagnostics/connectionStatus.ts';
+import { connPoolStats, connPoolSync, dropConnections } from './diagnostics/connPoolStats.ts';
 import { count } from './crud/count.ts';
 import { create } from './catalog/create.ts';
 import { createIndexes } from './indexes/createIndexes.ts';
+import {
+  createSearchIndexes,
+  dropSearchIndex,
+  listSearchIndexes,
+  updateSearchIndex,
+} from './search/search-indexes.ts';
 import { currentOp } from './diagnostics/currentOp.ts';
 import { dataSize } from './catalog/dataSize.ts';
+import { dbHash } from './catalog/dbHash.ts';
 import { dbStats } from './catalog/dbStats.ts';
 import { deleteCommand } from './crud/delete.ts';
 import { distinct } from './crud/distinct.ts';
+import {
+  driverOIDTest,
+  echo,
+  hashBSONElement,
+  reapLogicalSessionCacheNow,
+  refreshLogicalSessionCacheNow,
+  sleep,
+} from './tests/test-commands.ts';
 import { drop } from './catalog/drop.ts';
 import { dropDatabase } from './catalog/dropDatabase.ts';
 import { dropIndexes } from './indexes/dropIndexes.ts';
-import { replSetGetStatus } from './replication/replSetGetStatus.ts';
-import { replSetInitiate } from './replication/replSetInitiate.ts';
 import { endSessions } from './sessions/endSessions.ts';
 import { explain } from './crud/explain.ts';
 import { features } from './diagnostics/features.ts';
+import { filemd5 } from './crud/filemd5.ts';
 import { find } from './crud/find.ts';
 import { findAndModify } from './crud/findAndModify.ts';
-import { fsync } from './diagnostics/fsync.ts';
+import { fsync, fsyncUnlock } from './diagnostics/fsync.ts';
 import { getCmdLineOpts } from './diagnostics/getCmdLineOpts.ts';
 import { getLog } from './diagnostics/getLog.ts';
 import { getMore } from './cursors/getMore.ts';
@@ -43,42 +68,95 @@ import { listCollections } from './catalog/listCollections.ts';
 import { listCommands } from './diagnostics/listCommands.ts';
 import { listDatabases } from './catalog/listDatabases.ts';
 import { listIndexes } from './indexes/listIndexes.ts';
+import { lockInfo } from './diagnostics/lockInfo.ts';
+import { logRotate } from './diagnostics/logRotate.ts';
 import { ping } from './diagnostics/ping.ts';
 import { refreshSessions } from './sessions/refreshSessions.ts';
 import { renameCollection } from './catalog/renameCollection.ts';
+import {
+  abortTransaction,
+  appendOplogNote,
+  commitTransaction,
+  getDefaultRWConcern,
+  removeQuerySettings,
+  replSetAbortPrimaryCatchUp,
+  replSetFreeze,
+  replSetGetConfig,
+  replSetGetRBID,
+  replSetGetStatus,
+  replSetHeartbeat,
+  replSetInitiate,
+  replSetMaintenance,
+  replSetReconfig,
+  replSetRequestVotes,
+  replSetResizeOplog,
+  replSetStepDown,
+  replSetStepUp,
+  replSetSyncFrom,
+  replSetUpdatePosition,
+  setDefaultRWConcern,
+  setQuerySettings,
+  setUserWriteBlockMode,
+} from './replication/without-replica-set.ts';
 import { serverStatus } from './diagnostics/serverStatus.ts';
+import { setFeatureCompatibilityVersion } from './catalog/setFeatureCompatibilityVersion.ts';
+import { setIndexCommitQuorum } from './indexes/setIndexCommitQuorum.ts';
 import { setParameter } from './diagnostics/setParameter.ts';
 import { shutdown } from './diagnostics/shutdown.ts';
 import { startSession } from './sessions/startSession.ts';
 import { update } from './crud/update.ts';
 import { validate } from './catalog/validate.ts';
+import { validateDBMetadata } from './catalog/validateDBMetadata.ts';
+import { waitForFailPoint } from './tests/waitForFailPoint.ts';
+import { whatsmysni } from './diagnostics/whatsmysni.ts';
 import { whatsmyuri } from './diagnostics/whatsmyuri.ts';
 
 const COMMANDS = [
+  hashBSONElement,
+  abortTransaction,
   aggregate,
+  analyzeShardKey,
+  appendOplogNote,
+  autoCompact,
   buildInfo,
   bulkWrite,
+  cleanupStructuredEncryptionData,
   collStats,
+  commitTransaction,
+  compact,
+  compactStructuredEncryptionData,
   configureFailPoint,
+  configureQueryAnalyzer,
   connectionStatus,
+  connPoolStats,
+  connPoolSync,
   count,
   create,
   createIndexes,
+  createSearchIndexes,
   currentOp,
   dataSize,
+  dbHash,
   dbStats,
   deleteCommand,
   distinct,
+  driverOIDTest,
   drop,
+  dropConnections,
   dropDatabase,
   dropIndexes,
+  dropSearchIndex,
+  echo,
   endSessions,
   explain,
   features,
+  filemd5,
   find,
   findAndModify,
   fsync,
+  fsyncUnlock,
   getCmdLineOpts,
+  getDefaultRWConcern,
   getLog,
   getMore,
   getParameter,
@@ -95,17 +173,47 @@ const COMMANDS = [
   listCommands,
   listDatabases,
   listIndexes,
+  listSearchIndexes,
+  lockInfo,
+  logRotate,
   ping,
+  reapLogicalSessionCacheNow,
+  refreshLogicalSessionCacheNow,
   refreshSessions,
+  removeQuerySettings,
   renameCollection,
+  replSetAbortPrimaryCatchUp,
+  replSetFreeze,
+  replSetGetConfig,
+  replSetGetRBID,
   replSetGetStatus,
+  replSetHeartbeat,
   replSetInitiate,
+  replSetMaintenance,
+  replSetReconfig,
+  replSetRequestVotes,
+  replSetResizeOplog,
+  replSetStepDown,
+  replSetStepUp,
+  replSetSyncFrom,
+  replSetUpdatePosition,
   serverStatus,
+  setDefaultRWConcern,
+  setFeatureCompatibilityVersion,
+  setIndexCommitQuorum,
   setParameter,
+  setQuerySettings,
+  setUserWriteBlockMode,
+  shardingState,
   shutdown,
+  sleep,
   startSession,
   update,
+  updateSearchIndex,
   validate,
+  validateDBMetadata,
+  waitForFailPoint,
+  whatsmysni,
   whatsmyuri,
 ];
 
@@ -113,15 +221,11 @@ const COMMANDS = [
 const UNSUPPORTED = [
   'abortMoveCollection',
   'abortReshardCollection',
-  'abortTransaction',
   'abortUnshardCollection',
   'addShard',
   'addShardToZone',
-  'analyzeShardKey',
-  'appendOplogNote',
   'applyOps',
   'authenticate',
-  'autoCompact',
   'balancerCollectionStatus',
   'balancerStart',
   'balancerStatus',
@@ -129,36 +233,23 @@ const UNSUPPORTED = [
   'checkMetadataConsistency',
   'cleanupOrphaned',
   'cleanupReshardCollection',
-  'cleanupStructuredEncryptionData',
   'clearJumboFlag',
   'cloneCollectionAsCapped',
   'collMod',
   'commitReshardCollection',
-  'commitTransaction',
-  'compact',
-  'compactStructuredEncryptionData',
   'configureCollectionBalancing',
-  'configureQueryAnalyzer',
-  'connPoolStats',
   'convertToCapped',
   'createRole',
-  'createSearchIndexes',
   'createUser',
   'dbCheck',
-  'dbHash',
   'dropAllRolesFromDatabase',
   'dropAllUsersFromDatabase',
-  'dropConnections',
   'dropRole',
-  'dropSearchIndex',
   'dropUser',
   'enableSharding',
-  'filemd5',
   'flushRouterConfig',
-  'fsyncUnlock',
   'getAuditConfig',
   'getClusterParameter',
-  'getDefaultRWConcern',
   'getShardMap',
   'getShardVersion',
   'grantPrivilegesToRole',
@@ -167,12 +258,9 @@ const UNSUPPORTED = [
   'internalRenameIfOptionsAndIndexesMatch',
   'invalidateUserCache',
   'isdbgrid',
-  'listSearchIndexes',
   'listShards',
-  'lockInfo',
   'logApplicationMessage',
   'logout',
-  'logRotate',
   'mapReduce',
   'mergeAllChunksOnShard',
   'mergeChunks',
@@ -187,22 +275,9 @@ const UNSUPPORTED = [
   'profile',
   'refineCollectionShardKey',
   'reIndex',
-  'removeQuerySettings',
   'removeShard',
   'removeShardFromZone',
-  'replSetAbortPrimaryCatchUp',
-  'replSetFreeze',
-  'replSetGetConfig',
-  'replSetHeartbeat',
-  'replSetMaintenance',
-  'replSetReconfig',
-  'replSetRequestVotes',
-  'replSetResizeOplog',
-  'replSetStepDown',
-  'replSetStepUp',
-  'replSetSyncFrom',
   'replSetTestEgress',
-  'replSetUpdatePosition',
   'reshardCollection',
   'revokePrivilegesFromRole',
   'revokeRolesFromRole',
@@ -214,15 +289,8 @@ const UNSUPPORTED = [
   'setAllowMigrations',
   'setAuditConfig',
   'setClusterParameter',
-  'setDefaultRWConcern',
-  'setFeatureCompatibilityVersion',
-  'setIndexCommitQuorum',
-  'setQuerySettings',
   'setShardVersion',
-  'setUserWriteBlockMode',
   'shardCollection',
-  'shardingState',
-  'sleep',
   'split',
   'splitChunk',
   'splitVector',
@@ -233,13 +301,10 @@ const UNSUPPORTED = [
   'transitionToDedicatedConfigServer',
   'unshardCollection',
   'updateRole',
-  'updateSearchIndex',
   'updateUser',
   'updateZoneKeyRange',
   'usersInfo',
   'voteCommitIndexBuild',
-  'waitForFailPoint',
-  'whatsmysni',
 ];
 
 export function createCommandTable(): CommandTable {

@@ -8,6 +8,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Dispatcher } from '../command/dispatch.ts';
+import type { ClientConnection } from '../operation/client-connection.ts';
 import type { ServiceContext } from '../operation/service-context.ts';
 import { Connection, type ConnectionSurroundings } from './connection.ts';
 import { MessageHandler } from './message-handler.ts';
@@ -27,6 +28,7 @@ const BACKLOG = 1024;
 
 /** What has to be asked of the connections themselves. */
 export interface LiveConnections {
+  all(): Iterable<ClientConnection>;
   activeCount(): number;
   bufferedBytes(): number;
 }
@@ -41,6 +43,10 @@ export class ConnectionCounts {
 
   constructor(live: LiveConnections) {
     this.live = live;
+  }
+
+  all(): Iterable<ClientConnection> {
+    return this.live.all();
   }
 
   /** Connections that run a request. */
@@ -105,6 +111,10 @@ export class Listener {
 
   get count(): number {
     return this.connections.size;
+  }
+
+  all(): Iterable<ClientConnection> {
+    return this.connections.values();
   }
 
   /** Connections that run a request. */

@@ -4,6 +4,8 @@
  */
 import type { ReplyFields } from '../command/reply.ts';
 import { binaryValue } from '../../bson/index.ts';
+import type { OpenCursor } from '../cursors/cursor-registry.ts';
+import type { ClientConnection } from './client-connection.ts';
 import type { RunningOperation } from './operation-registry.ts';
 import type { ServiceContext } from './service-context.ts';
 
@@ -24,16 +26,16 @@ export function describeOperation(
   service: ServiceContext,
 ): ReplyFields {
   const runningMs = service.clock.monotonicMs() - operation.startedMonotonicMs;
-  const { identity } = service;
   return {
     type: 'op',
-    host: `${identity.host}:${identity.port}`,
+    host: hostOf(service),
     desc: operation.connectionId === undefined ? 'internal' : `conn${operation.connectionId}`,
     connectionId: operation.connectionId,
     client: operation.client,
     appName: operation.appName,
+    clientMetadata: operation.clientMetadata,
     active: true,
-    currentOpTime: new Date(service.clock.wallMs()).toISOString(),
+    currentOpTime: isoTime(service.clock.wallMs()),
     threaded: true,
     opid: operation.operationId,
     lsid:
@@ -54,4 +56,50 @@ export function describeOperation(
     flowControlStats: {},
     ...(operation.killPending ? { killPending: true } : {}),
   };
+}
+
+/** A connection that waits for its next request. */
+export function describeConnection(
+  connection: ClientConnection,
+  service: ServiceContext,
+): ReplyFields {
+  return {
+    type: 'idleSession',
+    host: hostOf(service),
+    desc: `conn${connection.id}`,
+    connectionId: connection.id,
+    client: connection.remote,
+    appName: connection.appName,
+    clientMetadata: connection.metadata,
+    active: false,
+    currentOpTime: isoTime(service.clock.wallMs()),
+  };
+}
+
+/** A cursor between two batches. */
+export function describeCursor(cursor: OpenCursor, service: ServiceContext): ReplyFields {
+  return {
+    type: 'idleCursor',
+    host: hostOf(service),
+    ns: cursor.namespace,
+    currentOpTime: isoTime(service.clock.wallMs()),
+    cursor: {
+      cursorId: cursor.id,
+      nDocsReturned: BigInt(cursor.documentsReturned),
+      nBatchesReturned: BigInt(cursor.batchesReturned),
+      noCursorTimeout: cursor.noTimeout,
+      tailable: cursor.tailable,
+      awaitData: cursor.awaitData,
+      originatingCommand: cursor.originatingCommand,
+    },
+  };
+}
+
+function hostOf({ identity }: ServiceContext): string {
+  return `${identity.host}:${identity.port}`;
+}
+
+/** As MongoDB writes it: "+00:00" instead of "Z". */
+function isoTime(wallMs: number): string {
+  return new Date(wallMs).toISOString().replace('Z', '+00:00');
 }

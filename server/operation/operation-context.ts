@@ -108,6 +108,10 @@ export class OperationContext implements Interruption, RunningOperation {
     return this.connection?.appName;
   }
 
+  get clientMetadata(): Buffer | undefined {
+    return this.connection?.metadata;
+  }
+
   get sessionId(): Buffer | undefined {
     return this.session?.id;
   }

@@ -24,6 +24,8 @@ export interface RunningOperation {
   /** "address:port" of the client, as currentOp prints it. */
   readonly client: string | undefined;
   readonly appName: string | undefined;
+  /** The `client` document of the handshake, raw. */
+  readonly clientMetadata: Buffer | undefined;
   /** The 16 bytes of the logical session's id. */
   readonly sessionId: Buffer | undefined;
   readonly sessionKey: string | undefined;

@@ -13,6 +13,7 @@ import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import type { ParameterSet } from '../options/parameters.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 import type { OperationRegistry } from './operation-registry.ts';
+import type { ClientConnection } from './client-connection.ts';
 import type { WriteGate } from './write-gate.ts';
 
 /** One line of the command table, for listCommands and for metrics. */
@@ -24,6 +25,8 @@ export interface CommandSummary {
   readonly adminOnly: boolean;
   readonly apiVersions: readonly string[];
   readonly beforeAuth: boolean;
+  /** There only with enableTestCommands. */
+  readonly testOnly: boolean;
 }
 
 /** Who and where this server is, for hello, hostInfo, serverStatus, getCmdLineOpts. */
@@ -73,6 +76,8 @@ export interface ServiceContext {
   readonly commands: { all(): Iterable<CommandSummary> };
   /** Connections as serverStatus counts them. */
   readonly connections: {
+    /** Those that are open. */
+    all(): Iterable<ClientConnection>;
     readonly current: number;
     readonly available: number;
     readonly totalCreated: number;

@@ -60,9 +60,18 @@ const PARAMETERS = [
   {
     name: 'localLogicalSessionTimeoutMinutes',
     initial: 30,
-    setAtStartup: false,
+    setAtStartup: true,
     setAtRuntime: false,
+    range: [1, 2 ** 20],
     help: 'Minutes after which an unused session ends.',
+  },
+  {
+    name: 'maxSessions',
+    initial: 1_000_000,
+    setAtStartup: true,
+    setAtRuntime: false,
+    range: [1, 2 ** 31 - 1],
+    help: 'Most logical sessions at a time.',
   },
   {
     name: 'partialMessageTimeoutMillis',
@@ -78,6 +87,13 @@ const PARAMETERS = [
     setAtStartup: true,
     setAtRuntime: true,
     help: 'Logs no line for connections that open and close.',
+  },
+  {
+    name: 'requireApiVersion',
+    initial: false,
+    setAtStartup: true,
+    setAtRuntime: true,
+    help: 'Refuses commands that name no version of the stable API.',
   },
   {
     name: 'strictStandalone',

@@ -12,11 +12,7 @@ import { CommandError } from '../../common/errors.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Random } from '../../common/random.ts';
 
-/** MongoDB's localLogicalSessionTimeoutMinutes. */
-export const SESSION_TIMEOUT_MINUTES = 30;
-const SESSION_TIMEOUT_MS = SESSION_TIMEOUT_MINUTES * 60_000;
-/** MongoDB's maxSessions. */
-const MAX_SESSIONS = 1_000_000;
+const MS_PER_MINUTE = 60_000;
 const UUID_BYTES = 16;
 
 /** The id's 16 bytes as a latin1 string: what Maps are keyed by. */
@@ -53,10 +49,17 @@ class OpenSession implements Session {
 export interface SessionRegistryOptions {
   readonly clock: Clock;
   readonly random: Random;
+  /** MongoDB's localLogicalSessionTimeoutMinutes. */
+  readonly timeoutMinutes: number;
+  /** MongoDB's maxSessions. */
+  readonly maxSessions: number;
 }
 
 export class SessionRegistry {
   private readonly sessions = new Map<SessionKey, Session>();
+  /** Minutes after which an unused session ends, as hello and startSession tell it. */
+  readonly timeoutMinutes: number;
+  private readonly maxSessions: number;
   private readonly clock: Clock;
   private readonly random: Random;
   private readonly listeners: ((key: SessionKey) => void)[] = [];
@@ -64,6 +67,8 @@ export class SessionRegistry {
   constructor(options: SessionRegistryOptions) {
     this.clock = options.clock;
     this.random = options.random;
+    this.timeoutMinutes = options.timeoutMinutes;
+    this.maxSessions = options.maxSessions;
   }
 
   get count(): number {
@@ -99,7 +104,7 @@ export class SessionRegistry {
       known.lastUsedMs = this.clock.monotonicMs();
       return known;
     }
-    if (this.sessions.size >= MAX_SESSIONS) {
+    if (this.sessions.size >= this.maxSessions) {
       throw new CommandError(
         'TooManyLogicalSessions',
         'Unable to add session into the cache because the number of active sessions is too high',
@@ -133,7 +138,7 @@ export class SessionRegistry {
 
   /** Ends the sessions that nobody used within the timeout. Called about once a minute. */
   sweep(): void {
-    const oldestMs = this.clock.monotonicMs() - SESSION_TIMEOUT_MS;
+    const oldestMs = this.clock.monotonicMs() - this.timeoutMinutes * MS_PER_MINUTE;
     for (const session of this.sessions.values()) {
       if (session.operations === 0 && session.lastUsedMs < oldestMs) this.end(session.key);
     }

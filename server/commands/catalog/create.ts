@@ -20,6 +20,7 @@ export const create = defineCommand({
   access: { action: 'createCollection', on: 'collection' },
   route: 'primaryShard',
   apiVersions: ['1'],
+  unstableFields: ['autoIndexId', 'capped', 'indexOptionDefaults', 'max', 'size', 'storageEngine'],
   parse: (body) => {
     const namespace = body.collection();
     body.refuse('capped', 'viewOn', 'clusteredIndex', 'validator', 'collation', 'idIndex');

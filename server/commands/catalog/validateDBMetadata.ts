@@ -8,7 +8,7 @@ import type { CollectionDescription, IndexDescription } from '../../../storage/i
 import { splitNamespace } from '../../catalog/namespace.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { ReplyFields } from '../../command/reply.ts';
-import { nestedBody } from '../crud/statement.ts';
+import { nestedBody } from '../../command/nested-body.ts';
 
 /** The reply says `hasMoreErrors` beyond it. */
 const MOST_ERRORS = 10_000;

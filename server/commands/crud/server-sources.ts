@@ -9,9 +9,9 @@ import { CommandError } from '../../../common/errors.ts';
 import type { PipelineHost } from '../../../query/index.ts';
 import type { CollectionDescription, ReadView } from '../../../storage/index.ts';
 import { replyDocument, type ReplyFields, type ReplyValue } from '../../command/reply.ts';
-import { describeOperation } from '../../operation/describe-operation.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 import { sizeFields } from '../catalog/collStats.ts';
+import { listOperations } from '../diagnostics/currentOp.ts';
 import { collectionSizes } from '../catalog/collection-sizes.ts';
 
 /** What a source stage is asked. */
@@ -23,10 +23,10 @@ interface SourceRequest {
   readonly collection: CollectionDescription | undefined;
 }
 
-const SOURCES: Readonly<Record<string, (request: SourceRequest) => Iterable<ReplyFields>>> = {
-  $collStats: collectionStatistics,
+const SOURCES: Readonly<Record<string, (request: SourceRequest) => Iterable<Buffer>>> = {
+  $collStats: (request) => documentsOf(collectionStatistics(request)),
   $currentOp: currentOperations,
-  $listLocalSessions: localSessions,
+  $listLocalSessions: (request) => documentsOf(localSessions(request)),
 };
 
 /** Names of the stages whose documents this server has, for documentation and tests. */
@@ -40,7 +40,7 @@ export function pipelineHost(op: OperationContext): PipelineHost {
     source(stage, argument, { namespace, view, collection }) {
       const source = SOURCES[stage];
       if (source === undefined) return undefined;
-      return documentsOf(source({ op, argument, namespace, view, collection }));
+      return source({ op, argument, namespace, view, collection });
     },
   };
 }
@@ -49,36 +49,44 @@ function* documentsOf(entries: Iterable<ReplyFields>): Iterable<Buffer> {
   for (const fields of entries) yield replyDocument(fields);
 }
 
-/** Without access control all operations are everybody's, and this server has no other than local ones. */
-const OPERATION_OPTIONS = new Set(['allUsers', 'localOps', 'truncateOps']);
-/** What is listed besides running operations only when it is asked for. */
-const IDLE_OPTIONS = new Set(['idleConnections', 'idleCursors', 'idleSessions', 'backtrace']);
+/**
+ * Without access control all operations are everybody's; this server has none but local ones, shows commands whole, and its
+ * sessions hold no transaction between two operations, nor its operations a stack.
+ */
+const WITHOUT_EFFECT = new Set([
+  'allUsers',
+  'localOps',
+  'truncateOps',
+  'idleSessions',
+  'backtrace',
+]);
 
-function* currentOperations({ op, argument, namespace }: SourceRequest): Iterable<ReplyFields> {
+function currentOperations({ op, argument, namespace }: SourceRequest): Iterable<Buffer> {
   uassert(
     namespace === 'admin.$cmd.aggregate',
     'InvalidNamespace',
     "$currentOp must be run against the 'admin' database with {aggregate: 1}",
   );
-  for (const [name, value] of fieldsOf(argument)) checkOperationOption(name, value);
-  for (const operation of op.service.operations.all()) {
-    yield describeOperation(operation, op.service);
+  const asked = new Set<string>();
+  for (const [name, value] of fieldsOf(argument)) {
+    if (isOperationOption(name, value)) asked.add(name);
   }
+  return listOperations(op, {
+    idleConnections: asked.has('idleConnections'),
+    idleCursors: asked.has('idleCursors'),
+  });
 }
 
-function checkOperationOption(name: string, value: RawValue): void {
-  if (!OPERATION_OPTIONS.has(name) && !IDLE_OPTIONS.has(name)) {
+/** @returns the option's value. */
+function isOperationOption(name: string, value: RawValue): boolean {
+  if (!WITHOUT_EFFECT.has(name) && name !== 'idleConnections' && name !== 'idleCursors') {
     throw new CommandError('FailedToParse', `Unrecognized option '${name}' in $currentOp stage.`);
   }
-  if (value.typeName !== 'bool') {
-    throw new CommandError(
-      'FailedToParse',
-      `The '${name}' parameter of the $currentOp stage must be a boolean value, but found: ${value.typeName}`,
-    );
-  }
-  if (IDLE_OPTIONS.has(name) && value.asBoolean()) {
-    throw new CommandError('NotImplemented', `$currentOp.${name} is not supported by FlintDB yet`);
-  }
+  if (value.typeName === 'bool') return value.asBoolean();
+  throw new CommandError(
+    'FailedToParse',
+    `The '${name}' parameter of the $currentOp stage must be a boolean value, but found: ${value.typeName}`,
+  );
 }
 
 const UUID_SUBTYPE = 4;

@@ -67,7 +67,10 @@ export const dropConnections = defineCommand({
 function checkHost(text: string): void {
   const [, host, port] = /^(\[[^\]]+\]|[^:]*)(?::(\d+))?$/.exec(text) ?? [];
   if (host === undefined || host === '') {
-    throw new CommandError('FailedToParse', `Empty host component parsing HostAndPort from "${text}"`);
+    throw new CommandError(
+      'FailedToParse',
+      `Empty host component parsing HostAndPort from "${text}"`,
+    );
   }
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) {
     throw new CommandError(

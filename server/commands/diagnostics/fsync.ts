@@ -54,11 +54,7 @@ export const fsyncUnlock = defineCommand({
   adminOnly: true,
   parse: () => undefined,
   execute(_request, { service }) {
-    uassert(
-      service.writeGate.isClosed,
-      'IllegalOperation',
-      'fsyncUnlock called when not locked',
-    );
+    uassert(service.writeGate.isClosed, 'IllegalOperation', 'fsyncUnlock called when not locked');
     return service.writeGate.unlock();
   },
   reply: (lockCount) => ({ info: 'fsyncUnlock completed', lockCount: BigInt(lockCount) }),

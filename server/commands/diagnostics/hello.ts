@@ -18,7 +18,6 @@ import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { ReplyFields } from '../../command/reply.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
-import { SESSION_TIMEOUT_MINUTES } from '../../sessions/session-registry.ts';
 import { MAX_WIRE_VERSION, MIN_WIRE_VERSION } from '../../version.ts';
 import { acceptClientMetadata } from './client-metadata.ts';
 
@@ -146,7 +145,7 @@ function describe(request: HelloRequest, op: OperationContext, first: ReplyField
     maxMessageSizeBytes: MAX_MESSAGE_BYTES,
     maxWriteBatchSize: MAX_WRITE_BATCH_COUNT,
     localTime: new Date(op.service.clock.wallMs()),
-    logicalSessionTimeoutMinutes: SESSION_TIMEOUT_MINUTES,
+    logicalSessionTimeoutMinutes: op.service.sessions.timeoutMinutes,
     connectionId: op.connection?.id,
     minWireVersion: MIN_WIRE_VERSION,
     maxWireVersion: MAX_WIRE_VERSION,

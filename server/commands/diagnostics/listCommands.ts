@@ -12,7 +12,9 @@ export const listCommands = defineCommand({
   parse: () => undefined,
   execute(_request, op) {
     const commands: Record<string, ReplyValue> = {};
+    const withTestCommands = op.service.parameters.get('enableTestCommands');
     for (const command of op.service.commands.all()) {
+      if (command.testOnly && !withTestCommands) continue;
       commands[command.name] = {
         help: command.help,
         aliases: command.aliases,

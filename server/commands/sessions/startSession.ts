@@ -1,7 +1,6 @@
 /** startSession: a logical session with an id of the server's choice. Drivers choose their own and need no command. */
 import { binaryValue } from '../../../bson/index.ts';
 import { defineCommand } from '../../command/define-command.ts';
-import { SESSION_TIMEOUT_MINUTES } from '../../sessions/session-registry.ts';
 
 const UUID_SUBTYPE = 4;
 
@@ -14,8 +13,8 @@ export const startSession = defineCommand({
   lenient: true,
   parse: () => undefined,
   execute: (_request, op) => op.service.sessions.start(),
-  reply: (session) => ({
+  reply: (session, op) => ({
     id: { id: binaryValue(session.id, UUID_SUBTYPE) },
-    timeoutMinutes: SESSION_TIMEOUT_MINUTES,
+    timeoutMinutes: op.service.sessions.timeoutMinutes,
   }),
 });

@@ -4,7 +4,7 @@
  */
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
-import { int64Value, objectIdValue, hashValue, BsonType } from '../../../bson/index.ts';
+import { BsonType, hashValue, int64Value, objectIdValue } from '../../../bson/index.ts';
 import { defineCommand } from '../../command/define-command.ts';
 
 const TRAITS = {
@@ -67,16 +67,8 @@ export const hashBSONElement = defineCommand({
   ...TRAITS,
   name: '_hashBSONElement',
   help: 'Hashes a value as hashed indexes do. For tests only.',
-  parse: (body) => {
-    const seed = body.integer('seed', 0);
-    uassert(
-      Number.isInteger(seed) && Math.abs(seed) < 2 ** 31,
-      'CommandFailed',
-      'seed must be a number',
-    );
-    return { key: body.target, seed };
-  },
-  execute: ({ key, seed }) => ({ key, seed, out: hashValue(key, seed) }),
+  parse: (body) => ({ key: body.target, seed: body.integer('seed', 0) }),
+  execute: ({ key, seed }) => ({ key, seed, out: hashValue(key, seed | 0) }),
   reply: ({ key, seed, out }) => ({ key, seed, out: int64Value(out) }),
 });
 

@@ -6,7 +6,12 @@ import { SessionRegistry, sessionKeyOf } from '../../../server/sessions/session-
 describe('server/sessions: registry', () => {
   const create = () => {
     const clock = new ManualClock();
-    const sessions = new SessionRegistry({ clock, random: new SeededRandom(5) });
+    const sessions = new SessionRegistry({
+      clock,
+      random: new SeededRandom(5),
+      timeoutMinutes: 30,
+      maxSessions: 3,
+    });
     const ended: string[] = [];
     sessions.onEnd((key) => ended.push(key));
     return { clock, sessions, ended };

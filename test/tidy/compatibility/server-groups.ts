@@ -8,7 +8,7 @@ import { FIXED_PARAMETERS } from '../../../server/commands/diagnostics/getParame
 import { parseIndexSpecification } from '../../../server/catalog/index-specification.ts';
 import { ParameterSet } from '../../../server/options/parameters.ts';
 import { getField } from '../../../bson/index.ts';
-import { CommandError } from '../../../common/errors.ts';
+import { codeNameOf, CommandError, ERROR_CODES } from '../../../common/errors.ts';
 import {
   commandOfOpQuery,
   compressMessage,
@@ -29,12 +29,14 @@ const bson = (document: Document): Buffer => Buffer.from(serialize(document));
 
 const commands = createCommandTable();
 
-/** Defined for nothing but MongoDB's own answer from a server outside a replica set. */
-const WITHOUT_REPLICA_SET = new Set(['replSetGetStatus', 'replSetInitiate']);
-
 function command(name: string): Support {
-  if (WITHOUT_REPLICA_SET.has(name)) {
-    return { works: false, note: 'error `NoReplicationEnabled` (76)' };
+  const refusal = commands.tryFind(name)?.refusal;
+  if (refusal !== undefined) {
+    const code = typeof refusal === 'number' ? refusal : ERROR_CODES[refusal];
+    return {
+      works: false,
+      note: `error \`${codeNameOf(code)}\` (${code}), as from a standalone server`,
+    };
   }
   return supportByDefinition(name, commandNote(name), () => commands.find(name));
 }
