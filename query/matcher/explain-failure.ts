@@ -63,6 +63,11 @@ function simpleReport(operator: string, inverted: boolean, reasons: Reasons): Bu
 }
 
 const LEAF_REASONS: Readonly<Record<LeafNode['operator'], Reasons>> = {
+  $_internalExprEq: comparison(),
+  $_internalExprGt: comparison(),
+  $_internalExprGte: comparison(),
+  $_internalExprLt: comparison(),
+  $_internalExprLte: comparison(),
   $eq: comparison(),
   $gt: comparison(),
   $gte: comparison(),

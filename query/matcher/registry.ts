@@ -20,6 +20,7 @@ import { $exists, $size, $type } from './operators/element.ts';
 import { $eq, $ne } from './operators/equality.ts';
 import { geoOperators } from './operators/geo.ts';
 import { $in, $nin } from './operators/in.ts';
+import { internalExprOperators } from './operators/internal-expr.ts';
 import { $jsonSchema } from './operators/jsonSchema.ts';
 import { $and, $nor, $not, $or } from './operators/logical.ts';
 import { $mod } from './operators/mod.ts';
@@ -43,6 +44,7 @@ export const FIELD_OPERATORS: ReadonlyMap<string, FieldOperatorDefinition> = tab
   $exists,
   ...geoOperators,
   $in,
+  ...internalExprOperators,
   $mod,
   $ne,
   $nin,

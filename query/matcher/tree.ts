@@ -17,8 +17,17 @@ export type ValueTest = (type: number, bytes: Buffer, start: number, end: number
 /** Whether the document that starts at `start` in `bytes` passes. */
 export type DocumentTest = (bytes: Buffer, start: number) => boolean;
 
+/** Comparisons across types that only the planner makes: see operators/internal-expr.ts. */
+export type InternalExprOperator =
+  | '$_internalExprEq'
+  | '$_internalExprGt'
+  | '$_internalExprGte'
+  | '$_internalExprLt'
+  | '$_internalExprLte';
+
 /** The operators that test the values at a path one by one. */
 export type LeafOperator =
+  | InternalExprOperator
   | '$eq'
   | '$gt'
   | '$gte'

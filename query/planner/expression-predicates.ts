@@ -3,13 +3,13 @@
  *
  * That is what a $lookup with `let` makes of its variables, so it decides between one look-up and one scan per document.
  */
-import { BsonType, FieldCursor, MAX_KEY, MIN_KEY, type RawValue } from '../../bson/index.ts';
+import { BsonType, FieldCursor, type RawValue } from '../../bson/index.ts';
 import type { QueryContext } from '../context.ts';
 import { compileExpression } from '../expression/compile.ts';
 import { elementsOf } from '../expression/elements.ts';
 import type { Expression } from '../expression/expression.ts';
 import type { DocumentNode } from '../matcher/tree.ts';
-import { type Interval, pointInterval } from './interval.ts';
+import { orderInterval } from './interval.ts';
 import type { Predicate } from './predicate.ts';
 
 const MIRRORED: Readonly<Record<string, string>> = {
@@ -70,31 +70,7 @@ function comparison(
   if (path.fieldPath === undefined || value === undefined) return undefined;
   // Missing and null differ in expressions and are one in an index; arrays are compared as a whole.
   if (value.isNullish || value.type === BsonType.array) return undefined;
-  const intervals = [intervalOf(operator, value)];
+  const intervals = [orderInterval(operator, value)];
   const bounds = { intervals, exact: false };
   return [{ path: path.fieldPath, bounds, node, group: undefined, withoutArrays: true }];
-}
-
-/** Expressions compare across types: there is no bracket around the operand's. */
-function intervalOf(operator: string, value: RawValue): Interval {
-  switch (operator) {
-    case '$gt':
-    case '$gte':
-      return {
-        lower: value,
-        lowerInclusive: operator === '$gte',
-        upper: MAX_KEY,
-        upperInclusive: true,
-      };
-    case '$lt':
-    case '$lte':
-      return {
-        lower: MIN_KEY,
-        lowerInclusive: true,
-        upper: value,
-        upperInclusive: operator === '$lte',
-      };
-    default:
-      return pointInterval(value);
-  }
 }

@@ -39,6 +39,30 @@ export function pointInterval(value: RawValue): Interval {
   return { lower: value, lowerInclusive: true, upper: value, upperInclusive: true };
 }
 
+/** What an expression's comparison allows: there is no bracket around the operand's type. */
+export function orderInterval(operator: string, value: RawValue): Interval {
+  switch (operator) {
+    case '$gt':
+    case '$gte':
+      return {
+        lower: value,
+        lowerInclusive: operator === '$gte',
+        upper: MAX_KEY,
+        upperInclusive: true,
+      };
+    case '$lt':
+    case '$lte':
+      return {
+        lower: MIN_KEY,
+        lowerInclusive: true,
+        upper: value,
+        upperInclusive: operator === '$lte',
+      };
+    default:
+      return pointInterval(value);
+  }
+}
+
 export function isPoint(interval: Interval): boolean {
   return (
     interval.lowerInclusive &&

@@ -5,11 +5,12 @@
  * that the condition need not be checked again on the document.
  */
 import { BsonType, getField, type RawValue } from '../../bson/index.ts';
-import type { FilterNode, LeafNode } from '../matcher/tree.ts';
+import type { FilterNode, InternalExprOperator, LeafNode } from '../matcher/tree.ts';
 import {
   ALL_VALUES,
   type Interval,
   NULL_INTERVALS,
+  orderInterval,
   pointInterval,
   rangeInterval,
   stringInterval,
@@ -20,6 +21,14 @@ export interface Bounds {
   readonly intervals: readonly Interval[];
   readonly exact: boolean;
 }
+
+const PLAIN_NAME: Readonly<Record<InternalExprOperator, string>> = {
+  $_internalExprEq: '$eq',
+  $_internalExprGt: '$gt',
+  $_internalExprGte: '$gte',
+  $_internalExprLt: '$lt',
+  $_internalExprLte: '$lte',
+};
 
 /** @returns undefined when an index over the leaf's path does not help. */
 export function boundsOfLeaf(leaf: LeafNode): Bounds | undefined {
@@ -38,6 +47,12 @@ export function boundsOfLeaf(leaf: LeafNode): Bounds | undefined {
       return regexBounds(operand!);
     case '$exists':
       return { intervals: ALL_VALUES, exact: false };
+    case '$_internalExprEq':
+    case '$_internalExprGt':
+    case '$_internalExprGte':
+    case '$_internalExprLt':
+    case '$_internalExprLte':
+      return { intervals: [orderInterval(PLAIN_NAME[leaf.operator], operand!)], exact: false };
     case '$type':
     case '$mod':
     case '$size':

@@ -11,6 +11,7 @@ import { leadingFind, optimizePipeline } from './optimize-pipeline.ts';
 import { planFind } from './plan-find.ts';
 import type { QueryPlan } from './query-plan.ts';
 import { databaseOf, resolveView } from './resolve-view.ts';
+import { optimizeUnpacking } from './time-series.ts';
 
 /** The collection's place in the namespace of a pipeline that has none ({aggregate: 1}). */
 const COLLECTIONLESS = '.$cmd.aggregate';
@@ -40,7 +41,7 @@ export function planAggregate(
     context,
     planPipeline: planAggregate,
   };
-  const stages = optimizePipeline(parsed, context);
+  const stages = optimizeUnpacking(optimizePipeline(parsed, context), context);
   if (stages[0]?.isSource === true)
     return new AggregatePlan({ ...common, find: undefined, stages });
   const leading = leadingFind(stages);

@@ -30,7 +30,7 @@ export function planQuery(
   request: FindRequest,
   context: QueryContext,
 ): QueryPlan {
-  if (collection?.kind !== 'view') return planFind(view, collection, request, context);
+  if (!isView(collection)) return planFind(view, collection, request, context);
   return planAggregate(
     view,
     collection,
@@ -41,6 +41,13 @@ export function planQuery(
     },
     context,
   );
+}
+
+/** A view, or a time series: its documents are made by a pipeline. */
+function isView(
+  collection: CollectionDescription | undefined,
+): collection is CollectionDescription & { readonly kind: 'view' | 'timeseries' } {
+  return collection !== undefined && collection.kind !== 'collection';
 }
 
 function findAsPipeline(request: FindRequest): Buffer[] {
@@ -63,7 +70,7 @@ export function planCount(
   request: CountRequest,
   context: QueryContext,
 ): CountPlan {
-  if (collection?.kind !== 'view') return planCollectionCount(view, collection, request, context);
+  if (!isView(collection)) return planCollectionCount(view, collection, request, context);
   const stages = findAsPipeline({
     filter: request.filter,
     ...(request.skip === undefined ? {} : { skip: request.skip }),

@@ -31,7 +31,9 @@ function predicatesOfNode(
 ): readonly Predicate[] {
   switch (node.kind) {
     case 'leaf':
-      return predicate(prefix + node.path, boundsOfLeaf(node), origin, group);
+      return predicate(prefix + node.path, boundsOfLeaf(node), origin, group).map((each) =>
+        node.operator.startsWith('$_internalExpr') ? { ...each, withoutArrays: true } : each,
+      );
     case 'not':
       if (node.child.kind !== 'leaf') return [];
       return predicate(prefix + node.child.path, boundsOfNegation(node.child), origin, group);

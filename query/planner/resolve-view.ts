@@ -1,9 +1,10 @@
 /**
- * Resolves a view to the collection below it and the pipeline that makes its documents.
+ * Resolves a view, or a time series, to the collection below it and the pipeline that makes its documents.
  */
 import { BsonType, fieldsOf, getField } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { CollectionDescription, ReadView } from '../../storage/index.ts';
+import { bucketsNamespace, timeseriesOptionsOf, unpackPipeline } from '../timeseries/options.ts';
 
 /** Views on views, at most. */
 const MAX_VIEW_DEPTH = 20;
@@ -25,7 +26,7 @@ export function resolveView(
   let current = collection;
   let name = namespace;
   let pipeline: readonly Buffer[] = [];
-  for (let depth = 0; current?.kind === 'view'; depth += 1) {
+  for (let depth = 0; current !== undefined && current.kind !== 'collection'; depth += 1) {
     if (depth === MAX_VIEW_DEPTH) {
       throw new CommandError(
         'ViewDepthLimitExceeded',
@@ -33,8 +34,14 @@ export function resolveView(
       );
     }
     const { options } = current;
-    name = `${databaseOf(name)}.${getField(options, 'viewOn')?.asString() ?? ''}`;
-    pipeline = [...stagesOf(options), ...pipeline];
+    const timeseries = timeseriesOptionsOf(options);
+    if (timeseries === undefined) {
+      name = `${databaseOf(name)}.${getField(options, 'viewOn')?.asString() ?? ''}`;
+      pipeline = [...stagesOf(options), ...pipeline];
+    } else {
+      name = bucketsNamespace(name);
+      pipeline = [...unpackPipeline(timeseries), ...pipeline];
+    }
     current = view.collection(name);
   }
   return { collection: current, namespace: name, pipeline };

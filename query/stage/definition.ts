@@ -11,6 +11,7 @@ import type { ExecutorStatistics } from '../executor/plan-executor.ts';
 import type { Yielder } from '../executor/yielding.ts';
 import type { SpillSpace } from '../spill/spill-space.ts';
 import type { PipelineHost } from './host.ts';
+import type { UnpackSpecification } from '../timeseries/unpack-specification.ts';
 import type { DocumentMap, DocumentSource } from './source.ts';
 
 /** What the planner may know of a stage to move or absorb it. */
@@ -19,6 +20,8 @@ export type StageNature =
   | { readonly kind: 'sort'; readonly pattern: Buffer; readonly limit: number }
   | { readonly kind: 'limit'; readonly limit: number }
   | { readonly kind: 'skip'; readonly skip: number }
+  /** Makes measurements of the buckets of a time series. */
+  | { readonly kind: 'unpack'; readonly unpack: UnpackSpecification }
   /** One document in, one document out: limits may move before it. */
   | { readonly kind: 'oneToOne' }
   | { readonly kind: 'other' };

@@ -15,6 +15,7 @@ import { $facet } from './operators/facet.ts';
 import { $fill } from './operators/fill.ts';
 import { $graphLookup } from './operators/graph-lookup.ts';
 import { $group } from './operators/group.ts';
+import { $_internalUnpackBucket } from './operators/internal-unpack-bucket.ts';
 import { $limit, $skip } from './operators/limit-skip.ts';
 import { $lookup } from './operators/lookup.ts';
 import { $match } from './operators/match.ts';
@@ -32,6 +33,7 @@ import { $unwind } from './operators/unwind.ts';
 
 const DEFINITIONS: readonly StageDefinition[] = [
   ...SERVER_SOURCES,
+  $_internalUnpackBucket,
   $addFields,
   $bucket,
   $bucketAuto,

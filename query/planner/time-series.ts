@@ -1,0 +1,91 @@
+/**
+ * Plans pipelines over time series: what stands behind $_internalUnpackBucket tells it which buckets, which fields and which
+ * measurements are wanted.
+ *
+ * Promises: a pipeline without that stage comes back as it is.
+ */
+import { isEmpty } from '../../bson/index.ts';
+import type { QueryContext } from '../context.ts';
+import { parseFilter } from '../matcher/parse.ts';
+import type { FilterNode } from '../matcher/tree.ts';
+import type { PipelineStage } from '../stage/definition.ts';
+import { unpackStage } from '../stage/operators/internal-unpack-bucket.ts';
+import { matchStage } from '../stage/operators/match.ts';
+import { bucketFilterOf } from '../timeseries/bucket-filter.ts';
+import type { TimeRange } from '../timeseries/bucket-unpacker.ts';
+import { parseSort } from './sort-pattern.ts';
+
+/** @param stages optimised: neighbouring filters are one. */
+export function optimizeUnpacking(
+  stages: readonly PipelineStage[],
+  context: QueryContext,
+): readonly PipelineStage[] {
+  const position = stages.findIndex((stage) => stage.nature.kind === 'unpack');
+  const nature = stages[position]?.nature;
+  if (nature?.kind !== 'unpack') return stages;
+  const { unpack } = nature;
+  // An eventFilter means that the stage came rewritten; there is nothing left to tell it.
+  if (unpack.eventFilter !== undefined || unpack.include !== undefined) return stages;
+  let rest = stages.slice(position + 1);
+  const before = stages.slice(0, position);
+  let eventFilter: Buffer | undefined;
+  let times: TimeRange | undefined;
+  const first = rest[0]?.nature;
+  // What is excluded is missing to a filter, which bucket-level conditions do not know.
+  if (first?.kind === 'match' && unpack.exclude.length === 0) {
+    const { buckets, measurements, ...found } = bucketFilterOf(first.filter, unpack, context);
+    if (!isEmpty(buckets)) before.push(matchStage(buckets, context));
+    eventFilter = isEmpty(measurements) ? undefined : measurements;
+    times = found.times;
+    rest = rest.slice(1);
+  }
+  const include = unpack.exclude.length > 0 ? undefined : fieldsWanted(rest, eventFilter, context);
+  return [...before, unpackStage({ ...unpack, eventFilter, times, include }, context), ...rest];
+}
+
+/** Names of the top-level fields that the stages and the filter read; undefined: possibly all. */
+function fieldsWanted(
+  stages: readonly PipelineStage[],
+  filter: Buffer | undefined,
+  context: QueryContext,
+): readonly string[] | undefined {
+  const names = new Set<string>();
+  if (filter !== undefined && !addFieldsOf(parseFilter(filter, context), names)) return undefined;
+  for (const { nature, pathsNeeded } of stages) {
+    if (pathsNeeded !== undefined) {
+      for (const path of pathsNeeded) names.add(topLevel(path));
+      return [...names];
+    }
+    if (nature.kind === 'match') {
+      if (!addFieldsOf(parseFilter(nature.filter, context), names)) return undefined;
+    } else if (nature.kind === 'sort') {
+      for (const { path } of parseSort(nature.pattern)?.fields ?? []) names.add(topLevel(path));
+    } else if (nature.kind !== 'limit' && nature.kind !== 'skip') return undefined;
+  }
+  return undefined;
+}
+
+/** @returns false when the filter may read the whole document. */
+function addFieldsOf(node: FilterNode, names: Set<string>): boolean {
+  switch (node.kind) {
+    case 'leaf':
+    case 'elemMatch':
+      names.add(topLevel(node.path));
+      return true;
+    case 'not':
+      return addFieldsOf(node.child, names);
+    case 'and':
+    case 'or':
+    case 'nor':
+      return node.children.every((child) => addFieldsOf(child, names));
+    case 'constant':
+      return true;
+    case 'document':
+      return false;
+  }
+}
+
+function topLevel(path: string): string {
+  const dot = path.indexOf('.');
+  return dot < 0 ? path : path.slice(0, dot);
+}
