@@ -20,7 +20,7 @@ const OPTIONS: TimeseriesOptions = {
 };
 const ID = Buffer.from('000000000102030405060708', 'hex');
 
-function newBuilder(meta: unknown = undefined, minMs = 0): BucketBuilder {
+function newBuilder(meta?: unknown, minMs = 0): BucketBuilder {
   return new BucketBuilder(OPTIONS, {
     id: ID,
     minMs,
