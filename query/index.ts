@@ -35,3 +35,6 @@ export { systemTemporaryFiles, temporaryFiles } from './spill/temporary-files.ts
 export type { SpillFile, SpillSpace } from './spill/spill-space.ts';
 export { eventLoopTurns, Scheduler, type TurnClient } from './executor/yielding.ts';
 export type { OutputWriter, PipelineHost } from './stage/host.ts';
+export { BucketBuilder, bucketStartMs, timeOfMeasurement } from './timeseries/bucket-builder.ts';
+export { BucketUnpacker } from './timeseries/bucket-unpacker.ts';
+export { normalizedMeta, seriesKey } from './timeseries/series-key.ts';
