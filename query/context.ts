@@ -7,6 +7,7 @@
 import type { Clock } from '../common/clock.ts';
 import type { Random } from '../common/random.ts';
 import type { Collator, RawValue } from '../bson/index.ts';
+import type { PlannerServices, PlanObserver } from './planner/planner-services.ts';
 
 /**
  * Variables whose value is fixed for the whole operation: those of `let`, and the system's NOW, CLUSTER_TIME,
@@ -23,6 +24,10 @@ export interface QueryContext {
   readonly variables: Variables;
   readonly clock: Clock;
   readonly random: Random;
+  /** Plan cache and usage of indexes of the server; absent: nothing is kept between operations. */
+  readonly planner?: PlannerServices;
+  /** Is told which plans run for this operation. */
+  readonly observer?: PlanObserver;
 }
 
 export const NO_VARIABLES: Variables = new Map();

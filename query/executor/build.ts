@@ -1,39 +1,39 @@
 /**
  * Makes the running stages of a plan.
  */
-import type { PlanNode } from '../planner/plan-node.ts';
+import { fieldsOf } from '../../bson/index.ts';
+import type { CountNode, PlanNode } from '../planner/plan-node.ts';
 import { CollectionScan } from './collscan.ts';
 import { Fetch } from './fetch.ts';
 import { IndexScan } from './ixscan.ts';
 import { Limit, Skip } from './limit-skip.ts';
 import { Or } from './or.ts';
 import { CoveredProject, Project, ReturnKey, ShowRecordId } from './projection.ts';
+import { SortMerge } from './sort-merge.ts';
 import { Sort } from './sort.ts';
 import type { ExecutionContext, Stage } from './stage.ts';
 
-/** @param onStage is told of each stage and its node, for explain. */
+/** @param onStage is told of each stage and its node, and may put another in its place, for explain. */
 export function buildStage(
   node: PlanNode,
   context: ExecutionContext,
-  onStage: (node: PlanNode, stage: Stage) => void = () => {},
+  onStage: OnStage = (_, stage) => stage,
 ): Stage {
-  const stage = makeStage(node, context, onStage);
-  onStage(node, stage);
-  return stage;
+  return onStage(node, makeStage(node, context, onStage));
 }
 
-function makeStage(
-  node: PlanNode,
-  context: ExecutionContext,
-  onStage: (node: PlanNode, stage: Stage) => void,
-): Stage {
+export type OnStage = (node: PlanNode, stage: Stage) => Stage;
+
+function makeStage(node: PlanNode, context: ExecutionContext, onStage: OnStage): Stage {
   const below = (input: PlanNode): Stage => buildStage(input, context, onStage);
   switch (node.stage) {
     case 'EOF':
     case 'RECORD_STORE_FAST_COUNT':
       return new Or(context, []);
     case 'COUNT':
-      return new Limit(below(node.input), Infinity);
+      return countOf(context, below(node.input), node);
+    case 'COUNT_SCAN':
+      return new IndexScan(context, node.scan);
     case 'COLLSCAN':
       return new CollectionScan(context, node.filter, node.direction);
     case 'IXSCAN':
@@ -44,6 +44,11 @@ function makeStage(
       return new Fetch(context, below(node.input), node);
     case 'OR':
       return new Or(context, node.inputs.map(below));
+    case 'SORT_MERGE':
+      return new SortMerge(context, node.inputs.map(below), {
+        paths: Array.from(fieldsOf(node.pattern), ([path]) => path),
+        order: node.order,
+      });
     case 'SORT':
       return new Sort(context, below(node.input), node);
     case 'SKIP':
@@ -60,4 +65,10 @@ function makeStage(
     case 'SHOW_RECORD_ID':
       return new ShowRecordId(context, below(node.input));
   }
+}
+
+/** A count is the number of rows that come out. */
+function countOf(context: ExecutionContext, input: Stage, { skip, limit }: CountNode): Stage {
+  const rest = skip > 0 ? new Skip(context.yielder, input, skip) : input;
+  return new Limit(rest, limit > 0 ? limit : Infinity);
 }

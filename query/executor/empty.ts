@@ -11,6 +11,10 @@ export class EmptyExecutor implements PlanExecutor {
     return undefined;
   }
 
+  countRemaining(): number {
+    return 0;
+  }
+
   detach(): void {
     // Holds nothing.
   }

@@ -5,7 +5,7 @@
  * entries while it pulls (forWrites). Ranges are disjoint and in the order of the walk.
  */
 import type { IndexCursor, IndexDescription, KeyRange, ReadView } from '../../storage/index.ts';
-import type { KeyFilter } from '../planner/plan-node.ts';
+import type { KeyBounds } from '../planner/key-bounds.ts';
 import { type ExecutionContext, PullStage, type StageCounters, type Step } from './stage.ts';
 import { RecordIdSet } from './record-id-set.ts';
 import { indexAsItIs } from './still-there.ts';
@@ -14,8 +14,8 @@ export interface IndexScanOptions {
   readonly index: IndexDescription;
   readonly ranges: readonly KeyRange[];
   readonly direction: 1 | -1;
-  /** Tests the key's values before the document is fetched. */
-  readonly keyFilter?: KeyFilter | undefined;
+  /** Bounds that the ranges leave open. */
+  readonly keyBounds?: KeyBounds | undefined;
 }
 
 export class IndexScan extends PullStage {
@@ -69,11 +69,22 @@ export class IndexScan extends PullStage {
       counters.dupsDropped! += 1;
       return false;
     }
-    if (this.options.keyFilter !== undefined && !this.options.keyFilter(cursor)) return false;
+    if (!this.isInside(cursor)) return false;
     seen?.add(recordId);
     this.fillRow(cursor);
     counters.advanced += 1;
     return true;
+  }
+
+  /** Jumps over what the bounds exclude. */
+  private isInside(cursor: IndexCursor): boolean {
+    const { keyBounds } = this.options;
+    const checked = keyBounds === undefined ? true : keyBounds.check(cursor);
+    if (checked === true) return true;
+    if (checked === undefined) return false;
+    cursor.seek(checked);
+    this.counters.seeks! += 1;
+    return false;
   }
 
   private fillRow(cursor: IndexCursor): void {

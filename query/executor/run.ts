@@ -11,7 +11,7 @@ import type {
   RecordId,
 } from '../../storage/index.ts';
 import { systemTemporaryFiles } from '../spill/temporary-files.ts';
-import { buildStage } from './build.ts';
+import { buildStage, type OnStage } from './build.ts';
 import {
   DEFAULT_STAGE_BYTES,
   type ExecutorStatistics,
@@ -30,11 +30,10 @@ export interface RunRequest {
   readonly context: QueryContext;
   readonly allowDiskUse: boolean;
   /** Is told of each stage, for explain. */
-  readonly onStage?: (node: PlanNode, stage: Stage) => void;
+  readonly onStage?: OnStage;
 }
 
 export class StageExecutor implements PlanExecutor {
-  readonly statistics: ExecutorStatistics;
   private readonly row = new Row();
   private readonly yielder: Yielder;
   private readonly context: ExecutionContext;
@@ -49,11 +48,10 @@ export class StageExecutor implements PlanExecutor {
   ) {
     const { clock, random } = request.context;
     this.yielder = options.within?.yielder ?? new Yielder(clock, interruption, options.client);
-    this.statistics = options.within?.statistics ?? newStatistics();
     this.context = {
       row: this.row,
       yielder: this.yielder,
-      statistics: this.statistics,
+      statistics: options.within?.statistics ?? newStatistics(),
       clock,
       random,
       collection: request.collection,
@@ -69,6 +67,20 @@ export class StageExecutor implements PlanExecutor {
 
   get recordId(): RecordId | undefined {
     return this.row.recordId;
+  }
+
+  get statistics(): ExecutorStatistics {
+    return this.context.statistics;
+  }
+
+  /** Counts in another place from now on, what it has counted so far included. */
+  reportTo(statistics: ExecutorStatistics): void {
+    const own = this.context.statistics;
+    statistics.keysExamined += own.keysExamined;
+    statistics.docsExamined += own.docsExamined;
+    statistics.hasSortStage ||= own.hasSortStage;
+    statistics.usedDisk ||= own.usedDisk;
+    this.context.statistics = statistics;
   }
 
   next(): MaybePromise<Buffer | undefined> {

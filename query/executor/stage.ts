@@ -33,6 +33,10 @@ export interface StageCounters {
   seeks?: number;
   /** Rows that were dropped because their record had been seen. */
   dupsDropped?: number;
+  /** Record ids that were looked up among those seen. */
+  dupsTested?: number;
+  /** Rows that a COUNT left out. */
+  skipped?: number;
   /** Bytes of a SORT's rows at the highest. */
   memoryBytes?: number;
   usedDisk?: boolean;
@@ -43,7 +47,7 @@ export interface StageCounters {
 export interface ExecutionContext {
   readonly row: Row;
   readonly yielder: Yielder;
-  readonly statistics: ExecutorStatistics;
+  statistics: ExecutorStatistics;
   readonly clock: Clock;
   readonly random: Random;
   /** The collection that record stages read. */

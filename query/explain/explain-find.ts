@@ -1,24 +1,23 @@
 /**
  * Explain of a find, in MongoDB's shape: queryPlanner always, executionStats by running the plan.
  *
- * Owns: how each plan stage is shown. The two parts walk the same tree, so that they always agree.
+ * Promises: what is shown is what would run: candidates are tried as for the query itself, though the plan cache is neither asked nor
+ * told. Source: MongoDB's manual, "Explain Results".
  */
-import {
-  ArrayBuilder,
-  DocumentBuilder,
-  getField,
-  integerValue,
-  stringValue,
-} from '../../bson/index.ts';
+import { createHash } from 'node:crypto';
+import { ArrayBuilder, DocumentBuilder, doubleValue, integerValue } from '../../bson/index.ts';
 import type { Interruption } from '../../common/interruption.ts';
-import { StageExecutor } from '../executor/run.ts';
-import type { Stage } from '../executor/stage.ts';
+import { collationSpecOf } from '../collation/collation.ts';
+import type { TrialResult } from '../executor/multi-plan.ts';
+import { TimedStage } from '../executor/timed-stage.ts';
 import type { FindPlanParts } from '../planner/find-plan-parts.ts';
-import type { MaybePromise, ReadView } from '../../storage/index.ts';
-import { inputsOf, type IxscanNode, type PlanNode } from '../planner/plan-node.ts';
-import { showInterval } from '../planner/interval.ts';
+import { identityOf, PlanChoice } from '../planner/plan-choice.ts';
+import type { PlanNode } from '../planner/plan-node.ts';
+import { hashOf } from '../planner/query-shape.ts';
 import type { ExplainVerbosity } from '../planner/query-plan.ts';
+import type { MaybePromise, ReadView } from '../../storage/index.ts';
 import { showFilter } from './show-filter.ts';
+import { showPlan, type PlanRun, type StageRun } from './show-plan.ts';
 
 export function explainFind(
   parts: FindPlanParts,
@@ -26,177 +25,174 @@ export function explainFind(
   view: ReadView,
   interruption: Interruption,
 ): MaybePromise<Buffer> {
-  const builder = new DocumentBuilder();
-  builder.appendString('explainVersion', '1');
-  builder.appendDocument('queryPlanner', queryPlannerOf(parts));
-  if (verbosity === 'queryPlanner') return builder.finish();
-  return executionStatsOf(parts, verbosity, view, interruption).then((stats) => {
-    builder.appendDocument('executionStats', stats);
-    return builder.finish();
-  });
+  const run = new ExplainedRun(parts);
+  const isChosen = parts.collection === undefined || parts.candidates.length === 1;
+  if (verbosity === 'queryPlanner' && isChosen) return run.document(verbosity);
+  return run.execute(verbosity, view, interruption).then(() => run.document(verbosity));
 }
 
-/** The `queryPlanner` section. */
-export function queryPlannerOf(parts: FindPlanParts): Buffer {
-  const builder = new DocumentBuilder();
-  builder.appendString('namespace', parts.namespace);
-  builder.appendDocument('parsedQuery', showFilter(parts.filter.tree));
-  builder.appendBoolean('indexFilterSet', false);
-  builder.appendBoolean('maxIndexedOrSolutionsReached', false);
-  builder.appendBoolean('maxIndexedAndSolutionsReached', false);
-  builder.appendBoolean('maxScansToExplodeReached', false);
-  builder.appendBoolean('prunedSimilarIndexes', false);
-  builder.appendDocument('winningPlan', showNode(parts.winning));
-  const rejected = new ArrayBuilder();
-  for (const node of parts.rejected) rejected.pushDocument(showNode(node));
-  builder.appendArray('rejectedPlans', rejected.finish());
-  return builder.finish();
+/** How a candidate stood when the trial ended. */
+interface TrialSnapshot {
+  readonly executionStages: Buffer;
+  readonly returned: number;
+  readonly keysExamined: number;
+  readonly docsExamined: number;
+  readonly elapsedMs: number;
+  readonly score: number;
 }
 
-async function executionStatsOf(
-  parts: FindPlanParts,
-  verbosity: ExplainVerbosity,
-  view: ReadView,
-  interruption: Interruption,
-): Promise<Buffer> {
-  const { context, collection, winning, allowDiskUse } = parts;
-  const stages = new Map<PlanNode, Stage>();
-  const startMs = context.clock.monotonicMs();
-  let returned = 0;
-  let keysExamined = 0;
-  let docsExamined = 0;
-  if (collection !== undefined) {
-    const executor = new StageExecutor(
-      {
-        node: winning,
-        collection,
-        context,
-        allowDiskUse,
-        onStage: (node, stage) => stages.set(node, stage),
+class ExplainedRun {
+  private readonly parts: FindPlanParts;
+  private readonly choice: PlanChoice;
+  private readonly runs: Map<PlanNode, TimedStage>[];
+  private trial: readonly TrialSnapshot[] = [];
+  private startMs: number;
+  private elapsedMs = 0;
+  private chosenMs = 0;
+  private returned = 0;
+
+  constructor(parts: FindPlanParts) {
+    this.parts = parts;
+    const { clock } = parts.context;
+    this.startMs = clock.monotonicMs();
+    this.runs = parts.candidates.map(() => new Map<PlanNode, TimedStage>());
+    this.choice = new PlanChoice(parts, {
+      onStage: (candidate, node, stage) => {
+        const timed = new TimedStage(stage, clock);
+        this.runs[candidate].set(node, timed);
+        return timed;
       },
-      view,
-      interruption,
-    );
-    returned = await executor.countRemaining();
-    ({ keysExamined, docsExamined } = executor.statistics);
-    executor.close();
+      onTrial: (result) => {
+        this.chosenMs = clock.monotonicMs() - this.startMs;
+        this.trial = parts.candidates.map((candidate, position) =>
+          this.snapshotOf(candidate.node(), position, result),
+        );
+      },
+    });
   }
-  const builder = new DocumentBuilder();
-  builder.appendBoolean('executionSuccess', true);
-  builder.appendInt32('nReturned', returned);
-  builder.appendInt32('executionTimeMillis', Math.round(context.clock.monotonicMs() - startMs));
-  builder.appendInt32('totalKeysExamined', keysExamined);
-  builder.appendInt32('totalDocsExamined', docsExamined);
-  builder.appendDocument('executionStages', showNode(winning, stages));
-  if (verbosity === 'allPlansExecution') {
-    builder.appendArray('allPlansExecution', new ArrayBuilder().finish());
-  }
-  return builder.finish();
-}
 
-/** One stage and those below; with counters when it ran. */
-function showNode(node: PlanNode, stages?: ReadonlyMap<PlanNode, Stage>): Buffer {
-  const builder = new DocumentBuilder();
-  builder.appendString('stage', node.stage);
-  showDetails(builder, node);
-  const stage = stages?.get(node);
-  if (stage !== undefined) showCounters(builder, stage);
-  const inputs = inputsOf(node).map((input) => showNode(input, stages));
-  if (node.stage === 'OR') {
-    const list = new ArrayBuilder();
-    for (const input of inputs) list.pushDocument(input);
-    builder.appendArray('inputStages', list.finish());
-  } else if (inputs[0] !== undefined) builder.appendDocument('inputStage', inputs[0]);
-  return builder.finish();
-}
-
-function showDetails(builder: DocumentBuilder, node: PlanNode): void {
-  switch (node.stage) {
-    case 'COLLSCAN':
-      if (node.filter !== undefined) {
-        builder.appendDocument('filter', showFilter(node.filter.tree));
-      }
-      builder.appendString('direction', node.direction === 1 ? 'forward' : 'backward');
-      return;
-    case 'IXSCAN':
-      showScan(builder, node);
-      return;
-    case 'EXPRESS_IXSCAN':
-      showScan(builder, node.scan);
-      return;
-    case 'FETCH':
-      if (node.residual !== undefined) {
-        builder.appendDocument('filter', showFilter(node.residual.tree));
-      }
-      return;
-    case 'SORT':
-      builder.appendDocument('sortPattern', node.pattern);
-      builder.appendInt32('memLimit', 104_857_600);
-      if (node.limit > 0) builder.appendInt32('limitAmount', node.limit);
-      builder.appendString('type', 'simple');
-      return;
-    case 'SKIP':
-      builder.appendInt32('skipAmount', node.skip);
-      return;
-    case 'LIMIT':
-      builder.appendInt32('limitAmount', node.limit);
-      return;
-    case 'PROJECTION_COVERED':
-    case 'PROJECTION_DEFAULT':
-    case 'PROJECTION_SIMPLE':
-      builder.appendDocument('transformBy', node.spec);
-      return;
-    case 'COUNT':
-    case 'EOF':
-    case 'OR':
-    case 'RECORD_STORE_FAST_COUNT':
-    case 'RETURN_KEY':
-    case 'SHOW_RECORD_ID':
-      return;
-  }
-}
-
-function showScan(builder: DocumentBuilder, { index, bounds, direction }: IxscanNode): void {
-  const keyPattern = new DocumentBuilder();
-  const multikeyPaths = new DocumentBuilder();
-  const indexBounds = new DocumentBuilder();
-  index.fields.forEach((field, position) => {
-    keyPattern.appendInt32(field.path, field.direction);
-    const paths = new ArrayBuilder();
-    if (index.multikeyPaths[position] === true) paths.push(stringValue(field.path));
-    multikeyPaths.appendArray(field.path, paths.finish());
-    const turned: 1 | -1 = field.direction === direction ? 1 : -1;
-    const shown = new ArrayBuilder();
-    for (const interval of bounds[position] ?? []) {
-      shown.push(stringValue(showInterval(interval, turned)));
+  /** Runs the plan: to its end, or only until it is chosen. */
+  async execute(
+    verbosity: ExplainVerbosity,
+    view: ReadView,
+    interruption: Interruption,
+  ): Promise<void> {
+    const { clock } = this.parts.context;
+    this.startMs = clock.monotonicMs();
+    const executor = this.choice.open(view, interruption);
+    try {
+      if (verbosity === 'queryPlanner') await executor.next();
+      else this.returned = await executor.countRemaining();
+    } finally {
+      executor.close();
     }
-    indexBounds.appendArray(field.path, shown.finish());
-  });
-  builder.appendDocument('keyPattern', keyPattern.finish());
-  builder.appendString('indexName', index.name);
-  builder.appendBoolean('isMultiKey', index.multikey);
-  builder.appendDocument('multiKeyPaths', multikeyPaths.finish());
-  builder.appendBoolean('isUnique', index.unique);
-  builder.appendBoolean('isSparse', index.sparse);
-  builder.appendBoolean('isPartial', getField(index.spec, 'partialFilterExpression') !== undefined);
-  builder.appendInt32('indexVersion', 2);
-  builder.appendString('direction', direction === 1 ? 'forward' : 'backward');
-  builder.appendDocument('indexBounds', indexBounds.finish());
+    this.elapsedMs = clock.monotonicMs() - this.startMs;
+  }
+
+  document(verbosity: ExplainVerbosity): Buffer {
+    const builder = new DocumentBuilder();
+    builder.appendString('explainVersion', '1');
+    if (this.parts.collection !== undefined) {
+      builder.appendString('queryShapeHash', this.queryShapeHash());
+    }
+    builder.appendDocument('queryPlanner', this.queryPlanner());
+    if (verbosity !== 'queryPlanner') {
+      builder.appendDocument('executionStats', this.executionStats(verbosity));
+    }
+    return builder.finish();
+  }
+
+  private queryShapeHash(): string {
+    const { namespace } = this.parts;
+    const hash = createHash('sha256').update(`${namespace}\n${identityOf(this.parts).shape}`);
+    return hash.digest('hex').toUpperCase();
+  }
+
+  private queryPlanner(): Buffer {
+    const { parts, choice } = this;
+    const builder = new DocumentBuilder();
+    builder.appendString('namespace', parts.namespace);
+    builder.appendDocument('parsedQuery', showFilter(parts.filter.tree));
+    const collation = collationSpecOf(parts.context.collator);
+    if (collation !== undefined) builder.appendDocument('collation', collation);
+    builder.appendBoolean('indexFilterSet', parts.indexFilterSet ?? false);
+    const identity = identityOf(parts);
+    builder.appendString('queryHash', hashOf(identity.shape));
+    builder.appendString('planCacheShapeHash', hashOf(identity.shape));
+    builder.appendString('planCacheKey', hashOf(identity.key));
+    builder.append('optimizationTimeMillis', integerValue(Math.round(this.chosenMs)));
+    builder.appendBoolean('maxIndexedOrSolutionsReached', false);
+    builder.appendBoolean('maxIndexedAndSolutionsReached', false);
+    builder.appendBoolean('maxScansToExplodeReached', false);
+    builder.appendBoolean('prunedSimilarIndexes', false);
+    const isCached = choice.isCached();
+    builder.appendDocument('winningPlan', showPlan(choice.candidate.node(), { isCached }));
+    const rejected = new ArrayBuilder();
+    for (const candidate of parts.candidates) {
+      if (candidate === choice.candidate) continue;
+      rejected.pushDocument(showPlan(candidate.node(), { isCached: false }));
+    }
+    builder.appendArray('rejectedPlans', rejected.finish());
+    return builder.finish();
+  }
+
+  private executionStats(verbosity: ExplainVerbosity): Buffer {
+    const { choice } = this;
+    const { keysExamined, docsExamined } = choice.statistics;
+    const builder = new DocumentBuilder();
+    const node = choice.candidate.node();
+    builder.appendBoolean('executionSuccess', true);
+    builder.append('nReturned', integerValue(node.stage === 'COUNT' ? 0 : this.returned));
+    builder.append('executionTimeMillis', integerValue(Math.round(this.elapsedMs)));
+    builder.append('totalKeysExamined', integerValue(keysExamined));
+    builder.append('totalDocsExamined', integerValue(docsExamined));
+    const run = this.runOf(choice.winner);
+    builder.appendDocument(
+      'executionStages',
+      showPlan(node, { isCached: false, ...(run.size === 0 ? {} : { run }) }),
+    );
+    if (verbosity === 'allPlansExecution') {
+      const plans = new ArrayBuilder();
+      for (const snapshot of this.trial) plans.pushDocument(showSnapshot(snapshot));
+      builder.appendArray('allPlansExecution', plans.finish());
+    }
+    return builder.finish();
+  }
+
+  private runOf(candidate: number): PlanRun {
+    const stages = this.runs[candidate];
+    const entries = Array.from(stages, ([node, { counters, elapsedMs }]): [PlanNode, StageRun] => [
+      node,
+      { counters, elapsedMs },
+    ]);
+    return new Map(entries);
+  }
+
+  private snapshotOf(node: PlanNode, position: number, { trials }: TrialResult): TrialSnapshot {
+    const run = this.runOf(position);
+    const sum = (counter: 'keysExamined' | 'docsExamined'): number => {
+      let total = 0;
+      for (const { counters } of run.values()) total += counters[counter] ?? 0;
+      return total;
+    };
+    return {
+      executionStages: showPlan(node, { isCached: false, run }),
+      returned: run.get(node)?.counters.advanced ?? 0,
+      keysExamined: sum('keysExamined'),
+      docsExamined: sum('docsExamined'),
+      elapsedMs: run.get(node)?.elapsedMs ?? 0,
+      score: trials[position].score,
+    };
+  }
 }
 
-function showCounters(builder: DocumentBuilder, { counters }: Stage): void {
-  builder.appendInt32('nReturned', counters.advanced);
-  builder.appendInt32('isEOF', counters.isEOF ? 1 : 0);
-  if (counters.keysExamined !== undefined) {
-    builder.appendInt32('keysExamined', counters.keysExamined);
-  }
-  if (counters.docsExamined !== undefined) {
-    builder.appendInt32('docsExamined', counters.docsExamined);
-  }
-  if (counters.seeks !== undefined) builder.appendInt32('seeks', counters.seeks);
-  if (counters.dupsDropped !== undefined) builder.appendInt32('dupsDropped', counters.dupsDropped);
-  if (counters.memoryBytes !== undefined) {
-    builder.append('totalDataSizeSorted', integerValue(counters.memoryBytes));
-    builder.appendBoolean('usedDisk', counters.usedDisk ?? false);
-  }
+function showSnapshot(snapshot: TrialSnapshot): Buffer {
+  const builder = new DocumentBuilder();
+  builder.append('nReturned', integerValue(snapshot.returned));
+  builder.append('executionTimeMillisEstimate', integerValue(Math.round(snapshot.elapsedMs)));
+  builder.append('totalKeysExamined', integerValue(snapshot.keysExamined));
+  builder.append('totalDocsExamined', integerValue(snapshot.docsExamined));
+  builder.append('score', doubleValue(snapshot.score));
+  builder.appendDocument('executionStages', snapshot.executionStages);
+  return builder.finish();
 }

@@ -1,8 +1,9 @@
 /**
  * How the documents of a filter are reached: by a collection scan, one index, or several joined by OR.
  *
- * Owns: the enumeration of candidates and the choice between them: a ranking by what bounds promise, and a short race
- * between the best, which knows the data.
+ * Owns: the enumeration of candidates, the most promising first. Which of them runs is decided by a trial (find-plan.ts), which knows
+ * the data. Indexes are not intersected (AND_SORTED, AND_HASH): a scan of the most selective index, with the other condition checked on the
+ * document, wins the trial in all but contrived cases, and MongoDB does not try intersections either unless it is told to.
  */
 import { fieldsOf, getField, inspect, isEmpty, stringValue } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
@@ -23,98 +24,89 @@ import type {
 import {
   boundsOnIndex,
   directionForSort,
+  explodeForSort,
   type IndexBounds,
   scanOf,
   type Selectivity,
   selectivityOf,
-  type SortField,
 } from './index-candidate.ts';
 import { isHidden } from './index-usability.ts';
-import { ALL_VALUES, isAllValues } from './interval.ts';
+import { ALL_VALUES, isAllValues, sameIntervals } from './interval.ts';
 import { holdsNull, implies } from './partial-index.ts';
-import type { IxscanNode, PlanNode } from './plan-node.ts';
+import type { PlanNode } from './plan-node.ts';
 import type { Predicate } from './predicate.ts';
 import { conjuncts, predicatesOf } from './predicates.ts';
 import { raceScans } from './race.ts';
+import { type SortPattern, sortOrderOf } from './sort-pattern.ts';
 
 export interface AccessRequest {
   readonly collection: CollectionDescription;
   readonly filter: Filter;
   /** The order that is wanted; an access path may give it. */
-  readonly sort: readonly SortField[] | undefined;
+  readonly sort: SortPattern | undefined;
   readonly hasLimit: boolean;
   readonly hint: IndexDescription | undefined;
+  /** Of an index filter: the only indexes that may be used. */
+  readonly allowed?: ((index: IndexDescription) => boolean) | undefined;
   readonly context: QueryContext;
-  /** Where candidates may be tried. */
+  /** Where the branches of an OR may be tried. */
   readonly view: ReadView;
 }
 
 /** One way to reach the documents. */
 export interface AccessPath {
-  readonly node: PlanNode;
+  /** Its name among the candidates of one shape of query: the same for other values. */
+  readonly id: string;
+  /** Makes the nodes of the plan. */
+  readonly node: () => PlanNode;
   /** The wanted order comes out of it. */
   readonly sorted: boolean;
-  /** The index scan, when the path is one scan whose bounds decide the whole filter: it may count, or cover. */
-  readonly decidedScan: IxscanNode | undefined;
-  /** The values of all the scan's fields can be read from its keys. */
+  /** The index scans without FETCH, when their bounds decide the whole filter: they may count, or cover. */
+  readonly decidedScan: () => PlanNode | undefined;
+  /** The values of all the scans' fields can be read from their keys. */
   readonly holdsValues: boolean;
+  /** Indexes that it reads. */
+  readonly indexes: readonly IndexDescription[];
   readonly summary: string;
 }
 
 interface Candidate {
+  readonly id: string;
   readonly bounds: IndexBounds;
   readonly selectivity: Selectivity;
   readonly direction: 1 | -1;
   readonly sorted: boolean;
+  /** The scans whose merge gives the order. */
+  readonly merged: readonly IndexBounds[] | undefined;
   readonly rank: number;
 }
 
-export interface AccessPaths {
-  readonly winning: AccessPath;
-  readonly rejected: readonly AccessPath[];
-}
+/** More candidates than these are not tried (internalQueryPlannerMaxIndexedSolutions). */
+const MAX_CANDIDATES = 64;
 
-export function chooseAccessPath(request: AccessRequest): AccessPaths {
-  const { filter } = request;
-  const candidates = decideByRace(candidatesFor(filter.tree, request), request);
-  const [best, ...others] = candidates;
-  if (best !== undefined && (request.hint !== undefined || narrows(best))) {
-    return {
-      winning: indexPath(best, filter),
-      rejected: others.filter(narrows).map((other) => indexPath(other, filter)),
-    };
-  }
-  const either = orPath(request);
-  if (either !== undefined) return { winning: either, rejected: [] };
-  if (best !== undefined) return { winning: indexPath(best, filter), rejected: [] };
-  return { winning: collectionPath(filter, 1), rejected: [] };
-}
-
-/** More contenders than these are not worth their keys. */
-const MAX_CONTENDERS = 4;
-
-/** Puts the winner of a race between the best candidates first. */
-function decideByRace(
-  candidates: readonly Candidate[],
-  request: AccessRequest,
-): readonly Candidate[] {
-  const contenders = candidates.filter(narrows).slice(0, MAX_CONTENDERS);
-  const [best] = contenders;
-  if (best === undefined || contenders.length < 2 || best.selectivity.single) return candidates;
-  // An index that gives the order of a limited query stops early: how many entries it has says nothing.
-  if (best.sorted && request.hasLimit) return candidates;
-  const winner = raceScans(contenders.map(scanNode), request.view);
-  if (winner === undefined || winner === 0) return candidates;
-  const first = contenders[winner];
-  return [first, ...candidates.filter((candidate) => candidate !== first)];
+/** The ways to the documents, the most promising first; there is at least one. */
+export function accessPaths(request: AccessRequest): readonly [AccessPath, ...AccessPath[]] {
+  const { filter, hint } = request;
+  const candidates = candidatesFor(filter.tree, request);
+  const [best] = candidates;
+  // At most one document: nothing is better.
+  if (best?.selectivity.single === true) return [indexPath(best, filter, request)];
+  const paths = candidates.map((candidate) => indexPath(candidate, filter, request));
+  const either = hint === undefined ? orPaths(request) : [];
+  // Bounds that narrow nothing stand behind an OR whose branches all narrow.
+  const all = best !== undefined && narrows(best) ? [...paths, ...either] : [...either, ...paths];
+  const [first, ...others] = all.slice(0, MAX_CANDIDATES);
+  return first === undefined ? [collectionPath(filter, 1)] : [first, ...others];
 }
 
 export function collectionPath(filter: Filter, direction: 1 | -1): AccessPath {
   return {
-    node: { stage: 'COLLSCAN', filter: filter.isEmpty ? undefined : filter, direction },
+    id: direction === 1 ? 'forward' : 'backward',
+    node: () => ({ stage: 'COLLSCAN', filter: filter.isEmpty ? undefined : filter, direction }),
     sorted: false,
-    decidedScan: undefined,
+    decidedScan: () => undefined,
     holdsValues: false,
+    indexes: [],
     summary: 'COLLSCAN',
   };
 }
@@ -122,15 +114,18 @@ export function collectionPath(filter: Filter, direction: 1 | -1): AccessPath {
 /** Candidates, the best first. */
 function candidatesFor(tree: FilterNode, request: AccessRequest): readonly Candidate[] {
   const predicates = predicatesOf(tree, request.context);
-  const indexes = request.hint === undefined ? request.collection.indexes : [request.hint];
+  const { collection, hint, allowed } = request;
   const question = questionOf(predicates, request);
   const candidates: Candidate[] = [];
-  for (const index of indexes) {
-    if (!index.ready || !holdsAllMatches(index, tree, request)) continue;
-    for (const shape of kindOf(index).scanShapes(index, question)) {
-      const candidate = candidateOf(shape, predicates, request);
-      if (candidate !== undefined) candidates.push(candidate);
-    }
+  for (const index of hint === undefined ? collection.indexes : [hint]) {
+    if (!index.ready || allowed?.(index) === false) continue;
+    if (!holdsAllMatches(index, tree, request)) continue;
+    kindOf(index)
+      .scanShapes(index, question)
+      .forEach((shape, position) => {
+        const name = position === 0 ? index.name : `${index.name}@${position}`;
+        candidates.push(...candidatesOf(name, shape, predicates, request));
+      });
   }
   return candidates.sort((a, b) => b.rank - a.rank);
 }
@@ -143,21 +138,51 @@ function questionOf(predicates: readonly Predicate[], request: AccessRequest): S
   };
 }
 
-function candidateOf(
+/** Usually one; several where an array could be searched by either of several conditions. */
+function candidatesOf(
+  name: string,
   shape: IndexScanShape,
   predicates: readonly Predicate[],
   request: AccessRequest,
+): readonly Candidate[] {
+  const first = boundsOnIndex(shape, predicates);
+  const candidates = [candidateOf(name, first, request)];
+  const { index } = shape;
+  if (index.multikey) {
+    const leading = predicates.filter(({ path }) => path === index.fields[0].path);
+    for (const [position, preferred] of leading.length > 1 ? leading.entries() : []) {
+      const bounds = boundsOnIndex(shape, predicates, preferred);
+      if (sameIntervals(bounds.bounds[0], first.bounds[0])) continue;
+      candidates.push(candidateOf(`${name}#${position}`, bounds, request));
+    }
+  }
+  return candidates.filter((candidate) => candidate !== undefined);
+}
+
+function candidateOf(
+  name: string,
+  bounds: IndexBounds,
+  { sort, hint, hasLimit, context }: AccessRequest,
 ): Candidate | undefined {
-  const hinted = request.hint !== undefined;
-  const bounds = boundsOnIndex(shape, predicates);
-  if (!hinted && shape.sparse && bounds.bounds.every(holdsNull)) return undefined;
-  const direction = request.sort === undefined ? undefined : directionForSort(bounds, request.sort);
+  if (hint === undefined && bounds.shape.sparse && bounds.bounds.every(holdsNull)) return undefined;
+  const fields = sort?.fields;
+  const direction = fields === undefined ? undefined : directionForSort(bounds, fields);
+  // A merge compares what keys hold, which is not the values where they have a collation.
+  const mayMerge =
+    fields !== undefined && direction === undefined && context.collator === undefined;
+  const exploded = mayMerge ? explodeForSort(bounds, fields) : undefined;
+  const sorted = direction !== undefined || exploded !== undefined;
+  if (!hasBounds(bounds) && !sorted && hint === undefined) return undefined;
   const selectivity = selectivityOf(bounds);
-  const sorted = direction !== undefined;
-  const useful = hasBounds(bounds) || sorted || hinted;
-  if (!useful) return undefined;
-  const rank = rankOf(bounds, selectivity, sorted, request);
-  return { bounds, selectivity, direction: direction ?? 1, sorted, rank };
+  return {
+    id: exploded === undefined ? `${name} ${direction ?? 1}` : `${name} merged`,
+    bounds,
+    selectivity,
+    direction: direction ?? exploded?.direction ?? 1,
+    sorted,
+    merged: exploded?.scans,
+    rank: rankOf(bounds, selectivity, sorted, hasLimit),
+  };
 }
 
 /** The leading field has a condition: the index was made for it, even if its bounds are wide. */
@@ -192,7 +217,7 @@ function rankOf(
   { bounds, index }: IndexBounds,
   selectivity: Selectivity,
   sorted: boolean,
-  request: AccessRequest,
+  hasLimit: boolean,
 ): number {
   if (selectivity.single) return 100_000;
   const filtered = bounds.filter((intervals) => !isAllValues(intervals)).length;
@@ -200,79 +225,123 @@ function rankOf(
     selectivity.equalities * 1000 +
     (selectivity.range ? 300 : 0) +
     filtered * 50 +
-    (sorted ? (request.hasLimit ? 800 : 400) : 0) -
+    (sorted ? (hasLimit ? 800 : 400) : 0) -
     index.fields.length
   );
 }
 
-function indexPath(candidate: Candidate, filter: Filter): AccessPath {
-  const scan = scanNode(candidate);
-  const residual = residualOf(filter, candidate.bounds.decided);
+function indexPath(
+  candidate: Candidate,
+  filter: Filter,
+  { sort, context }: AccessRequest,
+): AccessPath {
+  const { bounds, direction, merged } = candidate;
+  const decides = isDecided(filter, bounds.decided);
+  const makeScan = (): PlanNode => {
+    if (merged === undefined || sort === undefined) return scanOf(bounds, direction);
+    return {
+      stage: 'SORT_MERGE',
+      inputs: merged.map((scan) => scanOf(scan, direction)),
+      pattern: sort.pattern,
+      order: sortOrderOf(sort, context),
+    };
+  };
+  const pattern = showKeyPattern(bounds.index);
   return {
-    node: {
+    id: candidate.id,
+    node: () => ({
       stage: 'FETCH',
-      input: scan,
-      residual,
+      input: makeScan(),
+      residual: decides ? undefined : residualOf(filter, bounds.decided),
       whole: filter.isEmpty ? undefined : filter,
-    },
+    }),
     sorted: candidate.sorted,
-    decidedScan: residual === undefined ? scan : undefined,
-    holdsValues: candidate.bounds.shape.fields.every((field) => field.holdsValues),
-    summary: `IXSCAN ${showKeyPattern(candidate.bounds.index)}`,
+    decidedScan: () => (decides ? makeScan() : undefined),
+    holdsValues: bounds.shape.fields.every((field) => field.holdsValues),
+    indexes: [bounds.index],
+    summary: Array.from({ length: merged?.length ?? 1 }, () => `IXSCAN ${pattern}`).join(', '),
   };
 }
 
-function scanNode({ bounds, direction }: Candidate): IxscanNode {
-  const { ranges, keyFilter } = scanOf(bounds, direction);
-  return {
-    stage: 'IXSCAN',
-    index: bounds.index,
-    bounds: bounds.bounds,
-    ranges,
-    direction,
-    keyFilter,
-  };
+function isDecided(filter: Filter, decided: ReadonlySet<FilterNode>): boolean {
+  return filter.isEmpty || conjuncts(filter.tree).every((node) => decided.has(node));
 }
 
-/** What is left to check on the document; undefined when nothing is. */
-function residualOf(filter: Filter, decided: ReadonlySet<FilterNode>): Filter | undefined {
-  if (filter.isEmpty) return undefined;
+/** What is left to check on the document. */
+function residualOf(filter: Filter, decided: ReadonlySet<FilterNode>): Filter {
   if (decided.size === 0) return filter;
-  const open = conjuncts(filter.tree).filter((node) => !decided.has(node));
-  return open.length === 0 ? undefined : compileTree(conjunction(open));
+  return compileTree(conjunction(conjuncts(filter.tree).filter((node) => !decided.has(node))));
 }
 
-/** An $or all of whose branches have an index: their scans one after the other, each record once. */
-function orPath(request: AccessRequest): AccessPath | undefined {
-  const { filter } = request;
-  const all = conjuncts(filter.tree);
-  const either = all.find((node) => node.kind === 'or');
-  if (either === undefined || either.kind !== 'or' || request.hint !== undefined) return undefined;
-  const siblings = all.filter((node) => node !== either);
+/**
+ * An $or all of whose branches have an index: their scans one after the other, or merged when each gives the wanted order; each record
+ * once. The index of a branch is found by a short race of its candidates.
+ */
+function orPaths(request: AccessRequest): readonly AccessPath[] {
+  const all = conjuncts(request.filter.tree);
+  return all.flatMap((either, position) => {
+    if (either.kind !== 'or') return [];
+    const siblings = all.filter((node) => node !== either);
+    const branches = either.children.map((branch) =>
+      siblings.length === 0 ? branch : conjunction([branch, ...siblings]),
+    );
+    const unsorted = joinedPath(branches, { ...request, sort: undefined }, `or${position}`);
+    const mayMerge = request.sort !== undefined && request.context.collator === undefined;
+    if (!mayMerge) return unsorted === undefined ? [] : [unsorted];
+    const sorted = joinedPath(branches, request, `merge${position}`);
+    return [sorted, unsorted].filter((path) => path !== undefined);
+  });
+}
+
+function joinedPath(
+  branches: readonly FilterNode[],
+  request: AccessRequest,
+  name: string,
+): AccessPath | undefined {
+  const { sort, context, filter } = request;
   const paths: AccessPath[] = [];
-  for (const branch of either.children) {
-    const tree = siblings.length === 0 ? branch : conjunction([branch, ...siblings]);
-    const best = candidatesFor(tree, { ...request, sort: undefined })[0];
-    if (best === undefined || !narrows(best)) return undefined;
-    paths.push(indexPath(best, compileTree(tree)));
+  for (const tree of branches) {
+    const candidates = candidatesFor(tree, request).filter(
+      (candidate) => narrows(candidate) && (sort === undefined || candidate.sorted),
+    );
+    const best = fastest(candidates, request);
+    if (best === undefined) return undefined;
+    paths.push(indexPath(best, compileTree(tree), request));
   }
-  const scans = paths.map((path) => path.decidedScan);
-  const decided = scans.every((scan) => scan !== undefined);
-  const node: PlanNode = decided
-    ? {
-        stage: 'FETCH',
-        input: { stage: 'OR', inputs: scans },
-        residual: undefined,
-        whole: filter,
-      }
-    : { stage: 'OR', inputs: paths.map((path) => path.node) };
+  const join = (inputs: readonly PlanNode[]): PlanNode =>
+    sort === undefined
+      ? { stage: 'OR', inputs }
+      : { stage: 'SORT_MERGE', inputs, pattern: sort.pattern, order: sortOrderOf(sort, context) };
+  const scans = (): PlanNode | undefined => {
+    const decided = paths.map((path) => path.decidedScan());
+    const known = decided.filter((scan) => scan !== undefined);
+    return known.length === decided.length ? join(known) : undefined;
+  };
   return {
-    node,
-    sorted: false,
-    decidedScan: undefined,
-    holdsValues: false,
+    id: name,
+    node: () => {
+      const input = scans();
+      if (input === undefined) return join(paths.map((path) => path.node()));
+      return { stage: 'FETCH', input, residual: undefined, whole: filter };
+    },
+    sorted: sort !== undefined,
+    decidedScan: scans,
+    holdsValues: paths.every((path) => path.holdsValues),
+    indexes: paths.flatMap(({ indexes }) => indexes),
     summary: paths.map((path) => path.summary).join(', '),
   };
+}
+
+/** More contenders than these are not worth their keys. */
+const MAX_CONTENDERS = 4;
+
+/** The candidate whose scan ends first; the most promising when none does soon. */
+function fastest(candidates: readonly Candidate[], request: AccessRequest): Candidate | undefined {
+  const [best] = candidates;
+  if (best === undefined || candidates.length < 2 || best.selectivity.single) return best;
+  const contenders = candidates.slice(0, MAX_CONTENDERS);
+  const scans = contenders.map(({ bounds, direction }) => scanOf(bounds, direction));
+  return contenders[raceScans(scans, request.view) ?? 0];
 }
 
 const SHOWN_PATTERNS = new WeakMap<IndexDescription, string>();
@@ -308,10 +377,7 @@ export function resolveHint(
     (index) =>
       index.ready &&
       !isHidden(index) &&
-      (typeof hint === 'string'
-        ? index.name === hint
-        : (getField(index.spec, 'key')?.asDocument().equals(hint) ?? false) ||
-          samePattern(index, hint)),
+      (typeof hint === 'string' ? index.name === hint : hasKeyPattern(index, hint)),
   );
   if (found === undefined) {
     throw new CommandError(
@@ -322,8 +388,10 @@ export function resolveHint(
   return found;
 }
 
-/** {a: 1} names the index on {a: 1.0} too. */
-function samePattern(index: IndexDescription, pattern: Buffer): boolean {
+/** Whether a pattern names the index: {a: 1} is {a: 1.0} too. */
+export function hasKeyPattern(index: IndexDescription, pattern: Buffer): boolean {
+  const key = getField(index.spec, 'key')?.asDocument();
+  if (key?.equals(pattern) === true) return true;
   return index.fields.length > 0 && showKeyPattern(index) === showPattern(pattern);
 }
 

@@ -16,6 +16,7 @@ import type {
   ReadView,
 } from '../../storage/index.ts';
 import { FindPlan } from './find-plan.ts';
+import { onlyCandidate } from './find-plan-parts.ts';
 import { pointInterval } from './interval.ts';
 import type { PlanNode } from './plan-node.ts';
 import type { ExplainVerbosity, FindRequest, QueryPlan } from './query-plan.ts';
@@ -109,7 +110,11 @@ class ExpressPlan implements QueryPlan, ExpressLookup {
   }
 
   open(view: ReadView, interruption: Interruption, options?: OpenOptions): PlanExecutor {
-    return new ExpressExecutor(this, view, interruption, options);
+    const executor = new ExpressExecutor(this, view, interruption, options);
+    const { planner, observer } = this.context;
+    planner?.indexUsage.usedOne(this.index);
+    observer?.planStarted({ summary: this.summary, statistics: executor.statistics });
+    return executor;
   }
 
   /** The index decides, unless its entry was cut: then the filter is compiled after all. */
@@ -145,7 +150,7 @@ class ExpressPlan implements QueryPlan, ExpressLookup {
         bounds: [[pointInterval(this.id)]],
         ranges: [{ lower: key, lowerInclusive: true, upper: key, upperInclusive: true }],
         direction: 1,
-        keyFilter: undefined,
+        keyBounds: undefined,
       },
       filter,
     };
@@ -160,12 +165,11 @@ class ExpressPlan implements QueryPlan, ExpressLookup {
             filter: undefined,
           };
     return new FindPlan({
-      winning,
-      rejected: [],
+      candidates: onlyCandidate(winning, this.summary, [index]),
       collection,
       context,
+      query: this.request.filter,
       filter,
-      summary: this.summary,
       allowDiskUse: true,
       namespace: collection.namespace,
     });

@@ -4,10 +4,9 @@
  * Owns: the rules under which bounds of a multikey index may be combined. Sound first: what is not provably right stays
  * a residual condition.
  */
-import { decodeIndexKey, compareValues, type RawValue } from '../../bson/index.ts';
 import type { IndexScanShape } from '../index-kind/index-kind.ts';
 import type { FilterNode } from '../matcher/tree.ts';
-import type { IndexDescription, KeyRange } from '../../storage/index.ts';
+import type { IndexDescription } from '../../storage/index.ts';
 import {
   ALL_VALUES,
   allPoints,
@@ -16,8 +15,9 @@ import {
   isAllValues,
   isPoint,
 } from './interval.ts';
+import { KeyBounds } from './key-bounds.ts';
 import { keyRangesOf } from './key-ranges.ts';
-import type { KeyFilter } from './plan-node.ts';
+import type { IxscanNode } from './plan-node.ts';
 import type { Predicate } from './predicate.ts';
 
 export interface IndexBounds {
@@ -34,27 +34,34 @@ export interface SortField {
   readonly direction: 1 | -1;
 }
 
-/** Bounds for a scan from the predicates of a conjunction; fields without a predicate allow all values. */
+/**
+ * Bounds for a scan from the predicates of a conjunction; fields without a predicate allow all values.
+ * @param preferred of several conditions on a path with arrays, of which only one can give bounds.
+ */
 export function boundsOnIndex(
   shape: IndexScanShape,
   predicates: readonly Predicate[],
+  preferred?: Predicate,
 ): IndexBounds {
   const { index } = shape;
   const decided = new Set<FilterNode>();
   const arrayFields: Predicate[] = [];
   const bounds = index.fields.map((field, position) => {
-    const scanField = shape.fields[position]!;
+    const scanField = shape.fields[position];
     if (scanField.fixed !== undefined) return scanField.fixed.intervals;
-    const mayHoldArrays = index.multikey && index.multikeyPaths[position] !== false;
+    const holdsArrays = mayHoldArrays(index, position);
+    const isPreferred = (predicate: Predicate): boolean =>
+      predicate.path === preferred?.path && predicate.node === preferred.node;
     const here = predicates.flatMap((predicate) => {
       if (predicate.path !== field.path) return [];
-      if (mayHoldArrays && predicate.withoutArrays === true) return [];
+      if (holdsArrays && predicate.withoutArrays === true) return [];
       const keyBounds = scanField.keyBounds(predicate.bounds);
       return keyBounds === undefined ? [] : [{ ...predicate, bounds: keyBounds }];
     });
     if (here.length === 0) return ALL_VALUES;
-    if (!mayHoldArrays) return intersectAll(here, decided);
-    const chosen = tightest(here.filter((predicate) => mayCombine(predicate, arrayFields)));
+    if (!holdsArrays) return intersectAll(here, decided);
+    const combinable = here.filter((predicate) => mayCombine(predicate, arrayFields));
+    const chosen = combinable.find(isPreferred) ?? tightest(combinable);
     if (chosen === undefined) return ALL_VALUES;
     arrayFields.push(chosen);
     if (chosen.bounds.exact) decided.add(chosen.node);
@@ -126,68 +133,104 @@ export function selectivityOf({ index, bounds }: IndexBounds): Selectivity {
 
 /**
  * The direction in which a scan over these bounds gives the sort order.
- * @returns undefined when it does not. Fields bound to one value may stand anywhere, in both patterns.
+ * @param isFixed whether a field has one value in all keys of the scan: it may then stand anywhere, in both patterns.
+ * @returns undefined when the scan does not give it.
  */
 export function directionForSort(
-  { index, shape, bounds }: IndexBounds,
+  candidate: IndexBounds,
   sort: readonly SortField[],
+  isFixed: (position: number) => boolean = (position) => hasOnePoint(candidate, position),
 ): 1 | -1 | undefined {
+  const { index, shape } = candidate;
+  const same = new Set<string>();
+  index.fields.forEach(({ path }, position) => {
+    // Of a field with arrays one value in the keys does not make one value in the sort.
+    const { isOrdered } = shape.fields[position];
+    if (isOrdered && isFixed(position) && !mayHoldArrays(index, position)) same.add(path);
+  });
+  const wanted = sort.filter(({ path }) => !same.has(path));
   let direction: 1 | -1 | undefined;
-  let wanted = 0;
-  for (let position = 0; position < index.fields.length && wanted < sort.length; position += 1) {
-    const field = index.fields[position]!;
-    const intervals = bounds[position]!;
-    const next = sort[wanted]!;
-    const fixed = intervals.length === 1 && isPoint(intervals[0]!);
+  let found = 0;
+  for (let position = 0; position < index.fields.length && found < wanted.length; position += 1) {
+    const field = index.fields[position];
+    const next = wanted[found];
     if (field.path !== next.path) {
-      if (fixed) continue;
+      if (isFixed(position)) continue;
       return undefined;
     }
-    wanted += 1;
-    if (!shape.fields[position]!.isOrdered && !fixed) return undefined;
-    const isArray = index.multikey && index.multikeyPaths[position] !== false;
-    if (isArray && !isAllValues(intervals)) return undefined;
-    if (fixed && !isArray) continue;
+    found += 1;
+    if (!shape.fields[position].isOrdered) return undefined;
+    if (mayHoldArrays(index, position) && !seesAllElements(candidate, position)) return undefined;
     const turned = field.direction === next.direction ? 1 : -1;
     if (direction !== undefined && direction !== turned) return undefined;
     direction = turned;
   }
-  return wanted === sort.length ? (direction ?? 1) : undefined;
+  return found === wanted.length ? (direction ?? 1) : undefined;
 }
 
-/** The ranges to walk, and the test for the fields that ranges do not restrict. */
-export function scanOf(
-  { index, bounds }: IndexBounds,
-  direction: 1 | -1,
-): { readonly ranges: readonly KeyRange[]; readonly keyFilter: KeyFilter | undefined } {
-  if (bounds.some((intervals) => intervals.length === 0))
-    return { ranges: [], keyFilter: undefined };
+function hasOnePoint({ bounds }: IndexBounds, position: number): boolean {
+  const [only, second] = bounds[position];
+  return only !== undefined && second === undefined && isPoint(only);
+}
+
+/** A sort by an array goes by its least or greatest element: the scan must come past all of them. */
+function seesAllElements({ index, bounds }: IndexBounds, position: number): boolean {
+  const root = firstPart(index.fields[position].path);
+  return index.fields.every(
+    ({ path }, other) => firstPart(path) !== root || isAllValues(bounds[other]),
+  );
+}
+
+function mayHoldArrays(index: IndexDescription, position: number): boolean {
+  return index.multikey && index.multikeyPaths[position] !== false;
+}
+
+/** More scans than these are not merged (internalQueryMaxScansToExplode). */
+const MAX_MERGED_SCANS = 200;
+
+/**
+ * The scan as several that each give the sort order, to be merged: one for each combination of points before the sort's fields.
+ * @returns undefined when that does not give the order either, or takes too many scans.
+ */
+export function explodeForSort(
+  candidate: IndexBounds,
+  sort: readonly SortField[],
+): { readonly scans: readonly IndexBounds[]; readonly direction: 1 | -1 } | undefined {
+  const { index, bounds } = candidate;
+  const sorted = new Set(sort.map(({ path }) => path));
+  let length = 0;
+  while (length < bounds.length && allPoints(bounds[length])) {
+    if (sorted.has(index.fields[length].path) && bounds[length].length > 1) break;
+    length += 1;
+  }
+  let combinations: (readonly (readonly Interval[])[])[] = [[]];
+  for (const intervals of bounds.slice(0, length)) {
+    if (combinations.length * intervals.length > MAX_MERGED_SCANS) return undefined;
+    combinations = combinations.flatMap((leading) =>
+      intervals.map((interval) => [...leading, [interval]]),
+    );
+  }
+  if (combinations.length < 2) return undefined;
+  const direction = directionForSort(
+    candidate,
+    sort,
+    (position) =>
+      hasOnePoint(candidate, position) ||
+      (position < length && !sorted.has(index.fields[position].path)),
+  );
+  if (direction === undefined) return undefined;
+  const rest = bounds.slice(length);
+  const scans = combinations.map((leading) => ({ ...candidate, bounds: [...leading, ...rest] }));
+  return { scans, direction };
+}
+
+/** The scan over these bounds: ranges to walk, and the bounds that ranges do not express. */
+export function scanOf({ index, bounds }: IndexBounds, direction: 1 | -1): IxscanNode {
+  const common = { stage: 'IXSCAN', index, bounds, direction } as const;
+  if (bounds.some((intervals) => intervals.length === 0)) {
+    return { ...common, ranges: [], keyBounds: undefined };
+  }
   const { ranges, restrictedFields } = keyRangesOf(index, bounds, direction);
-  return { ranges, keyFilter: keyFilterOf(index, bounds, restrictedFields) };
-}
-
-function keyFilterOf(
-  index: IndexDescription,
-  bounds: readonly (readonly Interval[])[],
-  from: number,
-): KeyFilter | undefined {
-  const open = bounds
-    .map((intervals, position) => ({ intervals, position }))
-    .filter(({ intervals, position }) => position >= from && !isAllValues(intervals));
-  if (open.length === 0) return undefined;
-  const directions = index.fields.map((field) => field.direction);
-  return (entry) => {
-    if (!entry.keyIsWhole) return true;
-    const values = decodeIndexKey(entry.key, entry.typeBits, directions);
-    return open.every(({ intervals, position }) => holds(intervals, values[position]!));
-  };
-}
-
-function holds(intervals: readonly Interval[], value: RawValue): boolean {
-  return intervals.some((interval) => {
-    const low = compareValues(value, interval.lower);
-    if (low < 0 || (low === 0 && !interval.lowerInclusive)) return false;
-    const high = compareValues(value, interval.upper);
-    return high < 0 || (high === 0 && interval.upperInclusive);
-  });
+  const keyBounds = new KeyBounds(index, bounds, restrictedFields, direction);
+  return { ...common, ranges, keyBounds: keyBounds.isEmpty ? undefined : keyBounds };
 }

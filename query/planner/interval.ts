@@ -88,6 +88,19 @@ export function isAllValues(intervals: readonly Interval[]): boolean {
   );
 }
 
+export function sameIntervals(a: readonly Interval[], b: readonly Interval[]): boolean {
+  return a === b || (a.length === b.length && a.every((one, place) => sameInterval(one, b[place])));
+}
+
+function sameInterval(a: Interval, b: Interval): boolean {
+  return (
+    a.lowerInclusive === b.lowerInclusive &&
+    a.upperInclusive === b.upperInclusive &&
+    compareValues(a.lower, b.lower) === 0 &&
+    compareValues(a.upper, b.upper) === 0
+  );
+}
+
 /** Null, and what sorts with it: missing is stored as null, an empty array as undefined. */
 export const NULL_INTERVALS: readonly Interval[] = [
   pointInterval(UNDEFINED_VALUE),

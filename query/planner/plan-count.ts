@@ -5,14 +5,20 @@
 import type { Interruption } from '../../common/interruption.ts';
 import type { QueryContext } from '../context.ts';
 import type { OpenOptions } from '../executor/plan-executor.ts';
-import { StageExecutor } from '../executor/run.ts';
 import { explainFind } from '../explain/explain-find.ts';
 import { compileFilter } from '../matcher/compile.ts';
 import type { Filter } from '../matcher/filter.ts';
 import type { CollectionDescription, MaybePromise, ReadView } from '../../storage/index.ts';
-import { type AccessPath, chooseAccessPath, collectionPath, resolveHint } from './access-path.ts';
-import type { FindPlanParts } from './find-plan-parts.ts';
+import { type AccessPath, accessPaths, collectionPath, resolveHint } from './access-path.ts';
+import {
+  candidateOf,
+  type FindPlanParts,
+  onlyCandidate,
+  type PlanCandidate,
+} from './find-plan-parts.ts';
+import { PlanChoice } from './plan-choice.ts';
 import type { PlanNode } from './plan-node.ts';
+import { checkTableScan, indexFilterFor } from './planner-rules.ts';
 import type { CountPlan, CountRequest, ExplainVerbosity } from './query-plan.ts';
 
 /** @param collection undefined when the namespace does not exist: its count is 0. */
@@ -23,16 +29,17 @@ export function planCollectionCount(
   context: QueryContext,
 ): CountPlan {
   const filter = compileFilter(request.filter, context);
-  const { node, summary } = countedNode(collection, request, { view, filter, context });
+  const indexFilter =
+    collection === undefined ? undefined : indexFilterFor(collection, {}, { filter, context });
   return new CollectionCount(request, {
-    winning: node,
-    rejected: [],
+    candidates: candidatesFor(collection, request, { view, filter, context, indexFilter }),
     collection,
     context,
+    query: request.filter,
     filter,
-    summary,
     allowDiskUse: true,
     namespace: collection?.namespace ?? '',
+    indexFilterSet: indexFilter !== undefined,
   });
 }
 
@@ -40,54 +47,65 @@ interface CountParts {
   readonly view: ReadView;
   readonly filter: Filter;
   readonly context: QueryContext;
+  readonly indexFilter: ReturnType<typeof indexFilterFor>;
 }
 
-function countedNode(
+function candidatesFor(
   collection: CollectionDescription | undefined,
   request: CountRequest,
   parts: CountParts,
-): { readonly node: PlanNode; readonly summary: string } {
-  if (collection === undefined) return { node: { stage: 'EOF' }, summary: 'EOF' };
-  const path = countPath(collection, request, parts);
-  if (path === undefined) {
+): FindPlanParts['candidates'] {
+  if (collection === undefined) return onlyCandidate({ stage: 'EOF' }, 'EOF');
+  const paths = countPaths(collection, request, parts);
+  const count = (input: PlanNode): PlanNode => {
+    const { skip = 0, limit = 0 } = request;
+    return { stage: 'COUNT', input, skip, limit };
+  };
+  if (paths === undefined) {
     const stage = 'RECORD_STORE_FAST_COUNT';
-    return { node: { stage }, summary: stage };
+    return onlyCandidate(count({ stage }), stage);
   }
-  // Bounds that decide everything: no document is read.
-  let input: PlanNode = path.decidedScan ?? path.node;
-  const { skip = 0, limit = 0 } = request;
-  if (skip > 0) input = { stage: 'SKIP', input, skip };
-  if (limit > 0) input = { stage: 'LIMIT', input, limit };
-  const summary =
-    path.decidedScan === undefined ? path.summary : path.summary.replace('IXSCAN', 'COUNT_SCAN');
-  return { node: { stage: 'COUNT', input }, summary };
+  const [first, ...others] = paths;
+  checkTableScan(first, collection, parts.context);
+  const counted = (path: AccessPath): PlanCandidate => {
+    const scan = path.decidedScan();
+    if (scan === undefined) return candidateOf(path, () => count(path.node()));
+    if (scan.stage !== 'IXSCAN' || scan.ranges.length !== 1 || scan.keyBounds !== undefined) {
+      return candidateOf(path, () => count(scan));
+    }
+    const summary = path.summary.replace('IXSCAN', 'COUNT_SCAN');
+    return candidateOf({ ...path, summary }, () => count({ stage: 'COUNT_SCAN', scan }));
+  };
+  return [counted(first), ...others.map(counted)];
 }
 
 /** undefined: the number of records is the answer. */
-function countPath(
+function countPaths(
   collection: CollectionDescription,
   request: CountRequest,
-  { view, filter, context }: CountParts,
-): AccessPath | undefined {
+  { view, filter, context, indexFilter }: CountParts,
+): readonly [AccessPath, ...AccessPath[]] | undefined {
   const hint = resolveHint(request.hint, collection);
   const natural = hint !== undefined && 'natural' in hint ? hint : undefined;
   if (filter.isEmpty && (hint === undefined || natural !== undefined)) return undefined;
-  if (natural !== undefined) return collectionPath(filter, natural.natural);
+  if (natural !== undefined) return [collectionPath(filter, natural.natural)];
   const index = hint !== undefined && !('natural' in hint) ? hint : undefined;
-  return chooseAccessPath({
+  return accessPaths({
     collection,
     filter,
     sort: undefined,
     hasLimit: false,
     hint: index,
+    allowed: indexFilter,
     context,
     view,
-  }).winning;
+  });
 }
 
 class CollectionCount implements CountPlan {
   private readonly request: CountRequest;
   private readonly parts: FindPlanParts;
+  private choice: PlanChoice | undefined;
 
   constructor(request: CountRequest, parts: FindPlanParts) {
     this.request = request;
@@ -95,22 +113,18 @@ class CollectionCount implements CountPlan {
   }
 
   get summary(): string {
-    return this.parts.summary;
+    return this.choice?.summary ?? this.parts.candidates[0].summary;
   }
 
   count(view: ReadView, interruption: Interruption, options?: OpenOptions): MaybePromise<number> {
-    const { collection, winning, context } = this.parts;
+    const { collection, context } = this.parts;
     if (collection === undefined) return 0;
-    if (winning.stage === 'RECORD_STORE_FAST_COUNT') {
+    this.choice = new PlanChoice(this.parts);
+    if (this.summary === 'RECORD_STORE_FAST_COUNT') {
+      context.observer?.planStarted(this.choice);
       return this.withSkipAndLimit(view.recordCount(collection));
     }
-    const executor = new StageExecutor(
-      { node: winning, collection, context, allowDiskUse: true },
-      view,
-      interruption,
-      options,
-    );
-    return executor.countRemaining();
+    return this.choice.open(view, interruption, options).countRemaining();
   }
 
   private withSkipAndLimit(records: number): number {

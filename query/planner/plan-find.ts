@@ -18,14 +18,16 @@ import type {
 } from '../../storage/index.ts';
 import {
   type AccessPath,
-  type AccessPaths,
-  chooseAccessPath,
+  accessPaths,
+  type AccessRequest,
   collectionPath,
   resolveHint,
   showKeyPattern,
 } from './access-path.ts';
 import { tryExpress } from './express-plan.ts';
 import { FindPlan } from './find-plan.ts';
+import { candidateOf, onlyCandidate, type PlanCandidate } from './find-plan-parts.ts';
+import { checkTableScan, indexFilterFor } from './planner-rules.ts';
 import { ALL_VALUES } from './interval.ts';
 import type { IxscanNode, PlanNode } from './plan-node.ts';
 import { projectionFor } from './projection-cache.ts';
@@ -50,28 +52,37 @@ export function planFind(
   const projection = projectionOf(request, filter, context);
   if (collection === undefined) {
     return new FindPlan({
-      winning: { stage: 'EOF' },
-      rejected: [],
+      candidates: onlyCandidate({ stage: 'EOF' }, 'EOF'),
       collection: undefined,
       context,
+      query: request.filter,
       filter,
-      summary: 'EOF',
       allowDiskUse: true,
       namespace: request.namespace ?? '',
     });
   }
-  const paths = pathsFor(collection, request, { view, filter, sort, context });
-  const stack = (path: AccessPath): PlanNode =>
-    stackOn(path, { request, filter, sort, projection, context });
+  const indexFilter = indexFilterFor(collection, request, { filter, context });
+  const [first, ...others] = pathsFor(collection, request, {
+    view,
+    filter,
+    sort,
+    context,
+    allowed: indexFilter,
+  });
+  const stack = (path: AccessPath): PlanCandidate =>
+    candidateOf(path, () => stackOn(path, { request, filter, sort, projection, context }));
+  checkTableScan(first, collection, context);
   return new FindPlan({
-    winning: stack(paths.winning),
-    rejected: paths.rejected.map(stack),
+    candidates: [stack(first), ...others.map(stack)],
     collection,
     context,
+    query: request.filter,
     filter,
-    summary: paths.winning.summary,
+    sort: request.sort,
+    projection: request.projection,
     allowDiskUse: request.allowDiskUse ?? true,
     namespace: collection.namespace,
+    indexFilterSet: indexFilter !== undefined,
   });
 }
 
@@ -93,9 +104,10 @@ function pathsFor(
     readonly filter: Filter;
     readonly sort: SortPattern | undefined;
     readonly context: QueryContext;
+    readonly allowed: AccessRequest['allowed'];
   },
-): AccessPaths {
-  const { view, filter, sort, context } = parts;
+): readonly [AccessPath, ...AccessPath[]] {
+  const { view, filter, sort, context, allowed } = parts;
   const hint = resolveHint(request.hint, collection);
   const isNatural = hint !== undefined && 'natural' in hint;
   if (request.min !== undefined || request.max !== undefined) {
@@ -104,18 +116,19 @@ function pathsFor(
       51173,
       'When using min()/max() a hint of which index to use must be provided',
     );
-    return { winning: boundedPath(hint, request, filter), rejected: [] };
+    return [boundedPath(hint, request, filter)];
   }
-  if (isNatural) return { winning: collectionPath(filter, hint.natural), rejected: [] };
+  if (isNatural) return [collectionPath(filter, hint.natural)];
   if (sort?.natural !== undefined) {
-    return { winning: collectionPath(filter, sort.natural), rejected: [] };
+    return [collectionPath(filter, sort.natural)];
   }
-  return chooseAccessPath({
+  return accessPaths({
     collection,
     filter,
-    sort: sort?.fields,
+    sort,
     hasLimit: (request.limit ?? 0) > 0,
     hint,
+    allowed: hint === undefined ? allowed : undefined,
     context,
     view,
   });
@@ -137,14 +150,16 @@ function boundedPath(index: IndexDescription, request: FindRequest, filter: Filt
     bounds: index.fields.map(() => ALL_VALUES),
     ranges: [range],
     direction: 1,
-    keyFilter: undefined,
+    keyBounds: undefined,
   };
   const checked = filter.isEmpty ? undefined : filter;
   return {
-    node: { stage: 'FETCH', input: scan, residual: checked, whole: checked },
+    id: index.name,
+    node: () => ({ stage: 'FETCH', input: scan, residual: checked, whole: checked }),
     sorted: false,
-    decidedScan: undefined,
+    decidedScan: () => (checked === undefined ? scan : undefined),
     holdsValues: false,
+    indexes: [index],
     summary: `IXSCAN ${showKeyPattern(index)}`,
   };
 }
@@ -182,8 +197,8 @@ function stackOn(path: AccessPath, parts: StackParts): PlanNode {
   const limit = request.limit ?? 0;
   const mustSort = sort !== undefined && sort.natural === undefined && !path.sorted;
   const covered = mustSort ? undefined : coveredNode(path, parts);
-  const counted = request.withoutDocuments === true && !mustSort ? path.decidedScan : undefined;
-  let node = covered ?? counted ?? path.node;
+  const counted = request.withoutDocuments === true && !mustSort ? path.decidedScan() : undefined;
+  let node = covered ?? counted ?? path.node();
   if (mustSort) {
     node = {
       stage: 'SORT',
@@ -217,17 +232,13 @@ function shape(node: PlanNode, { request, filter, projection }: StackParts): Pla
 /** The projection straight from the index, when it needs nothing but top-level fields that the index holds. */
 function coveredNode(path: AccessPath, parts: StackParts): PlanNode | undefined {
   const { projection, request, filter } = parts;
-  const scan = path.decidedScan;
   const needed = projection?.fieldsNeeded;
-  if (scan === undefined || projection === undefined || needed === undefined) return undefined;
+  if (projection === undefined || needed === undefined) return undefined;
   if (projection.needsPosition || projection.metadataNeeded.size > 0) return undefined;
   if (request.returnKey === true || request.showRecordId === true) return undefined;
-  if (scan.index.multikey) return undefined;
-  if (!path.holdsValues) return undefined;
-  const held = new Set(scan.index.fields.map((field) => field.path));
-  if (!needed.every((name) => held.has(name)) || [...held].some((name) => name.includes('.'))) {
-    return undefined;
-  }
+  if (!path.holdsValues || !path.indexes.every((index) => covers(index, needed))) return undefined;
+  const scan = path.decidedScan();
+  if (scan === undefined) return undefined;
   return {
     stage: 'PROJECTION_COVERED',
     input: scan,
@@ -235,4 +246,10 @@ function coveredNode(path: AccessPath, parts: StackParts): PlanNode | undefined 
     projection,
     filter,
   };
+}
+
+function covers(index: IndexDescription, needed: readonly string[]): boolean {
+  if (index.multikey) return false;
+  const held = new Set(index.fields.map((field) => field.path));
+  return needed.every((name) => held.has(name)) && ![...held].some((name) => name.includes('.'));
 }

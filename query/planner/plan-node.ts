@@ -4,11 +4,9 @@
 import type { Filter } from '../matcher/filter.ts';
 import type { Projection } from '../projection/projection.ts';
 import type { SortOrder } from '../executor/sorter.ts';
-import type { IndexCursor, IndexDescription, KeyRange } from '../../storage/index.ts';
+import type { IndexDescription, KeyRange } from '../../storage/index.ts';
 import type { Interval } from './interval.ts';
-
-/** Decides by an entry's key alone whether its document can match. Entries whose key was cut must pass. */
-export type KeyFilter = (entry: Pick<IndexCursor, 'key' | 'typeBits' | 'keyIsWhole'>) => boolean;
+import type { KeyBounds } from './key-bounds.ts';
 
 export interface EofNode {
   readonly stage: 'EOF';
@@ -23,6 +21,15 @@ export interface FastCountNode {
 export interface CountNode {
   readonly stage: 'COUNT';
   readonly input: PlanNode;
+  readonly skip: number;
+  /** 0: none. */
+  readonly limit: number;
+}
+
+/** Counts the entries of one range: nobody looks at them. */
+export interface CountScanNode {
+  readonly stage: 'COUNT_SCAN';
+  readonly scan: IxscanNode;
 }
 
 export interface CollscanNode {
@@ -39,7 +46,8 @@ export interface IxscanNode {
   /** The same as ranges of encoded keys, in the order of the walk. */
   readonly ranges: readonly KeyRange[];
   readonly direction: 1 | -1;
-  readonly keyFilter: KeyFilter | undefined;
+  /** Bounds that the ranges leave open; undefined when they say it all. */
+  readonly keyBounds: KeyBounds | undefined;
 }
 
 export interface FetchNode {
@@ -52,6 +60,14 @@ export interface FetchNode {
 export interface OrNode {
   readonly stage: 'OR';
   readonly inputs: readonly PlanNode[];
+}
+
+/** Joins inputs that are in order each to one order. */
+export interface SortMergeNode {
+  readonly stage: 'SORT_MERGE';
+  readonly inputs: readonly PlanNode[];
+  readonly pattern: Buffer;
+  readonly order: SortOrder;
 }
 
 export interface SortNode {
@@ -105,10 +121,12 @@ export type PlanNode =
   | EofNode
   | FastCountNode
   | CountNode
+  | CountScanNode
   | CollscanNode
   | IxscanNode
   | FetchNode
   | OrNode
+  | SortMergeNode
   | SortNode
   | SkipNode
   | LimitNode
@@ -119,6 +137,6 @@ export type PlanNode =
 
 /** The nodes directly below. */
 export function inputsOf(node: PlanNode): readonly PlanNode[] {
-  if (node.stage === 'OR') return node.inputs;
+  if ('inputs' in node) return node.inputs;
   return 'input' in node ? [node.input] : [];
 }

@@ -51,7 +51,7 @@ const CASES: readonly (readonly [Plain, string | undefined])[] = [
   [{ a: new Date(5) }, 'a_1'],
   [{ a: { $lt: new Date(6) } }, 'a_1'],
   [{ b: 'x', a: { $gt: 1 } }, 'b_1_a_-1'],
-  [{ b: { $in: ['x', 'y'] }, a: 2 }, 'b_1_a_-1'],
+  [{ b: { $in: ['x', 'y'] }, a: 2 }, 'a_1'],
   [{ b: { $gte: 'abc' } }, 'b_1_a_-1'],
   [{ b: /^ab/ }, 'b_1_a_-1'],
   [{ b: /^abc?/ }, 'b_1_a_-1'],

@@ -1,0 +1,42 @@
+/**
+ * What an operator of the server set for all queries: index filters, and that no collection may be scanned.
+ */
+import { CommandError } from '../../common/errors.ts';
+import type { QueryContext } from '../context.ts';
+import type { Filter } from '../matcher/filter.ts';
+import type { CollectionDescription, IndexDescription } from '../../storage/index.ts';
+import { type AccessPath, hasKeyPattern } from './access-path.ts';
+import { shapeOf } from './query-shape.ts';
+
+/** @returns which indexes the filter for queries of this shape allows; undefined when there is none. */
+export function indexFilterFor(
+  collection: CollectionDescription,
+  request: { readonly sort?: Buffer; readonly projection?: Buffer },
+  { filter, context }: { readonly filter: Filter; readonly context: QueryContext },
+): ((index: IndexDescription) => boolean) | undefined {
+  const cache = context.planner?.planCaches.of(collection);
+  if (cache?.hasFilters !== true) return undefined;
+  const { sort, projection } = request;
+  const set = cache.filterOf(shapeOf({ tree: filter.tree, sort, projection, context }));
+  if (set === undefined) return undefined;
+  return (index) =>
+    set.indexes.some((allowed) =>
+      typeof allowed === 'string' ? allowed === index.name : hasKeyPattern(index, allowed),
+    );
+}
+
+/** @throws CommandError NoQueryExecutionPlans when the plan reads the whole collection and the server forbids that. */
+export function checkTableScan(
+  path: AccessPath,
+  collection: CollectionDescription,
+  { planner }: QueryContext,
+): void {
+  if (path.summary !== 'COLLSCAN' || planner?.refusesTableScans() !== true) return;
+  const { namespace } = collection;
+  const isInternal = /^(admin|local|config)\.|\.system\./.test(namespace);
+  if (isInternal) return;
+  throw new CommandError(
+    'NoQueryExecutionPlans',
+    `error processing query: ns=${namespace} planner returned error :: caused by :: No indexed plans available, and running with 'notablescan'`,
+  );
+}

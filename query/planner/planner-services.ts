@@ -1,0 +1,38 @@
+/**
+ * What the planner keeps between the operations of one server, and whom it tells what runs.
+ */
+import type { Clock } from '../../common/clock.ts';
+import type { ExecutorStatistics } from '../executor/plan-executor.ts';
+import { IndexUsage } from './index-usage.ts';
+import { PlanCaches } from './plan-cache.ts';
+
+export interface PlannerServices {
+  readonly planCaches: PlanCaches;
+  readonly indexUsage: IndexUsage;
+  /** Queries that would read a whole collection are refused (the server parameter notablescan). */
+  readonly refusesTableScans: () => boolean;
+}
+
+export function createPlannerServices(
+  clock: Clock,
+  refusesTableScans: () => boolean = () => false,
+): PlannerServices {
+  return { planCaches: new PlanCaches(), indexUsage: new IndexUsage(clock), refusesTableScans };
+}
+
+/** A plan that runs, for the slow log, the profiler and currentOp. Its figures grow while it runs. */
+export interface RunningPlan {
+  readonly summary: string;
+  readonly statistics: ExecutorStatistics;
+  /** Hashes of the query's shape and of its key in the plan cache; undefined for plans that need no choice. */
+  readonly shapeHash?: string | undefined;
+  readonly keyHash?: string | undefined;
+  readonly fromMultiPlanner?: boolean;
+  readonly fromPlanCache?: boolean;
+  readonly replanReason?: string | undefined;
+}
+
+/** Is told of every plan that an operation starts. */
+export interface PlanObserver {
+  planStarted(plan: RunningPlan): void;
+}
