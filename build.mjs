@@ -11,7 +11,7 @@ import { build } from 'esbuild';
 
 const OUTPUT = 'dist/programs';
 const PROGRAMS = ['flintd', 'flints', 'flint'].map((name) => `cli/programs/${name}.ts`);
-const FLOORS_WITH_JOBS = ['query', 'server', 'storage'];
+const FLOORS_WITH_JOBS = ['query', 'server', 'storage', 'wire'];
 
 const jobs = FLOORS_WITH_JOBS.flatMap((floor) =>
   readdirSync(floor, { recursive: true })

@@ -19,7 +19,7 @@ import { MAX_BSON_INTERNAL_BYTES } from '../common/limits.ts';
 import { formatAddress, type Address } from './address.ts';
 import { errorOfReply } from './command-reply.ts';
 import type { Compressor, CompressorName } from './compressors/compressor.ts';
-import { compressorByName } from './compressors/registry.ts';
+import { compressorByName, prepareCompressors } from './compressors/registry.ts';
 import { watchLimits } from './deadline.ts';
 import { ExhaustReplies } from './exhaust-replies.ts';
 import {
@@ -126,7 +126,7 @@ export class Connection {
   }
 
   private async shakeHands(options: ConnectOptions, timeoutMs: number): Promise<void> {
-    const ours = options.compressors ?? [];
+    const ours = await prepareCompressors(options.compressors ?? []);
     const hello = await this.command(helloCommand(options.metadata, ours), {
       timeoutMs,
       ...(options.interruption === undefined ? {} : { interruption: options.interruption }),

@@ -8,7 +8,9 @@ export {
   compressorById,
   compressorByName,
   DEFAULT_COMPRESSORS,
+  isCompressorName,
   negotiateCompressors,
+  prepareCompressors,
 } from './compressors/registry.ts';
 export { Connection, type ConnectOptions, type RequestOptions } from './connection.ts';
 export {

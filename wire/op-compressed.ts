@@ -45,7 +45,7 @@ export function decompressMessage(
   const bytes = message.readInt32LE(OP_COMPRESSED.uncompressedSize);
   const compressed = message.subarray(OP_COMPRESSED.compressedMessage);
   checkClaim(bytes, compressed.length, compressor);
-  if (bytes > compressor.decompressInlineBytes) {
+  if (Math.max(bytes, compressed.length) > compressor.decompressInlineBytes) {
     return compressor
       .decompress(compressed, bytes)
       .catch(damaged)

@@ -102,7 +102,7 @@ export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
     type: 'list',
     value: '<names>',
     group: NETWORK,
-    help: "Compressors to offer: snappy, zlib, or 'disabled'. Default snappy,zlib.",
+    help: "Compressors to offer: snappy, zstd, zlib, or 'disabled'. Default snappy,zstd,zlib.",
   },
   {
     flag: 'nounixsocket',
@@ -425,7 +425,7 @@ function isLoopback(address: string): boolean {
   return address === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(address);
 }
 
-const COMPRESSORS = ['snappy', 'zlib'];
+const COMPRESSORS = ['snappy', 'zstd', 'zlib'];
 
 function compressorsOf(given: GivenOptions): readonly string[] {
   const names = list(given, 'networkMessageCompressors') ?? COMPRESSORS;

@@ -122,7 +122,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       ...(options.tls === undefined ? {} : { tls: options.tls }),
     },
     httpPort: options.httpPort,
-    compressors: ['snappy', 'zlib'],
+    compressors: ['snappy', 'zstd', 'zlib'],
     slowOperationMs: options.slowOperationMs ?? 100,
     dbPath: '',
     argv: ['flintd', '--port', '0'],

@@ -6,30 +6,40 @@ import { COMPRESSOR_IDS, type Compressor, type CompressorName } from './compress
 import { noop } from './noop.ts';
 import { snappy } from './snappy.ts';
 import { zlib } from './zlib.ts';
+import { isZstdLoaded, loadZstd, zstd } from './zstd.ts';
 
-const COMPRESSORS: readonly Compressor[] = [noop, snappy, zlib];
+const COMPRESSORS: readonly Compressor[] = [noop, snappy, zlib, zstd];
 
-/** What a server offers unless told otherwise, in its order of preference (mongod's default is snappy,zstd,zlib). */
-export const DEFAULT_COMPRESSORS: readonly CompressorName[] = ['snappy', 'zlib'];
+/** What a server offers unless told otherwise, mongod's default. */
+export const DEFAULT_COMPRESSORS: readonly CompressorName[] = ['snappy', 'zstd', 'zlib'];
 
-/** @throws CommandError BadValue for a name that is unknown or, like zstd, known and not built in. */
+/** @throws CommandError BadValue for a name that is unknown. */
 export function compressorByName(name: string): Compressor {
   const found = COMPRESSORS.find((compressor) => compressor.name === name);
   if (found !== undefined) return found;
-  const known = name in COMPRESSOR_IDS;
-  throw new CommandError(
-    'BadValue',
-    known ? `Compressor ${name} is not built in` : `Invalid network message compressor: ${name}`,
-  );
+  throw new CommandError('BadValue', `Invalid network message compressor: ${name}`);
 }
 
-/** @throws CommandError BadValue, by name where the id is known. */
+/** True for the name of a compressor that may be agreed on: any but noop. */
+export function isCompressorName(name: string): name is CompressorName {
+  return name !== noop.name && name in COMPRESSOR_IDS;
+}
+
+/**
+ * Makes compressors ready for use; those that cannot be loaded are left out. Synchronous when nothing has to be loaded, as
+ * it is but for the first use of zstd.
+ */
+export function prepareCompressors(
+  names: readonly CompressorName[],
+): CompressorName[] | Promise<CompressorName[]> {
+  if (!names.includes('zstd') || isZstdLoaded()) return [...names];
+  return loadZstd().then((isLoaded) => names.filter((name) => isLoaded || name !== 'zstd'));
+}
+
+/** @throws CommandError BadValue */
 export function compressorById(id: number): Compressor {
   const found = COMPRESSORS.find((compressor) => compressor.id === id);
   if (found !== undefined) return found;
-  if (id === COMPRESSOR_IDS.zstd) {
-    throw new CommandError('BadValue', 'Compression algorithm zstd (3) is not available');
-  }
   throw new CommandError(
     'BadValue',
     `Compression algorithm specified in message is not available: ${id}`,

@@ -13,7 +13,8 @@ import {
   MAX_WRITE_BATCH_COUNT,
 } from '../../../common/limits.ts';
 import { getField, int64Value, objectIdValue } from '../../../bson/index.ts';
-import { negotiateCompressors, type CompressorName } from '../../../wire/index.ts';
+import { isCompressorName, negotiateCompressors, prepareCompressors } from '../../../wire/index.ts';
+import type { MaybePromise } from '../../../storage/index.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { ReplyFields } from '../../command/reply.ts';
@@ -112,23 +113,29 @@ async function waitForChange(request: HelloRequest, op: OperationContext, awaitM
   return request;
 }
 
-function greet(request: HelloRequest, op: OperationContext): HelloRequest | Promise<HelloRequest> {
+function greet(request: HelloRequest, op: OperationContext): MaybePromise<HelloRequest> {
   const connection = op.connection;
   if (connection !== undefined) {
     if (request.metadata !== undefined) acceptClientMetadata(connection, request.metadata);
-    if (!connection.handshakeDone && request.compression !== undefined) {
-      connection.compressors = negotiateCompressors(
-        request.compression,
-        offeredCompressors(op.service.offeredCompressors),
-      );
-    }
+    const isFirst = !connection.handshakeDone;
     connection.handshakeDone = true;
+    if (isFirst && request.compression !== undefined) {
+      const offered = op.service.offeredCompressors.filter(isCompressorName);
+      const agreed = prepareCompressors(negotiateCompressors(request.compression, offered));
+      if (agreed instanceof Promise) {
+        return agreed.then((ready) => {
+          connection.compressors = ready;
+          return answerNowOrLater(request, op);
+        });
+      }
+      connection.compressors = agreed;
+    }
   }
-  return request.awaitMs === undefined ? request : waitForChange(request, op, request.awaitMs);
+  return answerNowOrLater(request, op);
 }
 
-function offeredCompressors(names: readonly string[]): CompressorName[] {
-  return names.filter((name): name is CompressorName => name === 'snappy' || name === 'zlib');
+function answerNowOrLater(request: HelloRequest, op: OperationContext): MaybePromise<HelloRequest> {
+  return request.awaitMs === undefined ? request : waitForChange(request, op, request.awaitMs);
 }
 
 function describe(request: HelloRequest, op: OperationContext, first: ReplyFields): ReplyFields {

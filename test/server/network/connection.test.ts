@@ -87,24 +87,43 @@ describe('server/network: connection', () => {
     assert.equal(reply.checksumPresent, true);
   });
 
-  it('answers a compressed request with a compressed reply', async () => {
+  for (const name of ['snappy', 'zlib', 'zstd']) {
+    for (const bytes of [10_000, 3_000_000]) {
+      it(`answers a request of ${bytes} bytes, compressed with ${name}, with a reply like it`, async () => {
+        const client = await open();
+        const hello = { hello: 1, $db: 'admin', compression: [name, 'unknown'] };
+        assert.deepEqual((await client.run(hello))['compression'], [name]);
+        const request = client.encode({ large: 1, bytes, comment: 'x'.repeat(bytes), $db: 'test' });
+        client.socket.write(await compressMessage(request, compressorByName(name)));
+        const raw = await client.message();
+        assert.ok(raw !== undefined);
+        const { message, compressor } = await decompressMessage(raw);
+        assert.equal(compressor?.name, name);
+        const parsed = parseMessage(message);
+        assert.equal(parsed.kind, 'msg');
+        assert.equal(parsed.kind === 'msg' && deserialize(parsed.body)['text'].length, bytes);
+      });
+    }
+  }
+
+  it('agrees on compressors in the order of the client', async () => {
     const client = await open();
-    const greeting = await client.run({ hello: 1, $db: 'admin', compression: ['zlib', 'snappy'] });
-    assert.deepEqual(greeting['compression'], ['zlib', 'snappy']);
-    const zlib = compressorByName('zlib');
-    client.socket.write(
-      await compressMessage(
-        client.encode({ large: 1, bytes: 10_000, comment: 'x'.repeat(1000), $db: 'test' }),
-        zlib,
-      ),
-    );
-    const raw = await client.message();
-    assert.ok(raw !== undefined);
-    const { message, compressor } = await decompressMessage(raw);
-    assert.equal(compressor?.name, 'zlib');
-    const parsed = parseMessage(message);
-    assert.equal(parsed.kind, 'msg');
-    assert.equal(parsed.kind === 'msg' && deserialize(parsed.body)['text'].length, 10_000);
+    const compression = ['zlib', 'zstd', 'zlib', 'snappy'];
+    const greeting = await client.run({ hello: 1, $db: 'admin', compression });
+    assert.deepEqual(greeting['compression'], ['zlib', 'zstd', 'snappy']);
+  });
+
+  it('ends the connection of a zstd bomb, and answers others', async () => {
+    const client = await open();
+    await client.run({ hello: 1, $db: 'admin', compression: ['zstd'] });
+    const bomb = Buffer.alloc(16 + 47_000_000);
+    const frame = await compressMessage(bomb, compressorByName('zstd'));
+    // It claims a tenth of what it is.
+    frame.writeInt32LE(2013, 16);
+    frame.writeInt32LE(4_700_000, 20);
+    client.socket.write(frame);
+    await client.closed;
+    assert.equal((await (await open()).run({ ping: 1, $db: 'admin' }))['ok'], 1);
   });
 
   it('ends a connection that uses a compressor it did not agree on', async () => {

@@ -30,7 +30,7 @@ describe('server/options', () => {
     assert.equal(defaults.port, 27_017);
     assert.equal(defaults.dbPath, '/data/db');
     assert.deepEqual(defaults.bindAddresses, ['127.0.0.1']);
-    assert.deepEqual(defaults.compressors, ['snappy', 'zlib']);
+    assert.deepEqual(defaults.compressors, ['snappy', 'zstd', 'zlib']);
     assert.equal(defaults.httpPort, undefined);
   });
 

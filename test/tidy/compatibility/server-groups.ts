@@ -19,6 +19,7 @@ import {
   OP_MSG,
   parseMessage,
   parseOpQuery,
+  prepareCompressors,
   type OpMsg,
   type OpMsgContents,
 } from '../../../wire/index.ts';
@@ -110,6 +111,8 @@ function indexOption(name: string): Support {
   const support = supportByExample(() => (isKept = getField(example(), name) !== undefined));
   return support.works && !isKept ? { works: true, note: 'accepted, without effect' } : support;
 }
+
+await prepareCompressors(['zstd']);
 
 const PING = bson({ ping: 1, $db: 'admin' });
 
