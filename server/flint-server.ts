@@ -16,7 +16,9 @@ import type { CommandTable } from './command/command-table.ts';
 import { Dispatcher } from './command/dispatch.ts';
 import { CursorRegistry } from './cursors/cursor-registry.ts';
 import type { HttpServer } from './http/http-server.ts';
+import { DiagnosticCollection } from './metrics/diagnostic-collection.ts';
 import { RecentLog } from './metrics/recent-log.ts';
+import { RecentOperations } from './metrics/recent-operations.ts';
 import { ServerMetrics } from './metrics/server-metrics.ts';
 import { ConnectionCounts, Listener, type ListenerOptions } from './network/listener.ts';
 import { killed, shuttingDown } from './operation/interruptions.ts';
@@ -51,7 +53,7 @@ export interface FlintServerOptions {
 }
 
 /** How long running operations have to end themselves at shutdown, milliseconds. */
-const GRACE_MS = 5_000;
+const GRACE_MS = 10_000;
 const SESSION_SWEEP_MS = 60_000;
 const POLL_MS = 2;
 
@@ -60,6 +62,7 @@ export class FlintServer {
   private readonly options: FlintServerOptions;
   private readonly listener: Listener;
   private http: HttpServer | undefined;
+  private diagnostics: DiagnosticCollection | undefined;
   private stopping: Promise<void> | undefined;
 
   constructor(options: FlintServerOptions) {
@@ -93,6 +96,8 @@ export class FlintServer {
     this.sweepSessions();
     await this.listener.listen();
     this.service.identity.port = this.listener.port;
+    // A store in memory has no place for files.
+    if (this.options.dbPath !== '') this.diagnostics = new DiagnosticCollection(this.service);
     if (this.options.httpPort !== undefined) await this.startHttp(this.options.httpPort);
   }
 
@@ -120,11 +125,12 @@ export class FlintServer {
     operations.interruptAll(shuttingDown);
     await this.waitUntil(() => operations.count === 0);
     this.listener.endConnections();
-    await this.waitUntil(() => this.listener.count === 0, GRACE_MS / 10);
+    await this.waitUntil(() => this.listener.count === 0, GRACE_MS / 20);
     this.listener.destroyConnections();
     await listeningEnded;
     cursors.killWhere(() => true);
     sessions.endAll();
+    await this.diagnostics?.stop();
     timers.close();
   }
 
@@ -188,6 +194,7 @@ function createService(options: FlintServerOptions, connections: ConnectionCount
     metrics: new ServerMetrics(),
     identity: createIdentity(options),
     recentLog: options.recentLog ?? new RecentLog(),
+    recentOperations: new RecentOperations(),
     offeredCompressors: options.compressors,
     slowOperationMs: options.slowOperationMs,
     commands: { all: () => options.commands.summaries() },

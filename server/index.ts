@@ -10,6 +10,7 @@ export {
 } from './command/define-command.ts';
 export type { FlintServer, FlintServerOptions } from './flint-server.ts';
 export { loadServer, type LoadedServer } from './load-server.ts';
+export { DIAGNOSTIC_DIRECTORY } from './metrics/diagnostic-directory.ts';
 export { RecentLog } from './metrics/recent-log.ts';
 export {
   mergeOptions,

@@ -4,6 +4,8 @@
  */
 export const EXIT = {
   clean: 0,
+  /** A tool could not do what it was asked to. */
+  failed: 1,
   /** Wrong options. */
   badOptions: 2,
   /** The program cannot do this yet. */

@@ -1,19 +1,77 @@
 /**
- * flint, the tool for people: local clusters, backup, import and the like. This version has no subcommand yet: it says so and ends.
+ * flint, the tool for people: finds the subcommand, reads its arguments, and turns every failure into a sentence.
  */
+import { FLINTDB_VERSION } from '../../common/version.ts';
+import { UsageError } from '../../server/index.ts';
+import {
+  FailedCommand,
+  readArguments,
+  subcommandHelp,
+  type Subcommand,
+} from '../command-line/subcommand.ts';
 import { EXIT } from './exit-codes.ts';
-import { refuseToRun, type ProgramDescription } from './not-yet.ts';
 
-const FLINT: ProgramDescription = {
-  name: 'flint',
-  usage: `flint, the command line tool of FlintDB (also called flintdb).
-
-  flint --help | --version
-
-Its subcommands (up, status, down, backup, restore, verify, import, export, …) come with a later version.
-Start a server with:  flintd --dbpath <directory>`,
-  sentence:
-    'subcommands come with a later version of FlintDB; start a server with: flintd --dbpath <directory>',
+/** By name; loaded when used. */
+const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
+  report: async () => (await import('../commands/report.ts')).report,
+  top: async () => (await import('../commands/top.ts')).top,
 };
 
-process.exitCode = refuseToRun(FLINT, process.argv.slice(2), EXIT.notSupported);
+/** Named in the documentation of later versions. */
+const LATER =
+  'up, status, down, kill, start, logs, backup, restore, verify, repair, import, export, copy';
+
+async function main([name, ...arguments_]: readonly string[]): Promise<number> {
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(await usage());
+    return name === undefined ? EXIT.badOptions : EXIT.clean;
+  }
+  if (name === '--version') {
+    process.stdout.write(`flint v${FLINTDB_VERSION}\n`);
+    return EXIT.clean;
+  }
+  const load = Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined;
+  if (load === undefined) {
+    if (LATER.split(', ').includes(name)) {
+      process.stderr.write(`flint: ${name} comes with a later version of FlintDB.\n`);
+      return EXIT.notSupported;
+    }
+    throw new UsageError(`there is no subcommand '${name}'. flint --help lists them.`);
+  }
+  const subcommand = await load();
+  if (arguments_.includes('--help') || arguments_.includes('-h')) {
+    process.stdout.write(subcommandHelp(subcommand));
+    return EXIT.clean;
+  }
+  const { given, positionals } = readArguments(subcommand, arguments_);
+  return subcommand.run(given, positionals);
+}
+
+async function usage(): Promise<string> {
+  const lines: string[] = [];
+  for (const load of Object.values(SUBCOMMANDS)) {
+    const { name, summary } = await load();
+    lines.push(`  ${name.padEnd(10)} ${summary}`);
+  }
+  return `flint, the command line tool of FlintDB (also called flintdb).
+
+  flint <subcommand> [options]
+  flint <subcommand> --help
+  flint --version
+
+Subcommands:
+${lines.join('\n')}
+
+Start a server with:  flintd --dbpath <directory>
+Exit codes: 0 done, 1 it could not be done, 2 wrong use, 3 not in this version.
+`;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (error instanceof UsageError) process.exitCode = EXIT.badOptions;
+  else if (error instanceof FailedCommand) process.exitCode = EXIT.failed;
+  else throw error;
+  process.stderr.write(`flint: ${error.message}\n`);
+}

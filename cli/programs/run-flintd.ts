@@ -21,6 +21,7 @@ import {
   type LoadedServer,
 } from '../../server/index.ts';
 import { openEngine, type StorageEngine } from '../../storage/index.ts';
+import { CrashReporter } from './crash-report.ts';
 import { EXIT } from './exit-codes.ts';
 import { openLog, openSink } from './flintd-log.ts';
 import { firstStepsText } from './first-steps.ts';
@@ -46,9 +47,14 @@ export async function runFlintd(options: FlintdOptions, invocation: Invocation):
   const recentLog = new RecentLog();
   const sink = openSink(options);
   const log = openLog(options, sink, recentLog);
-  endAtBugs(log);
+  const crashReporter = new CrashReporter({
+    dbPath: options.dbPath,
+    argv: invocation.argv,
+    recentLog,
+  });
+  endAtBugs(log, crashReporter);
   try {
-    await serve(options, invocation, { log, recentLog });
+    await serve(options, invocation, { log, recentLog, crashReporter });
     return EXIT.clean;
   } catch (error) {
     if (!(error instanceof EndError)) throw error;
@@ -62,17 +68,18 @@ export async function runFlintd(options: FlintdOptions, invocation: Invocation):
 interface Surroundings {
   readonly log: Log;
   readonly recentLog: RecentLog;
+  readonly crashReporter: CrashReporter;
 }
 
 async function serve(
   options: FlintdOptions,
   invocation: Invocation,
-  { log, recentLog }: Surroundings,
+  { log, recentLog, crashReporter }: Surroundings,
 ): Promise<void> {
   const parameters = parametersFrom(options);
   const failPoints = new FailPoints(systemRandom);
   prepareDataDirectory(options);
-  warnAtStartup({ log, recentLog });
+  warnAtStartup(log, recentLog);
   const stop = waitForStop();
   // The engine waits for its disk and its threads meanwhile.
   const loading = loadServer();
@@ -102,6 +109,7 @@ async function serve(
       recentLog,
       onShutdownRequested: (why) => stop.request(why),
     });
+    crashReporter.watch(server);
     await startListening(server, options);
     const releasePidFile = writePidFile(options);
     announce(server, options);
@@ -153,7 +161,7 @@ function prepareDataDirectory({ dbPath, firstSteps }: FlintdOptions): void {
 }
 
 /** What shells show when they connect: as lines of JSON, which is how they read them. */
-function warnAtStartup({ log, recentLog }: Surroundings): void {
+function warnAtStartup(log: Log, recentLog: RecentLog): void {
   const warnings = createLog({
     clock: systemClock,
     sink: (text) => recentLog.startupWarnings.push(text.trimEnd()),
@@ -281,8 +289,9 @@ function waitForStop(): StopSignal {
 }
 
 /** A bug ends the process: the next start recovers, whereas going on could write what is wrong. */
-function endAtBugs(log: Log): void {
+function endAtBugs(log: Log, crashReporter: CrashReporter): void {
   const end = (message: string, error: unknown): void => {
+    const report = crashReporter.write(message, error);
     log.write({
       severity: 'F',
       component: 'CONTROL',
@@ -290,6 +299,7 @@ function endAtBugs(log: Log): void {
       message,
       attributes: {
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        ...(report === undefined ? {} : { report }),
       },
     });
     process.exit(EXIT.abrupt);

@@ -237,7 +237,9 @@ export class Dispatcher {
     const counters = metrics.command(command.name);
     counters.total += 1;
     if (failed) counters.failed += 1;
-    const elapsedMs = clock.monotonicMs() - op.startedMonotonicMs - op.waitedMs;
+    const endedMs = clock.monotonicMs();
+    const elapsedMs = endedMs - op.startedMonotonicMs - op.waitedMs;
+    this.service.recentOperations.keep(op, endedMs, elapsedMs, failed);
     const latency = metrics.latencies[LATENCY_GROUP[command.kind]];
     latency.ops += 1;
     latency.latencyMicros += elapsedMs * 1000;

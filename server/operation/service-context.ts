@@ -9,6 +9,7 @@ import type { TimerWheel } from '../../common/timer-wheel.ts';
 import type { StorageEngine } from '../../storage/index.ts';
 import type { DocumentStamps } from '../catalog/stored-document.ts';
 import type { CursorRegistry } from '../cursors/cursor-registry.ts';
+import type { RecentOperations } from '../metrics/recent-operations.ts';
 import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import type { ParameterSet } from '../options/parameters.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
@@ -69,6 +70,8 @@ export interface ServiceContext {
     readonly total: number;
     readonly startupWarnings: readonly string[];
   };
+  /** For a crash report. */
+  readonly recentOperations: RecentOperations;
   /** Names of the compressors that this server agrees to, in its order of preference. */
   readonly offeredCompressors: readonly string[];
   /** Operations that take longer are logged, milliseconds. */

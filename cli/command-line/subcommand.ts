@@ -1,0 +1,79 @@
+/**
+ * What a subcommand of `flint` is, and how its arguments are read: names first or between options, options by its table.
+ */
+import {
+  UsageError,
+  helpText,
+  parseCommandLine,
+  type GivenOptions,
+  type OptionDefinition,
+} from '../../server/index.ts';
+
+export interface Subcommand {
+  readonly name: string;
+  /** One line for `flint --help`. */
+  readonly summary: string;
+  /** Names of what is given without a flag, in order; one in brackets may be left out: `[target]`. */
+  readonly positionals: readonly string[];
+  /** What it does, in a few lines, and examples. */
+  readonly description: string;
+  readonly options: readonly OptionDefinition[];
+  /** @returns the exit code. @throws UsageError, FailedCommand */
+  run(given: GivenOptions, positionals: readonly string[]): Promise<number>;
+}
+
+/** The subcommand could not do it: a sentence for a person, exit code 1. */
+export class FailedCommand extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'FailedCommand';
+  }
+}
+
+/** @throws UsageError for an unknown option, or too many or too few names. */
+export function readArguments(
+  subcommand: Subcommand,
+  arguments_: readonly string[],
+): { readonly given: GivenOptions; readonly positionals: readonly string[] } {
+  const { flags, positionals } = separate(subcommand.options, arguments_);
+  const given = parseCommandLine(subcommand.options, flags);
+  const needed = subcommand.positionals.filter((name) => !name.startsWith('['));
+  if (positionals.length < needed.length) {
+    throw new UsageError(`flint ${subcommand.name} needs ${needed[positionals.length]}.`);
+  }
+  if (positionals.length > subcommand.positionals.length) {
+    const surplus = positionals[subcommand.positionals.length];
+    throw new UsageError(`flint ${subcommand.name} does not know what to do with '${surplus}'.`);
+  }
+  return { given, positionals };
+}
+
+export function subcommandHelp(subcommand: Subcommand): string {
+  const names = subcommand.positionals.map((name) => ` ${name}`).join('');
+  const usage = `flint ${subcommand.name}${names} [options]\n\n${subcommand.description}`;
+  return helpText(usage, subcommand.options);
+}
+
+/** An option's value is not mistaken for a name: `--interval 5 mongodb://host`. */
+function separate(
+  table: readonly OptionDefinition[],
+  arguments_: readonly string[],
+): { flags: string[]; positionals: string[] } {
+  const flags: string[] = [];
+  const positionals: string[] = [];
+  let takesNext = false;
+  for (const argument of arguments_) {
+    if (takesNext) {
+      flags.push(argument);
+      takesNext = false;
+    } else if (argument.startsWith('-') && argument !== '-') {
+      flags.push(argument);
+      const option = table.find(
+        ({ flag, short }) =>
+          argument === `--${flag}` || (short !== undefined && argument === `-${short}`),
+      );
+      takesNext = option !== undefined && option.type !== 'switch';
+    } else positionals.push(argument);
+  }
+  return { flags, positionals };
+}
