@@ -116,8 +116,8 @@ function compare(before: Look, now: Look): Round {
     const operations = change(`opLatencies.${group}.ops`);
     return operations === 0 ? 0 : change(`opLatencies.${group}.latency`) / operations / 1000;
   };
-  const hits = change('flintdb.engine.cache.hits');
-  const misses = change('flintdb.engine.cache.misses');
+  const hits = change('flintdb.engine.blocks.cache.hits');
+  const misses = change('flintdb.engine.blocks.cache.misses');
   return {
     rates: Object.fromEntries(
       kinds.map((kind) => [kind, Math.round(change(`opcounters.${kind}`) / seconds)]),
@@ -129,11 +129,11 @@ function compare(before: Look, now: Look): Round {
     },
     connections: numberAt(now.status, 'connections.current'),
     residentMB: numberAt(now.status, 'mem.resident'),
-    cacheMB: numberAt(now.status, 'flintdb.engine.cache.bytes') / MEGABYTE,
+    cacheMB: numberAt(now.status, 'flintdb.engine.blocks.cache.bytes') / MEGABYTE,
     cacheHitRatio: hits + misses === 0 ? 1 : hits / (hits + misses),
     deltaMB: numberAt(now.status, 'flintdb.engine.delta.bytes') / MEGABYTE,
-    journalMBPerSecond: change('flintdb.engine.journal.bytes') / MEGABYTE / seconds,
-    flushesPerSecond: change('flintdb.engine.journal.flushes') / seconds,
+    journalMBPerSecond: change('flintdb.engine.journal.writtenBytes') / MEGABYTE / seconds,
+    flushesPerSecond: change('flintdb.engine.journal.deviceFlushes') / seconds,
     operations: now.operations.map(runningLine).sort((a, b) => b.seconds - a.seconds),
   };
 }

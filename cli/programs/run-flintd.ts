@@ -25,6 +25,7 @@ import { CrashReporter } from './crash-report.ts';
 import { EXIT } from './exit-codes.ts';
 import { openLog, openSink } from './flintd-log.ts';
 import { firstStepsText } from './first-steps.ts';
+import { tellServiceManager } from './service-manager.ts';
 
 /** How the program was called, for getCmdLineOpts. */
 export interface Invocation {
@@ -113,7 +114,9 @@ async function serve(
     await startListening(server, options);
     const releasePidFile = writePidFile(options);
     announce(server, options);
+    tellServiceManager('--ready');
     const why = await stop.requested;
+    tellServiceManager('--stopping');
     log.write({
       severity: 'I',
       component: 'CONTROL',
@@ -207,11 +210,15 @@ async function openData(
 
 const GIGABYTE = 1024 ** 3;
 
-/** Half of the memory beyond 1 GB, at least 256 MB. Memory is what the process may use. */
+/**
+ * Half of the memory beyond 1 GB, at least 256 MB; of little memory an eighth, because the heap and the rest of the process
+ * need as much whatever the cache is. Memory is what the process may use: in a container, its limit.
+ */
 function defaultCacheBytes(): number {
   const limit = process.constrainedMemory() ?? 0;
   const memory = limit > 0 && limit < totalmem() ? limit : totalmem();
-  return Math.max(GIGABYTE / 4, Math.floor((memory - GIGABYTE) / 2));
+  const least = Math.min(GIGABYTE / 4, Math.floor(memory / 8));
+  return Math.max(least, Math.floor((memory - GIGABYTE) / 2));
 }
 
 async function startListening(server: FlintServer, options: FlintdOptions): Promise<void> {
