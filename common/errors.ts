@@ -17,6 +17,8 @@ export const ERROR_CODES = {
   HostNotFound: 7,
   UnknownError: 8,
   FailedToParse: 9,
+  FileNotOpen: 38,
+  FileRenameFailed: 37,
   UserNotFound: 11,
   UnsupportedFormat: 12,
   Unauthorized: 13,

@@ -1,8 +1,9 @@
 /**
  * flintd's log: where it goes, and what getLog keeps of it.
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync, writeSync } from 'node:fs';
 import { systemClock } from '../../common/clock.ts';
+import { CommandError } from '../../common/errors.ts';
 import { createLog, type Log } from '../../common/log.ts';
 import { UsageError, type FlintdOptions, type RecentLog } from '../../server/index.ts';
 
@@ -37,24 +38,80 @@ function joinLogs(first: Log, second: Log): Log {
 
 export interface Sink {
   write(text: string): void;
+  /**
+   * Goes on in a new file (`--logRotate rename`: the old one gets the time behind its name), or in whatever has the name now
+   * (`reopen`). Nothing on standard error. @throws CommandError FileRenameFailed, FileNotOpen; the log goes on as before then.
+   */
+  rotate(): void;
   close(): void;
 }
 
-/** Standard error, or the file of --logpath. Written synchronously: the last lines before an end are the ones that matter. */
-export function openSink({ logPath, logAppend }: FlintdOptions): Sink {
+/** Standard error, or the file of --logpath. */
+export function openSink(options: FlintdOptions): Sink {
+  const { logPath } = options;
   if (logPath === undefined) {
-    return { write: (text) => void process.stderr.write(text), close: () => {} };
+    return {
+      write: (text) => void process.stderr.write(text),
+      rotate: () => {},
+      close: () => {},
+    };
   }
-  let descriptor: number;
   try {
-    descriptor = openSync(logPath, logAppend ? 'a' : 'w');
+    return new FileSink(logPath, options);
   } catch (error) {
-    throw new UsageError(
-      `cannot write the log to ${logPath}: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new UsageError(`cannot write the log to ${logPath}: ${messageOf(error)}`);
   }
-  return {
-    write: (text) => void writeSync(descriptor, text),
-    close: () => closeSync(descriptor),
-  };
+}
+
+/** Written synchronously: the last lines before an end are the ones that matter, and a rotation falls between two lines. */
+class FileSink implements Sink {
+  private readonly path: string;
+  private readonly rotation: FlintdOptions['logRotation'];
+  private descriptor: number;
+
+  /** @throws the system's error */
+  constructor(path: string, options: Pick<FlintdOptions, 'logAppend' | 'logRotation'>) {
+    this.path = path;
+    this.rotation = options.logRotation;
+    this.descriptor = openSync(path, options.logAppend ? 'a' : 'w');
+  }
+
+  write(text: string): void {
+    writeSync(this.descriptor, text);
+  }
+
+  rotate(): void {
+    if (this.rotation === 'rename') this.moveAside();
+    let next: number;
+    try {
+      next = openSync(this.path, 'a');
+    } catch (error) {
+      throw new CommandError('FileNotOpen', `cannot open ${this.path}: ${messageOf(error)}`);
+    }
+    const before = this.descriptor;
+    this.descriptor = next;
+    closeSync(before);
+  }
+
+  close(): void {
+    closeSync(this.descriptor);
+  }
+
+  private moveAside(): void {
+    const time = new Date(systemClock.wallMs()).toISOString().replace(/\.\d+Z$/, '');
+    const target = `${this.path}.${time.replaceAll(':', '-')}`;
+    // Two rotations within a second: the first one's file must not be lost.
+    if (existsSync(target)) {
+      throw new CommandError('FileRenameFailed', `cannot rotate ${this.path}: ${target} exists`);
+    }
+    try {
+      renameSync(this.path, target);
+    } catch (error) {
+      throw new CommandError('FileRenameFailed', `cannot rename ${this.path}: ${messageOf(error)}`);
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

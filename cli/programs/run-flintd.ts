@@ -23,7 +23,7 @@ import {
 import { openEngine, type StorageEngine } from '../../storage/index.ts';
 import { CrashReporter } from './crash-report.ts';
 import { EXIT } from './exit-codes.ts';
-import { openLog, openSink } from './flintd-log.ts';
+import { openLog, openSink, type Sink } from './flintd-log.ts';
 import { firstStepsText } from './first-steps.ts';
 import { tellServiceManager } from './service-manager.ts';
 
@@ -55,7 +55,7 @@ export async function runFlintd(options: FlintdOptions, invocation: Invocation):
   });
   endAtBugs(log, crashReporter);
   try {
-    await serve(options, invocation, { log, recentLog, crashReporter });
+    await serve(options, invocation, { log, recentLog, crashReporter, sink });
     return EXIT.clean;
   } catch (error) {
     if (!(error instanceof EndError)) throw error;
@@ -70,18 +70,20 @@ interface Surroundings {
   readonly log: Log;
   readonly recentLog: RecentLog;
   readonly crashReporter: CrashReporter;
+  readonly sink: Sink;
 }
 
 async function serve(
   options: FlintdOptions,
   invocation: Invocation,
-  { log, recentLog, crashReporter }: Surroundings,
+  { log, recentLog, crashReporter, sink }: Surroundings,
 ): Promise<void> {
   const parameters = parametersFrom(options);
   const failPoints = new FailPoints(systemRandom);
   prepareDataDirectory(options);
   warnAtStartup(log, recentLog);
   const stop = waitForStop();
+  rotateAtSignal(sink, log);
   // The engine waits for its disk and its threads meanwhile.
   const loading = loadServer();
   const [engine, { createServer }] = await Promise.all([
@@ -108,6 +110,7 @@ async function serve(
       argv: invocation.argv,
       parsedOptions: invocation.parsedOptions,
       recentLog,
+      rotateLog: () => rotateLog(sink, log),
       onShutdownRequested: (why) => stop.request(why),
     });
     crashReporter.watch(server);
@@ -133,6 +136,41 @@ async function serve(
     throw new EndError(EXIT.abrupt, `the store failed: ${stop.failure.message}`);
   }
   log.write({ severity: 'I', component: 'CONTROL', id: 2_300_002, message: 'Stopped cleanly' });
+}
+
+/** @throws CommandError; the log goes on where it was then. */
+function rotateLog(sink: Sink, log: Log): void {
+  log.write({
+    severity: 'I',
+    component: 'CONTROL',
+    id: 23_166,
+    message: 'Log rotation initiated',
+  });
+  sink.rotate();
+  log.write({
+    severity: 'I',
+    component: 'CONTROL',
+    id: 2_300_003,
+    message: 'Log rotated',
+    attributes: { version: FLINTDB_VERSION, pid: process.pid },
+  });
+}
+
+/** SIGUSR1 is how log tools ask for it; also Node's signal for its inspector, which a listener keeps away. */
+function rotateAtSignal(sink: Sink, log: Log): void {
+  process.on('SIGUSR1', () => {
+    try {
+      rotateLog(sink, log);
+    } catch (error) {
+      log.write({
+        severity: 'E',
+        component: 'CONTROL',
+        id: 2_300_004,
+        message: 'The log could not be rotated',
+        attributes: { error: messageOf(error) },
+      });
+    }
+  });
 }
 
 function parametersFrom(options: FlintdOptions): ParameterSet {

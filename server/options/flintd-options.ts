@@ -179,6 +179,14 @@ export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
     help: 'Keeps what an existing log file holds.',
   },
   {
+    flag: 'logRotate',
+    yaml: 'systemLog.logRotate',
+    type: 'string',
+    value: '<rename|reopen>',
+    group: LOGGING,
+    help: 'What SIGUSR1 and the command logRotate do with the log file: rename it and begin a new one (default), or open its name again. reopen needs --logappend.',
+  },
+  {
     flag: 'quiet',
     yaml: 'systemLog.quiet',
     type: 'switch',
@@ -360,6 +368,7 @@ export interface FlintdOptions {
   readonly checkpointIntervalMs: number | undefined;
   readonly logPath: string | undefined;
   readonly logAppend: boolean;
+  readonly logRotation: 'rename' | 'reopen';
   readonly slowOperationMs: number;
   readonly pidFilePath: string | undefined;
   readonly parameters: ReadonlyMap<string, string>;
@@ -398,6 +407,7 @@ export function flintdOptionsFrom(given: GivenOptions): FlintdOptions {
     checkpointIntervalMs: syncSeconds === undefined ? undefined : syncSeconds * 1000,
     logPath: text(given, 'logpath'),
     logAppend: flag(given, 'logappend'),
+    logRotation: logRotationOf(given),
     slowOperationMs: number(given, 'slowms') ?? 100,
     pidFilePath: text(given, 'pidfilepath'),
     parameters: parametersOf(given),
@@ -445,6 +455,18 @@ function parametersOf(given: GivenOptions): ReadonlyMap<string, string> {
   // Whoever takes first steps at a terminal wants to read other things than connections.
   if (flag(given, 'quiet') || flag(given, 'firstSteps')) parameters.set('quiet', 'true');
   return parameters;
+}
+
+function logRotationOf(given: GivenOptions): FlintdOptions['logRotation'] {
+  const rotation = text(given, 'logRotate') ?? 'rename';
+  if (rotation !== 'rename' && rotation !== 'reopen') {
+    throw new UsageError(`--logRotate is rename or reopen, not '${rotation}'.`);
+  }
+  // The start would empty the file that the tool which rotates has just put there.
+  if (rotation === 'reopen' && !flag(given, 'logappend')) {
+    throw new UsageError('--logRotate reopen needs --logappend.');
+  }
+  return rotation;
 }
 
 function checkDestination(given: GivenOptions): void {
