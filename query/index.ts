@@ -18,6 +18,7 @@ export type { IndexKind, IndexRequest } from './index-kind/index-kind.ts';
 export { indexKeyGenerator } from './index-kind/key-generators.ts';
 export { checkPartialFilter, partialFilterOf } from './index-kind/partial-filter.ts';
 export { indexKindNamed, kindNameOf } from './index-kind/registry.ts';
+export { involvedNamespaces, stagesOf } from './planner/involved-namespaces.ts';
 export { planAggregate } from './planner/plan-aggregate.ts';
 export { planCount, planDistinct, planQuery } from './planner/plan-query.ts';
 export type { AggregateRequest } from './planner/aggregate-request.ts';

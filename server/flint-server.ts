@@ -11,6 +11,7 @@ import type { Log } from '../common/log.ts';
 import type { Random } from '../common/random.ts';
 import { TimerWheel } from '../common/timer-wheel.ts';
 import type { StorageEngine } from '../storage/index.ts';
+import { CappedCollections } from './catalog/capped-collections.ts';
 import { createDocumentStamps } from './catalog/document-stamps.ts';
 import type { CommandTable } from './command/command-table.ts';
 import { Dispatcher } from './command/dispatch.ts';
@@ -189,6 +190,7 @@ function createService(options: FlintServerOptions, connections: ConnectionCount
     sessions,
     cursors,
     writeGate: new WriteGate(),
+    cappedCollections: new CappedCollections(),
     parameters,
     stamps: createDocumentStamps(clock, random),
     metrics: new ServerMetrics(),

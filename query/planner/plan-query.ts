@@ -77,8 +77,10 @@ export function planCount(
     ...(request.limit === undefined ? {} : { limit: request.limit }),
   });
   stages.push(documentOf({ $count: stringValue('count') }));
-  const namespace = collection.namespace;
-  return new ViewCount(planAggregate(view, collection, { pipeline: stages, namespace }, context));
+  const { namespace } = collection;
+  const { hint } = request;
+  const pipeline = { pipeline: stages, namespace, ...(hint === undefined ? {} : { hint }) };
+  return new ViewCount(planAggregate(view, collection, pipeline, context));
 }
 
 /** The count that a pipeline ending in $count gives; no document means 0. */

@@ -1,8 +1,9 @@
 /**
  * Resolves a view, or a time series, to the collection below it and the pipeline that makes its documents.
  */
-import { BsonType, fieldsOf, getField } from '../../bson/index.ts';
+import { getField } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
+import { stagesOf } from './involved-namespaces.ts';
 import type { CollectionDescription, ReadView } from '../../storage/index.ts';
 import { bucketsNamespace, timeseriesOptionsOf, unpackPipeline } from '../timeseries/options.ts';
 
@@ -37,7 +38,7 @@ export function resolveView(
     const timeseries = timeseriesOptionsOf(options);
     if (timeseries === undefined) {
       name = `${databaseOf(name)}.${getField(options, 'viewOn')?.asString() ?? ''}`;
-      pipeline = [...stagesOf(options), ...pipeline];
+      pipeline = [...stagesOf(getField(options, 'pipeline')), ...pipeline];
     } else {
       name = bucketsNamespace(name);
       pipeline = [...unpackPipeline(timeseries), ...pipeline];
@@ -45,12 +46,6 @@ export function resolveView(
     current = view.collection(name);
   }
   return { collection: current, namespace: name, pipeline };
-}
-
-function stagesOf(options: Buffer): readonly Buffer[] {
-  const stages = getField(options, 'pipeline');
-  if (stages?.type !== BsonType.array) return [];
-  return Array.from(fieldsOf(stages.asDocument()), ([, stage]) => stage.asDocument());
 }
 
 /** The part of a namespace before its first dot. */

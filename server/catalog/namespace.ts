@@ -94,6 +94,7 @@ export function collectionForWrite(
   namespace: string,
 ): CollectionDescription {
   const found = transaction.collection(namespace);
+  checkNotView(found);
   if (found !== undefined) return found;
   checkCreatable(namespace);
   checkDatabaseCase(transaction, namespace);
@@ -113,9 +114,19 @@ export function checkDatabaseCase(view: ReadView, namespace: string): void {
   }
 }
 
-/** @throws CommandError NamespaceNotFound */
+/** @throws CommandError NamespaceNotFound, CommandNotSupportedOnView */
 export function requireCollection(view: ReadView, namespace: string): CollectionDescription {
   const collection = view.collection(namespace);
+  checkNotView(collection);
   if (collection !== undefined) return collection;
   throw new CommandError('NamespaceNotFound', `ns does not exist: ${namespace}`);
+}
+
+/** @throws CommandError CommandNotSupportedOnView */
+export function checkNotView(collection: CollectionDescription | undefined): void {
+  if (collection?.kind !== 'view') return;
+  throw new CommandError(
+    'CommandNotSupportedOnView',
+    `Namespace ${collection.namespace} is a view, not a collection`,
+  );
 }

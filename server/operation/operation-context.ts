@@ -73,6 +73,7 @@ export class OperationContext implements Interruption, RunningOperation {
   private interruptionReason: CommandError | undefined;
   private listeners: Set<(reason: Error) => void> | undefined;
   private releases: (() => void)[] | undefined;
+  private commitActions: (() => void)[] | undefined;
   private currentView: ReadView | undefined;
   private deadline: Deadline | undefined;
   private deadlineAtMs = Infinity;
@@ -247,6 +248,12 @@ export class OperationContext implements Interruption, RunningOperation {
     return result;
   }
 
+  /** Calls `action` when the transaction under way has been committed; forgets it when the transaction is undone. */
+  afterCommit(action: () => void): void {
+    this.commitActions ??= [];
+    this.commitActions.push(action);
+  }
+
   /** Waits `delayMs`, unless it is interrupted. */
   async sleep(delayMs: number): Promise<void> {
     let wake = (): void => {};
@@ -298,6 +305,7 @@ export class OperationContext implements Interruption, RunningOperation {
     body: (transaction: Transaction) => MaybePromise<Result>,
   ): MaybePromise<Result> {
     this.throwIfInterrupted();
+    this.commitActions = undefined;
     const transaction = this.engine.begin();
     try {
       const result = body(transaction);
@@ -315,6 +323,9 @@ export class OperationContext implements Interruption, RunningOperation {
     this.throwIfInterrupted();
     this.lastCommit = transaction.commit();
     transaction.close();
+    const actions = this.commitActions;
+    this.commitActions = undefined;
+    if (actions !== undefined) for (const action of actions) this.attend(action);
     return result;
   }
 

@@ -7,6 +7,7 @@ import type { Log } from '../../common/log.ts';
 import type { Random } from '../../common/random.ts';
 import type { TimerWheel } from '../../common/timer-wheel.ts';
 import type { StorageEngine } from '../../storage/index.ts';
+import type { CappedCollections } from '../catalog/capped-collections.ts';
 import type { DocumentStamps } from '../catalog/stored-document.ts';
 import type { CursorRegistry } from '../cursors/cursor-registry.ts';
 import type { RecentOperations } from '../metrics/recent-operations.ts';
@@ -59,6 +60,7 @@ export interface ServiceContext {
   readonly cursors: CursorRegistry;
   /** Closed by fsync with `lock: true`. */
   readonly writeGate: WriteGate;
+  readonly cappedCollections: CappedCollections;
   /** Object ids and timestamps for new documents (createDocumentStamps). */
   readonly stamps: DocumentStamps;
   readonly parameters: ParameterSet;

@@ -4,6 +4,8 @@
  */
 import { uassert } from '../../../common/assert.ts';
 import type { CollectionDescription } from '../../../storage/index.ts';
+import { checkNotView } from '../../catalog/namespace.ts';
+import { cappedLimitsOf } from '../../catalog/capped-collections.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { ReplyFields } from '../../command/reply.ts';
 import { type CollectionSizes, collectionSizes } from './collection-sizes.ts';
@@ -33,6 +35,7 @@ export const collStats = defineCommand({
   execute: ({ namespace, scale }, op) => {
     const view = op.view();
     const collection = view.collection(namespace);
+    checkNotView(collection);
     const sizes = collection === undefined ? NOTHING : collectionSizes(op.engine, view, collection);
     return { namespace, scale, collection, sizes };
   },
@@ -44,6 +47,17 @@ interface CollectionStats {
   readonly scale: number;
   readonly collection: CollectionDescription | undefined;
   readonly sizes: CollectionSizes;
+}
+
+/** `max` and `maxSize` are there for a capped collection only. */
+function cappedFields(collection: CollectionDescription | undefined, scale: number): ReplyFields {
+  const limits = collection === undefined ? undefined : cappedLimitsOf(collection.options);
+  if (limits === undefined) return { capped: false };
+  return {
+    capped: true,
+    max: limits.count === Infinity ? 0 : limits.count,
+    maxSize: Math.floor(limits.bytes / scale),
+  };
 }
 
 /** The fields that collStats and the stage $collStats have in common. */
@@ -61,7 +75,7 @@ export function sizeFields({ scale, collection, sizes }: CollectionStats): Reply
     numOrphanDocs: 0,
     storageSize: scaled(sizes.storageBytes),
     freeStorageSize: 0,
-    capped: false,
+    ...cappedFields(collection, scale),
     nindexes: collection?.indexes.length ?? 0,
     indexBuilds: collection?.indexes.filter(({ ready }) => !ready).map(({ name }) => name) ?? [],
     totalIndexSize: scaled(sizes.indexBytes),

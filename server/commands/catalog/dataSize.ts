@@ -3,7 +3,7 @@
  * Source: MongoDB's manual, "dataSize". With a key range it measures part of a collection, for chunk splits.
  */
 import { BsonType } from '../../../bson/index.ts';
-import { wholeNamespace } from '../../catalog/namespace.ts';
+import { checkNotView, wholeNamespace } from '../../catalog/namespace.ts';
 import { defineCommand } from '../../command/define-command.ts';
 
 export const dataSize = defineCommand({
@@ -27,6 +27,7 @@ export const dataSize = defineCommand({
   execute: ({ namespace }, op) => {
     const view = op.view();
     const collection = view.collection(namespace);
+    checkNotView(collection);
     if (collection === undefined) return { dataBytes: 0, recordCount: 0 };
     return { dataBytes: view.dataBytes(collection), recordCount: view.recordCount(collection) };
   },

@@ -28,7 +28,10 @@ export const dropDatabase = defineCommand({
     }
     return op.transact((transaction) => {
       const collections = transaction.collections(database);
-      for (const collection of collections) transaction.dropCollection(collection);
+      for (const collection of collections) {
+        transaction.dropCollection(collection);
+        op.afterCommit(() => op.service.cappedCollections.forget(collection));
+      }
       return collections.length > 0 ? database : undefined;
     });
   },

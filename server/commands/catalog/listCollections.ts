@@ -2,9 +2,10 @@
  * listCollections: the collections of a database, as a cursor.
  * Source: MongoDB's manual, "listCollections"; the driver specification of enumerating collections.
  */
-import { binaryValue, DocumentBuilder, documentOf, EMPTY_DOCUMENT } from '../../../bson/index.ts';
+import { binaryValue, DocumentBuilder, EMPTY_DOCUMENT } from '../../../bson/index.ts';
 import { compileFilter } from '../../../query/index.ts';
 import type { CollectionDescription } from '../../../storage/index.ts';
+import { clusteredIndexOf } from '../../catalog/clustered-index.ts';
 import { splitNamespace } from '../../catalog/namespace.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import { DocumentListProducer, firstBatch } from '../../cursors/first-batch.ts';
@@ -58,9 +59,7 @@ function describe(collection: CollectionDescription, nameOnly: boolean): Buffer 
   }
   out.end();
   const [idIndex] = collection.indexes;
-  if (idIndex?.name === '_id_') out.appendDocument('idIndex', ID_INDEX);
+  const isClustered = clusteredIndexOf(collection.options) !== undefined;
+  if (idIndex !== undefined && !isClustered) out.appendDocument('idIndex', idIndex.spec);
   return out.finish();
 }
-
-/** In MongoDB's order of fields. */
-const ID_INDEX = documentOf({ v: 2, key: documentOf({ _id: 1 }), name: '_id_' });

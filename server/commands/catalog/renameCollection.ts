@@ -42,12 +42,25 @@ export const renameCollection = defineCommand({
         throw new CommandError('NamespaceNotFound', `Source collection ${source} does not exist`);
       }
       const existing = transaction.collection(target);
+      if (collection.kind === 'view') {
+        throw new CommandError('CommandNotSupportedOnView', `cannot rename view: ${source}`);
+      }
+      if (existing?.kind === 'view') {
+        throw new CommandError(
+          'NamespaceExists',
+          `a view already exists with that name: ${target}`,
+        );
+      }
       if (existing !== undefined && !dropTarget) {
         throw new CommandError('NamespaceExists', 'target namespace exists');
       }
       checkDatabaseCase(transaction, target);
-      if (existing !== undefined) transaction.dropCollection(existing);
+      if (existing !== undefined) {
+        transaction.dropCollection(existing);
+        op.afterCommit(() => op.service.cappedCollections.forget(existing));
+      }
       transaction.renameCollection(collection, target);
+      op.afterCommit(() => op.service.cappedCollections.forget(collection));
     });
   },
   reply: () => ({}),

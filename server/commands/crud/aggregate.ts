@@ -140,7 +140,8 @@ export function planAggregateCommand(
     '{aggregate: 1} is not valid for an empty pipeline.',
   );
   const view = op.view();
-  const context = queryContext(op, { collation, variables });
+  const collection = view.collection(namespace);
+  const context = queryContext(op, { collation, variables, collection });
   const aggregateRequest: AggregateRequest = {
     namespace,
     pipeline,
@@ -148,5 +149,5 @@ export function planAggregateCommand(
     ...(hint === undefined ? {} : { hint }),
     ...(allowDiskUse === undefined ? {} : { allowDiskUse }),
   };
-  return planAggregate(view, view.collection(namespace), aggregateRequest, context);
+  return planAggregate(view, collection, aggregateRequest, context);
 }

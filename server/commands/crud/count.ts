@@ -55,6 +55,7 @@ export function parseCount(body: CommandBody): CountCommandRequest {
 
 export function planCountCommand(request: CountCommandRequest, op: OperationContext): CountPlan {
   const view = op.view();
-  const context = queryContext(op, { collation: request.collation });
-  return planCount(view, view.collection(request.namespace), request.count, context);
+  const collection = view.collection(request.namespace);
+  const context = queryContext(op, { collation: request.collation, collection });
+  return planCount(view, collection, request.count, context);
 }

@@ -4,8 +4,8 @@
  */
 import { CommandError } from '../../../common/errors.ts';
 import type { QueryPlan } from '../../../query/index.ts';
-import type { MaybePromise } from '../../../storage/index.ts';
-import { checkWritable } from '../../catalog/namespace.ts';
+import type { CollectionDescription, MaybePromise } from '../../../storage/index.ts';
+import { checkNotView, checkWritable } from '../../catalog/namespace.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import { nestedBody } from '../../command/nested-body.ts';
@@ -15,10 +15,12 @@ import {
   findFirst,
   type FoundRecord,
   planTarget,
+  type PrepareTarget,
   type WriteTarget,
   writeTarget,
 } from './matching-records.ts';
 import { queryContext } from './query-context.ts';
+
 import { hintIn } from './statement.ts';
 import {
   appendWriteErrors,
@@ -112,10 +114,10 @@ export function runDeletes(
     ordered: request.ordered,
     run: (statement) => {
       op.service.metrics.operations.delete += 1;
-      const target = targetOf(op, request, statement);
+      const prepare: PrepareTarget = (collection) => targetOf(op, request, statement, collection);
       return statement.isMulti
-        ? deleteMany(op, request.namespace, target)
-        : deleteOne(op, request.namespace, target);
+        ? deleteMany(op, request.namespace, prepare)
+        : deleteOne(op, request.namespace, prepare);
     },
     done: (count) => {
       deletedCount += count;
@@ -128,15 +130,18 @@ export function runDeletes(
 export function planDeleteForExplain(request: DeleteRequest, op: OperationContext): QueryPlan {
   const statement = onlyStatement(request.deletes);
   const view = op.view();
-  return planTarget(view, view.collection(request.namespace), targetOf(op, request, statement));
+  const collection = view.collection(request.namespace);
+  checkNotView(collection);
+  return planTarget(view, collection, targetOf(op, request, statement, collection));
 }
 
 function targetOf(
   op: OperationContext,
   request: DeleteRequest,
   { filter, hint, isMulti, collation }: DeleteStatement,
+  collection: CollectionDescription | undefined,
 ): WriteTarget {
-  const context = queryContext(op, { variables: request.variables, collation });
+  const context = queryContext(op, { variables: request.variables, collation, collection });
   return writeTarget(
     { filter, ...(hint === undefined ? {} : { hint }), ...(isMulti ? {} : { limit: 1 }) },
     context,
@@ -146,10 +151,12 @@ function targetOf(
 function deleteOne(
   op: OperationContext,
   namespace: string,
-  target: WriteTarget,
+  prepare: PrepareTarget,
 ): MaybePromise<number> {
   return op.transact((transaction) => {
     const collection = transaction.collection(namespace);
+    checkNotView(collection);
+    const target = prepare(collection);
     if (collection === undefined) return 0;
     const remove = (record: FoundRecord | undefined): number => {
       if (record === undefined) return 0;
@@ -164,14 +171,13 @@ function deleteOne(
 async function deleteMany(
   op: OperationContext,
   namespace: string,
-  target: WriteTarget,
+  prepare: PrepareTarget,
 ): Promise<number> {
   const { matchedCount } = await changeEach(
     op,
-    namespace,
-    target,
-    (transaction, collection, record) => {
-      transaction.delete(collection, record.recordId, record.document);
+    { namespace, prepare },
+    (writer, { recordId, document }) => {
+      writer.delete(recordId, document);
       return true;
     },
   );

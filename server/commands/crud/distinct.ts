@@ -56,6 +56,7 @@ export function planDistinctCommand(
   op: OperationContext,
 ): DistinctPlan {
   const view = op.view();
-  const context = queryContext(op, { collation: request.collation });
-  return planDistinct(view, view.collection(request.namespace), request.distinct, context);
+  const collection = view.collection(request.namespace);
+  const context = queryContext(op, { collation: request.collation, collection });
+  return planDistinct(view, collection, request.distinct, context);
 }

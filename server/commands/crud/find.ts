@@ -2,7 +2,8 @@
  * find: the documents that match a filter, in batches.
  * Source: MongoDB's manual, "find".
  */
-import { EMPTY_DOCUMENT } from '../../../bson/index.ts';
+import { EMPTY_DOCUMENT, getField, isEmpty } from '../../../bson/index.ts';
+import { CommandError } from '../../../common/errors.ts';
 import {
   type FindRequest,
   planQuery,
@@ -106,8 +107,28 @@ export function parseFind(body: CommandBody): FindCommandRequest {
 export function planFindCommand(request: FindCommandRequest, op: OperationContext): QueryPlan {
   const { collation, variables, namespace } = request;
   const view = op.view();
-  const context = queryContext(op, { collation, variables });
-  return planQuery(view, view.collection(namespace), request.find, context);
+  const collection = view.collection(namespace);
+  const context = queryContext(op, { collation, variables, collection });
+  if (collection?.kind === 'view') checkFindOnView(request);
+  return planQuery(view, collection, request.find, context);
+}
+
+/** On a view a find becomes a pipeline, which has no place for these options. */
+function checkFindOnView({ find, singleBatch, noCursorTimeout }: FindCommandRequest): void {
+  const isNatural = find.sort !== undefined && getField(find.sort, '$natural') !== undefined;
+  const refused: readonly (readonly [string, boolean])[] = [
+    ['Option min', find.min !== undefined && !isEmpty(find.min)],
+    ['Option max', find.max !== undefined && !isEmpty(find.max)],
+    ['Option returnKey', find.returnKey === true],
+    ['Option showRecordId', find.showRecordId === true],
+    ['Option noCursorTimeout', noCursorTimeout],
+    ['Option singleBatch', singleBatch && find.limit !== 1],
+    ['Sort option $natural', isNatural],
+  ];
+  for (const [option, isGiven] of refused) {
+    if (!isGiven) continue;
+    throw new CommandError('InvalidPipelineOperator', `${option} not supported in aggregation.`);
+  }
 }
 
 /** Opens a plan for a scan without snapshot: after each yield it goes on in the latest state. */

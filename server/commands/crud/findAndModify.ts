@@ -12,7 +12,7 @@ import {
   type Update,
 } from '../../../query/index.ts';
 import type { CollectionDescription, MaybePromise, Transaction } from '../../../storage/index.ts';
-import { checkWritable } from '../../catalog/namespace.ts';
+import { checkNotView, checkWritable } from '../../catalog/namespace.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
@@ -24,6 +24,7 @@ import {
   writeTarget,
 } from './matching-records.ts';
 import { queryContext } from './query-context.ts';
+import { RecordWriter } from './record-writer.ts';
 import { compileStatementUpdate, hintIn } from './statement.ts';
 import { applyUpdate, upsertInto } from './update.ts';
 
@@ -41,6 +42,7 @@ export interface FindAndModifyRequest {
   readonly hint: string | Buffer | undefined;
   readonly collation: Buffer | undefined;
   readonly variables: Buffer | undefined;
+  readonly bypassValidation: boolean;
 }
 
 interface FindAndModifyResult {
@@ -86,9 +88,8 @@ export function parseFindAndModify(body: CommandBody): FindAndModifyRequest {
     hint: hintIn(body),
     collation: body.document('collation', undefined),
     variables: body.document('let', undefined),
+    bypassValidation: body.safeBoolean('bypassDocumentValidation', false),
   };
-  // No collection has a validator yet (create refuses them by name), so there is nothing to bypass.
-  body.safeBoolean('bypassDocumentValidation', false);
   body.refuse('collectionUUID', 'encryptionInformation', 'sampleId', 'bypassEmptyTsReplacement');
   checkCombination(request);
   return request;
@@ -125,8 +126,10 @@ export function planFindAndModifyForExplain(
 ): QueryPlan {
   const { collation, variables, namespace } = request;
   const view = op.view();
-  const target = findAndModifyTarget(request, queryContext(op, { variables, collation }));
-  return planTarget(view, view.collection(namespace), target);
+  const collection = view.collection(namespace);
+  checkNotView(collection);
+  const context = queryContext(op, { variables, collation, collection });
+  return planTarget(view, collection, findAndModifyTarget(request, context));
 }
 
 function findAndModifyTarget(request: FindAndModifyRequest, context: QueryContext): WriteTarget {
@@ -149,14 +152,15 @@ interface Compiled {
   readonly projection: Projection | undefined;
 }
 
-function run(
+function compile(
   op: OperationContext,
   request: FindAndModifyRequest,
-): MaybePromise<FindAndModifyResult> {
+  collection: CollectionDescription | undefined,
+): Compiled {
   const { fields, remove, update, upsert, arrayFilters, collation, variables } = request;
-  const context = queryContext(op, { variables, collation });
+  const context = queryContext(op, { variables, collation, collection });
   const target = findAndModifyTarget(request, context);
-  const compiled: Compiled = {
+  return {
     target,
     update:
       remove || update === undefined
@@ -167,14 +171,27 @@ function run(
         ? undefined
         : compileProjection(fields, { context, filter: target.filter }),
   };
+}
+
+function run(
+  op: OperationContext,
+  request: FindAndModifyRequest,
+): MaybePromise<FindAndModifyResult> {
   return op.transact((transaction) => {
     const collection = transaction.collection(request.namespace);
+    checkNotView(collection);
+    const compiled = compile(op, request, collection);
     const change = (record: FoundRecord | undefined): FindAndModifyResult =>
       record === undefined || collection === undefined
         ? changeNothing(op, transaction, request, compiled)
-        : changeRecord(transaction, collection, request, compiled, record);
+        : changeRecord(
+            new RecordWriter(op, transaction, collection, request),
+            request,
+            compiled,
+            record,
+          );
     if (collection === undefined) return change(undefined);
-    const found = findFirst(op, transaction, collection, target);
+    const found = findFirst(op, transaction, collection, compiled.target);
     return found instanceof Promise ? found.then(change) : change(found);
   });
 }
@@ -190,7 +207,7 @@ function changeNothing(
   const { upsertedId, document } = upsertInto(
     op,
     transaction,
-    request.namespace,
+    request,
     compiled.target,
     compiled.update,
   );
@@ -199,18 +216,17 @@ function changeNothing(
 }
 
 function changeRecord(
-  transaction: Transaction,
-  collection: CollectionDescription,
+  writer: RecordWriter,
   request: FindAndModifyRequest,
   compiled: Compiled,
   record: FoundRecord,
 ): FindAndModifyResult {
   const { document, recordId } = record;
   if (compiled.update === undefined) {
-    transaction.delete(collection, recordId, document);
+    writer.delete(recordId, document);
     return { count: 1, value: project(compiled, document) };
   }
-  const after = applyUpdate(transaction, collection, compiled.target, compiled.update, record);
+  const after = applyUpdate(writer, compiled.target, compiled.update, record);
   const value = project(compiled, request.returnNew ? after : document);
   return { count: 1, updatedExisting: true, value };
 }

@@ -6,11 +6,12 @@
  * Source: MongoDB's manual, "insert".
  */
 import type { CommandError } from '../../../common/errors.ts';
-import type { CollectionDescription, MaybePromise, Transaction } from '../../../storage/index.ts';
-import { checkWritable, collectionForWrite } from '../../catalog/namespace.ts';
+import type { MaybePromise, Transaction } from '../../../storage/index.ts';
+import { checkWritable } from '../../catalog/namespace.ts';
 import { documentToInsert } from '../../catalog/stored-document.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
+import { RecordWriter, writerForInsert } from './record-writer.ts';
 import {
   appendWriteErrors,
   checkBatchCount,
@@ -47,8 +48,7 @@ export const insert = defineCommand({
     const documents = body.documents('documents');
     checkBatchCount(documents.length);
     const keepEmptyTimestamps = body.safeBoolean('bypassEmptyTsReplacement', false);
-    const { namespace, ordered } = parseWriteOptions(body);
-    return { namespace, ordered, documents, keepEmptyTimestamps };
+    return { ...parseWriteOptions(body), documents, keepEmptyTimestamps };
   },
   execute: (request, op) => {
     checkWritable(request.namespace);
@@ -117,6 +117,14 @@ function insertSlice(
   return op.transact((transaction) => {
     const { documents, namespace, ordered } = request;
     const collection = transaction.collection(namespace);
+    const target: InsertTarget = {
+      transaction,
+      request,
+      writer:
+        collection === undefined || collection.kind === 'view'
+          ? undefined
+          : new RecordWriter(op, transaction, collection, request),
+    };
     const errors: WriteError[] = [];
     let insertedCount = 0;
     let bytes = 0;
@@ -127,7 +135,7 @@ function insertSlice(
       bytes < TRANSACTION_BYTES
     ) {
       const document = documents[next];
-      const error = tryInsert(op, transaction, collection, request, document);
+      const error = tryInsert(op, target, document);
       // A large document after small ones begins a transaction of its own.
       if (error?.codeName === 'TransactionTooLargeForCache' && insertedCount > 0) break;
       if (error === undefined) insertedCount += 1;
@@ -140,18 +148,23 @@ function insertSlice(
   });
 }
 
-/** @param collection undefined when it was not there yet: the first document that can be stored creates it. */
+/** Where the documents of one transaction go. */
+interface InsertTarget {
+  readonly transaction: Transaction;
+  readonly request: InsertRequest;
+  /** undefined when there is no collection to write to: the first document that can be stored creates it. */
+  readonly writer: RecordWriter | undefined;
+}
+
 function tryInsert(
   op: OperationContext,
-  transaction: Transaction,
-  collection: CollectionDescription | undefined,
-  request: InsertRequest,
+  { transaction, request, writer }: InsertTarget,
   document: Buffer,
 ): CommandError | undefined {
   const savepoint = transaction.savepoint();
   try {
     const complete = documentToInsert(document, op.service.stamps, request.keepEmptyTimestamps);
-    transaction.insert(collection ?? collectionForWrite(transaction, request.namespace), complete);
+    (writer ?? writerForInsert(op, transaction, request)).insert(complete);
     return undefined;
   } catch (error) {
     const known = statementError(op, error);

@@ -23,7 +23,9 @@ import type {
 } from '../../../storage/index.ts';
 import { tassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
+import { checkNotView } from '../../catalog/namespace.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
+import { RecordWriter, type WriterOptions } from './record-writer.ts';
 
 /** A record as a write found it. */
 export interface FoundRecord {
@@ -79,6 +81,9 @@ export function findFirst(
   }
 }
 
+/** How the target is compiled for a collection: its default collation, for one, comes from there. */
+export type PrepareTarget = (collection: CollectionDescription | undefined) => WriteTarget;
+
 /** Most records that one transaction of a multi-document write changes. */
 const BATCH_COUNT = 128;
 
@@ -89,16 +94,13 @@ const BATCH_COUNT = 128;
  */
 export async function changeEach(
   op: OperationContext,
-  namespace: string,
-  target: WriteTarget,
-  change: (
-    transaction: Transaction,
-    collection: CollectionDescription,
-    record: FoundRecord,
-  ) => boolean,
+  options: ChangeOptions,
+  change: ChangeRecord,
 ): Promise<{ matchedCount: number; changedCount: number }> {
   const view = op.renewView();
-  const collection = view.collection(namespace);
+  const collection = view.collection(options.namespace);
+  checkNotView(collection);
+  const target = options.prepare(collection);
   if (collection === undefined) return { matchedCount: 0, changedCount: 0 };
   const executor = planTarget(view, collection, target).open(view, op, {
     client: op.turnClient,
@@ -114,7 +116,7 @@ export async function changeEach(
       executor.detach();
       while (recordIds.length > 0) {
         const batch = await op.transact((transaction) =>
-          changeBatch({ op, transaction, collection, target, recordIds, change }),
+          changeBatch({ op, transaction, collection, target, recordIds, options, change }),
         );
         matchedCount += batch.matchedCount;
         changedCount += batch.changedCount;
@@ -129,6 +131,13 @@ export async function changeEach(
   }
   return { matchedCount, changedCount };
 }
+
+export interface ChangeOptions extends WriterOptions {
+  readonly namespace: string;
+  readonly prepare: PrepareTarget;
+}
+
+type ChangeRecord = (writer: RecordWriter, record: FoundRecord, target: WriteTarget) => boolean;
 
 async function nextRecordIds(executor: PlanExecutor): Promise<RecordId[]> {
   const recordIds: RecordId[] = [];
@@ -148,7 +157,8 @@ interface Batch {
   readonly collection: CollectionDescription;
   readonly target: WriteTarget;
   readonly recordIds: readonly RecordId[];
-  readonly change: Parameters<typeof changeEach>[3];
+  readonly options: ChangeOptions;
+  readonly change: ChangeRecord;
 }
 
 interface BatchResult {
@@ -168,13 +178,14 @@ async function changeBatch(batch: Batch): Promise<BatchResult> {
   const all = batch.recordIds.length;
   // Dropped in the meantime: nothing is left to change.
   if (collection === undefined) return { matchedCount, changedCount, triedCount: all };
+  const writer = new RecordWriter(batch.op, transaction, collection, batch.options);
   for (const [index, recordId] of batch.recordIds.entries()) {
     const read = transaction.record(collection, recordId);
     const document = read instanceof Promise ? await read : read;
     if (document === undefined || !target.filter.matches(document)) continue;
     const savepoint = transaction.savepoint();
     try {
-      if (change(transaction, collection, { recordId, document })) changedCount += 1;
+      if (change(writer, { recordId, document }, target)) changedCount += 1;
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       transaction.rollbackTo(savepoint);

@@ -8,6 +8,8 @@ import {
   arrayValue,
   dateValue,
   fieldsOf,
+  getField,
+  isEmpty,
 } from '../../../bson/index.ts';
 import type { Clock } from '../../../common/clock.ts';
 import { CommandError } from '../../../common/errors.ts';
@@ -18,20 +20,19 @@ import {
   type QueryContext,
   Scope,
 } from '../../../query/index.ts';
+import type { CollectionDescription } from '../../../storage/index.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 
 export interface ContextOptions {
   /** The command's `let`: names to expressions without fields of documents. */
   readonly variables?: Buffer | undefined;
   readonly collation?: Buffer | undefined;
+  /** The collection or view that the operation is about: without a collation of its own it uses the default one there. */
+  readonly collection?: CollectionDescription | undefined;
 }
 
 export function queryContext(op: OperationContext, options: ContextOptions = {}): QueryContext {
-  const { collation } = options;
-  const context = new OperationQueryContext(
-    op,
-    collation === undefined ? undefined : compileCollation(collation),
-  );
+  const context = new OperationQueryContext(op, collatorOf(options));
   if (options.variables === undefined) return context;
   // Each expression may use the variables before it, so they join the map one by one.
   for (const [name, expression] of fieldsOf(options.variables)) {
@@ -40,6 +41,26 @@ export function queryContext(op: OperationContext, options: ContextOptions = {})
     if (value !== undefined) context.variables.set(name, value);
   }
   return context;
+}
+
+/** @throws CommandError OptionNotSupportedOnView for a view that has another collation */
+function collatorOf({ collation, collection }: ContextOptions): Collator | undefined {
+  const byDefault = defaultCollationOf(collection);
+  const wanted = collation ?? byDefault;
+  const collator = wanted === undefined ? undefined : compileCollation(wanted);
+  if (collection?.kind !== 'view' || collation === undefined) return collator;
+  const own = byDefault === undefined ? undefined : compileCollation(byDefault);
+  // Collators are made once per set of options.
+  if (own === collator) return collator;
+  throw new CommandError('OptionNotSupportedOnView', "Cannot override a view's default collation");
+}
+
+/** Of a collection or view; undefined for the simple one, which most have. */
+export function defaultCollationOf(
+  collection: CollectionDescription | undefined,
+): Buffer | undefined {
+  if (collection === undefined || isEmpty(collection.options)) return undefined;
+  return getField(collection.options, 'collation')?.asDocument();
 }
 
 /** Makes the map of variables when it is first asked for: most filters name none. */

@@ -9,7 +9,7 @@ import { CommandError } from '../../../common/errors.ts';
 import { MAX_BSON_OBJECT_BYTES } from '../../../common/limits.ts';
 import type { QueryContext, QueryPlan, Update } from '../../../query/index.ts';
 import type { CollectionDescription, MaybePromise, Transaction } from '../../../storage/index.ts';
-import { checkWritable, collectionForWrite } from '../../catalog/namespace.ts';
+import { checkNotView, checkWritable } from '../../catalog/namespace.ts';
 import { documentToInsert } from '../../catalog/stored-document.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
@@ -24,6 +24,7 @@ import {
   writeTarget,
 } from './matching-records.ts';
 import { queryContext } from './query-context.ts';
+import { RecordWriter, writerForInsert, type WriterOptions } from './record-writer.ts';
 import { compileStatementUpdate, hintIn } from './statement.ts';
 import {
   appendWriteErrors,
@@ -166,26 +167,38 @@ function runStatement(
   request: UpdateRequest,
   statement: UpdateStatement,
 ): MaybePromise<StatementResult> {
-  const context = queryContext(op, {
-    variables: request.variables,
-    collation: statement.collation,
-  });
-  const target = targetOf(statement, context);
-  const compiled = compileStatementUpdate(statement, context);
+  const prepare: PrepareUpdate = (collection) => {
+    const context = queryContext(op, {
+      variables: request.variables,
+      collation: statement.collation,
+      collection,
+    });
+    const target = targetOf(statement, context);
+    return { target, compiled: compileStatementUpdate(statement, context) };
+  };
   return statement.multi
-    ? updateMany(op, request.namespace, target, compiled, statement.upsert)
-    : updateOne(op, request.namespace, target, compiled, statement.upsert);
+    ? updateMany(op, request, prepare, statement.upsert)
+    : updateOne(op, request, prepare, statement.upsert);
 }
+
+/** A statement compiled for the collection that it meets. */
+type PrepareUpdate = (collection: CollectionDescription | undefined) => {
+  readonly target: WriteTarget;
+  readonly compiled: Update;
+};
 
 /** How the search of the one statement of an update would run. @throws CommandError InvalidLength for several. */
 export function planUpdateForExplain(request: UpdateRequest, op: OperationContext): QueryPlan {
   const statement = onlyStatement(request.updates);
+  const view = op.view();
+  const collection = view.collection(request.namespace);
+  checkNotView(collection);
   const context = queryContext(op, {
     variables: request.variables,
     collation: statement.collation,
+    collection,
   });
-  const view = op.view();
-  return planTarget(view, view.collection(request.namespace), targetOf(statement, context));
+  return planTarget(view, collection, targetOf(statement, context));
 }
 
 /** The search of an update statement. */
@@ -204,18 +217,20 @@ function targetOf(statement: UpdateStatement, context: QueryContext): WriteTarge
 
 function updateOne(
   op: OperationContext,
-  namespace: string,
-  target: WriteTarget,
-  compiled: Update,
+  request: UpdateRequest,
+  prepare: PrepareUpdate,
   upsert: boolean,
 ): MaybePromise<StatementResult> {
   return op.transact((transaction) => {
-    const collection = transaction.collection(namespace);
+    const collection = transaction.collection(request.namespace);
+    checkNotView(collection);
+    const { target, compiled } = prepare(collection);
     const apply = (record: FoundRecord | undefined): StatementResult => {
       if (collection === undefined || record === undefined) {
-        return upsert ? upsertInto(op, transaction, namespace, target, compiled) : NOTHING_MATCHED;
+        return upsert ? upsertInto(op, transaction, request, target, compiled) : NOTHING_MATCHED;
       }
-      const modified = applyUpdate(transaction, collection, target, compiled, record);
+      const writer = new RecordWriter(op, transaction, collection, request);
+      const modified = applyUpdate(writer, target, compiled, record);
       return { matchedCount: 1, modifiedCount: modified === record.document ? 0 : 1 };
     };
     if (collection === undefined) return apply(undefined);
@@ -228,28 +243,39 @@ const NOTHING_MATCHED: StatementResult = { matchedCount: 0, modifiedCount: 0 };
 
 async function updateMany(
   op: OperationContext,
-  namespace: string,
-  target: WriteTarget,
-  compiled: Update,
+  request: UpdateRequest,
+  prepare: PrepareUpdate,
   upsert: boolean,
 ): Promise<StatementResult> {
+  let update: Update | undefined;
   const { matchedCount, changedCount } = await changeEach(
     op,
-    namespace,
-    target,
-    (transaction, collection, record) =>
-      applyUpdate(transaction, collection, target, compiled, record) !== record.document,
+    {
+      namespace: request.namespace,
+      bypassValidation: request.bypassValidation,
+      prepare: (collection) => {
+        const { target, compiled } = prepare(collection);
+        update = compiled;
+        return target;
+      },
+    },
+    (writer, record, target) => {
+      tassert(update !== undefined, 'an update was not compiled');
+      return applyUpdate(writer, target, update, record) !== record.document;
+    },
   );
   if (matchedCount === 0 && upsert) {
-    return op.transact((transaction) => upsertInto(op, transaction, namespace, target, compiled));
+    return op.transact((transaction) => {
+      const { target, compiled } = prepare(transaction.collection(request.namespace));
+      return upsertInto(op, transaction, request, target, compiled);
+    });
   }
   return { matchedCount, modifiedCount: changedCount };
 }
 
 /** Applies an update to one record. @returns the document as it is now: the same Buffer when nothing changed. */
 export function applyUpdate(
-  transaction: Transaction,
-  collection: CollectionDescription,
+  writer: RecordWriter,
   target: WriteTarget,
   compiled: Update,
   record: FoundRecord,
@@ -257,7 +283,7 @@ export function applyUpdate(
   const { recordId, document } = record;
   const position = compiled.needsPosition ? target.filter.matchPosition(document) : undefined;
   const after = compiled.apply(document, position);
-  if (after !== document) transaction.update(collection, recordId, document, after);
+  if (after !== document) writer.update(recordId, document, after);
   return after;
 }
 
@@ -265,7 +291,7 @@ export function applyUpdate(
 export function upsertInto(
   op: OperationContext,
   transaction: Transaction,
-  namespace: string,
+  into: WriterOptions & { readonly namespace: string },
   target: WriteTarget,
   compiled: Update,
 ): StatementResult & { readonly upsertedId: RawValue; readonly document: Buffer } {
@@ -278,6 +304,6 @@ export function upsertInto(
   const document = documentToInsert(upserted, op.service.stamps);
   const upsertedId = getField(document, '_id');
   tassert(upsertedId !== undefined, 'an upsert lost its _id');
-  transaction.insert(collectionForWrite(transaction, namespace), document);
+  writerForInsert(op, transaction, into).insert(document);
   return { matchedCount: 0, modifiedCount: 0, upsertedId, document };
 }

@@ -23,14 +23,15 @@ export interface WriteError {
 export interface WriteOptions {
   readonly namespace: string;
   readonly ordered: boolean;
+  /** Documents are stored although the collection's validator refuses them. */
+  readonly bypassValidation: boolean;
 }
 
 export function parseWriteOptions(body: CommandBody): WriteOptions {
   const namespace = body.collection();
-  // No collection has a validator yet (create refuses them by name), so there is nothing to bypass.
-  body.safeBoolean('bypassDocumentValidation', false);
+  const bypassValidation = body.safeBoolean('bypassDocumentValidation', false);
   body.refuse('collectionUUID', 'encryptionInformation', 'isTimeseriesNamespace');
-  return { namespace, ordered: body.boolean('ordered', true) };
+  return { namespace, ordered: body.boolean('ordered', true), bypassValidation };
 }
 
 /** @throws CommandError InvalidLength */

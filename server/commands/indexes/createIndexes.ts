@@ -63,9 +63,9 @@ export const createIndexes = defineCommand({
 /** @returns whether the collection had to be created. */
 async function createMissing(op: OperationContext, namespace: string): Promise<boolean> {
   return op.transact((transaction) => {
-    if (transaction.collection(namespace) !== undefined) return false;
+    const isThere = transaction.collection(namespace) !== undefined;
     collectionForWrite(transaction, namespace);
-    return true;
+    return !isThere;
   });
 }
 

@@ -25,11 +25,11 @@ describe('A write of many large documents', () => {
       connection: undefined,
       session: undefined,
     });
-    const target = writeTarget({ filter: EMPTY_DOCUMENT }, queryContext(op, {}));
-    const counts = await changeEach(op, 'db.c', target, (transaction, collection, found) => {
+    const prepare = () => writeTarget({ filter: EMPTY_DOCUMENT }, queryContext(op, {}));
+    const counts = await changeEach(op, { namespace: 'db.c', prepare }, (writer, found) => {
       const id = getField(found.document, '_id')?.asNumber() ?? 0;
       const after = documentOf({ _id: id, text, changed: true });
-      transaction.update(collection, found.recordId, found.document, after);
+      writer.update(found.recordId, found.document, after);
       return true;
     });
     assert.deepEqual(counts, { matchedCount: 10, changedCount: 10 });

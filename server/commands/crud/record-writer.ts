@@ -1,0 +1,140 @@
+/**
+ * Writes records of one collection in one transaction, as the collection's kind and options want it.
+ *
+ * Owns: refusing views, asking the validator, keeping a capped collection within its limits in the same commit, and telling
+ * those who wait at its end. Every command that stores documents of clients writes through it.
+ * Promises: a plain collection costs nothing per document besides the write itself.
+ */
+import { uassert } from '../../../common/assert.ts';
+import {
+  WriteConflictError,
+  type CollectionDescription,
+  type RecordId,
+  type Transaction,
+} from '../../../storage/index.ts';
+import { cappedLimitsOf, type CappedLimits } from '../../catalog/capped-collections.ts';
+import { checkNotView, collectionForWrite } from '../../catalog/namespace.ts';
+import type { OperationContext } from '../../operation/operation-context.ts';
+import { type DocumentValidator, validatorOf } from './document-validator.ts';
+
+export interface WriterOptions {
+  /** The client's bypassDocumentValidation. */
+  readonly bypassValidation?: boolean;
+}
+
+/** Length of an empty document: of the options of most collections. */
+const NO_OPTIONS_BYTES = 5;
+
+export class RecordWriter {
+  readonly collection: CollectionDescription;
+  private readonly op: OperationContext;
+  private readonly transaction: Transaction;
+  private readonly validator: DocumentValidator | undefined;
+  private readonly capped: CappedLimits | undefined;
+  /** The last record that this transaction removed to make room. */
+  private removed: RecordId | undefined;
+  private isAnnounced = false;
+
+  /** @throws CommandError CommandNotSupportedOnView */
+  constructor(
+    op: OperationContext,
+    transaction: Transaction,
+    collection: CollectionDescription,
+    options: WriterOptions = {},
+  ) {
+    checkNotView(collection);
+    this.op = op;
+    this.transaction = transaction;
+    this.collection = collection;
+    if (collection.options.length === NO_OPTIONS_BYTES) return;
+    this.validator = options.bypassValidation === true ? undefined : validatorOf(op, collection);
+    this.capped = cappedLimitsOf(collection.options);
+  }
+
+  /** @param document complete, as documentToInsert makes it. @throws CommandError DocumentValidationFailure, DuplicateKey */
+  insert(document: Buffer): RecordId {
+    this.validator?.checkInsert(document);
+    const { capped, transaction, collection } = this;
+    if (capped === undefined) return transaction.insert(collection, document);
+    uassert(document.length <= capped.bytes, 'BadValue', 'object to insert exceeds cappedMaxSize');
+    const recordId = transaction.insert(collection, document);
+    this.makeRoom(capped, recordId);
+    this.announce();
+    return recordId;
+  }
+
+  /** @throws CommandError DocumentValidationFailure, DuplicateKey */
+  update(recordId: RecordId, before: Buffer, after: Buffer): void {
+    this.validator?.checkUpdate(before, after);
+    this.transaction.update(this.collection, recordId, before, after);
+  }
+
+  delete(recordId: RecordId, before: Buffer): void {
+    this.transaction.delete(this.collection, recordId, before);
+  }
+
+  /** Removes the oldest records until the limits hold again; never the one that was inserted last. */
+  private makeRoom(limits: CappedLimits, last: RecordId): void {
+    const { transaction, collection } = this;
+    const isOver = (): boolean =>
+      transaction.recordCount(collection) > limits.count ||
+      transaction.dataBytes(collection) > limits.bytes;
+    if (!isOver()) return;
+    const cursor = transaction.scanRecords(collection, this.startOfScan());
+    const removedBefore = this.removed;
+    try {
+      while (isOver()) {
+        const moved = cursor.next();
+        // A record that has to be read from the device: the transaction begins again when it is there. So inserts never
+        // wait in the middle, and records are committed in the order of their ids.
+        if (moved instanceof Promise) throw new WriteConflictError(moved.then(() => undefined));
+        if (!moved || cursor.recordId === last) return;
+        this.noteFirst(cursor.recordId);
+        transaction.delete(collection, cursor.recordId, cursor.document);
+        this.removed = cursor.recordId;
+      }
+    } catch (error) {
+      this.removed = removedBefore;
+      throw error;
+    } finally {
+      cursor.close();
+    }
+  }
+
+  /** Once per transaction: who waits looks for all that is new. */
+  private announce(): void {
+    if (this.isAnnounced) return;
+    this.isAnnounced = true;
+    const { op, collection } = this;
+    op.afterCommit(() => op.service.cappedCollections.notify(collection.uuid));
+  }
+
+  private startOfScan(): { readonly after?: RecordId } {
+    const { transaction, collection } = this;
+    const heads = this.op.service.cappedCollections;
+    const after = this.removed ?? heads.headBefore(collection, transaction.commitNumber);
+    return after === undefined ? {} : { after };
+  }
+
+  /** Only what was first before this transaction removed anything is first for others, too. */
+  private noteFirst(recordId: RecordId): void {
+    if (this.removed !== undefined) return;
+    const { transaction, collection } = this;
+    const before = (recordId - 1) as RecordId;
+    this.op.service.cappedCollections.noteHead(collection, before, transaction.commitNumber);
+  }
+}
+
+/** A writer to the collection of this name, which is created when it is not there. */
+export function writerForInsert(
+  op: OperationContext,
+  transaction: Transaction,
+  target: WriterOptions & { readonly namespace: string },
+): RecordWriter {
+  return new RecordWriter(
+    op,
+    transaction,
+    collectionForWrite(transaction, target.namespace),
+    target,
+  );
+}
