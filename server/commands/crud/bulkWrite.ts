@@ -35,6 +35,7 @@ export interface BulkWriteRequest {
   readonly ordered: boolean;
   readonly errorsOnly: boolean;
   readonly keepEmptyTimestamps: boolean;
+  readonly bypassValidation: boolean;
   readonly variables: Buffer | undefined;
   readonly batchSize: number;
 }
@@ -74,8 +75,6 @@ export function parseBulkWrite(body: CommandBody): BulkWriteRequest {
   const operations = body.documents('ops');
   const namespaces = parseNamespaces(body);
   checkBatchCount(operations.length);
-  // No collection has a validator yet (create refuses them by name), so there is nothing to bypass.
-  body.safeBoolean('bypassDocumentValidation', false);
   return {
     body,
     operations,
@@ -83,6 +82,7 @@ export function parseBulkWrite(body: CommandBody): BulkWriteRequest {
     ordered: body.boolean('ordered', true),
     errorsOnly: body.boolean('errorsOnly', false),
     keepEmptyTimestamps: body.safeBoolean('bypassEmptyTsReplacement', false),
+    bypassValidation: body.safeBoolean('bypassDocumentValidation', false),
     variables: body.document('let', undefined),
     batchSize: batchSizeOf(body),
   };
@@ -196,12 +196,13 @@ class BulkWriteRun {
       if (operation.kind !== 'insert' || operation.namespace !== namespace) break;
       documents.push(operation.document);
     }
-    const { ordered, keepEmptyTimestamps } = this.request;
+    const { ordered, keepEmptyTimestamps, bypassValidation } = this.request;
     const { insertedCount, errors } = await insertDocuments(this.op, {
       namespace,
       ordered,
       documents,
       keepEmptyTimestamps,
+      bypassValidation,
     });
     const errorAt = new Map(errors.map(({ index, error }) => [index, error]));
     const triedCount = insertedCount + errors.length;
@@ -220,12 +221,13 @@ class BulkWriteRun {
     if (statement.multi && statement.sort !== undefined) {
       throw new CommandError('FailedToParse', 'Cannot specify sort with multi=true');
     }
-    const { variables } = this.request;
+    const { variables, bypassValidation } = this.request;
     const result = await runUpdates(this.op, {
       namespace,
       ordered: true,
       updates: [statement],
       variables,
+      bypassValidation,
     });
     for (const { error } of result.errors) throw error;
     this.replies.addUpdate(index, result);

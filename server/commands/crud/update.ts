@@ -252,7 +252,7 @@ async function updateMany(
     op,
     {
       namespace: request.namespace,
-      bypassValidation: request.bypassValidation,
+      bypassValidation: request.bypassValidation ?? false,
       prepare: (collection) => {
         const { target, compiled } = prepare(collection);
         update = compiled;

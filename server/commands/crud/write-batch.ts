@@ -12,6 +12,7 @@ import type { MaybePromise } from '../../../storage/index.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { appendErrorFields } from '../../command/reply.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
+import type { WriterOptions } from './record-writer.ts';
 
 /** One statement's failure, at its index in the batch. */
 export interface WriteError {
@@ -20,11 +21,9 @@ export interface WriteError {
 }
 
 /** Fields of a write command that are not its statements. */
-export interface WriteOptions {
+export interface WriteOptions extends WriterOptions {
   readonly namespace: string;
   readonly ordered: boolean;
-  /** Documents are stored although the collection's validator refuses them. */
-  readonly bypassValidation: boolean;
 }
 
 export function parseWriteOptions(body: CommandBody): WriteOptions {
