@@ -233,6 +233,7 @@ describe('bulkWrite', () => {
     const { nsInfo } = freshNamespaces();
     const explain = (...ops: Document[]): Promise<Document> =>
       run({ explain: { bulkWrite: 1, ops, nsInfo }, verbosity: 'queryPlanner' });
+    await run({ bulkWrite: 1, ops: [{ insert: 0, document: {} }], nsInfo });
     const update = { update: 0, filter: { a: 1 }, updateMods: { $set: { b: 1 } } };
     const explained = await explain(update);
     assert.equal(explained['queryPlanner']['namespace'], nsInfo[0].ns);
