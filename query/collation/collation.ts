@@ -96,8 +96,23 @@ function ignoredCharacters({ alternate, maxVariable }: CollationOptions): RegExp
 
 /** Intl counts accents from the end of a word for Canadian French only: the locale stands for the option. */
 function intlLocale({ locale, backwards }: CollationOptions): string {
-  const tag = locale.replaceAll('_', '-');
+  const tag = languageTag(locale);
   return backwards && /^(fr|en|root)(-|$)/.test(tag) ? 'fr-CA' : tag;
+}
+
+/** ICU's long names of a language's other orders, where BCP 47 shortens them. */
+const ORDER_NAMES: ReadonlyMap<string, string> = new Map([
+  ['dictionary', 'dict'],
+  ['gb2312han', 'gb2312'],
+  ['phonebook', 'phonebk'],
+  ['traditional', 'trad'],
+]);
+
+/** ICU writes a locale as de_AT@collation=phonebook, Intl as de-AT-u-co-phonebk. */
+function languageTag(locale: string): string {
+  const [name, order] = locale.split('@collation=');
+  const tag = name.replaceAll('_', '-');
+  return order === undefined ? tag : `${tag}-u-co-${ORDER_NAMES.get(order) ?? order}`;
 }
 
 function sensitivityOf(options: CollationOptions): 'base' | 'accent' | 'case' | 'variant' {
@@ -111,7 +126,8 @@ function foldedKey(text: string, options: CollationOptions): string {
   let key = text.normalize(options.strength >= 3 ? 'NFD' : 'NFKD');
   if (options.strength === 1) key = key.replace(/\p{Mn}/gu, '');
   if (options.strength <= 2 && !options.caseLevel) {
-    key = key.toLocaleUpperCase(options.locale).toLocaleLowerCase(options.locale);
+    const tag = languageTag(options.locale);
+    key = key.toLocaleUpperCase(tag).toLocaleLowerCase(tag);
   }
   if (options.numericOrdering) key = key.replace(/0+(?=\d)/g, '');
   const ignored = ignoredCharacters(options);
@@ -169,10 +185,9 @@ const KNOWN_OPTIONS: ReadonlySet<string> = new Set([
 ]);
 
 function checkLocale(name: string): void {
-  const tag = name.replaceAll('_', '-').replace(/@.*$/, '');
   let known: boolean;
   try {
-    known = Intl.Collator.supportedLocalesOf(tag).length > 0;
+    known = Intl.Collator.supportedLocalesOf(languageTag(name)).length > 0;
   } catch {
     known = false; // A RangeError: not even the syntax of a locale.
   }

@@ -1,7 +1,7 @@
 /**
  * The stable API: which commands, fields and stages belong to version 1, and what apiStrict refuses.
  *
- * Deprecated is nothing in version 1, so that apiDeprecationErrors never has anything to report.
+ * Version 2 holds nothing but test commands, and only a server with acceptApiVersion2 accepts it. Nothing but one of those is deprecated.
  * Source: MongoDB's versioned API specification for drivers; manual, "Stable API".
  */
 import { CommandError } from '../../common/errors.ts';
@@ -19,9 +19,12 @@ export interface ApiCall {
   readonly generic: GenericArguments;
   /** The parameter requireApiVersion. */
   readonly isRequired: boolean;
+  /** The parameter acceptApiVersion2. */
+  readonly acceptsVersion2: boolean;
 }
 
-export function checkApiVersion({ command, body, generic, isRequired }: ApiCall): void {
+export function checkApiVersion(call: ApiCall): void {
+  const { command, body, generic, isRequired, acceptsVersion2 } = call;
   const { apiVersion, apiStrict, apiDeprecationErrors } = generic;
   if (apiVersion === undefined) {
     if (apiStrict !== undefined || apiDeprecationErrors !== undefined) {
@@ -38,19 +41,25 @@ export function checkApiVersion({ command, body, generic, isRequired }: ApiCall)
     }
     return;
   }
-  if (apiVersion !== '1') {
+  if (apiVersion !== '1' && !(apiVersion === '2' && acceptsVersion2)) {
     throw new CommandError(
       'APIVersionError',
       apiVersion === '2' ? 'Cannot accept API version 2' : 'API version must be "1"',
     );
   }
-  if (apiStrict === true) checkStrict(command, body);
+  if (apiStrict === true) checkStrict(command, body, apiVersion);
+  if (apiDeprecationErrors !== true || command.deprecatedApiVersions?.includes(apiVersion) !== true)
+    return;
+  throw new CommandError(
+    'APIDeprecationError',
+    `Provided apiDeprecationErrors:true, but the command ${command.name} is deprecated in API Version ${apiVersion}`,
+  );
 }
 
-function checkStrict(command: Command, body: CommandBody): void {
-  if (command.apiVersions?.includes('1') !== true) {
+function checkStrict(command: Command, body: CommandBody, version: string): void {
+  if (command.apiVersions?.includes(version) !== true) {
     throw strictError(
-      `Provided apiStrict:true, but the command ${command.name} is not in API Version 1. Information on supported commands and migrations in API Version 1 can be found at https://dochub.mongodb.org/core/manual-versioned-api`,
+      `Provided apiStrict:true, but the command ${command.name} is not in API Version ${version}. Information on supported commands and migrations in API Version ${version} can be found at https://dochub.mongodb.org/core/manual-versioned-api`,
     );
   }
   if (command.kind === 'write' && textOf(body.target) === 'system.js') {
@@ -108,7 +117,7 @@ function checkStages(pipeline: RawValue | undefined): void {
 
 function checkStage(name: string, argument: RawValue): void {
   if (UNSTABLE_STAGES.has(name) || (name === '$collStats' && !onlyCounts(argument))) {
-    throw strictError(`stage ${name} is not allowed with 'apiStrict: true' in API Version 1`);
+    throw strictError(`${name} is not allowed with 'apiStrict: true' in API Version 1`);
   }
   if (argument.type !== BsonType.object) return;
   for (const [field, value] of fieldsOf(argument.asDocument())) {

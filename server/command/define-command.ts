@@ -41,6 +41,8 @@ export interface CommandTraits {
   readonly adminOnly?: boolean;
   /** Versions of the stable API that contain it: ['1'] or, without it, none. */
   readonly apiVersions?: readonly string[];
+  /** Those of them in which it is deprecated: refused with apiDeprecationErrors. */
+  readonly deprecatedApiVersions?: readonly string[];
   /** May be sent before anybody has logged in. */
   readonly beforeAuth?: boolean;
   /** Only with enableTestCommands. */

@@ -67,7 +67,7 @@ export class Dispatcher {
     let generic: GenericArguments;
     let op: OperationContext;
     try {
-      command = this.table.find(commandNameOf(request.bytes));
+      command = this.table.forRequest(commandNameOf(request.bytes));
       ({ body, generic } = parseRequest(command.name, request));
       op = new OperationContext(this.service, {
         commandName: command.name,
@@ -170,7 +170,8 @@ export class Dispatcher {
   private checkApiVersion({ command, body, generic }: Call): void {
     const isRequired = this.service.parameters.get('requireApiVersion');
     if (!isRequired && !usesApiVersion(generic)) return;
-    checkApiVersion({ command, body, generic, isRequired });
+    const acceptsVersion2 = this.service.parameters.get('acceptApiVersion2');
+    checkApiVersion({ command, body, generic, isRequired, acceptsVersion2 });
   }
 
   private checkAccess({ command, body, op }: Call): void {

@@ -104,6 +104,13 @@ import { setIndexCommitQuorum } from './indexes/setIndexCommitQuorum.ts';
 import { setParameter } from './diagnostics/setParameter.ts';
 import { shutdown } from './diagnostics/shutdown.ts';
 import { startSession } from './sessions/startSession.ts';
+import {
+  testDeprecation,
+  testDeprecationInVersion2,
+  testRemoval,
+  testVersion2,
+  testVersions1And2,
+} from './tests/api-version-commands.ts';
 import { update } from './crud/update.ts';
 import { validate } from './catalog/validate.ts';
 import { validateDBMetadata } from './catalog/validateDBMetadata.ts';
@@ -208,6 +215,11 @@ const COMMANDS = [
   shutdown,
   sleep,
   startSession,
+  testDeprecation,
+  testDeprecationInVersion2,
+  testRemoval,
+  testVersion2,
+  testVersions1And2,
   update,
   updateSearchIndex,
   validate,

@@ -27,6 +27,21 @@ describe('a collation', () => {
     assert.ok(matches({ a: { $all: ['X', 'Y'] } }, { a: ['y', 'x'] }));
   });
 
+  it('takes the names of locales as ICU writes them', () => {
+    const order = (locale: string, a: string, b: string): number | undefined =>
+      compileCollation(raw({ locale }))?.compare(a, b);
+    const german = ['de', 'de_AT', 'de@collation=phonebook', 'en_US'].map((locale) =>
+      Math.sign(order(locale, 'Ärger', 'Afrika') ?? Number.NaN),
+    );
+    // A phone book reads Ä as Ae, which comes before Af; otherwise Ä is an A, and Ar comes after Af.
+    assert.deepEqual(german, [1, 1, -1, 1]);
+    const insensitive = compileCollation(raw({ locale: 'en_US', strength: 2 }));
+    assert.equal(insensitive?.key('PING'), insensitive?.key('ping'));
+    for (const locale of ['en-US', 'xx_invalid_locale', 'de@phonebook', '']) {
+      assert.throws(() => compileCollation(raw({ locale })), { codeName: 'BadValue' }, locale);
+    }
+  });
+
   it('does not concern regular expressions', () => {
     assert.ok(!matches({ a: { $regex: 'ABC' } }, { a: 'abc' }));
   });

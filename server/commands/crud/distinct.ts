@@ -23,7 +23,6 @@ export const distinct = defineCommand({
   kind: 'read',
   access: { action: 'find', on: 'collection' },
   route: 'shardsOfFilter',
-  apiVersions: ['1'],
   parse: parseDistinct,
   plan: planDistinctCommand,
   execute: (plan, op) =>

@@ -39,10 +39,17 @@ export function pipelineHost(op: OperationContext): PipelineHost {
   return {
     source(stage, argument, { namespace, view, collection }) {
       const source = SOURCES[stage];
+      if (stage === '$changeStream') refuseChangeStream(op);
       if (source === undefined) return undefined;
       return source({ op, argument, namespace, view, collection });
     },
   };
+}
+
+/** What MongoDB answers outside a replica set; a server that is not held to that answers for itself. */
+function refuseChangeStream(op: OperationContext): void {
+  if (!op.service.parameters.get('strictStandalone')) return;
+  throw new CommandError(40573, 'The $changeStream stage is only supported on replica sets');
 }
 
 function* documentsOf(entries: Iterable<ReplyFields>): Iterable<Buffer> {
