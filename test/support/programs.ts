@@ -22,6 +22,8 @@ export interface ProgramOptions {
   readonly port?: number;
   /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** The file `cgroup.procs` of a control group that the program joins before it starts. */
+  readonly cgroupProcesses?: string;
   /** How long the ready line may take; default 20,000. */
   readonly readyTimeoutMs?: number;
 }
@@ -36,6 +38,9 @@ const PROJECT_ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const DEFAULT_READY_TIMEOUT_MS = 20_000;
 /** Of what the program printed, the last so many characters are kept for messages. */
 const KEPT_OUTPUT = 64 * 1024;
+
+/** Joins the control group named first, then becomes the program. */
+const JOIN_GROUP = 'echo $$ > "$1" && shift && exec "$@"';
 
 const running = new Set<ChildProcess>();
 const temporaryDirectories = new Set<string>();
@@ -144,11 +149,16 @@ export class Program {
   private async launch(args: readonly string[] = this.options.args ?? []): Promise<void> {
     const { program = 'flintd', port = 0, env = {} } = this.options;
     const path = join(PROJECT_ROOT, 'bin', program);
-    const child = spawn(
-      process.execPath,
-      [path, '--dbpath', this.dbpath, '--port', String(port), ...args],
-      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } },
-    );
+    const arguments_ = [path, '--dbpath', this.dbpath, '--port', String(port), ...args];
+    const { cgroupProcesses } = this.options;
+    const [command, ...rest] =
+      cgroupProcesses === undefined
+        ? [process.execPath, ...arguments_]
+        : ['sh', '-c', JOIN_GROUP, 'sh', cgroupProcesses, process.execPath, ...arguments_];
+    const child = spawn(command, rest, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    });
     this.child = child;
     running.add(child);
     this.exited = new Promise((resolve) => {
