@@ -155,6 +155,9 @@ class PipelineExecutor implements PlanExecutor, PipelineRun {
     this.statistics = options.within?.statistics ?? newStatistics();
     this.yielder =
       options.within?.yielder ?? new Yielder(parts.context.clock, interruption, options.client);
+    const { renewView } = options;
+    // A pipeline may run for minutes: a view as old as that would hold every version written meanwhile.
+    if (renewView !== undefined) this.yielder.onResume = () => this.moveTo(renewView());
     let source: DocumentSource =
       parts.find === undefined ? new IterableSource([]) : this.sourceOf(parts.find);
     parts.stages.forEach((stage, position) => {
@@ -208,6 +211,11 @@ class PipelineExecutor implements PlanExecutor, PipelineRun {
 
   detach(): void {
     for (const executor of this.executors) executor.detach();
+  }
+
+  private moveTo(view: ReadView): void {
+    this.detach();
+    this.attach(view);
   }
 
   attach(view: ReadView, interruption?: Interruption): void {

@@ -146,6 +146,30 @@ describe('an executor', () => {
     view.close();
   });
 
+  it('lets go of old views while a pipeline gathers', async () => {
+    let view = store.engine.snapshot();
+    let renewed = 0;
+    const renewView = (): ReadView => {
+      view.close();
+      renewed += 1;
+      view = store.engine.snapshot();
+      return view;
+    };
+    const namespace = store.namespace;
+    const executor = planAggregate(
+      view,
+      view.collection(namespace),
+      { pipeline: [bytes({ $group: { _id: null, count: { $sum: 1 } } })], namespace },
+      slowContext,
+    ).open(view, uninterruptible, { renewView });
+    const counted = view.recordCount(view.collection(namespace)!);
+    const result = await executor.next();
+    assert.deepEqual(plain(result!), { _id: null, count: counted });
+    assert.ok(renewed > 3);
+    executor.close();
+    view.close();
+  });
+
   it('carries a pipeline over two views', async () => {
     const first = store.engine.snapshot();
     const pipeline = [
