@@ -289,7 +289,7 @@ function readCollation(body: CommandBody, name: string): RawValue | undefined {
   return collator === undefined ? undefined : documentValue(collator.spec);
 }
 
-function readViewOn(body: CommandBody, name: string): RawValue | undefined {
+export function readViewOn(body: CommandBody, name: string): RawValue | undefined {
   const given = body.string(name, undefined);
   if (given === undefined) return undefined;
   uassert(given !== '', 'BadValue', "'viewOn' cannot be empty");
@@ -297,7 +297,7 @@ function readViewOn(body: CommandBody, name: string): RawValue | undefined {
 }
 
 /** The stages; a view without the option has none, and shows an empty array. */
-function readPipeline(body: CommandBody, name: string): RawValue | undefined {
+export function readPipeline(body: CommandBody, name: string): RawValue | undefined {
   const stages = body.documents(name, undefined);
   if (stages === undefined) return body.has('viewOn') ? arrayValue(EMPTY_DOCUMENT) : undefined;
   const list = new ArrayBuilder();

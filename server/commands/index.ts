@@ -10,6 +10,8 @@ import {
 } from './sharding/outside-a-cluster.ts';
 import { buildInfo } from './diagnostics/buildInfo.ts';
 import { bulkWrite } from './crud/bulkWrite.ts';
+import { cloneCollectionAsCapped } from './catalog/cloneCollectionAsCapped.ts';
+import { collMod } from './catalog/collMod.ts';
 import { collStats } from './catalog/collStats.ts';
 import { autoCompact, compact } from './catalog/compact.ts';
 import {
@@ -19,6 +21,7 @@ import {
 import { configureFailPoint } from './diagnostics/configureFailPoint.ts';
 import { connectionStatus } from './diagnostics/connectionStatus.ts';
 import { connPoolStats, connPoolSync, dropConnections } from './diagnostics/connPoolStats.ts';
+import { convertToCapped } from './catalog/convertToCapped.ts';
 import { count } from './crud/count.ts';
 import { create } from './catalog/create.ts';
 import { createIndexes } from './indexes/createIndexes.ts';
@@ -128,6 +131,8 @@ const COMMANDS = [
   buildInfo,
   bulkWrite,
   cleanupStructuredEncryptionData,
+  cloneCollectionAsCapped,
+  collMod,
   collStats,
   commitTransaction,
   compact,
@@ -137,6 +142,7 @@ const COMMANDS = [
   connectionStatus,
   connPoolStats,
   connPoolSync,
+  convertToCapped,
   count,
   create,
   createIndexes,
@@ -246,11 +252,8 @@ const UNSUPPORTED = [
   'cleanupOrphaned',
   'cleanupReshardCollection',
   'clearJumboFlag',
-  'cloneCollectionAsCapped',
-  'collMod',
   'commitReshardCollection',
   'configureCollectionBalancing',
-  'convertToCapped',
   'createRole',
   'createUser',
   'dbCheck',

@@ -4,7 +4,7 @@
  * Kinds of indexes that are more than ordered fields (hashed, text, 2dsphere, partial, wildcard) plug in through
  * `KeyGeneratorSource`: whoever opens the engine may give a generator for a specification.
  */
-import { compileIndexKeys, type EncodedKey } from '../../bson/index.ts';
+import { compileIndexKeys, type EncodedKey, getField } from '../../bson/index.ts';
 import type { IndexDescription } from '../contract.ts';
 import { MAX_WHOLE_INDEX_KEY_BYTES, NO_TYPE_BITS, storedIndexKey } from '../format/tree-key.ts';
 
@@ -34,6 +34,8 @@ export interface IndexWriter {
   readonly index: IndexDescription;
   /** On `_id` alone: its keys cannot change in an update. */
   readonly isIdIndex: boolean;
+  /** No key of it may be written twice: it is unique, or is about to become so (prepareUnique: old duplicates stay). */
+  readonly refusesDuplicates: boolean;
   readonly generator: KeyGenerator;
 }
 
@@ -44,6 +46,7 @@ export function createIndexWriter(
   return {
     index,
     isIdIndex: isIdIndex(index),
+    refusesDuplicates: index.unique || getField(index.spec, 'prepareUnique')?.isTruthy() === true,
     generator:
       source(index) ??
       compileIndexKeys(

@@ -123,7 +123,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
       const generated = writer.generator.keysOf(document);
       for (const key of generated.keys) {
         const stored = storedKeyOf(key);
-        if (writer.index.unique) this.checkUnique(version, writer, key, stored.key, undefined);
+        if (writer.refusesDuplicates) this.checkUnique(version, writer, key, stored.key, undefined);
         const change = { index: writer.index.ident, stored, present: true };
         // An empty array that is pushed to takes room for sixteen: most collections have one index.
         if (keys === undefined) keys = [change];
@@ -163,7 +163,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
       this.removeKeys(writer, removed, keys);
       for (const key of added) {
         const stored = storedKeyOf(key);
-        if (writer.index.unique) this.checkUnique(version, writer, key, stored.key, recordId);
+        if (writer.refusesDuplicates) this.checkUnique(version, writer, key, stored.key, recordId);
         keys.push({ index: writer.index.ident, stored, present: true });
       }
       noteMultikey(writer, generated.multikeyPaths, multikey);
@@ -407,7 +407,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
   private removeKeys(writer: IndexWriter, keys: readonly EncodedKey[], changes: KeyChange[]): void {
     for (const key of keys) {
       const stored = storedKeyOf(key);
-      if (writer.index.unique && this.hasRivals) {
+      if (writer.refusesDuplicates && this.hasRivals) {
         checkPendingKeys(this.store, this, writer.index.ident, stored.key);
       }
       changes.push({ index: writer.index.ident, stored, present: false });

@@ -22,6 +22,9 @@ export interface WriterOptions {
   readonly bypassValidation?: boolean;
 }
 
+/** An insert removes so many records at most: after collMod made a collection smaller the next inserts share the work. */
+const MAX_REMOVED = 256;
+
 /** Length of an empty document: of the options of most collections. */
 const NO_OPTIONS_BYTES = 5;
 
@@ -73,26 +76,38 @@ export class RecordWriter {
     this.transaction.delete(this.collection, recordId, before);
   }
 
-  /** Removes the oldest records until the limits hold again; never the one that was inserted last. */
-  private makeRoom(limits: CappedLimits, last: RecordId): void {
+  /** Brings a capped collection nearer to its limits. @returns whether it is within them */
+  trim(): boolean {
+    return this.capped === undefined || this.makeRoom(this.capped, undefined);
+  }
+
+  /**
+   * Removes the oldest records until the limits hold again; never `last`, which was just inserted.
+   * @returns whether they hold
+   */
+  private makeRoom(limits: CappedLimits, last: RecordId | undefined): boolean {
     const { transaction, collection } = this;
-    const isOver = (): boolean =>
-      transaction.recordCount(collection) > limits.count ||
-      transaction.dataBytes(collection) > limits.bytes;
-    if (!isOver()) return;
+    let count = transaction.recordCount(collection);
+    let bytes = transaction.dataBytes(collection);
+    if (count <= limits.count && bytes <= limits.bytes) return true;
     const cursor = transaction.scanRecords(collection, this.startOfScan());
     const removedBefore = this.removed;
     try {
-      while (isOver()) {
+      for (let left = MAX_REMOVED; left > 0; left -= 1) {
+        if (count <= limits.count && bytes <= limits.bytes) return true;
         const moved = cursor.next();
         // A record that has to be read from the device: the transaction begins again when it is there. So inserts never
         // wait in the middle, and records are committed in the order of their ids.
         if (moved instanceof Promise) throw new WriteConflictError(moved.then(() => undefined));
-        if (!moved || cursor.recordId === last) return;
+        if (!moved || cursor.recordId === last) return true;
         this.noteFirst(cursor.recordId);
-        transaction.delete(collection, cursor.recordId, cursor.document);
+        const { document } = cursor;
+        transaction.delete(collection, cursor.recordId, document);
         this.removed = cursor.recordId;
+        count -= 1;
+        bytes -= document.length;
       }
+      return false;
     } catch (error) {
       this.removed = removedBefore;
       throw error;
