@@ -37,5 +37,23 @@ export type { SpillFile, SpillSpace } from './spill/spill-space.ts';
 export { eventLoopTurns, Scheduler, type TurnClient } from './executor/yielding.ts';
 export type { OutputWriter, PipelineHost } from './stage/host.ts';
 export { BucketBuilder, bucketStartMs, timeOfMeasurement } from './timeseries/bucket-builder.ts';
+export {
+  bucketParts,
+  countOfBucket,
+  idSecondsOf,
+  timesOfBucket,
+} from './timeseries/bucket-layout.ts';
+export {
+  bucketsNamespace,
+  GRANULARITIES,
+  type Granularity,
+  namespaceOfBuckets,
+  roundingOfGranularity,
+  spanOfGranularity,
+  timeseriesDocument,
+  timeseriesOptionsOf,
+  type TimeseriesOptions,
+  unpackPipeline,
+} from './timeseries/options.ts';
 export { BucketUnpacker } from './timeseries/bucket-unpacker.ts';
 export { normalizedMeta, seriesKey } from './timeseries/series-key.ts';

@@ -65,9 +65,10 @@ function checkVersion(version: RawValue): void {
 /** Number of the last measurement in a column's elements, plus one: the count of a time column. 0 for an empty one. */
 export function rowsOfColumn(column: RawValue): number {
   const cursor = new FieldCursor(column.bytes, column.start);
-  let rows = 0;
-  while (cursor.next()) rows = Number(cursor.name) + 1;
-  return rows;
+  let isEmpty = true;
+  while (cursor.next()) isEmpty = false;
+  // The cursor stays at the last element.
+  return isEmpty ? 0 : Number(cursor.name) + 1;
 }
 
 /** How many measurements a bucket holds. */
