@@ -11,6 +11,7 @@ import type { Log } from '../common/log.ts';
 import type { Random } from '../common/random.ts';
 import { TimerWheel } from '../common/timer-wheel.ts';
 import type { StorageEngine } from '../storage/index.ts';
+import { OpenBuckets } from './catalog/open-buckets.ts';
 import { CappedCollections } from './catalog/capped-collections.ts';
 import { createDocumentStamps } from './catalog/document-stamps.ts';
 import type { CommandTable } from './command/command-table.ts';
@@ -191,6 +192,7 @@ function createService(options: FlintServerOptions, connections: ConnectionCount
     cursors,
     writeGate: new WriteGate(),
     cappedCollections: new CappedCollections(),
+    openBuckets: new OpenBuckets(),
     parameters,
     stamps: createDocumentStamps(clock, random),
     metrics: new ServerMetrics(),

@@ -30,7 +30,8 @@ import type { CommandBody } from '../command/command-body.ts';
 import { nestedBody } from '../command/nested-body.ts';
 import { readClusteredIndex } from './clustered-index.ts';
 import { readExpireAfterSeconds } from './expire-after-seconds.ts';
-import { readTimeseries } from './timeseries-options.ts';
+import { namespaceOf } from './namespace.ts';
+import { checkTimeseriesCombination, readTimeseries } from './timeseries-options.ts';
 
 /** What create asks for, checked as far as it can be without the catalog. */
 export interface RequestedCollection {
@@ -85,6 +86,10 @@ export function parseCollectionOptions(body: CommandBody): RequestedCollection {
   for (const { name, read } of OPTIONS) {
     const value = read(body, name);
     if (value !== undefined) stored.set(name, value);
+  }
+  if (stored.has('timeseries')) {
+    const names = idIndex === undefined ? stored.keys() : [...stored.keys(), 'idIndex'];
+    checkTimeseriesCombination(namespaceOf(body.database, body.target.asString()), names);
   }
   checkCombination(stored, idIndex);
   return { kind: kindOf(stored), options: storedForm(stored), idIndex };

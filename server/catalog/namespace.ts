@@ -4,6 +4,7 @@
  */
 import { uassert } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
+import { namespaceOfBuckets } from '../../query/index.ts';
 import type { CollectionDescription, ReadView, Transaction } from '../../storage/index.ts';
 
 /** Longest namespace, "database.collection", in bytes of UTF-8. */
@@ -61,13 +62,13 @@ const WRITABLE_SYSTEM_COLLECTIONS: ReadonlySet<string> = new Set([
   'system.users',
   'system.roles',
   'system.version',
-  'system.buckets',
 ]);
 
 /** @throws CommandError InvalidNamespace for a name that no client may insert into. */
 export function checkWritable(namespace: string): void {
   const { collection } = splitNamespace(namespace);
   if (!collection.startsWith('system.') || WRITABLE_SYSTEM_COLLECTIONS.has(collection)) return;
+  if (namespaceOfBuckets(namespace) !== undefined) return;
   const isServersOwn = collection === 'system.views' || collection === 'system.profile';
   throw new CommandError(
     'InvalidNamespace',
@@ -79,6 +80,11 @@ export function checkWritable(namespace: string): void {
 export function checkCreatable(namespace: string): void {
   checkWritable(namespace);
   const { collection } = splitNamespace(namespace);
+  uassert(
+    namespaceOfBuckets(namespace) === undefined,
+    'InvalidNamespace',
+    `Invalid system namespace: ${namespace}. Buckets are created with their time-series collection`,
+  );
   uassert(!namespace.includes('$'), 'InvalidNamespace', `Invalid collection name: ${collection}`);
   uassert(
     Buffer.byteLength(namespace) <= MAX_NAMESPACE_BYTES,

@@ -151,8 +151,14 @@ function readBy(namespace: string, options: Buffer): string[] {
 }
 
 /** Creates a view, and system.views when it is the database's first. */
-export function createView(transaction: Transaction, { namespace, options }: ViewDefinition): void {
+export function createView(transaction: Transaction, definition: ViewDefinition): void {
+  const { namespace, options } = definition;
   transaction.createCollection(namespace, { kind: 'view', options });
+  showView(transaction, definition);
+}
+
+/** Adds a definition to system.views, where a time series collection stands as the view that it is, too. */
+export function showView(transaction: Transaction, { namespace, options }: ViewDefinition): void {
   const shown = systemViews(namespace);
   const collection = transaction.collection(shown) ?? transaction.createCollection(shown);
   transaction.insert(collection, shownDocument({ namespace, options }));
@@ -165,6 +171,14 @@ export function modifyView(
 ): MaybePromise<void> {
   const { namespace } = existing;
   transaction.modifyCollection(existing, options);
+  return changeShownView(transaction, { namespace, options });
+}
+
+/** Changes a definition in system.views. */
+export function changeShownView(
+  transaction: Transaction,
+  { namespace, options }: ViewDefinition,
+): MaybePromise<void> {
   return withShown(transaction, namespace, (collection, recordId, before) =>
     transaction.update(collection, recordId, before, shownDocument({ namespace, options })),
   );
@@ -175,7 +189,12 @@ export function dropView(
   existing: CollectionDescription,
 ): MaybePromise<void> {
   transaction.dropCollection(existing);
-  return withShown(transaction, existing.namespace, (collection, recordId, before) =>
+  return hideView(transaction, existing.namespace);
+}
+
+/** Takes a definition out of system.views. */
+export function hideView(transaction: Transaction, namespace: string): MaybePromise<void> {
+  return withShown(transaction, namespace, (collection, recordId, before) =>
     transaction.delete(collection, recordId, before),
   );
 }

@@ -8,6 +8,7 @@ import type { Random } from '../../common/random.ts';
 import type { TimerWheel } from '../../common/timer-wheel.ts';
 import type { StorageEngine } from '../../storage/index.ts';
 import type { CappedCollections } from '../catalog/capped-collections.ts';
+import type { OpenBuckets } from '../catalog/open-buckets.ts';
 import type { DocumentStamps } from '../catalog/stored-document.ts';
 import type { CursorRegistry } from '../cursors/cursor-registry.ts';
 import type { RecentOperations } from '../metrics/recent-operations.ts';
@@ -61,6 +62,7 @@ export interface ServiceContext {
   /** Closed by fsync with `lock: true`. */
   readonly writeGate: WriteGate;
   readonly cappedCollections: CappedCollections;
+  readonly openBuckets: OpenBuckets;
   /** Object ids and timestamps for new documents (createDocumentStamps). */
   readonly stamps: DocumentStamps;
   readonly parameters: ParameterSet;

@@ -1,5 +1,5 @@
 /**
- * create: makes a collection or a view.
+ * create: makes a collection, a time series collection or a view.
  * Source: MongoDB's manual, "create".
  */
 import {
@@ -20,6 +20,7 @@ import {
 } from '../../catalog/collection-options.ts';
 import { parseIndexSpecification } from '../../catalog/index-specification.ts';
 import { checkCreatable, checkDatabaseCase } from '../../catalog/namespace.ts';
+import { createTimeseries } from '../../catalog/timeseries-catalog.ts';
 import { createView } from '../../catalog/view-catalog.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
@@ -71,6 +72,10 @@ function createIn(
   if (kind === 'view') {
     checkView(op, transaction, { namespace, options });
     createView(transaction, { namespace, options });
+    return;
+  }
+  if (kind === 'timeseries') {
+    createTimeseries(transaction, namespace, options);
     return;
   }
   const idIndex = idIndexOf(requested);

@@ -2,8 +2,11 @@
  * drop: removes a collection with its indexes.
  * Source: MongoDB's manual, "drop".
  */
+import { uassert } from '../../../common/assert.ts';
+import { namespaceOfBuckets } from '../../../query/index.ts';
 import type { CollectionDescription, MaybePromise, Transaction } from '../../../storage/index.ts';
 import { checkWritable, splitNamespace } from '../../catalog/namespace.ts';
+import { dropTimeseries, timeseriesOf } from '../../catalog/timeseries-catalog.ts';
 import { dropView, dropViews, isSystemViews } from '../../catalog/view-catalog.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
@@ -24,9 +27,11 @@ export const drop = defineCommand({
   execute: ({ namespace }, op) => {
     if (!isSystemViews(namespace)) checkWritable(namespace);
     return op.transact((transaction) => {
-      const collection = transaction.collection(namespace);
+      const collection = droppable(transaction, namespace);
       if (collection === undefined) return undefined;
-      const result = { namespace, indexCount: collection.indexes.length };
+      const timeseries = timeseriesOf(transaction, collection);
+      const { indexes } = timeseries?.buckets ?? collection;
+      const result = { namespace, indexCount: indexes.length };
       const dropped = dropIn(op, transaction, collection);
       return dropped instanceof Promise ? dropped.then(() => result) : result;
     });
@@ -38,14 +43,31 @@ export const drop = defineCommand({
       : { nIndexesWas: dropped.indexCount || undefined, ns: dropped.namespace },
 });
 
+/** Buckets are dropped with the time series that they belong to. */
+function droppable(transaction: Transaction, namespace: string): CollectionDescription | undefined {
+  const series = namespaceOfBuckets(namespace);
+  const shown = series === undefined ? undefined : transaction.collection(series);
+  return shown?.kind === 'timeseries' ? shown : transaction.collection(namespace);
+}
+
 function dropIn(
   op: OperationContext,
   transaction: Transaction,
   collection: CollectionDescription,
 ): MaybePromise<void> {
   if (collection.kind === 'view') return dropView(transaction, collection);
+  const timeseries = timeseriesOf(transaction, collection);
+  if (timeseries !== undefined) return dropTimeseries(transaction, timeseries);
   const { namespace } = collection;
-  if (isSystemViews(namespace)) dropViews(transaction, splitNamespace(namespace).database);
+  if (isSystemViews(namespace)) {
+    const { database } = splitNamespace(namespace);
+    uassert(
+      transaction.collections(database).every(({ kind }) => kind !== 'timeseries'),
+      'CommandFailed',
+      `cannot drop collection ${namespace} when time-series collections are present`,
+    );
+    dropViews(transaction, database);
+  }
   transaction.dropCollection(collection);
   op.afterCommit(() => op.service.cappedCollections.forget(collection));
 }

@@ -2,10 +2,9 @@
  * listCollections: the collections of a database, as a cursor.
  * Source: MongoDB's manual, "listCollections"; the driver specification of enumerating collections.
  */
-import { binaryValue, DocumentBuilder, EMPTY_DOCUMENT } from '../../../bson/index.ts';
+import { binaryValue, DocumentBuilder, EMPTY_DOCUMENT, getField } from '../../../bson/index.ts';
 import { compileFilter } from '../../../query/index.ts';
 import type { CollectionDescription } from '../../../storage/index.ts';
-import { clusteredIndexOf } from '../../catalog/clustered-index.ts';
 import { splitNamespace } from '../../catalog/namespace.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import { DocumentListProducer, firstBatch } from '../../cursors/first-batch.ts';
@@ -54,12 +53,12 @@ function describe(collection: CollectionDescription, nameOnly: boolean): Buffer 
   if (nameOnly) return out.finish();
   out.appendDocument('options', collection.options);
   out.beginDocument('info').appendBoolean('readOnly', collection.kind === 'view');
-  if (collection.kind !== 'view') {
+  if (collection.kind === 'collection') {
     out.append('uuid', binaryValue(Buffer.from(collection.uuid, 'hex'), UUID_SUBTYPE));
   }
   out.end();
   const [idIndex] = collection.indexes;
-  const isClustered = clusteredIndexOf(collection.options) !== undefined;
+  const isClustered = getField(collection.options, 'clusteredIndex') !== undefined;
   if (idIndex !== undefined && !isClustered) out.appendDocument('idIndex', idIndex.spec);
   return out.finish();
 }

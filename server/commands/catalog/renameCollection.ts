@@ -2,8 +2,10 @@
  * renameCollection: gives a collection another name, in its own database or in another one.
  * Source: MongoDB's manual, "renameCollection".
  */
+import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { BsonType } from '../../../bson/index.ts';
+import { namespaceOfBuckets } from '../../../query/index.ts';
 import {
   checkCreatable,
   checkDatabaseCase,
@@ -32,6 +34,11 @@ export const renameCollection = defineCommand({
   },
   execute: ({ source, target, dropTarget }, op) => {
     checkWritable(source);
+    uassert(
+      namespaceOfBuckets(source) === undefined,
+      'IllegalOperation',
+      `cannot rename time-series buckets collection: ${source}`,
+    );
     checkCreatable(target);
     if (source === target) {
       throw new CommandError('IllegalOperation', "Can't rename a collection to itself");
@@ -42,10 +49,10 @@ export const renameCollection = defineCommand({
         throw new CommandError('NamespaceNotFound', `Source collection ${source} does not exist`);
       }
       const existing = transaction.collection(target);
-      if (collection.kind === 'view') {
+      if (collection.kind !== 'collection') {
         throw new CommandError('CommandNotSupportedOnView', `cannot rename view: ${source}`);
       }
-      if (existing?.kind === 'view') {
+      if (existing !== undefined && existing.kind !== 'collection') {
         throw new CommandError(
           'NamespaceExists',
           `a view already exists with that name: ${target}`,

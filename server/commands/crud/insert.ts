@@ -9,8 +9,10 @@ import type { CommandError } from '../../../common/errors.ts';
 import type { MaybePromise, Transaction } from '../../../storage/index.ts';
 import { checkWritable } from '../../catalog/namespace.ts';
 import { documentToInsert } from '../../catalog/stored-document.ts';
+import { timeseriesOf } from '../../catalog/timeseries-catalog.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
+import { insertMeasurements } from './insert-measurements.ts';
 import { RecordWriter, writerForInsert } from './record-writer.ts';
 import {
   appendWriteErrors,
@@ -117,6 +119,10 @@ function insertSlice(
   return op.transact((transaction) => {
     const { documents, namespace, ordered } = request;
     const collection = transaction.collection(namespace);
+    const timeseries = timeseriesOf(transaction, collection);
+    if (timeseries !== undefined) {
+      return insertMeasurements(op, transaction, timeseries, request, start);
+    }
     const target: InsertTarget = {
       transaction,
       request,

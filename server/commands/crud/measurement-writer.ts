@@ -236,8 +236,7 @@ function searchFor(
       getField(spec, 'collation') === undefined,
   );
   if (index === undefined) return undefined;
-  const keyOf = (ms: number): Buffer =>
-    encodeIndexKey([meta ?? NULL, dateValueOf(ms)], [1, 1]).key;
+  const keyOf = (ms: number): Buffer => encodeIndexKey([meta ?? NULL, dateValueOf(ms)], [1, 1]).key;
   return {
     index,
     range: {
