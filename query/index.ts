@@ -31,6 +31,12 @@ export type {
   FindRequest,
   QueryPlan,
 } from './planner/query-plan.ts';
+export {
+  createPlannerServices,
+  type PlannerServices,
+  type PlanObserver,
+  type RunningPlan,
+} from './planner/planner-services.ts';
 export type { ExecutorStatistics, OpenOptions, PlanExecutor } from './executor/plan-executor.ts';
 export { systemTemporaryFiles, temporaryFiles } from './spill/temporary-files.ts';
 export type { SpillFile, SpillSpace } from './spill/spill-space.ts';
@@ -57,3 +63,5 @@ export {
 } from './timeseries/options.ts';
 export { BucketUnpacker } from './timeseries/bucket-unpacker.ts';
 export { normalizedMeta, seriesKey } from './timeseries/series-key.ts';
+export type { CachedPlan, CachedQuery, IndexFilter } from './planner/plan-cache.ts';
+export { shapeOf } from './planner/query-shape.ts';

@@ -10,6 +10,7 @@ import type { FailPoints } from '../common/failpoints.ts';
 import type { Log } from '../common/log.ts';
 import type { Random } from '../common/random.ts';
 import { TimerWheel } from '../common/timer-wheel.ts';
+import { createPlannerServices } from '../query/index.ts';
 import type { StorageEngine } from '../storage/index.ts';
 import { OpenBuckets } from './catalog/open-buckets.ts';
 import { CappedCollections } from './catalog/capped-collections.ts';
@@ -28,6 +29,8 @@ import { OperationRegistry } from './operation/operation-registry.ts';
 import type { ServerIdentity, ServiceContext } from './operation/service-context.ts';
 import { WriteGate } from './operation/write-gate.ts';
 import type { ParameterSet } from './options/parameters.ts';
+import { CollectionUsage } from './profiling/collection-usage.ts';
+import { ProfilerSettings } from './profiling/profiler-settings.ts';
 import { SessionRegistry } from './sessions/session-registry.ts';
 
 export interface FlintServerOptions {
@@ -200,7 +203,9 @@ function createService(options: FlintServerOptions, connections: ConnectionCount
     recentLog: options.recentLog ?? new RecentLog(),
     recentOperations: new RecentOperations(),
     offeredCompressors: options.compressors,
-    slowOperationMs: options.slowOperationMs,
+    planner: createPlannerServices(clock, () => parameters.get('notablescan')),
+    profiler: new ProfilerSettings(random, options.slowOperationMs),
+    collectionUsage: new CollectionUsage(),
     commands: { all: () => options.commands.summaries() },
     connections,
     isStopping: false,

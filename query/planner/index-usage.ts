@@ -37,10 +37,6 @@ export class IndexUsage {
     this.counters.set(index.ident, { operations: 0, sinceWallMs: this.clock.wallMs() });
   }
 
-  dropped(index: IndexDescription): void {
-    this.counters.delete(index.ident);
-  }
-
   accessesOf(index: IndexDescription): IndexAccesses {
     return this.counters.get(index.ident) ?? { operations: 0, sinceWallMs: this.startedWallMs };
   }

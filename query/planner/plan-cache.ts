@@ -161,21 +161,33 @@ function sameIndexes(a: CollectionDescription, b: CollectionDescription): boolea
   );
 }
 
+/** Collections with a cache, at most: those of collections that are long gone must not stay for ever. */
+const MAX_CACHES = 10_000;
+
 /** The plan caches of all collections of one server. */
 export class PlanCaches {
   private readonly caches = new Map<CollectionUuid, PlanCache>();
 
-  of(collection: CollectionDescription): PlanCache {
-    let cache = this.caches.get(collection.uuid);
-    if (cache === undefined) {
-      cache = new PlanCache(collection);
-      this.caches.set(collection.uuid, cache);
-    } else cache.validateFor(collection);
+  /** undefined: nothing is cached, and no filter is set. */
+  peek(collection: CollectionDescription): PlanCache | undefined {
+    const cache = this.caches.get(collection.uuid);
+    cache?.validateFor(collection);
     return cache;
   }
 
-  dropped(uuid: CollectionUuid): void {
-    this.caches.delete(uuid);
+  of(collection: CollectionDescription): PlanCache {
+    const known = this.peek(collection);
+    if (known !== undefined) return known;
+    const cache = new PlanCache(collection);
+    this.caches.set(collection.uuid, cache);
+    if (this.caches.size > MAX_CACHES) {
+      for (const [uuid, oldest] of this.caches) {
+        if (oldest.hasFilters) continue;
+        this.caches.delete(uuid);
+        break;
+      }
+    }
+    return cache;
   }
 
   get bytes(): number {

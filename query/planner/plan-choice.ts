@@ -149,7 +149,7 @@ export class PlanChoice implements RunningPlan {
   isCached(): boolean {
     const { collection, context, candidates } = this.parts;
     if (collection === undefined || candidates.length === 1) return false;
-    const entry = context.planner?.planCaches.of(collection).get(this.identify().key);
+    const entry = context.planner?.planCaches.peek(collection)?.get(this.identify().key);
     return entry?.isActive === true && entry.id === this.candidate.id;
   }
 

@@ -14,7 +14,7 @@ export function indexFilterFor(
   request: { readonly sort?: Buffer; readonly projection?: Buffer },
   { filter, context }: { readonly filter: Filter; readonly context: QueryContext },
 ): ((index: IndexDescription) => boolean) | undefined {
-  const cache = context.planner?.planCaches.of(collection);
+  const cache = context.planner?.planCaches.peek(collection);
   if (cache?.hasFilters !== true) return undefined;
   const { sort, projection } = request;
   const set = cache.filterOf(shapeOf({ tree: filter.tree, sort, projection, context }));

@@ -12,6 +12,8 @@ import { unrestricted } from '../auth/principal.ts';
 import type { ClientConnection } from '../operation/client-connection.ts';
 import { OperationContext, type Exhaust } from '../operation/operation-context.ts';
 import type { ServiceContext } from '../operation/service-context.ts';
+import { watchFinished } from '../profiling/finished-operation.ts';
+import type { UsageKind } from '../profiling/collection-usage.ts';
 import type { Session } from '../sessions/session-registry.ts';
 import { checkApiVersion } from './api-version.ts';
 import type { CommandBody } from './command-body.ts';
@@ -27,7 +29,6 @@ import {
 import { checkReadConcern } from './read-concern.ts';
 import { errorReply, successReply, type ReplyBody, type ReplyFields } from './reply.ts';
 import { resourceOf } from './resource.ts';
-import { logSlowOperation } from './slow-operation.ts';
 import { limitTime } from './time-limit.ts';
 import { checkWriteConcern, needsJournal } from './write-concern.ts';
 
@@ -127,7 +128,7 @@ export class Dispatcher {
     const { op } = call;
     try {
       const body = successReply(reply, more ?? this.failCommand.after(op));
-      this.finish(call, false);
+      this.finish(call, undefined, body.length);
       return op.exhaust === undefined
         ? { kind: 'reply', body }
         : { kind: 'reply', body, exhaust: op.exhaust };
@@ -138,13 +139,15 @@ export class Dispatcher {
 
   private failed(call: Call, error: unknown): Answer {
     // First: whatever may still go wrong, the operation has let go of what it held.
-    this.finish(call, true);
-    const body = this.failure(call.op.reason ?? error, this.failCommand.after(call.op));
+    call.op.finish();
+    const known = this.asCommandError(call.op.reason ?? error);
+    const body = this.errorBody(known, this.failCommand.after(call.op));
+    this.finish(call, known, body.length);
     return { kind: 'reply', body };
   }
 
   private closed(call: Call): Answer {
-    this.finish(call, true);
+    this.finish(call, CLOSED, 0);
     return { kind: 'close' };
   }
 
@@ -232,8 +235,9 @@ export class Dispatcher {
       : this.service.sessions.use(generic.sessionId);
   }
 
-  private finish({ command, op }: Call, failed: boolean): void {
+  private finish({ command, op }: Call, error: CommandError | undefined, bytes: number): void {
     op.finish();
+    const failed = error !== undefined;
     const { metrics, clock } = this.service;
     const counters = metrics.command(command.name);
     counters.total += 1;
@@ -246,11 +250,37 @@ export class Dispatcher {
     latency.latencyMicros += elapsedMs * 1000;
     const counter = command.counter ?? 'command';
     if (counter !== 'none') metrics.operations[counter] += 1;
-    if (elapsedMs > this.service.slowOperationMs) logSlowOperation(op, elapsedMs, failed);
+    this.noteReads(op);
+    if (op.namespace !== op.noNamespace) {
+      const usage = USAGE_OF[command.name] ?? 'commands';
+      this.service.collectionUsage.add(
+        op.namespace,
+        usage,
+        command.kind === 'write',
+        elapsedMs * 1000,
+      );
+    }
+    if (this.service.profiler.concerns(op.database, elapsedMs)) {
+      watchFinished({ op, elapsedMs, error, replyBytes: bytes });
+    }
+  }
+
+  private noteReads({ report }: OperationContext): void {
+    const { plan } = report;
+    if (plan === undefined) return;
+    const { queryExecutor, documents } = this.service.metrics;
+    queryExecutor.scanned += report.keysExamined ?? 0;
+    queryExecutor.scannedObjects += report.docsExamined ?? 0;
+    if (plan.summary === 'COLLSCAN') queryExecutor.collectionScans += 1;
+    if (report.hasSortStage) queryExecutor.sorts += 1;
+    documents.returned += report.returnedCount ?? 0;
   }
 
   private failure(error: unknown, extra?: ReplyFields): Buffer {
-    const known = this.asCommandError(error);
+    return this.errorBody(this.asCommandError(error), extra);
+  }
+
+  private errorBody(known: CommandError, extra?: ReplyFields): Buffer {
     this.service.metrics.asserts.user += 1;
     return errorReply(known, extra);
   }
@@ -296,6 +326,18 @@ interface Call {
 }
 
 const CLOSE = Symbol('close');
+
+/** For the log: a fail point closed the connection. */
+const CLOSED = new CommandError('InternalError', 'the connection was closed by a fail point');
+
+/** How top counts commands. */
+const USAGE_OF: Readonly<Record<string, UsageKind>> = {
+  find: 'queries',
+  getMore: 'getmore',
+  insert: 'insert',
+  update: 'update',
+  delete: 'remove',
+};
 
 const LATENCY_GROUP = { read: 'reads', write: 'writes', admin: 'commands' } as const;
 

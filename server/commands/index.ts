@@ -74,6 +74,13 @@ import { listIndexes } from './indexes/listIndexes.ts';
 import { lockInfo } from './diagnostics/lockInfo.ts';
 import { logRotate } from './diagnostics/logRotate.ts';
 import { ping } from './diagnostics/ping.ts';
+import {
+  planCacheClearFilters,
+  planCacheListFilters,
+  planCacheSetFilter,
+} from './planning/index-filters.ts';
+import { planCacheClear } from './planning/planCacheClear.ts';
+import { profile } from './diagnostics/profile.ts';
 import { refreshSessions } from './sessions/refreshSessions.ts';
 import { renameCollection } from './catalog/renameCollection.ts';
 import {
@@ -114,6 +121,7 @@ import {
   testVersion2,
   testVersions1And2,
 } from './tests/api-version-commands.ts';
+import { top } from './diagnostics/top.ts';
 import { update } from './crud/update.ts';
 import { validate } from './catalog/validate.ts';
 import { validateDBMetadata } from './catalog/validateDBMetadata.ts';
@@ -190,6 +198,11 @@ const COMMANDS = [
   lockInfo,
   logRotate,
   ping,
+  planCacheClear,
+  planCacheClearFilters,
+  planCacheListFilters,
+  planCacheSetFilter,
+  profile,
   reapLogicalSessionCacheNow,
   refreshLogicalSessionCacheNow,
   refreshSessions,
@@ -226,6 +239,7 @@ const COMMANDS = [
   testRemoval,
   testVersion2,
   testVersions1And2,
+  top,
   update,
   updateSearchIndex,
   validate,
@@ -283,11 +297,6 @@ const UNSUPPORTED = [
   'moveCollection',
   'movePrimary',
   'moveRange',
-  'planCacheClear',
-  'planCacheClearFilters',
-  'planCacheListFilters',
-  'planCacheSetFilter',
-  'profile',
   'refineCollectionShardKey',
   'reIndex',
   'removeShard',
@@ -311,7 +320,6 @@ const UNSUPPORTED = [
   'splitVector',
   'startTrafficRecording',
   'stopTrafficRecording',
-  'top',
   'transitionFromDedicatedConfigServer',
   'transitionToDedicatedConfigServer',
   'unshardCollection',

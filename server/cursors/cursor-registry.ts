@@ -14,6 +14,7 @@ import type { Interruption } from '../../common/interruption.ts';
 import type { Random } from '../../common/random.ts';
 import type { Deadline, TimerWheel } from '../../common/timer-wheel.ts';
 import type { MaybePromise, ReadView } from '../../storage/index.ts';
+import type { OperationReport } from '../profiling/operation-report.ts';
 import type { SessionKey } from '../sessions/session-registry.ts';
 
 /** MongoDB's cursorTimeoutMillis. */
@@ -23,6 +24,8 @@ export const DEFAULT_CURSOR_TIMEOUT_MS = 600_000;
 export interface CursorReader extends Interruption {
   /** Lets go of the operation's view and gives the latest state: after a yield. */
   renewView(): ReadView;
+  /** Where what its plan does is noted. */
+  readonly report: OperationReport;
 }
 
 /** Yields documents. An executor of query/ is one. */

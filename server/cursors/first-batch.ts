@@ -44,9 +44,11 @@ export function firstBatch(
 
 function conclude(op: OperationContext, options: FirstBatchOptions, batch: Batch): CursorReply {
   const { namespace, producer } = options;
+  op.report.returnedCount = batch.documents.length;
   const nothingLeft = batch.isLast && batch.stashed === undefined;
   if (nothingLeft || options.singleBatch === true) {
     producer.close();
+    op.report.cursorExhausted = true;
     return cursorReply(0n, namespace, 'firstBatch', batch.documents);
   }
   op.throwIfInterrupted();
@@ -61,6 +63,7 @@ function conclude(op: OperationContext, options: FirstBatchOptions, batch: Batch
     ...(remainingTimeMs === undefined ? {} : { maxTimeMs: remainingTimeMs }),
   });
   noteBatch(cursor, batch);
+  op.report.cursorId = cursor.id;
   return cursorReply(cursor.id, namespace, 'firstBatch', batch.documents);
 }
 

@@ -47,6 +47,8 @@ export class ServerMetrics {
     writes: { ops: 0, latencyMicros: 0 },
     commands: { ops: 0, latencyMicros: 0 },
   };
+  /** What plans looked at. */
+  readonly queryExecutor = { scanned: 0, scannedObjects: 0, collectionScans: 0, sorts: 0 };
   readonly writeConflicts = { count: 0 };
   private readonly commands = new Map<string, CommandCounters>();
 

@@ -22,6 +22,7 @@ import {
   type StorageEngine,
   type Transaction,
 } from '../../storage/index.ts';
+import { OperationReport } from '../profiling/operation-report.ts';
 import type { Session } from '../sessions/session-registry.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { maxTimeExpired } from './interruptions.ts';
@@ -58,11 +59,15 @@ export class OperationContext implements Interruption, RunningOperation {
   readonly commandBody: Buffer;
   readonly connection: ClientConnection | undefined;
   readonly session: Session | undefined;
+  /** What `namespace` is before the command has parsed its collection: "database.$cmd". */
+  readonly noNamespace: string;
   /** "database.collection" once the command has parsed its collection. */
   namespace: string;
   /** Commit number of the last write of this operation: dispatch waits for it when the write concern asks. */
   lastCommit: CommitNumber | undefined;
   yieldCount = 0;
+  /** What it did, for the slow log, the profiler and currentOp. */
+  readonly report = new OperationReport();
   /** Spent in sleep(), because the client asked for it: no sign of a slow operation. Milliseconds. */
   waitedMs = 0;
   /** Set by a command that has more to say to a client that accepts several replies (hello, getMore). */
@@ -88,7 +93,8 @@ export class OperationContext implements Interruption, RunningOperation {
     this.commandBody = start.commandBody;
     this.connection = start.connection;
     this.session = start.session;
-    this.namespace = `${start.database}.$cmd`;
+    this.noNamespace = `${start.database}.$cmd`;
+    this.namespace = this.noNamespace;
     this.registryEntry = service.operations.add(this);
     if (start.session !== undefined) service.sessions.retain(start.session);
   }

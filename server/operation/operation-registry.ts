@@ -5,6 +5,7 @@
  * Never: decides how an operation ends; the operation's own state machine does.
  */
 import type { CommandError } from '../../common/errors.ts';
+import type { OperationReport } from '../profiling/operation-report.ts';
 
 /** What the registry and currentOp need to know of an operation. OperationContext implements it. */
 export interface RunningOperation {
@@ -19,6 +20,7 @@ export interface RunningOperation {
   readonly commandBody: Buffer;
   readonly killPending: boolean;
   readonly yieldCount: number;
+  readonly report: OperationReport;
   /** Number of the connection; undefined for the server's own operations. */
   readonly connectionId: number | undefined;
   /** "address:port" of the client, as currentOp prints it. */

@@ -6,6 +6,7 @@ import type { FailPoints } from '../../common/failpoints.ts';
 import type { Log } from '../../common/log.ts';
 import type { Random } from '../../common/random.ts';
 import type { TimerWheel } from '../../common/timer-wheel.ts';
+import type { PlannerServices } from '../../query/index.ts';
 import type { StorageEngine } from '../../storage/index.ts';
 import type { CappedCollections } from '../catalog/capped-collections.ts';
 import type { OpenBuckets } from '../catalog/open-buckets.ts';
@@ -14,6 +15,8 @@ import type { CursorRegistry } from '../cursors/cursor-registry.ts';
 import type { RecentOperations } from '../metrics/recent-operations.ts';
 import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import type { ParameterSet } from '../options/parameters.ts';
+import type { CollectionUsage } from '../profiling/collection-usage.ts';
+import type { ProfilerSettings } from '../profiling/profiler-settings.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 import type { OperationRegistry } from './operation-registry.ts';
 import type { ClientConnection } from './client-connection.ts';
@@ -78,8 +81,12 @@ export interface ServiceContext {
   readonly recentOperations: RecentOperations;
   /** Names of the compressors that this server agrees to, in its order of preference. */
   readonly offeredCompressors: readonly string[];
-  /** Operations that take longer are logged, milliseconds. */
-  slowOperationMs: number;
+  /** Plan caches, index filters, usage of indexes. */
+  readonly planner: PlannerServices;
+  /** What is logged as slow, and what is profiled. */
+  readonly profiler: ProfilerSettings;
+  /** For the command top. */
+  readonly collectionUsage: CollectionUsage;
   readonly commands: { all(): Iterable<CommandSummary> };
   /** Connections as serverStatus counts them. */
   readonly connections: {

@@ -105,6 +105,13 @@ const PARAMETERS = [
     help: 'Most logical sessions at a time.',
   },
   {
+    name: 'notablescan',
+    initial: false,
+    setAtStartup: true,
+    setAtRuntime: true,
+    help: 'Refuses queries that would have to read a whole collection.',
+  },
+  {
     name: 'partialMessageTimeoutMillis',
     initial: 30_000,
     setAtStartup: true,

@@ -3,14 +3,15 @@
  *
  * Owns: names and order of the fields that both share. Source: MongoDB's manual, "Database Profiler Output".
  */
-import type { ReplyFields } from '../command/reply.ts';
+import { inspect } from '../../bson/index.ts';
+import type { CommandError } from '../../common/errors.ts';
+import { replyDocument, type ReplyFields } from '../command/reply.ts';
 import type { OperationContext } from '../operation/operation-context.ts';
 
 export interface FinishedOperation {
   readonly op: OperationContext;
   readonly elapsedMs: number;
-  readonly failed: boolean;
-  readonly error: { readonly code: number; readonly codeName: string; readonly message: string } | undefined;
+  readonly error: CommandError | undefined;
   readonly replyBytes: number;
 }
 
@@ -46,6 +47,43 @@ export function planFields({ op }: FinishedOperation): ReplyFields {
 export function errorFields({ error }: FinishedOperation): ReplyFields {
   if (error === undefined) return {};
   return { ok: 0, errMsg: error.message, errName: error.codeName, errCode: error.code };
+}
+
+/** A command larger than this is shown by its beginning. */
+const MAX_SHOWN_BYTES = 50 * 1024;
+
+/** The document for system.profile. */
+export function profileEntry(finished: FinishedOperation): Buffer {
+  const { op, elapsedMs, replyBytes } = finished;
+  const { clock } = op.service;
+  return replyDocument({
+    op: kindOf(op),
+    ns: op.namespace,
+    command: shownCommand(op.commandBody),
+    originatingCommand:
+      op.report.originatingCommand === undefined
+        ? undefined
+        : shownCommand(op.report.originatingCommand),
+    ...planFields(finished),
+    ...errorFields(finished),
+    locks: {},
+    flowControl: {},
+    storage: {},
+    responseLength: replyBytes,
+    protocol: 'op_msg',
+    millis: Math.round(elapsedMs),
+    planSummary: op.report.plan?.summary,
+    ts: new Date(clock.wallMs()),
+    client: op.client?.replace(/:\d+$/, ''),
+    appName: op.appName,
+    allUsers: [],
+    user: '',
+  });
+}
+
+function shownCommand(command: Buffer): ReplyFields | Buffer {
+  if (command.length <= MAX_SHOWN_BYTES) return command;
+  return { $truncated: inspect(command).slice(0, MAX_SHOWN_BYTES) };
 }
 
 /** The kinds of `op` that the profiler names; everything else is a command. */

@@ -72,9 +72,10 @@ export class OperationReport implements PlanObserver {
   ): number | undefined {
     const { first, others } = this;
     if (first === undefined) return undefined;
+    if (others === undefined) return counted(first.plan.statistics) - first[before];
     let total = counted(first.plan.statistics) - first[before];
     const seen = new Set([first.plan.statistics]);
-    for (const other of others ?? []) {
+    for (const other of others) {
       // The parts of one pipeline count together.
       if (seen.has(other.plan.statistics)) continue;
       seen.add(other.plan.statistics);

@@ -108,7 +108,11 @@ export function runDeletes(
   request: DeleteRequest,
 ): MaybePromise<DeleteResult> {
   let deletedCount = 0;
-  const conclude = (errors: readonly WriteError[]): DeleteResult => ({ deletedCount, errors });
+  const conclude = (errors: readonly WriteError[]): DeleteResult => {
+    op.report.deletedCount = (op.report.deletedCount ?? 0) + deletedCount;
+    op.service.metrics.documents.deleted += deletedCount;
+    return { deletedCount, errors };
+  };
   const errors = runStatements(op, {
     statements: request.deletes,
     ordered: request.ordered,

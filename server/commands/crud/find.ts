@@ -9,6 +9,7 @@ import {
   planQuery,
   type PlanExecutor,
   type QueryPlan,
+  type RunningPlan,
 } from '../../../query/index.ts';
 import type { MaybePromise, ReadView } from '../../../storage/index.ts';
 import type { CommandBody } from '../../command/command-body.ts';
@@ -142,6 +143,8 @@ class PlanProducer implements CursorProducer {
   private readonly limit: number;
   private reader: CursorReader;
   private returned = 0;
+  /** What the executor reports of itself. */
+  private readonly running: RunningPlan | undefined;
 
   /** @param limit 0 for none; the plan itself enforces it. */
   constructor(plan: QueryPlan, op: OperationContext, limit: number) {
@@ -151,6 +154,7 @@ class PlanProducer implements CursorProducer {
       client: op.turnClient,
       renewView: () => this.reader.renewView(),
     });
+    this.running = op.report.plan;
   }
 
   get isExhausted(): boolean {
@@ -169,6 +173,7 @@ class PlanProducer implements CursorProducer {
 
   attach(view: ReadView, reader: CursorReader): void {
     this.reader = reader;
+    if (this.running !== undefined) reader.report.planResumed(this.running);
     this.executor.attach(view, reader);
   }
 

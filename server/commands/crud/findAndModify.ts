@@ -64,13 +64,34 @@ export const findAndModify = defineCommand({
   parse: parseFindAndModify,
   execute: (request, op) => {
     checkWritable(request.namespace);
-    return run(op, request);
+    const done = run(op, request);
+    return done instanceof Promise
+      ? done.then((result) => noteResult(op, result))
+      : noteResult(op, done);
   },
   reply: ({ count, updatedExisting, upsertedId, value }) => ({
     lastErrorObject: { n: count, updatedExisting, upserted: upsertedId },
     value,
   }),
 });
+
+function noteResult(
+  { report, service }: OperationContext,
+  result: FindAndModifyResult,
+): FindAndModifyResult {
+  const { documents } = service.metrics;
+  if (result.updatedExisting === undefined) {
+    report.deletedCount = result.count;
+    documents.deleted += result.count;
+  } else if (result.updatedExisting) {
+    report.matchedCount = 1;
+    documents.updated += 1;
+  } else if (result.upsertedId !== undefined) {
+    report.upsertedCount = 1;
+    documents.inserted += 1;
+  }
+  return result;
+}
 
 export function parseFindAndModify(body: CommandBody): FindAndModifyRequest {
   const namespace = body.collection();

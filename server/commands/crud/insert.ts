@@ -100,6 +100,8 @@ function conclude(
   errors: readonly WriteError[],
 ): InsertResult {
   op.service.metrics.operations.insert += insertedCount + errors.length;
+  op.service.metrics.documents.inserted += insertedCount;
+  op.report.insertedCount = (op.report.insertedCount ?? 0) + insertedCount;
   return { insertedCount, errors };
 }
 

@@ -17,6 +17,8 @@ import type { Random } from '../../../common/random.ts';
 import {
   compileCollation,
   compileExpression,
+  type PlannerServices,
+  type PlanObserver,
   type QueryContext,
   Scope,
 } from '../../../query/index.ts';
@@ -68,6 +70,8 @@ class OperationQueryContext implements QueryContext {
   readonly collator?: Collator | undefined;
   readonly clock: Clock;
   readonly random: Random;
+  readonly planner: PlannerServices;
+  readonly observer: PlanObserver;
   private readonly startedWallMs: number;
   private known: Map<string, RawValue> | undefined;
 
@@ -75,6 +79,8 @@ class OperationQueryContext implements QueryContext {
     this.collator = collator;
     this.clock = op.service.clock;
     this.random = op.service.random;
+    this.planner = op.service.planner;
+    this.observer = op.report;
     this.startedWallMs = op.startedWallMs;
   }
 

@@ -1,9 +1,16 @@
 /**
- * Pipelines over what only the server has: $currentOp, $listLocalSessions, $collStats.
+ * Pipelines over what only the server has: operations, sessions, statistics of collections, indexes and cached plans.
  * Source: MongoDB's manual, the pages of these stages.
  */
 import { createHash } from 'node:crypto';
-import { binaryValue, fieldsOf, type RawValue } from '../../../bson/index.ts';
+import {
+  binaryValue,
+  doubleValue,
+  fieldsOf,
+  getField,
+  isEmpty,
+  type RawValue,
+} from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import type { PipelineHost } from '../../../query/index.ts';
@@ -26,7 +33,11 @@ interface SourceRequest {
 const SOURCES: Readonly<Record<string, (request: SourceRequest) => Iterable<Buffer>>> = {
   $collStats: (request) => documentsOf(collectionStatistics(request)),
   $currentOp: currentOperations,
+  $indexStats: (request) => documentsOf(indexStatistics(request)),
   $listLocalSessions: (request) => documentsOf(localSessions(request)),
+  $listSessions: listSessions,
+  $planCacheStats: (request) => documentsOf(cachedPlans(request)),
+  $queryStats: queryStatistics,
 };
 
 /** Names of the stages whose documents this server has, for documentation and tests. */
@@ -109,6 +120,80 @@ function* localSessions({ op }: SourceRequest): Iterable<ReplyFields> {
       lastUse: new Date(Math.round(session.lastUsedMs + monotonicToWallMs)),
     };
   }
+}
+
+function* indexStatistics({ op, argument, collection }: SourceRequest): Iterable<ReplyFields> {
+  uassert(isEmpty(argument), 28_803, 'The $indexStats stage specification must be an empty object');
+  const { identity, planner } = op.service;
+  for (const index of collection?.indexes ?? []) {
+    const { operations, sinceWallMs } = planner.indexUsage.accessesOf(index);
+    yield {
+      name: index.name,
+      key: getField(index.spec, 'key'),
+      host: `${identity.host}:${identity.port}`,
+      accesses: { ops: BigInt(operations), since: new Date(sinceWallMs) },
+      spec: index.spec,
+      building: index.ready ? undefined : true,
+    };
+  }
+}
+
+function* cachedPlans({ op, argument, collection }: SourceRequest): Iterable<ReplyFields> {
+  for (const [name] of fieldsOf(argument)) {
+    if (name === 'allHosts') continue;
+    throw new CommandError(
+      'FailedToParse',
+      `$planCacheStats parameters object must be empty or only contain the field 'allHosts'; found: ${name}`,
+    );
+  }
+  if (collection === undefined) return;
+  const { identity, planner } = op.service;
+  for (const plan of planner.planCaches.peek(collection)?.plans() ?? []) {
+    const { query, shapeHash } = plan;
+    yield {
+      version: '1',
+      queryHash: shapeHash,
+      planCacheShapeHash: shapeHash,
+      planCacheKey: plan.keyHash,
+      isActive: plan.isActive,
+      works: BigInt(plan.works),
+      worksType: 'works',
+      timeOfCreation: new Date(plan.createdWallMs),
+      createdFromQuery: {
+        query: query.filter,
+        sort: query.sort,
+        projection: query.projection,
+        ...(isEmpty(query.collation) ? {} : { collation: query.collation }),
+      },
+      cachedPlan: plan.shown,
+      creationExecStats: [],
+      candidatePlanScores: plan.scores.map((score) => doubleValue(score)),
+      indexFilterSet: false,
+      estimatedSizeBytes: BigInt(plan.shown.length + query.filter.length + ENTRY_BYTES),
+      host: `${identity.host}:${identity.port}`,
+    };
+  }
+}
+
+/** A cache entry besides its documents, bytes, estimated. */
+const ENTRY_BYTES = 512;
+
+/** All sessions of a server alone are its own. */
+function listSessions(request: SourceRequest): Iterable<Buffer> {
+  uassert(
+    request.namespace === 'config.system.sessions',
+    'InvalidNamespace',
+    `$listSessions may be run only against config.system.sessions, not ${request.namespace}`,
+  );
+  return documentsOf(localSessions(request));
+}
+
+/** As in MongoDB without the feature: statistics of query shapes are not kept. */
+function queryStatistics(): never {
+  throw new CommandError(
+    'QueryFeatureNotAllowed',
+    '$queryStats is not allowed in the current configuration. You may need to enable the corresponding feature flag',
+  );
 }
 
 function* collectionStatistics(request: SourceRequest): Iterable<ReplyFields> {

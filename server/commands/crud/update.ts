@@ -127,12 +127,10 @@ export function runUpdates(
   let matchedCount = 0;
   let modifiedCount = 0;
   const upserted: { index: number; id: RawValue }[] = [];
-  const conclude = (errors: readonly WriteError[]): UpdateResult => ({
-    matchedCount,
-    modifiedCount,
-    upserted,
-    errors,
-  });
+  const conclude = (errors: readonly WriteError[]): UpdateResult => {
+    noteUpdates(op, { matchedCount, modifiedCount, upsertedCount: upserted.length });
+    return { matchedCount, modifiedCount, upserted, errors };
+  };
   const errors = runStatements(op, {
     statements: request.updates,
     ordered: request.ordered,
@@ -147,6 +145,20 @@ export function runUpdates(
     },
   });
   return errors instanceof Promise ? errors.then(conclude) : conclude(errors);
+}
+
+function noteUpdates(
+  { report, service }: OperationContext,
+  done: { matchedCount: number; modifiedCount: number; upsertedCount: number },
+): void {
+  // A bulkWrite has several.
+  report.matchedCount = (report.matchedCount ?? 0) + done.matchedCount;
+  report.modifiedCount = (report.modifiedCount ?? 0) + done.modifiedCount;
+  if (done.upsertedCount > 0) {
+    report.upsertedCount = (report.upsertedCount ?? 0) + done.upsertedCount;
+  }
+  service.metrics.documents.updated += done.modifiedCount;
+  service.metrics.documents.inserted += done.upsertedCount;
 }
 
 function replyTo(out: DocumentBuilder, result: UpdateResult): void {

@@ -83,7 +83,11 @@ function nextBatch(
 function conclude(op: OperationContext, cursor: OpenCursor, batch: Batch): ReplyBody {
   op.throwIfInterrupted();
   noteBatch(cursor, batch);
+  op.report.returnedCount = batch.documents.length;
+  op.report.cursorId = cursor.id;
+  op.report.originatingCommand = cursor.originatingCommand;
   const exhausted = batch.isLast && batch.stashed === undefined;
+  op.report.cursorExhausted = exhausted;
   if (!exhausted) cursor.producer.detach();
   // A client that allows exhaust gets the next batches without asking; when it leaves, nobody can ask for them.
   if (!exhausted) op.exhaust = { abandon: () => void op.service.cursors.kill(cursor.id) };

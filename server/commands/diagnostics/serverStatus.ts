@@ -161,7 +161,18 @@ function metricsOf({ metrics, cursors }: ServiceContext): ReplyFields {
       returned: long(metrics.documents.returned),
       updated: long(metrics.documents.updated),
     },
-    operation: { writeConflicts: long(metrics.writeConflicts.count) },
+    operation: {
+      scanAndOrder: long(metrics.queryExecutor.sorts),
+      writeConflicts: long(metrics.writeConflicts.count),
+    },
+    queryExecutor: {
+      scanned: long(metrics.queryExecutor.scanned),
+      scannedObjects: long(metrics.queryExecutor.scannedObjects),
+      collectionScans: {
+        nonTailable: long(metrics.queryExecutor.collectionScans),
+        total: long(metrics.queryExecutor.collectionScans),
+      },
+    },
   };
 }
 

@@ -1,0 +1,192 @@
+/**
+ * What operators see of queries: the profiler, top, the plan cache, usage of indexes, currentOp.
+ */
+import assert from 'node:assert/strict';
+import type { Document } from 'bson';
+import type { Collection, Db } from 'mongodb';
+import { serverForTests } from '../../support/test-server.ts';
+
+describe('server/commands: queries as operators see them', () => {
+  const server = serverForTests();
+  let database: Db;
+  let collection: Collection<Document>;
+
+  const run = (command: Document): Promise<Document> => database.command(command);
+  const refused = (command: Document, code: number): Promise<void> =>
+    assert.rejects(database.command(command), { code });
+  const plan = async (filter: Document): Promise<Document> =>
+    (await collection.find(filter).explain('queryPlanner'))['queryPlanner'] as Document;
+
+  beforeEach(async () => {
+    database = server.freshDatabase();
+    collection = database.collection('c');
+    await collection.insertMany(
+      Array.from({ length: 200 }, (_, i) => ({ a: i % 20, b: i % 3, c: i })),
+    );
+    await collection.createIndexes([{ key: { a: 1 } }, { key: { b: 1 } }]);
+  });
+
+  it('profile writes operations of a database into its system.profile', async () => {
+    assert.equal((await run({ profile: -1 }))['was'], 0);
+    assert.deepEqual(await run({ profile: 2, slowms: 50, sampleRate: 1 }), {
+      was: 0,
+      slowms: 100,
+      sampleRate: 1,
+      ok: 1,
+    });
+    await collection.find({ a: 3, b: 0 }, { comment: 'look' }).sort({ c: -1 }).toArray();
+    await collection.updateOne({ a: 3 }, { $set: { d: 1 } });
+    await collection.deleteOne({ a: 4 });
+    await collection.find({}, { batchSize: 150 }).toArray();
+    assert.equal((await run({ profile: 0, slowms: 100 }))['was'], 2);
+    const entries = await database.collection('system.profile').find().toArray();
+    const find = entries.find((entry) => entry['command']['comment'] === 'look')!;
+    assert.equal(find['op'], 'query');
+    assert.equal(find['ns'], `${database.databaseName}.c`);
+    assert.equal(find['planSummary'], 'IXSCAN { a: 1 }');
+    assert.equal(find['docsExamined'], 10);
+    assert.equal(find['nreturned'], 4);
+    assert.equal(find['hasSortStage'], true);
+    assert.equal(find['fromMultiPlanner'], true);
+    assert.ok(find['ts'] instanceof Date);
+    const update = entries.find((entry) => entry['op'] === 'update')!;
+    assert.deepEqual([update['nMatched'], update['nModified']], [1, 1]);
+    assert.equal(entries.find((entry) => entry['op'] === 'remove')!['ndeleted'], 1);
+    const more = entries.find((entry) => entry['op'] === 'getmore')!;
+    assert.equal(more['originatingCommand']['find'], 'c');
+    assert.equal(more['docsExamined'], 49);
+    const [options] = await database.listCollections({ name: 'system.profile' }).toArray();
+    assert.equal((options as Document)['options']['capped'], true);
+  });
+
+  it('profile at level 1 writes what its filter matches', async () => {
+    await run({ profile: 1, filter: { docsExamined: { $gte: 100 } } });
+    await collection.find({ c: 7 }).toArray();
+    await collection.find({ a: 3 }).toArray();
+    const reply = await run({ profile: 0, filter: 'unset' });
+    assert.deepEqual(reply['filter'], { docsExamined: { $gte: 100 } });
+    const entries = await database.collection('system.profile').find().toArray();
+    assert.deepEqual(
+      entries.map((entry) => entry['command']['filter']),
+      [{ c: 7 }],
+    );
+    await refused({ profile: 1, filter: 5 }, 2);
+    await refused({ profile: 1, sampleRate: 2 }, 2);
+    await refused({ profile: 'x' }, 14);
+  });
+
+  it('top counts the time spent on each collection', async () => {
+    await collection.find({ a: 1 }).toArray();
+    const { totals } = (await server.client.db('admin').command({ top: 1 })) as Document;
+    const usage = totals[`${database.databaseName}.c`];
+    assert.equal(usage['queries']['count'], 1);
+    assert.ok(usage['total']['time'] > 0);
+    assert.equal(usage['insert']['count'], 1);
+  });
+
+  it('keeps the winner of a trial once it has won twice, and forgets it on request', async () => {
+    const filter = { a: 3, b: 0 };
+    const cached = (): Promise<Document[]> =>
+      collection.aggregate([{ $planCacheStats: {} }]).toArray();
+    assert.deepEqual(await cached(), []);
+    await collection.find(filter).toArray();
+    assert.equal((await cached())[0]?.['isActive'], false);
+    await collection.find({ a: 5, b: 1 }).toArray();
+    const [entry] = await cached();
+    assert.equal(entry?.['isActive'], true);
+    assert.deepEqual(entry?.['createdFromQuery'], {
+      query: { a: 5, b: 1 },
+      sort: {},
+      projection: {},
+    });
+    const planner = await plan(filter);
+    assert.equal(planner['winningPlan']['isCached'], true);
+    assert.equal(entry?.['planCacheShapeHash'], planner['planCacheShapeHash']);
+    assert.equal(entry?.['planCacheKey'], planner['planCacheKey']);
+    await run({ planCacheClear: 'c', query: { c: 1 } });
+    assert.equal((await cached()).length, 1);
+    await run({ planCacheClear: 'c', query: { a: 0, b: 0 } });
+    assert.deepEqual(await cached(), []);
+    await collection.find(filter).toArray();
+    await collection.createIndex({ c: 1 });
+    assert.deepEqual(await cached(), []);
+    await refused({ planCacheClear: 'c', sort: { a: 1 } }, 2);
+    assert.equal((await run({ planCacheClear: 'none' }))['ok'], 1);
+  });
+
+  it('gives a cached plan up when other values make it much slower', async () => {
+    await collection.insertMany(Array.from({ length: 3000 }, () => ({ a: 100, b: 50, c: 1 })));
+    await collection.insertOne({ a: 100, b: 77 });
+    for (let time = 0; time < 3; time += 1) await collection.find({ a: 3, b: 50 }).toArray();
+    await run({ profile: 2 });
+    assert.equal((await collection.find({ a: 100, b: 77 }).toArray()).length, 1);
+    await run({ profile: 0 });
+    const [entry] = await database.collection('system.profile').find({ op: 'query' }).toArray();
+    assert.equal(entry?.['replanned'], true);
+    assert.equal(entry?.['planSummary'], 'IXSCAN { b: 1 }');
+  });
+
+  it('planCacheSetFilter leaves a shape of query only the named indexes', async () => {
+    assert.equal(
+      (await run({ planCacheSetFilter: 'c', query: { a: 1 }, indexes: ['b_1'] }))['ok'],
+      1,
+    );
+    const planner = await plan({ a: 9 });
+    assert.equal(planner['indexFilterSet'], true);
+    assert.equal(planner['winningPlan']['stage'], 'COLLSCAN');
+    assert.equal((await plan({ a: { $gt: 9 } }))['indexFilterSet'], false);
+    assert.deepEqual((await run({ planCacheListFilters: 'c' }))['filters'], [
+      { query: { a: 1 }, sort: {}, projection: {}, indexes: ['b_1'] },
+    ]);
+    await run({ planCacheSetFilter: 'c', query: { a: 5 }, indexes: [{ a: 1 }] });
+    assert.equal((await plan({ a: 9 }))['winningPlan']['stage'], 'FETCH');
+    await run({ planCacheClearFilters: 'c', query: { a: 1 } });
+    assert.equal((await plan({ a: 9 }))['indexFilterSet'], false);
+    await refused({ planCacheSetFilter: 'none', query: {}, indexes: ['a_1'] }, 2);
+    await refused({ planCacheSetFilter: 'c', query: {}, indexes: [] }, 2);
+    await refused({ planCacheSetFilter: 'c', indexes: ['a_1'] }, 2);
+  });
+
+  it('$indexStats counts the operations that use each index', async () => {
+    await collection.find({ a: 1 }).toArray();
+    await collection.countDocuments({ a: 2 });
+    await collection.updateOne({ b: 2 }, { $set: { z: 1 } });
+    const statistics = await collection.aggregate([{ $indexStats: {} }]).toArray();
+    const operations = Object.fromEntries(
+      statistics.map(({ name, accesses }) => [name, Number(accesses.ops)]),
+    );
+    assert.deepEqual(operations, { _id_: 0, a_1: 2, b_1: 1 });
+    assert.ok(statistics[0]?.['accesses'].since instanceof Date);
+    assert.deepEqual(statistics[1]?.['spec'], { v: 2, key: { a: 1 }, name: 'a_1' });
+    await assert.rejects(collection.aggregate([{ $indexStats: { x: 1 } }]).toArray(), {
+      code: 28_803,
+    });
+  });
+
+  it('notablescan refuses what no index serves', async () => {
+    const admin = server.client.db('admin');
+    await admin.command({ setParameter: 1, notablescan: true });
+    try {
+      await assert.rejects(collection.find({ c: 1 }).toArray(), { code: 291 });
+      await assert.rejects(collection.countDocuments({ c: 1 }), { code: 291 });
+      assert.equal((await collection.find({ a: 1 }).toArray()).length, 10);
+    } finally {
+      await admin.command({ setParameter: 1, notablescan: false });
+    }
+  });
+
+  it('serverStatus counts what plans look at', async () => {
+    const metrics = async (): Promise<Document> =>
+      (await server.client.db('admin').command({ serverStatus: 1 }))['metrics'] as Document;
+    const before = await metrics();
+    await collection.find({ a: 1 }).sort({ c: 1 }).toArray();
+    await collection.find({ c: 1 }).toArray();
+    const after = await metrics();
+    const grown = (group: string, name: string): number =>
+      Number(after[group][name]) - Number(before[group][name]);
+    assert.equal(grown('queryExecutor', 'scanned'), 10);
+    assert.equal(grown('queryExecutor', 'scannedObjects'), 210);
+    assert.equal(grown('operation', 'scanAndOrder'), 1);
+    assert.equal(grown('document', 'returned'), 11);
+  });
+});
