@@ -60,7 +60,8 @@ export function compileIndexKeys(
   };
 }
 
-function sortedWithoutDuplicates(keys: EncodedKey[]): EncodedKey[] {
+/** Keys in the order in which a generator gives them. Sorts in place. */
+export function sortedWithoutDuplicates(keys: EncodedKey[]): EncodedKey[] {
   keys.sort(compareKeys);
   return keys.filter((key, index) => index === 0 || compareKeys(key, keys[index - 1]) !== 0);
 }

@@ -87,6 +87,7 @@ export {
   type IndexKeyGenerator,
   type IndexKeyOptions,
   type IndexKeys,
+  sortedWithoutDuplicates,
 } from './index-key-generator.ts';
 export { compileSort, SortKeyPattern } from './sort-key.ts';
 export { toExtendedJson, toExtendedJsonText, type ExtendedJsonOptions } from './extended-json.ts';

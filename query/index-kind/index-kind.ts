@@ -6,6 +6,7 @@
 import type { Collator, RawValue } from '../../bson/index.ts';
 import type { IndexDescription, KeyGenerator, ReadView } from '../../storage/index.ts';
 import type { Bounds } from '../planner/leaf-bounds.ts';
+import type { Predicate } from '../planner/predicate.ts';
 
 /** What a client asks for: version and name aside, options in the order in which listIndexes will show them. */
 export interface IndexRequest {
@@ -26,6 +27,8 @@ export interface ScanField {
   readonly isOrdered: boolean;
   /** The field's value can be read from the key. */
   readonly holdsValues: boolean;
+  /** Without bounds on this field the scan does not find all matches. */
+  readonly isRequired?: boolean;
 }
 
 /** One way to scan an index. Most indexes have one; a wildcard index has one for every path that the query names. */
@@ -40,8 +43,7 @@ export interface IndexScanShape {
 
 /** What a kind may ask of the query, and of the data, to say how it can be scanned. */
 export interface ScanQuestion {
-  /** Paths on which the query has conditions. */
-  readonly paths: readonly string[];
+  readonly predicates: readonly Predicate[];
   readonly collator: Collator | undefined;
   readonly view: ReadView;
 }

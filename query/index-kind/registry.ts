@@ -6,9 +6,10 @@ import type { IndexDescription } from '../../storage/index.ts';
 import type { IndexKind } from './index-kind.ts';
 import { hashed } from './kinds/hashed.ts';
 import { ordered } from './kinds/ordered.ts';
+import { wildcard } from './kinds/wildcard.ts';
 
 const INDEX_KINDS: ReadonlyMap<string, IndexKind> = new Map(
-  [hashed, ordered].map((kind) => [kind.name, kind]),
+  [hashed, ordered, wildcard].map((kind) => [kind.name, kind]),
 );
 
 /** @returns undefined for a name that is not in the table. */

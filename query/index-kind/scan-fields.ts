@@ -36,9 +36,9 @@ export function orderedField(index: IndexDescription, collator: Collator | undef
   }
   if (own === undefined) return SIMPLE;
   return {
-    keyBounds: ({ intervals, exact }) => ({
-      intervals: intervals.map((interval) => collatedInterval(interval, own)),
-      exact,
+    keyBounds: (bounds) => ({
+      ...bounds,
+      intervals: bounds.intervals.map((interval) => collatedInterval(interval, own)),
     }),
     isOrdered: true,
     holdsValues: false,
@@ -71,6 +71,8 @@ export function hashedField(index: IndexDescription, collator: Collator | undefi
         return undefined;
       }
       if (!agree && intervals.some(holdsText)) return undefined;
+      // A document without the field has the hash of null, or no entry in a sparse index.
+      if (index.sparse && intervals.some(({ lower }) => lower.isNullish)) return undefined;
       const hashes = intervals.map(({ lower }) => pointInterval(int64Value(hashOf(lower, own))));
       return { intervals: unite(hashes), exact: false };
     },

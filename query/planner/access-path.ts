@@ -32,7 +32,7 @@ import {
 } from './index-candidate.ts';
 import { isHidden } from './index-usability.ts';
 import { ALL_VALUES, isAllValues, sameIntervals } from './interval.ts';
-import { holdsNull, implies } from './partial-index.ts';
+import { implies } from './partial-index.ts';
 import type { PlanNode } from './plan-node.ts';
 import type { Predicate } from './predicate.ts';
 import { conjuncts, predicatesOf } from './predicates.ts';
@@ -115,7 +115,8 @@ export function collectionPath(filter: Filter, direction: 1 | -1): AccessPath {
 function candidatesFor(tree: FilterNode, request: AccessRequest): readonly Candidate[] {
   const predicates = predicatesOf(tree, request.context);
   const { collection, hint, allowed } = request;
-  const question = questionOf(predicates, request);
+  const { context, view } = request;
+  const question: ScanQuestion = { predicates, collator: context.collator, view };
   const candidates: Candidate[] = [];
   for (const index of hint === undefined ? collection.indexes : [hint]) {
     if (!index.ready || allowed?.(index) === false) continue;
@@ -130,14 +131,6 @@ function candidatesFor(tree: FilterNode, request: AccessRequest): readonly Candi
   return candidates.sort((a, b) => b.rank - a.rank);
 }
 
-function questionOf(predicates: readonly Predicate[], request: AccessRequest): ScanQuestion {
-  return {
-    paths: [...new Set(predicates.map(({ path }) => path))],
-    collator: request.context.collator,
-    view: request.view,
-  };
-}
-
 /** Usually one; several where an array could be searched by either of several conditions. */
 function candidatesOf(
   name: string,
@@ -146,13 +139,14 @@ function candidatesOf(
   request: AccessRequest,
 ): readonly Candidate[] {
   const first = boundsOnIndex(shape, predicates);
+  if (first === undefined) return [];
   const candidates = [candidateOf(name, first, request)];
   const { index } = shape;
   if (index.multikey) {
     const leading = predicates.filter(({ path }) => path === index.fields[0].path);
     for (const [position, preferred] of leading.length > 1 ? leading.entries() : []) {
       const bounds = boundsOnIndex(shape, predicates, preferred);
-      if (sameIntervals(bounds.bounds[0], first.bounds[0])) continue;
+      if (bounds === undefined || sameIntervals(bounds.bounds[0], first.bounds[0])) continue;
       candidates.push(candidateOf(`${name}#${position}`, bounds, request));
     }
   }
@@ -164,7 +158,7 @@ function candidateOf(
   bounds: IndexBounds,
   { sort, hint, hasLimit, context }: AccessRequest,
 ): Candidate | undefined {
-  if (hint === undefined && bounds.shape.sparse && bounds.bounds.every(holdsNull)) return undefined;
+  if (hint === undefined && bounds.shape.sparse && bounds.mayMissMatches) return undefined;
   const fields = sort?.fields;
   const direction = fields === undefined ? undefined : directionForSort(bounds, fields);
   // A merge compares what keys hold, which is not the values where they have a collation.

@@ -17,6 +17,7 @@ import {
 } from './interval.ts';
 import { KeyBounds } from './key-bounds.ts';
 import { keyRangesOf } from './key-ranges.ts';
+import { holdsNull } from './partial-index.ts';
 import type { IxscanNode } from './plan-node.ts';
 import type { Predicate } from './predicate.ts';
 
@@ -25,6 +26,8 @@ export interface IndexBounds {
   readonly index: IndexDescription;
   readonly shape: IndexScanShape;
   readonly bounds: readonly (readonly Interval[])[];
+  /** No condition excludes documents that have none of the fields: a sparse index lacks them. */
+  readonly mayMissMatches: boolean;
   /** Conditions that the bounds decide completely. */
   readonly decided: ReadonlySet<FilterNode>;
 }
@@ -37,14 +40,17 @@ export interface SortField {
 /**
  * Bounds for a scan from the predicates of a conjunction; fields without a predicate allow all values.
  * @param preferred of several conditions on a path with arrays, of which only one can give bounds.
+ * @returns undefined when a field that must have bounds gets none
  */
 export function boundsOnIndex(
   shape: IndexScanShape,
   predicates: readonly Predicate[],
   preferred?: Predicate,
-): IndexBounds {
+): IndexBounds | undefined {
   const { index } = shape;
   const decided = new Set<FilterNode>();
+  let mayMissMatches = true;
+  let isServed = true;
   const arrayFields: Predicate[] = [];
   const bounds = index.fields.map((field, position) => {
     const scanField = shape.fields[position];
@@ -58,7 +64,11 @@ export function boundsOnIndex(
       const keyBounds = scanField.keyBounds(predicate.bounds);
       return keyBounds === undefined ? [] : [{ ...predicate, bounds: keyBounds }];
     });
-    if (here.length === 0) return ALL_VALUES;
+    if (here.length === 0) {
+      isServed &&= scanField.isRequired !== true;
+      return ALL_VALUES;
+    }
+    if (here.some(excludesMissing)) mayMissMatches = false;
     if (!holdsArrays) return intersectAll(here, decided);
     const combinable = here.filter((predicate) => mayCombine(predicate, arrayFields));
     const chosen = combinable.find(isPreferred) ?? tightest(combinable);
@@ -67,7 +77,11 @@ export function boundsOnIndex(
     if (chosen.bounds.exact) decided.add(chosen.node);
     return chosen.bounds.intervals;
   });
-  return { index, shape, bounds, decided };
+  return isServed ? { index, shape, bounds, mayMissMatches, decided } : undefined;
+}
+
+function excludesMissing({ bounds }: Predicate): boolean {
+  return bounds.onlyExisting === true || !holdsNull(bounds.intervals);
 }
 
 function intersectAll(

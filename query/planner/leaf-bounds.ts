@@ -20,6 +20,8 @@ import {
 export interface Bounds {
   readonly intervals: readonly Interval[];
   readonly exact: boolean;
+  /** Null stands in the intervals, but a document without the field does not match. */
+  readonly onlyExisting?: boolean;
 }
 
 const PLAIN_NAME: Readonly<Record<InternalExprOperator, string>> = {
@@ -46,7 +48,7 @@ export function boundsOfLeaf(leaf: LeafNode): Bounds | undefined {
     case '$regex':
       return regexBounds(operand!);
     case '$exists':
-      return { intervals: ALL_VALUES, exact: false };
+      return { intervals: ALL_VALUES, exact: false, onlyExisting: true };
     case '$_internalExprEq':
     case '$_internalExprGt':
     case '$_internalExprGte':

@@ -269,7 +269,7 @@ function checkKindName(name: string, kindName: string): void {
 }
 
 /** Kinds of indexes that MongoDB has and FlintDB does not have yet. */
-const NOT_BUILT: ReadonlySet<string> = new Set(['text', '2d', '2dsphere', 'wildcard']);
+const NOT_BUILT: ReadonlySet<string> = new Set(['text', '2d', '2dsphere']);
 
 function unknownKind(kind: string): CommandError {
   return new CommandError(
