@@ -15,6 +15,8 @@ import {
 } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
+import { collationKey, type KeyLevels } from './collation-key.ts';
+import { CollationWeights } from './collation-weights.ts';
 
 interface CollationOptions {
   locale: string;
@@ -60,44 +62,86 @@ export function collationSpecOf(collator: Collator | undefined): Buffer | undefi
 
 class IntlCollator implements NamedCollator {
   readonly spec: Buffer;
-  private readonly intl: Intl.Collator;
-  private readonly options: CollationOptions;
-  private readonly ignored: RegExp | undefined;
+  private readonly weights: CollationWeights;
+  private readonly levels: KeyLevels;
+  /** The last text that was compared: sorting and matching ask for one text again and again. */
+  private lastText = '';
+  private lastKey: string | undefined;
 
   constructor(options: CollationOptions, spec: Buffer) {
-    this.options = options;
     this.spec = spec;
-    this.ignored = ignoredCharacters(options);
-    this.intl = new Intl.Collator(intlLocale(options), {
-      sensitivity: sensitivityOf(options),
-      numeric: options.numericOrdering,
-      caseFirst: options.caseFirst === 'off' ? 'false' : options.caseFirst,
-      ignorePunctuation: false,
-    });
+    this.weights = weightsOf(options);
+    this.levels = levelsOf(options);
   }
 
+  /** By keys, so that an index orders as a sort in memory does. */
   compare(a: string, b: string): number {
-    const { ignored } = this;
-    if (ignored === undefined) return this.intl.compare(a, b);
-    return this.intl.compare(a.replace(ignored, ''), b.replace(ignored, ''));
+    if (a === b) return 0;
+    const right = this.rememberedKey(b);
+    const left = this.key(a);
+    return left < right ? -1 : left > right ? 1 : 0;
   }
 
-  /** Strings with equal keys compare equal; keys do not sort (Intl has no sort keys). */
   key(text: string): string {
-    return foldedKey(text, this.options);
+    return collationKey(text, this.weights, this.levels);
   }
+
+  private rememberedKey(text: string): string {
+    if (this.lastKey === undefined || this.lastText !== text) {
+      this.lastText = text;
+      this.lastKey = this.key(text);
+    }
+    return this.lastKey;
+  }
+}
+
+/** Weights by what Intl.Collator is given: collations differ more in the levels that they compare. */
+const WEIGHTS = new Map<string, CollationWeights>();
+
+function weightsOf(options: CollationOptions): CollationWeights {
+  const locale = languageTag(options.locale);
+  const caseFirst = options.caseFirst === 'off' ? 'false' : options.caseFirst;
+  const forms = options.strength < 3 ? 'case' : 'variant';
+  const name = `${locale} ${caseFirst} ${forms}`;
+  let weights = WEIGHTS.get(name);
+  if (weights === undefined) {
+    const collator = (sensitivity: 'base' | 'accent' | 'case' | 'variant'): Intl.Collator =>
+      new Intl.Collator(locale, {
+        sensitivity,
+        caseFirst,
+        numeric: false,
+        ignorePunctuation: false,
+      });
+    weights = new CollationWeights(
+      {
+        letters: collator('base'),
+        accents: collator('accent'),
+        forms: collator(forms),
+        order: collator('variant'),
+      },
+      /^(zh|ja|ko|yue)(-|$)/.test(locale),
+    );
+    WEIGHTS.set(name, weights);
+  }
+  return weights;
+}
+
+function levelsOf(options: CollationOptions): KeyLevels {
+  return {
+    accents: options.strength >= 2,
+    forms: options.strength >= 3 || options.caseLevel,
+    backwards: options.backwards,
+    numeric: options.numericOrdering,
+    ignored: ignoredCharacters(options),
+    ignoredText: options.strength >= 4,
+    identical: options.strength === 5,
+  };
 }
 
 /** What alternate: 'shifted' leaves out: punctuation and spaces, or spaces alone. Intl knows only the former. */
 function ignoredCharacters({ alternate, maxVariable }: CollationOptions): RegExp | undefined {
   if (alternate !== 'shifted') return undefined;
   return maxVariable === 'space' ? /[\p{Z}\s]+/gu : /[\p{P}\p{Z}\s]+/gu;
-}
-
-/** Intl counts accents from the end of a word for Canadian French only: the locale stands for the option. */
-function intlLocale({ locale, backwards }: CollationOptions): string {
-  const tag = languageTag(locale);
-  return backwards && /^(fr|en|root)(-|$)/.test(tag) ? 'fr-CA' : tag;
 }
 
 /** ICU's long names of a language's other orders, where BCP 47 shortens them. */
@@ -113,26 +157,6 @@ function languageTag(locale: string): string {
   const [name, order] = locale.split('@collation=');
   const tag = name.replaceAll('_', '-');
   return order === undefined ? tag : `${tag}-u-co-${ORDER_NAMES.get(order) ?? order}`;
-}
-
-function sensitivityOf(options: CollationOptions): 'base' | 'accent' | 'case' | 'variant' {
-  if (options.strength === 1) return options.caseLevel ? 'case' : 'base';
-  if (options.strength === 2) return options.caseLevel ? 'variant' : 'accent';
-  return 'variant';
-}
-
-/** Folds away what the collation ignores: case, accents, digits' leading zeros, punctuation. */
-function foldedKey(text: string, options: CollationOptions): string {
-  let key = text.normalize(options.strength >= 3 ? 'NFD' : 'NFKD');
-  if (options.strength === 1) key = key.replace(/\p{Mn}/gu, '');
-  if (options.strength <= 2 && !options.caseLevel) {
-    const tag = languageTag(options.locale);
-    key = key.toLocaleUpperCase(tag).toLocaleLowerCase(tag);
-  }
-  if (options.numericOrdering) key = key.replace(/0+(?=\d)/g, '');
-  const ignored = ignoredCharacters(options);
-  if (ignored !== undefined) key = key.replace(ignored, '');
-  return key;
 }
 
 function parseOptions(collation: Buffer): CollationOptions | undefined {

@@ -111,7 +111,8 @@ async function openStore(
   } catch (error) {
     write.close();
     await store.engine.close();
-    if (error instanceof CommandError && [16766, 7246301, 171].includes(error.code)) return undefined;
+    if (error instanceof CommandError && [16766, 7246301, 171].includes(error.code))
+      return undefined;
     throw error;
   }
 }
