@@ -185,7 +185,7 @@ function parseOptions(collation: Buffer): CollationOptions | undefined {
   return {
     locale: name,
     caseLevel: booleanOption('caseLevel', given.get('caseLevel'), false),
-    caseFirst: choice('caseFirst', given.get('caseFirst'), ['off', 'upper', 'lower']),
+    caseFirst: caseFirstOption(given.get('caseFirst'), name),
     strength: strengthOption(given.get('strength')),
     numericOrdering: booleanOption('numericOrdering', given.get('numericOrdering'), false),
     alternate: choice('alternate', given.get('alternate'), ['non-ignorable', 'shifted']),
@@ -228,6 +228,16 @@ function booleanOption(name: string, value: RawValue | undefined, absent: boolea
   if (value === undefined) return absent;
   if (value.type === BsonType.bool) return value.asBoolean();
   throw wrongType(name, value, 'bool');
+}
+
+/** Some locales, Danish among them, have upper case first by themselves. */
+function caseFirstOption(
+  value: RawValue | undefined,
+  locale: string,
+): CollationOptions['caseFirst'] {
+  if (value !== undefined) return choice('caseFirst', value, ['off', 'upper', 'lower']);
+  const { caseFirst } = new Intl.Collator(languageTag(locale)).resolvedOptions();
+  return caseFirst === 'upper' || caseFirst === 'lower' ? caseFirst : 'off';
 }
 
 function choice<Name extends string>(
