@@ -92,7 +92,7 @@ function* digraphs(compare: (a: string, b: string) => number): Generator<string>
     const title = small[0].toUpperCase() + small.slice(1);
     const mixed = small[0] + small.slice(1).toUpperCase();
     for (const text of [small, title, mixed, small.toUpperCase()]) {
-      if (compare(text, [...text].join(JOINER)) !== 0) yield text;
+      if (compare(text, Array.from(text).join(JOINER)) !== 0) yield text;
     }
   }
 }

@@ -10,6 +10,7 @@ import type { IndexDescription } from '../../storage/index.ts';
 import {
   ALL_VALUES,
   allPoints,
+  holdsNull,
   intersect,
   type Interval,
   isAllValues,
@@ -17,7 +18,6 @@ import {
 } from './interval.ts';
 import { KeyBounds } from './key-bounds.ts';
 import { keyRangesOf } from './key-ranges.ts';
-import { holdsNull } from './partial-index.ts';
 import type { IxscanNode } from './plan-node.ts';
 import type { Predicate } from './predicate.ts';
 

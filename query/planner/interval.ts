@@ -263,6 +263,11 @@ function join(left: Interval, right: Interval): Interval {
   return { ...left, upper: upper.upper, upperInclusive: upper.upperInclusive };
 }
 
+/** A value that may be missing: null stands for it in an index. */
+export function holdsNull(intervals: readonly Interval[]): boolean {
+  return intervals.some((interval) => interval.lower.isNullish || interval.lower.type === 255);
+}
+
 /** As explain shows it: `[5, 5]`, `("a", {})`. */
 export function showInterval(interval: Interval, direction: 1 | -1): string {
   const lower = inspect(interval.lower);

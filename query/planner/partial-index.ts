@@ -6,7 +6,7 @@
 import { valuesEqual } from '../../bson/index.ts';
 import { dependsOnCollation } from '../index-kind/collation.ts';
 import type { FilterNode, LeafNode } from '../matcher/tree.ts';
-import { allPoints, intersect, type Interval } from './interval.ts';
+import { allPoints, holdsNull, intersect, type Interval } from './interval.ts';
 import { boundsOfLeaf } from './leaf-bounds.ts';
 import { conjuncts } from './predicates.ts';
 
@@ -61,11 +61,6 @@ function sameLeaf(a: LeafNode, b: LeafNode): boolean {
     a.operands.length === b.operands.length &&
     a.operands.every((operand, index) => valuesEqual(operand, b.operands[index]!))
   );
-}
-
-/** A value that may be missing: null stands for it in an index. */
-export function holdsNull(intervals: readonly Interval[]): boolean {
-  return intervals.some((interval) => interval.lower.isNullish || interval.lower.type === 255);
 }
 
 /** Each interval lies within the wanted ones: what both allow is the interval itself. */

@@ -33,7 +33,7 @@ describe('collation keys', () => {
   for (const [locale, letters] of Object.entries(LETTERS)) {
     it(`order texts of ${locale} as ICU does, at every strength`, () => {
       const random = new SeededRandom(7);
-      const all = [...letters];
+      const all = Array.from(letters);
       const text = (): string =>
         Array.from({ length: random.below(5) }, () => all[random.below(all.length)]).join('');
       for (const strength of [1, 2, 3]) {
