@@ -154,6 +154,15 @@ export const COLLECTION_OPERATIONS = tableOf<Collection>([
       collection.listSearchIndexes(name, aggregationOptions).toArray(),
   },
   {
+    // The driver has no operation of this name: the command says the same, and is retried as little.
+    name: 'mapReduce',
+    requires: ['map', 'reduce', 'out'],
+    run: async (collection, { map, reduce, out, ...options }) => {
+      const command = { mapReduce: collection.collectionName, map, reduce, out };
+      return (await collection.db.command(command, options))['results'];
+    },
+  },
+  {
     name: 'rename',
     requires: ['to'],
     run: (collection, { to, ...options }) => collection.rename(to, options),

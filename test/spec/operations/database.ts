@@ -22,9 +22,7 @@ export const DATABASE_OPERATIONS = tableOf<Db>([
   {
     name: 'createCollection',
     requires: ['collection'],
-    run: async (database, { collection, ...options }) => {
-      await database.createCollection(collection, options);
-    },
+    run: (database, { collection, ...options }) => database.createCollection(collection, options),
   },
   {
     name: 'createCommandCursor',

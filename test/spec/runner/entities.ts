@@ -3,15 +3,7 @@
  *
  * Owns: them all; `close` ends what they hold open, in reverse.
  */
-import {
-  ClientSession,
-  Collection,
-  Db,
-  GridFSBucket,
-  ReadConcern,
-  WriteConcern,
-  type Document,
-} from 'mongodb';
+import { ClientSession, Db, GridFSBucket, ReadConcern, WriteConcern, type Document } from 'mongodb';
 import { CursorEntity } from './cursor-entity.ts';
 import { MalformedCaseError, type EntityDefinition } from './format.ts';
 import type { MatchContext } from './match.ts';
@@ -126,5 +118,3 @@ export function namespaceOptions(options: Document | undefined): Document {
     ...(options['writeConcern'] && { writeConcern: WriteConcern.fromOptions(options) }),
   };
 }
-
-export { Collection };

@@ -56,8 +56,12 @@ const SENSITIVE = new Set([
 /** Sensitive while they carry a speculative authentication: their content is empty then. */
 const HANDSHAKES = new Set(['hello', 'ismaster', 'isMaster']);
 
-/** Heartbeats after a failure come soon, so that a case need not wait half a second for each. */
+/**
+ * Heartbeats after a failure come soon, so that a case need not wait half a second for each. And no answer of a monitor is
+ * awaited for ten seconds, as by default: until then a server that answered with a state change stays unknown to its client.
+ */
 const FASTEST_HEARTBEAT_MS = 50;
+const HEARTBEAT_MS = 500;
 
 /** The driver's own switch for its tests: connecting takes no connection out of the pool, which a case would see. */
 const QUIET_CONNECT: Document = { __skipPingOnConnect: true };
@@ -115,6 +119,9 @@ export class ObservedClient {
       ...QUIET_CONNECT,
       monitorCommands: true,
       minHeartbeatFrequencyMS: FASTEST_HEARTBEAT_MS,
+      ...(uriOptions?.['heartbeatFrequencyMS'] === undefined
+        ? { heartbeatFrequencyMS: HEARTBEAT_MS }
+        : {}),
       ...(serverApi === undefined ? {} : { serverApi }),
       ...this.logOptions(),
     };
