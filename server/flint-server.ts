@@ -15,6 +15,7 @@ import type { StorageEngine } from '../storage/index.ts';
 import { OpenBuckets } from './catalog/open-buckets.ts';
 import { CappedCollections } from './catalog/capped-collections.ts';
 import { createDocumentStamps } from './catalog/document-stamps.ts';
+import { dropAllTemporary } from './catalog/temporary-collections.ts';
 import type { CommandTable } from './command/command-table.ts';
 import { Dispatcher } from './command/dispatch.ts';
 import { CursorRegistry } from './cursors/cursor-registry.ts';
@@ -98,6 +99,7 @@ export class FlintServer {
 
   /** Listens. @throws the system's error, such as EADDRINUSE. */
   async start(): Promise<void> {
+    dropAllTemporary(this.service.engine);
     this.sweepSessions();
     await this.listener.listen();
     this.service.identity.port = this.listener.port;

@@ -56,6 +56,23 @@ export function pipelineArgument(stage: string, value: RawValue): readonly Buffe
   });
 }
 
+/** @throws CommandError for a collection of the system's, which no stage writes to. @param codes of the two errors */
+export function checkOutput(
+  stage: string,
+  namespace: string,
+  codes: { readonly special: number; readonly internal: number },
+): void {
+  const dot = namespace.indexOf('.');
+  const database = namespace.slice(0, dot);
+  const collection = namespace.slice(dot + 1);
+  if (collection.startsWith('system.')) {
+    throw new CommandError(codes.special, `Cannot ${stage} to special collection: ${collection}`);
+  }
+  if (database === 'admin' || database === 'config' || database === 'local') {
+    throw new CommandError(codes.internal, `Cannot ${stage} to internal database: ${database}`);
+  }
+}
+
 /** The namespace that a stage reads: a name in the same database, or {db, coll}. */
 export function namespaceArgument(stage: string, value: RawValue, database: string): string {
   if (value.type === BsonType.object) {

@@ -20,8 +20,9 @@ import { compileExpression } from '../../expression/compile.ts';
 import { elementsOf } from '../../expression/elements.ts';
 import type { Expression } from '../../expression/expression.ts';
 import { Scope } from '../../expression/scope.ts';
+import { collatorOf, sameCollation } from '../../index-kind/collation.ts';
 import { checkUserVariable } from '../../expression/variable-name.ts';
-import { namespaceArgument, pipelineArgument } from '../arguments.ts';
+import { checkOutput, namespaceArgument, pipelineArgument } from '../arguments.ts';
 import { defineStage, type PipelineRun, type StageParser } from '../definition.ts';
 import type { OutputWriter } from '../host.ts';
 import { compileDocumentPipeline } from '../document-pipeline.ts';
@@ -69,9 +70,13 @@ class MergeSource implements DocumentSource {
     const { into, on } = this.specification;
     if (on.length === 1 && on[0] === '_id') return;
     const collection = this.run.view.collection(into);
+    const wanted = this.run.context.collator;
     const fits = collection?.indexes.some(
       (index) =>
         index.unique &&
+        index.ready &&
+        getField(index.spec, 'partialFilterExpression') === undefined &&
+        sameCollation(collatorOf(index), wanted) &&
         index.fields.length === on.length &&
         index.fields.every((field) => on.includes(field.path)),
     );
@@ -200,13 +205,87 @@ function parseMerge(argument: RawValue, parser: StageParser): MergeSpecification
     );
   }
   const matched = parseMatched(given.get('whenMatched'));
+  const whenNotMatched = parseNotMatched(given.get('whenNotMatched'));
+  checkModes(matched.whenMatched, whenNotMatched);
+  const variables = parseLet(given.get('let'), matched.whenMatched, parser);
+  checkPipeline(matched.pipeline, variables, parser);
   return {
-    into: namespaceArgument('$merge', into, parser.database),
+    into: intoArgument(into, parser.database),
     on: parseOn(given.get('on')),
     ...matched,
-    variables: parseVariables(given.get('let'), parser),
-    whenNotMatched: parseNotMatched(given.get('whenNotMatched')),
+    variables,
+    whenNotMatched,
   };
+}
+
+/** A name, or {db, coll} of which the database may be left out. */
+function intoArgument(into: RawValue, database: string): string {
+  if (into.type === BsonType.object) {
+    const parts = new Map(fieldsOf(into.asDocument()));
+    const coll = parts.get('coll');
+    const db = parts.get('db');
+    const isWhole = coll?.type === BsonType.string && coll.asString() !== '';
+    if (isWhole && (db === undefined || db.type === BsonType.string)) {
+      return `${db?.asString() ?? database}.${coll.asString()}`;
+    }
+  }
+  if (into.type === BsonType.string && into.asString() !== '') {
+    return namespaceArgument('$merge', into, database);
+  }
+  throw new CommandError(
+    51_178,
+    `$merge 'into' field must be either a string or an object with a collection's name, but found ${into.typeName}`,
+  );
+}
+
+/** What is kept or refused when found cannot be thrown away or refused when missing: nothing would ever be written. */
+function checkModes(whenMatched: WhenMatched, whenNotMatched: WhenNotMatched): void {
+  const insertsOnly = whenMatched === 'keepExisting' || whenMatched === 'fail';
+  if (!insertsOnly || whenNotMatched === 'insert') return;
+  throw new CommandError(
+    51_181,
+    `Combination of $merge modes 'whenMatched: ${whenMatched}' and 'whenNotMatched: ${whenNotMatched}' is not supported`,
+  );
+}
+
+function parseLet(
+  value: RawValue | undefined,
+  whenMatched: WhenMatched,
+  parser: StageParser,
+): MergeSpecification['variables'] {
+  if (value === undefined) return [];
+  if (whenMatched !== 'pipeline') {
+    throw new CommandError(
+      51_199,
+      `Cannot use 'let' variables with 'whenMatched: ${whenMatched}' mode`,
+    );
+  }
+  if (value.type !== BsonType.object) {
+    throw new CommandError(
+      'TypeMismatch',
+      `BSON field '$merge.let' is the wrong type '${value.typeName}', expected type 'object'`,
+    );
+  }
+  const given = getField(value.asDocument(), 'new');
+  if (given !== undefined && !(given.type === BsonType.string && given.asString() === '$$ROOT')) {
+    throw new CommandError(
+      51_273,
+      "'let' may not define a value for the reserved 'new' variable other than '$$ROOT'",
+    );
+  }
+  return parseVariables(value, parser);
+}
+
+/** Finds mistakes in the inner pipeline before any document is read: its variables exist, their values do not yet. */
+function checkPipeline(
+  pipeline: readonly Buffer[],
+  variables: MergeSpecification['variables'],
+  parser: StageParser,
+): void {
+  if (pipeline.length === 0) return;
+  const known = new Map(parser.context.variables);
+  for (const { name } of [{ name: 'new' }, ...variables]) known.set(name, undefined);
+  compileDocumentPipeline(pipeline, { ...parser.context, variables: known });
 }
 
 function requireObject(argument: RawValue): RawValue {
@@ -219,10 +298,17 @@ function requireObject(argument: RawValue): RawValue {
 
 function parseOn(value: RawValue | undefined): readonly string[] {
   if (value === undefined) return ['_id'];
-  const paths =
-    value.type === BsonType.array
-      ? elementsOf(value).map((element) => element.asString())
-      : [value.asString()];
+  const given = value.type === BsonType.array ? elementsOf(value) : [value];
+  for (const element of given) {
+    if (element.type === BsonType.string) continue;
+    throw new CommandError(
+      value.type === BsonType.array ? 51_134 : 51_186,
+      `$merge 'on' must be a string or an array of strings, but found ${element.typeName}`,
+    );
+  }
+  const paths = given.map((element) => element.asString());
+  const twice = paths.find((path, index) => paths.indexOf(path) !== index);
+  if (twice !== undefined) throw new CommandError(31_465, `Found a duplicate field '${twice}'`);
   if (paths.length > 0 && paths.every((path) => path !== '')) return paths;
   throw new CommandError(
     51187,
@@ -281,6 +367,7 @@ export const $merge = defineStage({
   notInside: ['$facet', '$lookup', '$unionWith'],
   parse: (argument, parser, shown) => {
     const specification = parseMerge(argument, parser);
+    checkOutput('$merge', specification.into, { special: 31_319, internal: 31_320 });
     return [
       {
         name: '$merge',

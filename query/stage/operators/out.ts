@@ -3,6 +3,7 @@
  */
 import { BsonType, fieldsOf, type RawValue } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
+import { checkOutput } from '../arguments.ts';
 import { defineStage, type PipelineRun, type StageParser } from '../definition.ts';
 import type { DocumentSource } from '../source.ts';
 
@@ -30,6 +31,7 @@ class OutSource implements DocumentSource {
   private readonly run: PipelineRun;
   private readonly input: DocumentSource;
   private readonly target: OutTarget;
+  private isDone = false;
 
   constructor(run: PipelineRun, input: DocumentSource, target: OutTarget) {
     this.run = run;
@@ -42,6 +44,8 @@ class OutSource implements DocumentSource {
     if (writer === undefined) {
       throw new CommandError('CommandNotSupported', '$out is not supported here');
     }
+    if (this.isDone) return undefined;
+    this.isDone = true;
     const { namespace, timeseries } = this.target;
     await writer.replaceCollection(
       namespace,
@@ -92,6 +96,7 @@ export const $out = defineStage({
   notInside: ['$facet', '$lookup', '$unionWith'],
   parse: (argument, parser, shown) => {
     const target = parseTarget(argument, parser);
+    checkOutput('$out', target.namespace, { special: 17_385, internal: 31_321 });
     return [
       {
         name: '$out',

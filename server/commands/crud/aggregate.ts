@@ -16,6 +16,7 @@ import { firstBatch } from '../../cursors/first-batch.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 import { explainReply } from './explain-reply.ts';
 import { openPlan } from './find.ts';
+import { mergesIntoItsInput } from './merge-target.ts';
 import { queryContext } from './query-context.ts';
 import { pipelineHost } from './server-sources.ts';
 import { hintIn } from './statement.ts';
@@ -29,6 +30,7 @@ export interface AggregateCommandRequest {
   readonly variables: Buffer | undefined;
   readonly batchSize: number | undefined;
   readonly isExplain: boolean;
+  readonly bypassValidation: boolean;
 }
 
 export const aggregate = defineCommand({
@@ -45,7 +47,9 @@ export const aggregate = defineCommand({
     if (request.isExplain) return explainReply(plan, 'queryPlanner', op, op.commandBody);
     return firstBatch(op, {
       namespace: request.namespace,
-      producer: openPlan(plan, op),
+      producer: openPlan(plan, op, {
+        isStable: mergesIntoItsInput(request.pipeline, [request.namespace, plan.namespace]),
+      }),
       batchSize: request.batchSize,
     });
   },
@@ -71,9 +75,8 @@ export function parseAggregate(body: CommandBody, isExplained = false): Aggregat
     variables: body.document('let', undefined),
     batchSize: batchSizeOf(body, isExplain),
     isExplain,
+    bypassValidation: body.safeBoolean('bypassDocumentValidation', false),
   };
-  // No collection has a validator yet (create refuses them by name), so there is nothing to bypass.
-  body.safeBoolean('bypassDocumentValidation', false);
   body.refuse('collectionUUID', 'encryptionInformation', 'exchange', 'fromMongos', 'needsMerge');
   body.refuse('isMapReduceCommand', 'requestReshardingResumeToken', 'requestResumeToken');
   body.refuse('resumeAfter', 'startAt', 'includeQueryStatsMetrics');
@@ -145,7 +148,7 @@ export function planAggregateCommand(
   const aggregateRequest: AggregateRequest = {
     namespace,
     pipeline,
-    host: pipelineHost(op),
+    host: pipelineHost(op, { context, bypassValidation: request.bypassValidation }),
     ...(hint === undefined ? {} : { hint }),
     ...(allowDiskUse === undefined ? {} : { allowDiskUse }),
   };

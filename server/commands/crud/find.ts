@@ -59,7 +59,7 @@ export const find = defineCommand({
   execute: ({ request, plan }, op) =>
     firstBatch(op, {
       namespace: request.namespace,
-      producer: openPlan(plan, op, request.find.limit),
+      producer: openPlan(plan, op, { limit: request.find.limit ?? 0 }),
       batchSize: request.batchSize,
       singleBatch: request.singleBatch,
       noTimeout: request.noCursorTimeout,
@@ -132,9 +132,20 @@ function checkFindOnView({ find, singleBatch, noCursorTimeout }: FindCommandRequ
   }
 }
 
+interface ProducerOptions {
+  /** 0 for none; the plan itself enforces it. */
+  readonly limit?: number;
+  /** The plan sees nothing of what is written after it began. */
+  readonly isStable?: boolean;
+}
+
 /** Opens a plan for a scan without snapshot: after each yield it goes on in the latest state. */
-export function openPlan(plan: QueryPlan, op: OperationContext, limit = 0): CursorProducer {
-  return new PlanProducer(plan, op, limit);
+export function openPlan(
+  plan: QueryPlan,
+  op: OperationContext,
+  options: ProducerOptions = {},
+): CursorProducer {
+  return new PlanProducer(plan, op, options);
 }
 
 /** An executor between operations: it knows who pulls from it now, and when a limit has been reached. */
@@ -146,13 +157,12 @@ class PlanProducer implements CursorProducer {
   /** What the executor reports of itself. */
   private readonly running: RunningPlan | undefined;
 
-  /** @param limit 0 for none; the plan itself enforces it. */
-  constructor(plan: QueryPlan, op: OperationContext, limit: number) {
+  constructor(plan: QueryPlan, op: OperationContext, { limit = 0, isStable }: ProducerOptions) {
     this.limit = limit;
     this.reader = op;
     this.executor = plan.open(op.view(), op, {
       client: op.turnClient,
-      renewView: () => this.reader.renewView(),
+      ...(isStable === true ? {} : { renewView: () => this.reader.renewView() }),
     });
     this.running = op.report.plan;
   }

@@ -20,6 +20,7 @@ import type { OperationContext } from '../../operation/operation-context.ts';
 import { sizeFields } from '../catalog/collStats.ts';
 import { listOperations } from '../diagnostics/currentOp.ts';
 import { collectionSizes } from '../catalog/collection-sizes.ts';
+import { type OutputOptions, PipelineWriter } from './output-writer.ts';
 
 /** What a source stage is asked. */
 interface SourceRequest {
@@ -46,8 +47,9 @@ export function sourceStageNames(): readonly string[] {
 }
 
 /** The server as the pipelines of one operation see it. */
-export function pipelineHost(op: OperationContext): PipelineHost {
+export function pipelineHost(op: OperationContext, output: OutputOptions): PipelineHost {
   return {
+    writer: new PipelineWriter(op, output),
     source(stage, argument, { namespace, view, collection }) {
       const source = SOURCES[stage];
       if (stage === '$changeStream') refuseChangeStream(op);
