@@ -32,6 +32,7 @@ import { WriteGate } from './operation/write-gate.ts';
 import type { ParameterSet } from './options/parameters.ts';
 import { CollectionUsage } from './profiling/collection-usage.ts';
 import { ProfilerSettings } from './profiling/profiler-settings.ts';
+import { TtlMonitor } from './ttl/ttl-monitor.ts';
 import { SessionRegistry } from './sessions/session-registry.ts';
 
 export interface FlintServerOptions {
@@ -69,6 +70,7 @@ export class FlintServer {
   private readonly listener: Listener;
   private http: HttpServer | undefined;
   private diagnostics: DiagnosticCollection | undefined;
+  private readonly ttlMonitor: TtlMonitor;
   private stopping: Promise<void> | undefined;
 
   constructor(options: FlintServerOptions) {
@@ -79,6 +81,7 @@ export class FlintServer {
       bufferedBytes: () => this.listener.bufferedBytes,
     });
     this.service = createService(options, counts);
+    this.ttlMonitor = new TtlMonitor(this.service);
     this.listener = new Listener(
       this.service,
       new Dispatcher(this.service, options.commands),
@@ -101,6 +104,7 @@ export class FlintServer {
   async start(): Promise<void> {
     dropAllTemporary(this.service.engine);
     this.sweepSessions();
+    this.ttlMonitor.start();
     await this.listener.listen();
     this.service.identity.port = this.listener.port;
     // A store in memory has no place for files.
@@ -130,6 +134,7 @@ export class FlintServer {
     const listeningEnded = this.listener.stopListening();
     await this.http?.close();
     operations.interruptAll(shuttingDown);
+    await this.ttlMonitor.stop();
     await this.waitUntil(() => operations.count === 0);
     this.listener.endConnections();
     await this.waitUntil(() => this.listener.count === 0, GRACE_MS / 20);

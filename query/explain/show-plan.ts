@@ -17,6 +17,7 @@ import type { StageCounters } from '../executor/stage.ts';
 import { showInterval } from '../planner/interval.ts';
 import { inputsOf, type IxscanNode, type PlanNode } from '../planner/plan-node.ts';
 import { showFilter } from './show-filter.ts';
+import type { IndexDescription } from '../../storage/index.ts';
 
 /** What a stage did. */
 export interface StageRun {
@@ -123,9 +124,20 @@ function showScan(builder: DocumentBuilder, scan: IxscanNode): void {
   builder.end();
 }
 
+/** As the scan sees it: of a wildcard index, its path and the path that was asked for. */
+function appendKeyPattern(builder: DocumentBuilder, { spec, fields }: IndexDescription): void {
+  const keyPattern = getField(spec, 'key');
+  if (!fields.some(({ path }) => path === '$_path')) {
+    if (keyPattern !== undefined) builder.append('keyPattern', keyPattern);
+    return;
+  }
+  builder.beginDocument('keyPattern');
+  for (const { path, direction } of fields) builder.appendInt32(path, direction);
+  builder.end();
+}
+
 function showIndex(builder: DocumentBuilder, { index }: IxscanNode): void {
-  const keyPattern = getField(index.spec, 'key');
-  if (keyPattern !== undefined) builder.append('keyPattern', keyPattern);
+  appendKeyPattern(builder, index);
   builder.appendString('indexName', index.name);
   const collation = getField(index.spec, 'collation');
   if (collation !== undefined) builder.append('collation', collation);

@@ -50,6 +50,8 @@ export class ServerMetrics {
   /** What plans looked at. */
   readonly queryExecutor = { scanned: 0, scannedObjects: 0, collectionScans: 0, sorts: 0 };
   readonly writeConflicts = { count: 0 };
+  /** Of the TTL monitor. */
+  readonly ttl = { deletedDocuments: 0, invalidTTLIndexSkips: 0, passes: 0, subPasses: 0 };
   private readonly commands = new Map<string, CommandCounters>();
 
   /** The counters of one command: taken once per command definition, then added to. */

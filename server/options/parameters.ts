@@ -141,6 +141,21 @@ const PARAMETERS = [
     help: 'Refuses what MongoDB refuses on a server outside a replica set.',
   },
   {
+    name: 'ttlMonitorEnabled',
+    initial: true,
+    setAtStartup: true,
+    setAtRuntime: true,
+    help: 'Deletes what TTL indexes and clustered collections name as expired.',
+  },
+  {
+    name: 'ttlMonitorSleepSecs',
+    initial: 60,
+    setAtStartup: true,
+    setAtRuntime: true,
+    range: [1, 2 ** 31 - 1],
+    help: 'Seconds between two passes over what has expired.',
+  },
+  {
     name: 'unreadReplyTimeoutMillis',
     initial: 30_000,
     setAtStartup: true,

@@ -173,6 +173,12 @@ function metricsOf({ metrics, cursors }: ServiceContext): ReplyFields {
         total: long(metrics.queryExecutor.collectionScans),
       },
     },
+    ttl: {
+      deletedDocuments: long(metrics.ttl.deletedDocuments),
+      invalidTTLIndexSkips: long(metrics.ttl.invalidTTLIndexSkips),
+      passes: long(metrics.ttl.passes),
+      subPasses: long(metrics.ttl.subPasses),
+    },
   };
 }
 

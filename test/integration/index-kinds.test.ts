@@ -1,0 +1,338 @@
+/**
+ * Kinds and options of indexes, over a real server: what createIndexes takes and refuses, what listIndexes shows, what plans use.
+ */
+import assert from 'node:assert/strict';
+import { Int32, type Collection, type Db, type Document } from 'mongodb';
+import { serverForTests } from '../support/test-server.ts';
+
+interface Item extends Document {
+  _id: number;
+}
+
+describe('kinds of indexes', () => {
+  const server = serverForTests();
+  let db: Db;
+  let items: Collection<Item>;
+
+  beforeEach(() => {
+    db = server.freshDatabase();
+    items = db.collection<Item>('items');
+  });
+
+  const create = (spec: Document): Promise<Document> =>
+    db.command({ createIndexes: 'items', indexes: [spec] });
+  const refused = (spec: Document, code: number, message: RegExp): Promise<void> =>
+    assert.rejects(create(spec), (error: Error & { code: number }) => {
+      assert.equal(error.code, code, error.message);
+      assert.match(error.message, message);
+      return true;
+    });
+  const listed = async (name: string): Promise<Document | undefined> =>
+    (await items.listIndexes().toArray()).find((index) => index['name'] === name);
+  const plan = async (filter: Document, options: Document = {}): Promise<string> =>
+    JSON.stringify(
+      (await db.command({ explain: { find: 'items', filter, ...options } }))['queryPlanner']
+        .winningPlan,
+    );
+
+  it('show their options in one order, with defaults and types as MongoDB has them', async () => {
+    await create({
+      expireAfterSeconds: 60.7,
+      name: 'all',
+      key: { at: 1 },
+      partialFilterExpression: { n: { $gt: 1 } },
+      hidden: true,
+      background: true,
+      unique: 1,
+    });
+    assert.deepEqual(await listed('all'), {
+      v: 2,
+      key: { at: 1 },
+      name: 'all',
+      unique: true,
+      hidden: true,
+      partialFilterExpression: { n: { $gt: 1 } },
+      expireAfterSeconds: 60,
+    });
+    await create({ key: { s: 1 }, name: 'ci', collation: { locale: 'en', strength: 2 } });
+    assert.deepEqual((await listed('ci'))?.['collation'], {
+      locale: 'en',
+      caseLevel: false,
+      caseFirst: 'off',
+      strength: 2,
+      numericOrdering: false,
+      alternate: 'non-ignorable',
+      maxVariable: 'punct',
+      normalization: false,
+      backwards: false,
+      version: '57.1',
+    });
+  });
+
+  for (const [what, spec, code, message] of [
+    [
+      'a negated partial filter',
+      { partialFilterExpression: { b: { $ne: 1 } } },
+      67,
+      /partial index: \$not\n {4}b \$eq 1/,
+    ],
+    [
+      '$expr in a partial filter',
+      { partialFilterExpression: { $expr: true } },
+      224,
+      /\$expr is not allowed in this context/,
+    ],
+    [
+      'a partial filter that is no document',
+      { partialFilterExpression: 1 },
+      14,
+      /must be an object, but got int/,
+    ],
+    [
+      'partial and sparse together',
+      { partialFilterExpression: { b: 1 }, sparse: true },
+      67,
+      /cannot mix/,
+    ],
+    ['an empty collation', { collation: {} }, 2, /cannot be an empty object/],
+    [
+      'a TTL of text',
+      { expireAfterSeconds: 'x' },
+      67,
+      /must be numeric, but received a type of 'string'/,
+    ],
+    ['a negative TTL', { expireAfterSeconds: -1 }, 67, /cannot be less than 0/],
+    ['a TTL that is no number', { expireAfterSeconds: NaN }, 67, /must not be NaN/],
+    [
+      'a TTL beyond int32',
+      { expireAfterSeconds: 2 ** 31 },
+      67,
+      /within the range of a 32-bit integer/,
+    ],
+    ['hidden as a number', { hidden: 1 }, 14, /must be a bool/],
+    ['unique as text', { unique: 'yes' }, 14, /not convertible to bool/],
+    [
+      'unique and prepareUnique',
+      { unique: true, prepareUnique: true },
+      67,
+      /'prepareUnique' option/,
+    ],
+    ['weights without text', { weights: { a: 1 } }, 67, /can only be specified with text indexes/],
+    [
+      'a wildcard projection without wildcard',
+      { wildcardProjection: { a: 1 } },
+      2,
+      /only allowed in 'wildcard' indexes/,
+    ],
+    ['an option it does not know', { nope: 1 }, 197, /'nope' is not valid/],
+    ['version 1', { v: 1 }, 67, /cannot create an index with v=1/],
+    ['a version that is no whole number', { v: 1.5 }, 2, /32-bit integer/],
+  ] as const) {
+    it(`refuse ${what}`, () => refused({ key: { a: 1 }, name: 'a_1', ...spec }, code, message));
+  }
+
+  for (const [what, spec, code, message] of [
+    [
+      'two hashed fields',
+      { key: { a: 'hashed', b: 'hashed' } },
+      31303,
+      /maximum of one index field/,
+    ],
+    [
+      'a unique hashed index',
+      { key: { a: 'hashed' }, unique: true },
+      16764,
+      /cannot guarantee uniqueness/,
+    ],
+    ['two kinds', { key: { a: 'hashed', b: '2d' } }, 67, /more than one index plugin/],
+    ['a sparse wildcard', { key: { '$**': 1 }, sparse: true }, 67, /sparse option/],
+    ['a unique wildcard', { key: { 'a.$**': 1, b: 1 }, unique: true }, 67, /unique option/],
+    ['a TTL wildcard', { key: { '$**': 1 }, expireAfterSeconds: 1 }, 67, /cannot be a TTL index/],
+    ['two wildcards', { key: { 'a.$**': 1, 'b.$**': 1 } }, 7246201, /only one wildcard/],
+    ['a wildcard over its own field', { key: { a: 1, 'a.$**': 1 } }, 7246204, /also covered/],
+    [
+      'a compound wildcard of everything',
+      { key: { a: 1, '$**': 1 } },
+      67,
+      /must also specify 'wildcardProjection'/,
+    ],
+    ['a wildcard in the middle', { key: { 'a.$**.b': 1 } }, 67, /starts with '\$'/],
+    ['wildcard as a word', { key: { a: 'wildcard' } }, 67, /must be a non-zero number/],
+    [
+      'a projection of mixed kinds',
+      { key: { '$**': 1 }, wildcardProjection: { a: 1, b: 0 } },
+      31254,
+      /Failed to parse projection/,
+    ],
+    [
+      'a computed projection',
+      { key: { '$**': 1 }, wildcardProjection: { a: 'x' } },
+      51271,
+      /computed/,
+    ],
+    [
+      'an empty projection',
+      { key: { '$**': 1 }, wildcardProjection: {} },
+      9,
+      /can't be an empty object/,
+    ],
+    [
+      'a projection below a path',
+      { key: { 'a.$**': 1 }, wildcardProjection: { b: 1 } },
+      9,
+      /only allowed when 'key'/,
+    ],
+    [
+      'a TTL on two fields',
+      { key: { a: 1, b: 1 }, expireAfterSeconds: 1 },
+      67,
+      /compound indexes do not support TTL/,
+    ],
+    ['a TTL on _id', { key: { _id: 1 }, expireAfterSeconds: 1 }, 197, /not valid for an _id index/],
+    ['a hidden _id', { key: { _id: 1 }, hidden: true }, 2, /can't hide _id index/],
+    [
+      '33 fields',
+      { key: Object.fromEntries(Array.from({ length: 33 }, (_, n) => [`f${n}`, 1])) },
+      67,
+      /too many fields/,
+    ],
+  ] as const) {
+    it(`refuse ${what}`, () => refused({ name: 'x', ...spec }, code, message));
+  }
+
+  it('are refused as many as a collection cannot have', async () => {
+    const specs = Array.from({ length: 63 }, (_, n) => ({ key: { [`f${n}`]: 1 }, name: `f${n}` }));
+    await db.command({ createIndexes: 'items', indexes: specs });
+    await refused({ key: { z: 1 }, name: 'z' }, 67, /too many indexes/);
+  });
+
+  it('conflict by name, or by what tells them apart', async () => {
+    await create({ key: { a: 1 }, name: 'a_1', expireAfterSeconds: 60 });
+    await refused({ key: { b: 1 }, name: 'a_1' }, 86, /same name as the requested index/);
+    await refused(
+      { key: { a: 1 }, name: 'a_1', unique: true },
+      86,
+      /Requested index: .*unique: true/,
+    );
+    await refused(
+      { key: { a: 1 }, name: 'a_1', expireAfterSeconds: 61 },
+      85,
+      /same name but different options/,
+    );
+    await refused(
+      { key: { a: 1 }, name: 'b', expireAfterSeconds: 61 },
+      85,
+      /different name and options/,
+    );
+    await refused({ key: { a: 1 }, name: 'b', expireAfterSeconds: 60 }, 85, /different name: a_1$/);
+    for (const [name, more] of Object.entries({
+      unique: { unique: true },
+      sparse: { sparse: true },
+      collated: { collation: { locale: 'fr' } },
+      partial: { partialFilterExpression: { b: 1 } },
+    })) {
+      assert.equal((await create({ key: { a: 1 }, name, ...more }))['ok'], 1);
+    }
+    const again = await create({ key: { a: new Int32(1) }, name: 'a_1', expireAfterSeconds: 60 });
+    assert.equal(again['note'], 'all indexes already exist');
+  });
+
+  it('with a collation keep strings unique by it, deep inside values too, and serve only its queries', async () => {
+    const collation = { locale: 'en', strength: 2 };
+    await items.createIndex({ s: 1 }, { unique: true, collation, name: 'ci' });
+    await items.insertMany([
+      { _id: 1, s: 'Apple' },
+      { _id: 2, s: { t: ['Pear'] } },
+      { _id: 3, s: 5 },
+    ]);
+    for (const s of ['APPLE', { t: ['PEAR'] }]) {
+      await assert.rejects(items.insertOne({ _id: 9, s }), { code: 11000 });
+    }
+    await items.insertOne({ _id: 4, s: 'Äpple' });
+    assert.match(await plan({ s: 'apple' }, { collation }), /IXSCAN/);
+    assert.match(await plan({ s: 'apple' }), /COLLSCAN/);
+    assert.match(await plan({ s: 5 }), /IXSCAN/);
+    assert.doesNotMatch(await plan({}, { sort: { s: 1 }, collation }), /"SORT"/);
+    assert.match(await plan({}, { sort: { s: 1 } }), /SORT/);
+    assert.match(await plan({ s: 'apple' }, { collation, projection: { _id: 0, s: 1 } }), /FETCH/);
+    const sorted = await items.find({}, { collation, sort: { s: 1 } }).toArray();
+    assert.deepEqual(
+      sorted.map(({ _id }) => _id),
+      [3, 1, 4, 2],
+    );
+  });
+
+  it('take over the default collation of their collection, unless they ask for the simple one', async () => {
+    await db.createCollection('items', { collation: { locale: 'en', strength: 2 } });
+    await items.createIndex({ s: 1 }, { unique: true });
+    await items.createIndex({ t: 1 }, { collation: { locale: 'simple' } });
+    assert.equal((await listed('s_1'))?.['collation'].strength, 2);
+    assert.equal((await listed('t_1'))?.['collation'], undefined);
+    await items.insertOne({ _id: 1, s: 'a' });
+    await assert.rejects(items.insertOne({ _id: 2, s: 'A' }), { code: 11000 });
+    assert.match(await plan({ s: 'A' }), /IXSCAN/);
+    assert.match(await plan({ t: 'A' }), /COLLSCAN/);
+  });
+
+  it('name what a wildcard index scans, with its path', async () => {
+    await items.insertMany([
+      { _id: 1, m: { a: 1 } },
+      { _id: 2, m: { b: [{ c: 'x' }] } },
+    ]);
+    await items.createIndex({ '$**': 1 });
+    const shown = await plan({ 'm.b.c': 'x' });
+    assert.match(shown, /"keyPattern":\{"\$_path":1,"m\.b\.c":1\}/);
+    assert.match(shown, /"\$_path":\["\[\\"m\.b\.c\\", \\"m\.b\.c\\"\]"\]/);
+    assert.match(await plan({ 'm.a': { $exists: true } }), /m\.a\.\\", \\"m\.a\/\\"\)/);
+    for (const filter of [
+      { 'm.a': null },
+      { 'm.a': { $exists: false } },
+      { m: { a: 1 } },
+      { _id: 1 },
+    ]) {
+      assert.doesNotMatch(await plan(filter), /\$_path/, JSON.stringify(filter));
+    }
+    assert.match(await plan({}, { sort: { 'm.a': 1 } }), /COLLSCAN/);
+    assert.deepEqual(await items.find({ 'm.b': { $exists: true } }).toArray(), [
+      { _id: 2, m: { b: [{ c: 'x' }] } },
+    ]);
+  });
+
+  it('delete what has expired, in arrays by the least date, within the monitor’s period', async () => {
+    const hourMs = 3_600_000;
+    const old = new Date(Date.now() - 2 * hourMs);
+    const young = new Date(Date.now() + hourMs);
+    await items.insertMany([
+      { _id: 1, at: old },
+      { _id: 2, at: young },
+      { _id: 3, at: [young, old] },
+      { _id: 4, at: 'text' },
+      { _id: 5 },
+      { _id: 6, at: old, keep: true },
+      { _id: 7, at: new Date(Date.now() - hourMs / 2) },
+    ]);
+    await items.createIndex(
+      { at: -1 },
+      { expireAfterSeconds: 3600, partialFilterExpression: { _id: { $lte: 5 } } },
+    );
+    await db.admin().command({ setParameter: 1, ttlMonitorSleepSecs: 1 });
+    try {
+      const endMs = Date.now() + 8000;
+      while ((await items.countDocuments()) > 5 && Date.now() < endMs) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      const left = await items.find({}, { sort: { _id: 1 } }).toArray();
+      assert.deepEqual(
+        left.map(({ _id }) => _id),
+        [2, 4, 5, 6, 7],
+      );
+      const { metrics } = await db.admin().command({ serverStatus: 1 });
+      assert.ok(metrics.ttl.deletedDocuments >= 2);
+      assert.ok(metrics.ttl.passes >= 1);
+    } finally {
+      await db.admin().command({ setParameter: 1, ttlMonitorSleepSecs: 60 });
+    }
+    const report = await db.command({ validate: 'items', full: true });
+    assert.deepEqual(report['errors'], []);
+  });
+});
