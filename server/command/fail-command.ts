@@ -25,7 +25,8 @@ export interface FailCommandData {
   readonly errorCode: number | undefined;
   readonly errorLabels: readonly string[] | undefined;
   readonly errorMessage: string | undefined;
-  readonly blockTimeMs: number;
+  /** Milliseconds, 0 and more; undefined: it does not block. */
+  readonly blockTimeMs: number | undefined;
   readonly appName: string | undefined;
   readonly namespace: string | undefined;
   /** Raw BSON, as it will stand in the reply. */
@@ -68,7 +69,7 @@ export class FailCommand {
   }
 
   private async take(data: FailCommandData, op: OperationContext): Promise<'run' | 'close'> {
-    if (data.blockTimeMs > 0) await op.sleep(data.blockTimeMs);
+    if (data.blockTimeMs !== undefined) await op.sleep(data.blockTimeMs);
     if (data.closeConnection) return 'close';
     if (data.errorCode !== undefined) {
       throw new CommandError(
@@ -88,7 +89,7 @@ function isFailCommandData(data: unknown): data is FailCommandData {
 }
 
 function applies(data: unknown, { command, body, op }: CommandCall): boolean {
-  if (!isFailCommandData(data)) return false;
+  if (!isFailCommandData(data) || !hasEffect(data, command)) return false;
   if (data.appName !== undefined && data.appName !== appNameOf(op)) return false;
   if (data.namespace !== undefined && data.namespace !== resourceOf(command, body)) return false;
   if (data.failAllCommands) return command.name !== 'configureFailPoint';
@@ -96,6 +97,14 @@ function applies(data: unknown, { command, body, op }: CommandCall): boolean {
     data.commands.has(command.name) ||
     command.aliases?.some((alias) => data.commands.has(alias)) === true;
   return named && command.name !== 'configureFailPoint';
+}
+
+/** A fail point that would do nothing to a command does not use up one of its times. */
+function hasEffect(data: FailCommandData, command: Command): boolean {
+  const { closeConnection, blockTimeMs, errorCode, writeConcernError } = data;
+  if (closeConnection || blockTimeMs !== undefined || errorCode !== undefined) return true;
+  const waits = command.kind === 'write' || command.takesWriteConcern === true;
+  return writeConcernError !== undefined && waits;
 }
 
 const APP_NAME = parsePath('client.application.name');

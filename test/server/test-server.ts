@@ -59,6 +59,7 @@ const slowEcho = defineCommand({
 const touch = defineCommand({
   ...TEST_TRAITS,
   name: 'touch',
+  takesWriteConcern: true,
   access: { action: 'find', on: 'collection' },
   parse: (body) => body.collection(),
   execute: (namespace) => namespace,

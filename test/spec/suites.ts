@@ -46,7 +46,7 @@ export interface CaseResult {
   /** File and description: unique within a suite. */
   readonly name: string;
   readonly outcome: 'passed' | 'failed' | 'skipped';
-  /** Why it failed or was skipped. */
+  /** Why it failed, was refused or was skipped. */
   readonly reason: string | undefined;
   readonly elapsedMs: number;
 }
@@ -169,7 +169,9 @@ async function resultOf(planned: PlannedCase, lane: Lane): Promise<CaseResult> {
   if (suite !== TO_BE_REFUSED) {
     return failure === undefined ? result('passed') : result('failed', failure.reason);
   }
-  return failure === undefined ? result('failed', 'it was not refused') : result('passed');
+  return failure === undefined
+    ? result('failed', 'it was not refused')
+    : result('passed', failure.reason);
 }
 
 interface Failure {

@@ -78,7 +78,7 @@ function failCommandData(document: Buffer | undefined): FailCommandData {
     errorCode: undefined,
     errorLabels: undefined,
     errorMessage: undefined,
-    blockTimeMs: 0,
+    blockTimeMs: undefined,
     appName: undefined,
     namespace: undefined,
     writeConcernError: undefined,
@@ -88,13 +88,18 @@ function failCommandData(document: Buffer | undefined): FailCommandData {
     if (name === 'blockConnection') blocks = value.isTruthy();
     else take(data, name, value);
   }
+  if (!blocks) data.blockTimeMs = undefined;
+  else checkBlockTime(data.blockTimeMs);
+  return data;
+}
+
+function checkBlockTime(blockTimeMs: number | undefined): void {
   uassert(
-    !blocks || data.blockTimeMs > 0,
+    blockTimeMs !== undefined,
     'InvalidOptions',
     "must specify 'blockTimeMS' when 'blockConnection' is true",
   );
-  if (!blocks) data.blockTimeMs = 0;
-  return data;
+  uassert(blockTimeMs >= 0, 'InvalidOptions', "'blockTimeMS' must be non-negative");
 }
 
 function take(data: Draft, name: string, value: RawValue): void {
@@ -132,7 +137,8 @@ function take(data: Draft, name: string, value: RawValue): void {
       data.writeConcernError = Buffer.from(value.asDocument());
       break;
     case 'failInternalCommands':
-      // Commands of other servers: none come to a server alone.
+    case 'failLocalClients':
+      // Commands of other servers and of the server itself: none come to a server alone.
       break;
     default:
       throw new CommandError('BadValue', `failCommand does not know '${name}'`);

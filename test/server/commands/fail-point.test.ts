@@ -70,9 +70,24 @@ describe('server/commands: configureFailPoint', () => {
   it('adds a writeConcernError to a reply that succeeded', async () => {
     await failCommand(
       { times: 1 },
-      { failCommands: ['slowEcho'], writeConcernError: { code: 100, errmsg: 'x' } },
+      { failCommands: ['touch'], writeConcernError: { code: 100, errmsg: 'x' } },
     );
-    await assert.rejects(client.db('test').command({ slowEcho: 1 }), { code: 100 });
+    await ping();
+    await assert.rejects(client.db('test').command({ touch: 'c' }), { code: 100 });
+  });
+
+  it('uses nothing up for a command that it would do nothing to', async () => {
+    await failCommand(
+      { times: 1 },
+      { failCommands: ['ping', 'touch'], writeConcernError: { code: 100, errmsg: 'x' } },
+    );
+    // ping waits for no write concern.
+    await ping();
+    await assert.rejects(client.db('test').command({ touch: 'c' }), { code: 100 });
+    await failCommand({ times: 1 }, { failCommands: ['ping'] });
+    await ping();
+    const off = await admin({ configureFailPoint: 'failCommand', mode: 'off' });
+    assert.equal(off['count'], 1);
   });
 
   it('fails commands on one collection, and leaves others alone', async () => {
@@ -103,6 +118,9 @@ describe('server/commands: configureFailPoint', () => {
     await assert.rejects(failCommand({ often: 1 }, {}), { code: 2 });
     await assert.rejects(failCommand('alwaysOn', { failComands: ['ping'] }), { code: 2 });
     await assert.rejects(failCommand('alwaysOn', { blockConnection: true }), { code: 72 });
+    const past = { blockConnection: true, blockTimeMS: -1 };
+    await assert.rejects(failCommand('alwaysOn', past), { code: 72 });
+    await failCommand({ times: 1 }, { blockConnection: true, blockTimeMS: 0 });
   });
 
   it('is no command at all without enableTestCommands', async () => {
