@@ -5,6 +5,7 @@
  * entries while it pulls (forWrites). Ranges are disjoint and in the order of the walk.
  */
 import type { IndexCursor, IndexDescription, KeyRange, ReadView } from '../../storage/index.ts';
+import type { Filter } from '../matcher/filter.ts';
 import type { KeyBounds } from '../planner/key-bounds.ts';
 import { type ExecutionContext, PullStage, type StageCounters, type Step } from './stage.ts';
 import { RecordIdSet } from './record-id-set.ts';
@@ -16,6 +17,8 @@ export interface IndexScanOptions {
   readonly direction: 1 | -1;
   /** Bounds that the ranges leave open. */
   readonly keyBounds?: KeyBounds | undefined;
+  /** The condition for entries whose key was cut, when nobody above reads the documents. */
+  readonly whole?: Filter;
 }
 
 export class IndexScan extends PullStage {
@@ -46,7 +49,11 @@ export class IndexScan extends PullStage {
       if (cursor === undefined) return this.end();
       if (yielder.tick()) return undefined;
       if (!cursor.next()) this.closeRange();
-      else if (this.accept(cursor)) return true;
+      else if (this.accept(cursor)) {
+        const decided = this.options.whole === undefined || this.decide(cursor, this.options.whole);
+        if (decided === true) return true;
+        if (decided !== false) return decided;
+      }
     }
   }
 
@@ -74,6 +81,24 @@ export class IndexScan extends PullStage {
     this.fillRow(cursor);
     counters.advanced += 1;
     return true;
+  }
+
+  /** A key that was cut says too little: the document decides. */
+  private decide(
+    { keyIsWhole }: IndexCursor,
+    whole: Filter,
+  ): boolean | Promise<boolean | undefined> {
+    if (keyIsWhole) return true;
+    const { view, collection, row, statistics } = this.context;
+    const matches = (document: Buffer | undefined): boolean => {
+      statistics.docsExamined += 1;
+      const isMatch = document !== undefined && whole.matches(document);
+      if (!isMatch) this.counters.advanced -= 1;
+      return isMatch;
+    };
+    const document = view.record(collection, row.recordId!);
+    if (!(document instanceof Promise)) return matches(document);
+    return document.then((loaded) => (matches(loaded) ? true : undefined));
   }
 
   /** Jumps over what the bounds exclude. */

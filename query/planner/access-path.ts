@@ -231,11 +231,15 @@ function indexPath(
 ): AccessPath {
   const { bounds, direction, merged } = candidate;
   const decides = isDecided(filter, bounds.decided);
-  const makeScan = (): PlanNode => {
-    if (merged === undefined || sort === undefined) return scanOf(bounds, direction);
+  const makeScan = (whole?: Filter): PlanNode => {
+    const scan = (of: IndexBounds): PlanNode => {
+      const node = scanOf(of, direction);
+      return whole === undefined || whole.isEmpty ? node : { ...node, whole };
+    };
+    if (merged === undefined || sort === undefined) return scan(bounds);
     return {
       stage: 'SORT_MERGE',
-      inputs: merged.map((scan) => scanOf(scan, direction)),
+      inputs: merged.map(scan),
       pattern: sort.pattern,
       order: sortOrderOf(sort, context),
     };
@@ -250,7 +254,7 @@ function indexPath(
       whole: filter.isEmpty ? undefined : filter,
     }),
     sorted: candidate.sorted,
-    decidedScan: () => (decides ? makeScan() : undefined),
+    decidedScan: () => (decides ? makeScan(filter) : undefined),
     holdsValues: bounds.shape.fields.every((field) => field.holdsValues),
     indexes: [bounds.index],
     summary: Array.from({ length: merged?.length ?? 1 }, () => `IXSCAN ${pattern}`).join(', '),

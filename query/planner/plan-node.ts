@@ -48,6 +48,8 @@ export interface IxscanNode {
   readonly direction: 1 | -1;
   /** Bounds that the ranges leave open; undefined when they say it all. */
   readonly keyBounds: KeyBounds | undefined;
+  /** Without a FETCH above: the condition, for entries whose key was cut. Their documents are read to decide. */
+  readonly whole?: Filter;
 }
 
 export interface FetchNode {

@@ -1,0 +1,111 @@
+/**
+ * The kinds of index that the oracle creates, as a table: each new kind is one line.
+ */
+import type { SeededRandom } from '../../common/random.ts';
+import { pick, type Plain } from './values.ts';
+
+/** What a hint of the index must give. */
+export type HintPromise =
+  /** All matches. */
+  | 'complete'
+  /** Only documents that match, maybe not all: the index lacks documents. */
+  | 'sound'
+  /** The index cannot be hinted for any query. */
+  | 'none';
+
+export interface OracleIndex {
+  readonly key: Plain;
+  readonly options: Plain;
+  readonly hinted: HintPromise;
+}
+
+const PATHS = ['a', 'b', 'c', 'd', 'a.x', 'a.y', 'b.x', 'b.y', 'a.x.y', 'a.0', '_id'];
+const DIRECTIONS = [1, -1];
+
+function pattern(random: SeededRandom, count: number): Plain {
+  const key: Plain = {};
+  while (Object.keys(key).length < count) key[pick(random, PATHS)] = pick(random, DIRECTIONS);
+  // That one is there already, under its own name.
+  if (count === 1 && key['_id'] === 1) key['_id'] = -1;
+  return key;
+}
+
+export const COLLATIONS: readonly Plain[] = [
+  { locale: 'en', strength: 1 },
+  { locale: 'en', strength: 2 },
+  { locale: 'de', numericOrdering: true },
+];
+
+interface IndexMaker {
+  readonly weight: number;
+  readonly make: (random: SeededRandom) => OracleIndex;
+}
+
+/** Names of kinds and options; a server that does not have one yet refuses it, and the case goes on without. */
+export const INDEX_MAKERS: readonly IndexMaker[] = [
+  { weight: 6, make: (random) => plain(pattern(random, 1)) },
+  { weight: 8, make: (random) => plain(pattern(random, 2)) },
+  { weight: 5, make: (random) => plain(pattern(random, 3)) },
+  { weight: 2, make: (random) => ({ ...plain(pattern(random, 2)), options: { unique: true } }) },
+  {
+    weight: 3,
+    make: (random) => ({
+      key: pattern(random, 1 + random.below(2)),
+      options: { sparse: true },
+      hinted: 'sound',
+    }),
+  },
+  {
+    weight: 3,
+    make: (random) => ({
+      key: pattern(random, 1 + random.below(2)),
+      options: { partialFilterExpression: pick(random, PARTIAL_FILTERS) },
+      hinted: 'sound',
+    }),
+  },
+  {
+    weight: 3,
+    make: (random) => ({
+      ...plain(pattern(random, 1 + random.below(2))),
+      options: { collation: pick(random, COLLATIONS) },
+    }),
+  },
+  { weight: 2, make: (random) => plain({ [pick(random, ['a', 'b', 'c', 'a.x'])]: 'hashed' }) },
+  { weight: 1, make: (random) => plain({ c: 1, [pick(random, ['a', 'b.x'])]: 'hashed' }) },
+  {
+    weight: 2,
+    make: (random) => ({
+      key: { [pick(random, ['$**', 'a.$**', 'b.$**'])]: 1 },
+      options: {},
+      hinted: 'sound',
+    }),
+  },
+  { weight: 1, make: () => ({ key: { c: 1, 'a.$**': 1 }, options: {}, hinted: 'sound' }) },
+  {
+    weight: 1,
+    make: (random) => ({ key: pattern(random, 1), options: { hidden: true }, hinted: 'none' }),
+  },
+];
+
+function plain(key: Plain): OracleIndex {
+  return { key, options: {}, hinted: 'complete' };
+}
+
+const PARTIAL_FILTERS: readonly Plain[] = [
+  { a: { $exists: true } },
+  { b: { $gt: 1 } },
+  { c: { $type: 'string' } },
+  { c: { $lte: 'b' } },
+  { a: 1 },
+  { $and: [{ a: { $gte: 0 } }, { b: { $exists: true } }] },
+  { d: { $in: [1, 2, 'a'] } },
+];
+
+export function anyIndex(random: SeededRandom): OracleIndex {
+  let place = random.below(INDEX_MAKERS.reduce((sum, { weight }) => sum + weight, 0));
+  for (const { weight, make } of INDEX_MAKERS) {
+    if (place < weight) return make(random);
+    place -= weight;
+  }
+  throw new Error('weights are positive');
+}
