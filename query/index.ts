@@ -65,3 +65,4 @@ export { BucketUnpacker } from './timeseries/bucket-unpacker.ts';
 export { normalizedMeta, seriesKey } from './timeseries/series-key.ts';
 export type { CachedPlan, CachedQuery, IndexFilter } from './planner/plan-cache.ts';
 export { shapeOf } from './planner/query-shape.ts';
+export { explainWrite } from './planner/explain-write.ts';

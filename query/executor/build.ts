@@ -4,6 +4,7 @@
 import { fieldsOf } from '../../bson/index.ts';
 import type { CountNode, PlanNode } from '../planner/plan-node.ts';
 import { CollectionScan } from './collscan.ts';
+import { ExplainedWrite } from './explained-write.ts';
 import { Fetch } from './fetch.ts';
 import { IndexScan } from './ixscan.ts';
 import { Limit, Skip } from './limit-skip.ts';
@@ -62,6 +63,10 @@ function makeStage(node: PlanNode, context: ExecutionContext, onStage: OnStage):
       return new Project(context, below(node.input), node.projection, node.filter);
     case 'RETURN_KEY':
       return new ReturnKey(context, below(node.input));
+    case 'UPDATE':
+    case 'DELETE':
+    case 'BATCHED_DELETE':
+      return new ExplainedWrite(context, below(node.input), node);
     case 'SHOW_RECORD_ID':
       return new ShowRecordId(context, below(node.input));
   }

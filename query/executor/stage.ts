@@ -35,6 +35,9 @@ export interface StageCounters {
   dupsDropped?: number;
   /** Record ids that were looked up among those seen. */
   dupsTested?: number;
+  /** Documents that a write found, and those that it would change. */
+  matched?: number;
+  changed?: number;
   /** Rows that a COUNT left out. */
   skipped?: number;
   /** Bytes of a SORT's rows at the highest. */

@@ -96,13 +96,16 @@ function showDetails(builder: DocumentBuilder, node: PlanNode): void {
     case 'PROJECTION_SIMPLE':
       builder.appendDocument('transformBy', node.spec);
       return;
+    case 'BATCHED_DELETE':
     case 'COUNT':
+    case 'DELETE':
     case 'EOF':
     case 'FETCH':
     case 'OR':
     case 'RECORD_STORE_FAST_COUNT':
     case 'RETURN_KEY':
     case 'SHOW_RECORD_ID':
+    case 'UPDATE':
       return;
   }
 }
@@ -235,6 +238,14 @@ function showCounters(builder: DocumentBuilder, node: PlanNode, counters: StageC
   if (node.stage === 'COUNT') {
     count('nCounted', counters.advanced);
     count('nSkipped', counters.skipped ?? 0);
+  }
+  if (node.stage === 'UPDATE') {
+    const matched = counters.matched ?? 0;
+    count('nMatched', matched);
+    count('nWouldModify', counters.changed ?? 0);
+    count('nWouldUpsert', matched === 0 && node.upsert ? 1 : 0);
+  } else if (node.stage === 'DELETE' || node.stage === 'BATCHED_DELETE') {
+    count('nWouldDelete', counters.matched ?? 0);
   }
   count('keysExamined', counters.keysExamined);
   count('seeks', counters.seeks);

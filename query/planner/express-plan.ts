@@ -79,7 +79,7 @@ function isPlainRequest(request: FindRequest): boolean {
   );
 }
 
-class ExpressPlan implements QueryPlan, ExpressLookup {
+export class ExpressPlan implements QueryPlan, ExpressLookup {
   readonly summary = 'EXPRESS';
   readonly collection: CollectionDescription;
   readonly index: IndexDescription;
@@ -139,7 +139,8 @@ class ExpressPlan implements QueryPlan, ExpressLookup {
     return this.asStages().explain(verbosity, view, interruption);
   }
 
-  private asStages(): FindPlan {
+  /** The same as stages, for explain. */
+  asStages(): FindPlan {
     const { collection, context, index, key } = this;
     const filter = compileFilter(this.request.filter, context);
     const node: PlanNode = {

@@ -26,7 +26,7 @@ export interface QueryIdentity {
 
 export interface FindPlanParts {
   /** The most promising first; there is at least one. */
-  readonly candidates: readonly [PlanCandidate, ...PlanCandidate[]];
+  readonly candidates: readonly [PlanCandidate, ...(readonly PlanCandidate[])];
   /** undefined: the namespace does not exist. */
   readonly collection: CollectionDescription | undefined;
   readonly context: QueryContext;

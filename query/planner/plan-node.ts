@@ -119,6 +119,17 @@ export interface ExpressNode {
   readonly filter: Filter;
 }
 
+/** A write under explain: it changes nothing. */
+export interface ExplainedWriteNode {
+  readonly stage: 'UPDATE' | 'DELETE' | 'BATCHED_DELETE';
+  readonly input: PlanNode;
+  readonly multi: boolean;
+  /** Whether the write would change this document. */
+  readonly changes: (document: Buffer) => boolean;
+  /** Where nothing matches, a document is inserted. */
+  readonly upsert: boolean;
+}
+
 export type PlanNode =
   | EofNode
   | FastCountNode
@@ -135,7 +146,8 @@ export type PlanNode =
   | ProjectionNode
   | ReturnKeyNode
   | RecordIdNode
-  | ExpressNode;
+  | ExpressNode
+  | ExplainedWriteNode;
 
 /** The nodes directly below. */
 export function inputsOf(node: PlanNode): readonly PlanNode[] {

@@ -6,9 +6,9 @@
  * Source: MongoDB's manual, "bulkWrite (database command)".
  */
 import { CommandError } from '../../../common/errors.ts';
-import type { QueryPlan } from '../../../query/index.ts';
 import { checkWritable } from '../../catalog/namespace.ts';
 import type { CommandBody } from '../../command/command-body.ts';
+import type { Explainable } from './explain-reply.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import { nestedBody } from '../../command/nested-body.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
@@ -92,7 +92,7 @@ export function parseBulkWrite(body: CommandBody): BulkWriteRequest {
 export function planBulkWriteForExplain(
   { body, operations, namespaces, variables }: BulkWriteRequest,
   op: OperationContext,
-): QueryPlan {
+): Explainable {
   const [only] = operations;
   if (only === undefined || operations.length !== 1) {
     throw new CommandError('InvalidLength', 'explained bulkWrite ops must be of size 1');

@@ -3,7 +3,7 @@
  * Source: MongoDB's manual, "delete".
  */
 import { CommandError } from '../../../common/errors.ts';
-import type { QueryPlan } from '../../../query/index.ts';
+import { explainWrite } from '../../../query/index.ts';
 import type { CollectionDescription, MaybePromise } from '../../../storage/index.ts';
 import { checkNotView, checkWritable } from '../../catalog/namespace.ts';
 import type { CommandBody } from '../../command/command-body.ts';
@@ -19,6 +19,7 @@ import {
   type WriteTarget,
   writeTarget,
 } from './matching-records.ts';
+import type { Explainable } from './explain-reply.ts';
 import { queryContext } from './query-context.ts';
 
 import { hintIn } from './statement.ts';
@@ -130,13 +131,19 @@ export function runDeletes(
   return errors instanceof Promise ? errors.then(conclude) : conclude(errors);
 }
 
-/** How the search of the one statement of a delete would run. @throws CommandError InvalidLength for several. */
-export function planDeleteForExplain(request: DeleteRequest, op: OperationContext): QueryPlan {
+/** What the one statement of a delete would do. @throws CommandError InvalidLength for several. */
+export function planDeleteForExplain(request: DeleteRequest, op: OperationContext): Explainable {
   const statement = onlyStatement(request.deletes);
   const view = op.view();
   const collection = view.collection(request.namespace);
   checkNotView(collection);
-  return planTarget(view, collection, targetOf(op, request, statement, collection));
+  const plan = planTarget(view, collection, targetOf(op, request, statement, collection));
+  return explainWrite(plan, {
+    stage: statement.isMulti ? 'BATCHED_DELETE' : 'DELETE',
+    multi: statement.isMulti,
+    upsert: false,
+    changes: () => true,
+  });
 }
 
 function targetOf(

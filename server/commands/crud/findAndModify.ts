@@ -6,9 +6,9 @@ import { EMPTY_DOCUMENT, type RawValue } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import {
   compileProjection,
+  explainWrite,
   type Projection,
   type QueryContext,
-  type QueryPlan,
   type Update,
 } from '../../../query/index.ts';
 import type { CollectionDescription, MaybePromise, Transaction } from '../../../storage/index.ts';
@@ -23,10 +23,11 @@ import {
   type WriteTarget,
   writeTarget,
 } from './matching-records.ts';
+import type { Explainable } from './explain-reply.ts';
 import { queryContext } from './query-context.ts';
 import { RecordWriter } from './record-writer.ts';
 import { compileStatementUpdate, hintIn } from './statement.ts';
-import { applyUpdate, upsertInto } from './update.ts';
+import { applyUpdate, changesOf, upsertInto } from './update.ts';
 
 export interface FindAndModifyRequest {
   readonly namespace: string;
@@ -140,17 +141,28 @@ function checkCombination({
   if (arrayFilters !== undefined) refuse('Cannot specify arrayFilters and remove=true');
 }
 
-/** How the search of a findAndModify would run. */
+/** What a findAndModify would do. */
 export function planFindAndModifyForExplain(
   request: FindAndModifyRequest,
   op: OperationContext,
-): QueryPlan {
+): Explainable {
   const { collation, variables, namespace } = request;
   const view = op.view();
   const collection = view.collection(namespace);
   checkNotView(collection);
   const context = queryContext(op, { variables, collation, collection });
-  return planTarget(view, collection, findAndModifyTarget(request, context));
+  const target = findAndModifyTarget(request, context);
+  const { remove, upsert, update, arrayFilters } = request;
+  const compiled =
+    remove || update === undefined
+      ? undefined
+      : compileStatementUpdate({ update, upsert, multi: false, arrayFilters }, context);
+  return explainWrite(planTarget(view, collection, target), {
+    stage: compiled === undefined ? 'DELETE' : 'UPDATE',
+    multi: false,
+    upsert,
+    changes: compiled === undefined ? () => true : changesOf(target, compiled),
+  });
 }
 
 function findAndModifyTarget(request: FindAndModifyRequest, context: QueryContext): WriteTarget {

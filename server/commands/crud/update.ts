@@ -7,7 +7,7 @@ import { getField, indexName } from '../../../bson/index.ts';
 import { tassert, uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { MAX_BSON_OBJECT_BYTES } from '../../../common/limits.ts';
-import type { QueryContext, QueryPlan, Update } from '../../../query/index.ts';
+import { explainWrite, type QueryContext, type Update } from '../../../query/index.ts';
 import type { CollectionDescription, MaybePromise, Transaction } from '../../../storage/index.ts';
 import { checkNotView, checkWritable } from '../../catalog/namespace.ts';
 import { documentToInsert } from '../../catalog/stored-document.ts';
@@ -23,6 +23,7 @@ import {
   type WriteTarget,
   writeTarget,
 } from './matching-records.ts';
+import type { Explainable } from './explain-reply.ts';
 import { queryContext } from './query-context.ts';
 import { RecordWriter, writerForInsert, type WriterOptions } from './record-writer.ts';
 import { compileStatementUpdate, hintIn } from './statement.ts';
@@ -199,8 +200,8 @@ type PrepareUpdate = (collection: CollectionDescription | undefined) => {
   readonly compiled: Update;
 };
 
-/** How the search of the one statement of an update would run. @throws CommandError InvalidLength for several. */
-export function planUpdateForExplain(request: UpdateRequest, op: OperationContext): QueryPlan {
+/** What the one statement of an update would do. @throws CommandError InvalidLength for several. */
+export function planUpdateForExplain(request: UpdateRequest, op: OperationContext): Explainable {
   const statement = onlyStatement(request.updates);
   const view = op.view();
   const collection = view.collection(request.namespace);
@@ -210,7 +211,23 @@ export function planUpdateForExplain(request: UpdateRequest, op: OperationContex
     collation: statement.collation,
     collection,
   });
-  return planTarget(view, collection, targetOf(statement, context));
+  const target = targetOf(statement, context);
+  const { multi, upsert } = statement;
+  const changes = changesOf(target, compileStatementUpdate(statement, context));
+  return explainWrite(planTarget(view, collection, target), {
+    stage: 'UPDATE',
+    multi,
+    upsert,
+    changes,
+  });
+}
+
+/** Whether an update would change a document that it finds. */
+export function changesOf(target: WriteTarget, compiled: Update): (document: Buffer) => boolean {
+  return (document) => {
+    const position = compiled.needsPosition ? target.filter.matchPosition(document) : undefined;
+    return compiled.apply(document, position) !== document;
+  };
 }
 
 /** The search of an update statement. */
