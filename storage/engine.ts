@@ -33,6 +33,7 @@ import type {
 import { Generation } from './delta/generation.ts';
 import { OpenSnapshots } from './delta/open-snapshots.ts';
 import { loadCatalog } from './recovery/load-catalog.ts';
+import type { ElevatorName } from './device/elevators/elevators.ts';
 import { openParts, type Parts } from './recovery/open-parts.ts';
 import { Replay } from './recovery/replay.ts';
 import { memoryFiles, openDirectory, type StoreFiles } from './recovery/store-files.ts';
@@ -73,6 +74,8 @@ export interface EngineOptions {
   /** Longest time that a write nobody waits for stays unflushed. Default 100 ms. */
   readonly journalCommitIntervalMs?: number;
   readonly verifyWrites?: boolean;
+  /** Order of requests to the block store's device: noop (default) for flash, deadline for disks that seek. */
+  readonly elevator?: ElevatorName;
   /** Size of the block store's extents in a new store, bytes. */
   readonly extentBytes?: number;
   /** Collections of up to so many records get an index in one step; larger ones beside writes. Default 5000. */
@@ -115,6 +118,7 @@ async function openWith(
     log,
     cacheBytes: options.cacheBytes ?? DEFAULT_CACHE_BYTES,
     verifyWrites: options.verifyWrites ?? false,
+    ...(options.elevator === undefined ? {} : { elevator: options.elevator }),
     journalCommitIntervalMs: options.journalCommitIntervalMs ?? DEFAULT_JOURNAL_COMMIT_INTERVAL_MS,
     ...(options.extentBytes === undefined ? {} : { extentBytes: options.extentBytes }),
     onJournalFailure: (error) => fail(error),

@@ -233,6 +233,7 @@ async function openData(
       failPoints,
       keyGenerators: loading.then(({ indexKeyGenerator }) => indexKeyGenerator),
       cacheBytes: options.cacheBytes ?? defaultCacheBytes(),
+      ...(options.elevator === undefined ? {} : { elevator: options.elevator }),
       ...(options.journalCommitIntervalMs === undefined
         ? {}
         : { journalCommitIntervalMs: options.journalCommitIntervalMs }),

@@ -4,6 +4,7 @@
  * Flags and YAML keys are mongod's where mongod has the thing; what is ours (--httpPort, --testing, --firstSteps, --cacheSizeGB)
  * says so in its help. What mongod has and FlintDB does not is refused by name: nothing is accepted and ignored.
  */
+import { ELEVATOR_NAMES, isElevatorName, type ElevatorName } from '../../storage/index.ts';
 import { UsageError, type GivenOptions, type OptionDefinition } from './option-table.ts';
 
 const GENERAL = 'General';
@@ -144,6 +145,14 @@ export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
     value: '<gigabytes>',
     group: STORAGE,
     help: "mongod's name for --cacheSizeGB.",
+  },
+  {
+    flag: 'elevator',
+    yaml: 'storage.elevator',
+    type: 'string',
+    value: '<noop|deadline>',
+    group: STORAGE,
+    help: 'Order of requests to the block store: noop (default) for flash, deadline for disks that seek. Not in mongod.',
   },
   {
     flag: 'journalCommitInterval',
@@ -364,6 +373,7 @@ export interface FlintdOptions {
   readonly httpPort: number | undefined;
   /** Bytes; undefined lets the engine choose. */
   readonly cacheBytes: number | undefined;
+  readonly elevator: ElevatorName | undefined;
   readonly journalCommitIntervalMs: number | undefined;
   readonly checkpointIntervalMs: number | undefined;
   readonly logPath: string | undefined;
@@ -403,6 +413,7 @@ export function flintdOptionsFrom(given: GivenOptions): FlintdOptions {
     compressors: compressorsOf(given),
     httpPort: number(given, 'httpPort'),
     cacheBytes: cacheGB === undefined ? undefined : Math.round(cacheGB * GIGABYTE),
+    elevator: elevatorOf(given),
     journalCommitIntervalMs: number(given, 'journalCommitInterval'),
     checkpointIntervalMs: syncSeconds === undefined ? undefined : syncSeconds * 1000,
     logPath: text(given, 'logpath'),
@@ -455,6 +466,12 @@ function parametersOf(given: GivenOptions): ReadonlyMap<string, string> {
   // Whoever takes first steps at a terminal wants to read other things than connections.
   if (flag(given, 'quiet') || flag(given, 'firstSteps')) parameters.set('quiet', 'true');
   return parameters;
+}
+
+function elevatorOf(given: GivenOptions): ElevatorName | undefined {
+  const name = text(given, 'elevator');
+  if (name === undefined || isElevatorName(name)) return name;
+  throw new UsageError(`--elevator: '${name}' is not among ${ELEVATOR_NAMES.join(', ')}.`);
 }
 
 function logRotationOf(given: GivenOptions): FlintdOptions['logRotation'] {

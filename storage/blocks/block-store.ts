@@ -17,6 +17,7 @@ import type { CommitNumber, Ident, MaybePromise, RecordId } from '../contract.ts
 import { allocateAligned, releaseAligned } from '../device/aligned-memory.ts';
 import { readBio, sectorNumber } from '../device/bio.ts';
 import type { Device, Volume } from '../device/contract.ts';
+import type { ElevatorName } from '../device/elevators/elevators.ts';
 import { RequestQueue } from '../device/request-queue.ts';
 import type { Base } from '../format/base.ts';
 import { decodeManifest, type Manifest } from '../format/manifest.ts';
@@ -59,6 +60,8 @@ export interface BlockStoreOptions {
   readonly cacheBytes: number;
   /** Read every page back after a checkpoint's flush, past the cache; default false. */
   readonly verifyWrites?: boolean;
+  /** Order of requests on the device; default noop. */
+  readonly elevator?: ElevatorName;
 }
 
 export interface CreateBlockStoreOptions extends BlockStoreOptions {
@@ -96,7 +99,7 @@ export async function createBlockStore(options: CreateBlockStoreOptions): Promis
   });
   const sectorCount = layout.firstSectorOf(layout.reservedExtents);
   const device = await volume.open(nameOf(options), { create: true, sectorCount });
-  const queue = new RequestQueue(device, { clock: options.clock });
+  const queue = queueOf(device, options);
   try {
     await device.grow(sectorCount);
     await refuseExistingStore(queue);
@@ -119,6 +122,10 @@ export async function createBlockStore(options: CreateBlockStoreOptions): Promis
   }
 }
 
+function queueOf(device: Device, { clock, elevator }: BlockStoreOptions): RequestQueue {
+  return new RequestQueue(device, { clock, ...(elevator === undefined ? {} : { elevator }) });
+}
+
 /**
  * Opens a store at a base.
  * @param base what the index store keeps of its last commit; absent: what the superblock recorded last
@@ -126,10 +133,9 @@ export async function createBlockStore(options: CreateBlockStoreOptions): Promis
  * superblock and manifest; CommandError UnsupportedFormat; DeviceError ENOENT when there is no such device
  */
 export async function openBlockStore(options: BlockStoreOptions, base?: Base): Promise<BlockStore> {
-  const { clock } = options;
   let device = await options.volume.open(nameOf(options));
   try {
-    let queue = new RequestQueue(device, { clock });
+    let queue = queueOf(device, options);
     const reading = await readSuperblocks(queue);
     const { superblock } = reading;
     if (superblock.sectorBytes !== device.sectorBytes) {
@@ -137,7 +143,7 @@ export async function openBlockStore(options: BlockStoreOptions, base?: Base): P
       await device.close();
       const { sectorBytes } = superblock;
       device = await options.volume.open(nameOf(options), { sectorBytes });
-      queue = new RequestQueue(device, { clock });
+      queue = queueOf(device, options);
     }
     const chosen = base ?? baseOf(superblock);
     checkAgreement(reading, chosen);

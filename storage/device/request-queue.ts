@@ -14,7 +14,7 @@ import type { Clock } from '../../common/clock.ts';
 import { readBio } from './bio.ts';
 import type { Bio, BioOperation, Device, SectorNumber } from './contract.ts';
 import type { DeviceRequest, Elevator, QueuedBio } from './elevators/elevator.ts';
-import { NoopElevator } from './elevators/noop.ts';
+import { createElevator, type ElevatorName } from './elevators/elevators.ts';
 import { LatencyHistogram, type LatencySummary } from './latency-histogram.ts';
 
 export interface RequestQueueOptions {
@@ -26,7 +26,7 @@ export interface RequestQueueOptions {
   /** Longest device call that merging may make, bytes; default 1 MiB. */
   readonly mostMergedBytes?: number;
   /** Default: noop. */
-  readonly elevator?: Elevator;
+  readonly elevator?: ElevatorName;
 }
 
 export interface OperationStatistics {
@@ -94,9 +94,10 @@ export class RequestQueue {
     this.depth = options.depth ?? 32;
     this.limit = options.limit ?? 1024;
     const mostMergedBytes = options.mostMergedBytes ?? 1024 * 1024;
-    this.elevator =
-      options.elevator ??
-      new NoopElevator({ mostMergedSectors: mostMergedBytes / device.sectorBytes });
+    this.elevator = createElevator(options.elevator ?? 'noop', {
+      clock: options.clock,
+      mostMergedSectors: mostMergedBytes / device.sectorBytes,
+    });
     invariant(this.depth >= 1, 'request queue: depth must be at least 1');
     invariant(this.limit >= this.depth, 'request queue: limit is below depth');
   }

@@ -18,6 +18,7 @@ import type { BlockStore } from '../blocks/contract.ts';
 import { readSuperblocks } from '../blocks/superblock-pair.ts';
 import { decodeStoreRecord, STORE_RECORD_KEY } from '../catalog/catalog-record.ts';
 import type { Volume } from '../device/contract.ts';
+import type { ElevatorName } from '../device/elevators/elevators.ts';
 import { RequestQueue } from '../device/request-queue.ts';
 import type { Base } from '../format/base.ts';
 import type { Superblock } from '../format/superblock.ts';
@@ -36,6 +37,7 @@ export interface PartsOptions {
   readonly verifyWrites: boolean;
   readonly journalCommitIntervalMs: number;
   readonly extentBytes?: number;
+  readonly elevator?: ElevatorName;
   /** Hears of the first failed journal flush. */
   readonly onJournalFailure: (error: Error) => void;
 }
@@ -123,6 +125,7 @@ function blockOptions(options: PartsOptions): BlockStoreOptions {
     clock: options.clock,
     cacheBytes: options.cacheBytes,
     verifyWrites: options.verifyWrites,
+    ...(options.elevator === undefined ? {} : { elevator: options.elevator }),
   };
 }
 
