@@ -68,6 +68,8 @@ export class Connection implements MessageSource {
   /** The next round of an exhaust exchange, waiting for the client to take the last one. */
   private next: NextRound | undefined;
   private paused = false;
+  /** It has had its time; the rest of what waits is for its next turn. */
+  private waitsForTurn = false;
   /** The client has left: only requests that ask for no reply are still run. */
   private ended = false;
   /** Nothing is served any more. */
@@ -153,7 +155,9 @@ export class Connection implements MessageSource {
     if (this.nothingReceived && this.answerForeigner(chunk)) return;
     this.reader.push(chunk);
     if (!this.busy) this.serve();
-    else if (this.reader.bufferedBytes > MAX_WAITING_BYTES) this.pause();
+    if ((this.busy || this.waitsForTurn) && this.reader.bufferedBytes > MAX_WAITING_BYTES) {
+      this.pause();
+    }
   }
 
   /** Tells a browser what it met, and ends a TLS client's attempt at a plain port. */
@@ -168,6 +172,8 @@ export class Connection implements MessageSource {
 
   /** Answers the requests that are there, until one has to wait. */
   private serve(): void {
+    // One turn at a time: each chunk that arrives meanwhile would begin another one beside it.
+    if (this.waitsForTurn) return;
     let endMs: number | undefined;
     while (!this.busy && !this.aborted) {
       if (this.replies.pendingBytes > MAX_UNREAD_BYTES) return this.pushBack();
@@ -266,7 +272,13 @@ export class Connection implements MessageSource {
   }
 
   private serveNextTurn(): void {
-    setImmediate(() => this.guard(() => this.serve()));
+    this.waitsForTurn = true;
+    setImmediate(() =>
+      this.guard(() => {
+        this.waitsForTurn = false;
+        this.serve();
+      }),
+    );
   }
 
   private pause(): void {
