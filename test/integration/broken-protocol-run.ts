@@ -51,7 +51,7 @@ function argumentsFor(deadlineMs: number): string[] {
   return ['--testing', ...parameters.flatMap((parameter) => ['--setParameter', parameter])];
 }
 const PATIENCE_MS = 12_000;
-const AT_ONCE = 8;
+const AT_ONCE = 4;
 const MARKER_ID = 0x7abc_def0;
 
 /** @param deadlineMs of the server, for what a client sends. */
