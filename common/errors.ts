@@ -137,6 +137,7 @@ export const ERROR_CODES = {
   BalancerInterrupted: 194,
   ViewPipelineMaxSizeExceeded: 195,
   InvalidIndexSpecificationOption: 197,
+  CannotBuildIndexKeys: 201,
   NetworkInterfaceExceededTimeLimit: 202,
   ShardingStateNotInitialized: 203,
   NoSuchSession: 206,

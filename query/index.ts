@@ -2,7 +2,7 @@
  * The door of the query floor: compile filters, updates, projections and expressions; plan finds and pipelines; run plans.
  */
 export { NO_VARIABLES, simpleContext, type QueryContext, type Variables } from './context.ts';
-export { compileFilter } from './matcher/compile.ts';
+export { compileFilter, compileQueryFilter } from './matcher/compile.ts';
 export { explainFailure } from './matcher/explain-failure.ts';
 export type { Filter } from './matcher/filter.ts';
 export type { FilterNode } from './matcher/tree.ts';

@@ -8,11 +8,13 @@ import { ExplainedWrite } from './explained-write.ts';
 import { Fetch } from './fetch.ts';
 import { IndexScan } from './ixscan.ts';
 import { Limit, Skip } from './limit-skip.ts';
+import { nearStage } from './near.ts';
 import { Or } from './or.ts';
 import { CoveredProject, Project, ReturnKey, ShowRecordId } from './projection.ts';
 import { SortMerge } from './sort-merge.ts';
 import { Sort } from './sort.ts';
 import type { ExecutionContext, Stage } from './stage.ts';
+import { TextMatch, TextOr } from './text.ts';
 
 /** @param onStage is told of each stage and its node, and may put another in its place, for explain. */
 export function buildStage(
@@ -50,6 +52,13 @@ function makeStage(node: PlanNode, context: ExecutionContext, onStage: OnStage):
         paths: Array.from(fieldsOf(node.pattern), ([path]) => path),
         order: node.order,
       });
+    case 'TEXT_MATCH':
+      return new TextMatch(context, below(node.input), node);
+    case 'TEXT_OR':
+      return new TextOr(context, node.inputs.map(below), node);
+    case 'GEO_NEAR_2DSPHERE':
+    case 'GEO_NEAR_2D':
+      return nearStage(context, node);
     case 'SORT':
       return new Sort(context, below(node.input), node);
     case 'SKIP':

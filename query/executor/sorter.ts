@@ -6,6 +6,7 @@
  */
 import type { RawValue } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
+import { carryMetadata } from '../document-metadata.ts';
 import { ownedDocument } from '../owned.ts';
 import { readRun, RunWriter } from '../spill/document-run.ts';
 import type { SpillFile, SpillSpace } from '../spill/spill-space.ts';
@@ -71,7 +72,7 @@ export class Sorter {
       if (this.order.compare(key, this.threshold) >= 0) return;
     }
     // The key's values are views too: they are taken from the copy.
-    const owned = ownedDocument(document);
+    const owned = carryMetadata(document, ownedDocument(document));
     this.chunk.push({ key: this.order.keyOf(owned), document: owned, recordId });
     this.memoryBytes += document.length + ROW_OVERHEAD_BYTES;
     if (this.memoryBytes > this.peakBytes) this.peakBytes = this.memoryBytes;

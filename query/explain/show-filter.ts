@@ -20,7 +20,9 @@ export function showFilter(node: FilterNode): Buffer {
       builder.appendDocument(node.path, single('$elemMatch', documentValue(showInner(node.child))));
       break;
     case 'document':
-      builder.append(node.operator, node.operand);
+      if (node.special?.kind === 'near') {
+        builder.appendDocument(node.special.near.path, single(node.operator, node.operand));
+      } else builder.append(node.operator, node.operand);
       break;
     case 'constant':
       builder.appendInt32(node.value ? '$alwaysTrue' : '$alwaysFalse', 1);

@@ -15,7 +15,8 @@ import {
 } from '../../bson/index.ts';
 import type { StageCounters } from '../executor/stage.ts';
 import { showInterval } from '../planner/interval.ts';
-import { inputsOf, type IxscanNode, type PlanNode } from '../planner/plan-node.ts';
+import { inputsOf, type IxscanNode, type NearNode, type PlanNode } from '../planner/plan-node.ts';
+import { showTextQuery } from '../text/text-query.ts';
 import { showFilter } from './show-filter.ts';
 import type { IndexDescription } from '../../storage/index.ts';
 
@@ -56,6 +57,8 @@ export function showPlan(node: PlanNode, options: ShowOptions = {}): Buffer {
 function showFilterOf(builder: DocumentBuilder, node: PlanNode): void {
   if (node.stage === 'COLLSCAN' && node.filter !== undefined) {
     builder.appendDocument('filter', showFilter(node.filter.tree));
+  } else if ('near' in node || node.stage === 'TEXT_OR') {
+    if (node.filter !== undefined) builder.appendDocument('filter', showFilter(node.filter.tree));
   } else if (node.stage === 'FETCH' && node.residual !== undefined) {
     builder.appendDocument('filter', showFilter(node.residual.tree));
   }
@@ -75,6 +78,16 @@ function showDetails(builder: DocumentBuilder, node: PlanNode): void {
     case 'EXPRESS_IXSCAN':
       builder.appendString('keyPattern', `{ ${node.scan.index.fields[0].path}: 1 }`);
       builder.appendString('indexName', node.scan.index.name);
+      return;
+    case 'TEXT_MATCH':
+      builder.appendDocument('indexPrefix', node.prefix);
+      builder.appendString('indexName', node.index.name);
+      builder.appendDocument('parsedTextQuery', showTextQuery(node.query));
+      builder.appendInt32('textIndexVersion', 3);
+      return;
+    case 'GEO_NEAR_2DSPHERE':
+    case 'GEO_NEAR_2D':
+      showNear(builder, node);
       return;
     case 'SORT':
       builder.appendDocument('sortPattern', node.pattern);
@@ -101,6 +114,7 @@ function showDetails(builder: DocumentBuilder, node: PlanNode): void {
     case 'DELETE':
     case 'EOF':
     case 'FETCH':
+    case 'TEXT_OR':
     case 'OR':
     case 'RECORD_STORE_FAST_COUNT':
     case 'RETURN_KEY':
@@ -108,6 +122,13 @@ function showDetails(builder: DocumentBuilder, node: PlanNode): void {
     case 'UPDATE':
       return;
   }
+}
+
+function showNear(builder: DocumentBuilder, { index }: NearNode): void {
+  const keyPattern = getField(index.spec, 'key');
+  if (keyPattern !== undefined) builder.append('keyPattern', keyPattern);
+  builder.appendString('indexName', index.name);
+  builder.appendInt32('indexVersion', 2);
 }
 
 function showScan(builder: DocumentBuilder, scan: IxscanNode): void {

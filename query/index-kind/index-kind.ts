@@ -21,6 +21,8 @@ export interface ScanField {
    * Complete as all bounds are; `exact` only if no other value has such a key.
    */
   keyBounds(bounds: Bounds): Bounds | undefined;
+  /** Serves conditions on areas ($geoWithin, $geoIntersects), and no others. */
+  readonly servesAreas?: boolean;
   /** Holds whatever the query says: the path of a wildcard scan. */
   readonly fixed?: Bounds;
   /** Entries come in the order of the field's values. */

@@ -4,12 +4,15 @@
 import { BsonType, fieldsOf } from '../../bson/index.ts';
 import type { IndexDescription } from '../../storage/index.ts';
 import type { IndexKind } from './index-kind.ts';
+import { plane } from './kinds/2d.ts';
+import { sphere } from './kinds/2dsphere.ts';
 import { hashed } from './kinds/hashed.ts';
 import { ordered } from './kinds/ordered.ts';
+import { text } from './kinds/text.ts';
 import { wildcard } from './kinds/wildcard.ts';
 
 const INDEX_KINDS: ReadonlyMap<string, IndexKind> = new Map(
-  [hashed, ordered, wildcard].map((kind) => [kind.name, kind]),
+  [hashed, ordered, plane, sphere, text, wildcard].map((kind) => [kind.name, kind]),
 );
 
 /** @returns undefined for a name that is not in the table. */

@@ -33,6 +33,11 @@ export function compileFilter(
   return compileTree(parseFilter(filter, context, features));
 }
 
+/** The filter of a query that is planned: it may have conditions that only an index answers ($text, $near). */
+export function compileQueryFilter(filter: Buffer, context: QueryContext): Filter {
+  return compileFilter(filter, context, { text: true, near: true });
+}
+
 /** A filter for a tree that was parsed before, or changed by the planner. */
 export function compileTree(tree: FilterNode): Filter {
   return new CompiledFilter(tree);

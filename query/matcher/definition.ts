@@ -13,6 +13,10 @@ export interface FilterFeatures {
   readonly expr?: boolean;
   /** $jsonSchema; absent: allowed. */
   readonly jsonSchema?: boolean;
+  /** $text; absent: refused. */
+  readonly text?: boolean;
+  /** $near and its like; absent: refused. */
+  readonly near?: boolean;
 }
 
 /** Parsing of one filter: what an operator's definition may call back. */

@@ -12,7 +12,6 @@ import {
   $comment,
   $expr,
   $sampleRate,
-  $text,
   alwaysOperators,
   dbRefFields,
 } from './operators/document.ts';
@@ -25,6 +24,7 @@ import { $jsonSchema } from './operators/jsonSchema.ts';
 import { $and, $nor, $not, $or } from './operators/logical.ts';
 import { $mod } from './operators/mod.ts';
 import { $options, $regex } from './operators/regex.ts';
+import { $text } from './operators/text.ts';
 
 function table<Definition extends { readonly name: string }>(
   definitions: readonly Definition[],

@@ -7,6 +7,9 @@
  * Never: looks at a document; the tests that its leaves carry do.
  */
 import type { RawValue } from '../../bson/index.ts';
+import type { TextSearch } from '../text/text-query.ts';
+import type { GeoArea } from './geo/area.ts';
+import type { NearQuery } from './geo/near-query.ts';
 
 /**
  * Whether a value passes. `type` is a BSON type code, or 0 for a missing field (then start and end are 0).
@@ -58,6 +61,8 @@ export interface LeafNode {
    */
   readonly operands: readonly RawValue[];
   readonly test: ValueTest;
+  /** Of a geo condition: what indexes can look for. */
+  readonly area?: GeoArea;
   /** An array at the end of the path is tested as a whole only, not element by element ($size). */
   readonly wholeArrayOnly: boolean;
 }
@@ -77,7 +82,13 @@ export interface DocumentNode {
   readonly operator: string;
   readonly operand: RawValue;
   readonly test: DocumentTest;
+  /** Only an index answers it: the test lets every document pass. */
+  readonly special?: SpecialCondition;
 }
+
+export type SpecialCondition =
+  | { readonly kind: 'text'; readonly search: TextSearch }
+  | { readonly kind: 'near'; readonly near: NearQuery };
 
 export interface LogicalNode {
   /** `and` without children is always true. */

@@ -7,7 +7,6 @@
  */
 import { fieldsOf, getField, inspect, isEmpty, stringValue } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
-import type { QueryContext } from '../context.ts';
 import { collatorOf, sameCollation } from '../index-kind/collation.ts';
 import type { IndexScanShape, ScanQuestion } from '../index-kind/index-kind.ts';
 import { partialFilterOf } from '../index-kind/partial-filter.ts';
@@ -19,8 +18,8 @@ import type {
   CollectionDescription,
   IndexDescription,
   IndexFieldDescription,
-  ReadView,
 } from '../../storage/index.ts';
+import type { AccessPath, AccessRequest } from './access-request.ts';
 import {
   boundsOnIndex,
   directionForSort,
@@ -37,38 +36,8 @@ import type { PlanNode } from './plan-node.ts';
 import type { Predicate } from './predicate.ts';
 import { conjuncts, predicatesOf } from './predicates.ts';
 import { raceScans } from './race.ts';
-import { type SortPattern, sortOrderOf } from './sort-pattern.ts';
-
-export interface AccessRequest {
-  readonly collection: CollectionDescription;
-  readonly filter: Filter;
-  /** The order that is wanted; an access path may give it. */
-  readonly sort: SortPattern | undefined;
-  readonly hasLimit: boolean;
-  readonly hint: IndexDescription | undefined;
-  /** Of an index filter: the only indexes that may be used. */
-  readonly allowed?: ((index: IndexDescription) => boolean) | undefined;
-  readonly context: QueryContext;
-  /** Where the branches of an OR may be tried. */
-  readonly view: ReadView;
-}
-
-/** One way to reach the documents. */
-export interface AccessPath {
-  /** Its name among the candidates of one shape of query: the same for other values. */
-  readonly id: string;
-  /** Makes the nodes of the plan. */
-  readonly node: () => PlanNode;
-  /** The wanted order comes out of it. */
-  readonly sorted: boolean;
-  /** The index scans without FETCH, when their bounds decide the whole filter: they may count, or cover. */
-  readonly decidedScan: () => PlanNode | undefined;
-  /** The values of all the scans' fields can be read from their keys. */
-  readonly holdsValues: boolean;
-  /** Indexes that it reads. */
-  readonly indexes: readonly IndexDescription[];
-  readonly summary: string;
-}
+import { sortOrderOf } from './sort-pattern.ts';
+import { specialPath } from './special-path.ts';
 
 interface Candidate {
   readonly id: string;
@@ -86,6 +55,8 @@ const MAX_CANDIDATES = 64;
 
 /** The ways to the documents, the most promising first; there is at least one. */
 export function accessPaths(request: AccessRequest): readonly [AccessPath, ...AccessPath[]] {
+  const special = specialPath(request, { holdsAllMatches, pathsOf: accessPaths, showKeyPattern });
+  if (special !== undefined) return [special];
   const { filter, hint } = request;
   const candidates = candidatesFor(filter.tree, request);
   const [best] = candidates;

@@ -61,6 +61,8 @@ export function boundsOnIndex(
     const here = predicates.flatMap((predicate) => {
       if (predicate.path !== field.path) return [];
       if (holdsArrays && predicate.withoutArrays === true) return [];
+      const isArea = predicate.bounds.area !== undefined;
+      if (isArea !== (scanField.servesAreas === true)) return [];
       const keyBounds = scanField.keyBounds(predicate.bounds);
       return keyBounds === undefined ? [] : [{ ...predicate, bounds: keyBounds }];
     });

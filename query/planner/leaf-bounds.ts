@@ -5,6 +5,7 @@
  * that the condition need not be checked again on the document.
  */
 import { BsonType, getField, type RawValue } from '../../bson/index.ts';
+import type { GeoArea } from '../matcher/geo/area.ts';
 import type { FilterNode, InternalExprOperator, LeafNode } from '../matcher/tree.ts';
 import {
   ALL_VALUES,
@@ -22,6 +23,8 @@ export interface Bounds {
   readonly exact: boolean;
   /** Null stands in the intervals, but a document without the field does not match. */
   readonly onlyExisting?: boolean;
+  /** The condition is about an area: only geospatial indexes narrow it down. */
+  readonly area?: GeoArea;
 }
 
 const PLAIN_NAME: Readonly<Record<InternalExprOperator, string>> = {
@@ -62,9 +65,12 @@ export function boundsOfLeaf(leaf: LeafNode): Bounds | undefined {
     case '$bitsAllClear':
     case '$bitsAnySet':
     case '$bitsAnyClear':
+      return undefined;
     case '$geoWithin':
     case '$geoIntersects':
-      return undefined;
+      return leaf.area === undefined
+        ? undefined
+        : { intervals: ALL_VALUES, exact: false, area: leaf.area };
   }
 }
 

@@ -2,10 +2,14 @@
  * Plans a pipeline: resolves views, parses and optimises the stages, and gives their beginning to the find planner.
  */
 import { EMPTY_DOCUMENT } from '../../bson/index.ts';
+import { uassert } from '../../common/assert.ts';
 import type { QueryContext } from '../context.ts';
+import { collectMetadata } from '../metadata-needed.ts';
+import type { PipelineStage } from '../stage/definition.ts';
 import { parsePipeline } from '../stage/pipeline.ts';
 import type { CollectionDescription, ReadView } from '../../storage/index.ts';
 import { AggregatePlan } from './aggregate-plan.ts';
+import { geoNearFilter } from './geo-near-find.ts';
 import type { AggregateRequest } from './aggregate-request.ts';
 import { leadingFind, optimizePipeline } from './optimize-pipeline.ts';
 import { planFind } from './plan-find.ts';
@@ -34,6 +38,9 @@ export function planAggregate(
     namespace,
     withoutCollection: namespace.endsWith(COLLECTIONLESS),
   });
+  checkTextPlace(parsed);
+  const metadata = new Set<string>();
+  for (const stage of pipeline) collectMetadata(stage, metadata);
   const common = {
     request,
     namespace,
@@ -41,9 +48,26 @@ export function planAggregate(
     context,
     planPipeline: planAggregate,
   };
+  const options = {
+    namespace,
+    ...(request.hint === undefined ? {} : { hint: request.hint }),
+    ...(request.allowDiskUse === undefined ? {} : { allowDiskUse: request.allowDiskUse }),
+  };
   const stages = optimizeUnpacking(optimizePipeline(parsed, context), context);
   if (stages[0]?.isSource === true)
     return new AggregatePlan({ ...common, find: undefined, stages });
+  const first = stages[0]?.nature;
+  if (first?.kind === 'geoNear') {
+    const filter = geoNearFilter(first.search, resolved.collection, namespace);
+    const names = [...metadata, 'geoNearDistance', 'geoNearPoint'];
+    const find = planFind(
+      view,
+      resolved.collection,
+      { filter, metadata: names, ...options },
+      context,
+    );
+    return new AggregatePlan({ ...common, find, stages });
+  }
   const leading = leadingFind(stages);
   const find = planFind(
     view,
@@ -52,13 +76,18 @@ export function planAggregate(
       filter: leading.filter ?? EMPTY_DOCUMENT,
       skip: leading.skip,
       limit: leading.limit,
-      namespace,
       ...(leading.sort === undefined ? {} : { sort: leading.sort }),
-      ...(request.hint === undefined ? {} : { hint: request.hint }),
-      ...(request.allowDiskUse === undefined ? {} : { allowDiskUse: request.allowDiskUse }),
+      metadata: [...metadata],
+      ...options,
       withoutDocuments: leading.rest[0]?.pathsNeeded?.size === 0,
     },
     context,
   );
   return new AggregatePlan({ ...common, find, stages: leading.rest });
+}
+
+/** Where it stands is asked before stages are moved. @throws CommandError 17313 */
+function checkTextPlace(stages: readonly PipelineStage[]): void {
+  const place = stages.findIndex(({ nature }) => nature.kind === 'match' && nature.hasText);
+  uassert(place <= 0, 17313, '$match with $text is only allowed as the first pipeline stage');
 }

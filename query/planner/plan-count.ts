@@ -6,10 +6,12 @@ import type { Interruption } from '../../common/interruption.ts';
 import type { QueryContext } from '../context.ts';
 import type { OpenOptions } from '../executor/plan-executor.ts';
 import { explainFind } from '../explain/explain-find.ts';
-import { compileFilter } from '../matcher/compile.ts';
+import { compileQueryFilter } from '../matcher/compile.ts';
 import type { Filter } from '../matcher/filter.ts';
+import { specialConditionsOf } from '../matcher/special-conditions.ts';
 import type { CollectionDescription, MaybePromise, ReadView } from '../../storage/index.ts';
-import { type AccessPath, accessPaths, collectionPath, resolveHint } from './access-path.ts';
+import { accessPaths, collectionPath, resolveHint } from './access-path.ts';
+import type { AccessPath } from './access-request.ts';
 import {
   candidateOf,
   type FindPlanParts,
@@ -19,6 +21,7 @@ import {
 import { PlanChoice } from './plan-choice.ts';
 import type { PlanNode } from './plan-node.ts';
 import { checkTableScan, indexFilterFor } from './planner-rules.ts';
+import { checkSpecialRequest } from './special-path.ts';
 import type { CountPlan, CountRequest, ExplainVerbosity } from './query-plan.ts';
 
 /** @param collection undefined when the namespace does not exist: its count is 0. */
@@ -28,7 +31,8 @@ export function planCollectionCount(
   request: CountRequest,
   context: QueryContext,
 ): CountPlan {
-  const filter = compileFilter(request.filter, context);
+  const filter = compileQueryFilter(request.filter, context);
+  checkSpecialRequest(specialConditionsOf(filter.tree), collection, request);
   const indexFilter =
     collection === undefined ? undefined : indexFilterFor(collection, {}, { filter, context });
   return new CollectionCount(request, {

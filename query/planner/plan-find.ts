@@ -7,8 +7,10 @@
 import { encodeIndexKey, EMPTY_DOCUMENT, getField, isEmpty } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
 import type { QueryContext } from '../context.ts';
-import { compileFilter } from '../matcher/compile.ts';
+import { compileQueryFilter } from '../matcher/compile.ts';
 import type { Filter } from '../matcher/filter.ts';
+import { type SpecialConditions, specialConditionsOf } from '../matcher/special-conditions.ts';
+import { checkMetadata, collectMetadata } from '../metadata-needed.ts';
 import type { Projection } from '../projection/projection.ts';
 import type {
   CollectionDescription,
@@ -16,14 +18,8 @@ import type {
   KeyRange,
   ReadView,
 } from '../../storage/index.ts';
-import {
-  type AccessPath,
-  accessPaths,
-  type AccessRequest,
-  collectionPath,
-  resolveHint,
-  showKeyPattern,
-} from './access-path.ts';
+import { accessPaths, collectionPath, resolveHint, showKeyPattern } from './access-path.ts';
+import type { AccessPath, AccessRequest } from './access-request.ts';
 import { tryExpress } from './express-plan.ts';
 import { FindPlan } from './find-plan.ts';
 import { candidateOf, onlyCandidate, type PlanCandidate } from './find-plan-parts.ts';
@@ -32,6 +28,7 @@ import { ALL_VALUES } from './interval.ts';
 import type { IxscanNode, PlanNode } from './plan-node.ts';
 import { projectionFor } from './projection-cache.ts';
 import type { FindRequest, QueryPlan } from './query-plan.ts';
+import { checkSpecialRequest } from './special-path.ts';
 import { parseSort, sortOrderOf, type SortPattern } from './sort-pattern.ts';
 
 /**
@@ -47,9 +44,12 @@ export function planFind(
 ): QueryPlan {
   const express = collection === undefined ? undefined : tryExpress(collection, request, context);
   if (express !== undefined) return express;
-  const filter = compileFilter(request.filter, context);
+  const filter = compileQueryFilter(request.filter, context);
   const sort = parseSort(request.sort);
+  const special = specialConditionsOf(filter.tree);
+  checkSpecialRequest(special, collection, request, sort);
   const projection = projectionOf(request, filter, context);
+  const wantsMetadata = needsMetadata(request, special);
   if (collection === undefined) {
     return new FindPlan({
       candidates: onlyCandidate({ stage: 'EOF' }, 'EOF'),
@@ -68,6 +68,7 @@ export function planFind(
     sort,
     context,
     allowed: indexFilter,
+    wantsMetadata,
   });
   const stack = (path: AccessPath): PlanCandidate =>
     candidateOf(path, () => stackOn(path, { request, filter, sort, projection, context }));
@@ -84,6 +85,15 @@ export function planFind(
     namespace: collection.namespace,
     indexFilterSet: indexFilter !== undefined,
   });
+}
+
+/** @throws CommandError 40218 for metadata that the query does not have. */
+function needsMetadata(request: FindRequest, special: SpecialConditions): boolean {
+  const names = new Set(request.metadata);
+  for (const part of [request.sort, request.projection]) {
+    if (part !== undefined) collectMetadata(part, names);
+  }
+  return checkMetadata(names, special);
 }
 
 function projectionOf(
@@ -105,9 +115,10 @@ function pathsFor(
     readonly sort: SortPattern | undefined;
     readonly context: QueryContext;
     readonly allowed: AccessRequest['allowed'];
+    readonly wantsMetadata: boolean;
   },
 ): readonly [AccessPath, ...AccessPath[]] {
-  const { view, filter, sort, context, allowed } = parts;
+  const { view, filter, sort, context, allowed, wantsMetadata } = parts;
   const hint = resolveHint(request.hint, collection);
   const isNatural = hint !== undefined && 'natural' in hint;
   if (request.min !== undefined || request.max !== undefined) {
@@ -129,6 +140,7 @@ function pathsFor(
     hasLimit: (request.limit ?? 0) > 0,
     hint,
     allowed: hint === undefined ? allowed : undefined,
+    wantsMetadata,
     context,
     view,
   });

@@ -2,9 +2,12 @@
  * A plan as data: what the planner builds, the executor runs and explain shows.
  */
 import type { Filter } from '../matcher/filter.ts';
+import type { NearQuery } from '../matcher/geo/near-query.ts';
 import type { Projection } from '../projection/projection.ts';
 import type { SortOrder } from '../executor/sorter.ts';
 import type { IndexDescription, KeyRange } from '../../storage/index.ts';
+import type { TextIndex } from '../text/text-index.ts';
+import type { TextQuery } from '../text/text-query.ts';
 import type { Interval } from './interval.ts';
 import type { KeyBounds } from './key-bounds.ts';
 
@@ -112,6 +115,47 @@ export interface RecordIdNode {
   readonly input: PlanNode;
 }
 
+/** Checks what the terms of a $text condition do not tell. */
+export interface TextMatchNode {
+  readonly stage: 'TEXT_MATCH';
+  readonly input: PlanNode;
+  readonly index: IndexDescription;
+  readonly query: TextQuery;
+  /** Values of the fields in front of the text. */
+  readonly prefix: Buffer;
+  readonly matches: (document: Buffer) => boolean;
+  /** For entries whose key was cut: whether the document has one of the terms at all. */
+  readonly holdsTerm: (document: Buffer) => boolean;
+}
+
+/** Sums up scores of terms. */
+export interface TextOrNode {
+  readonly stage: 'TEXT_OR';
+  readonly inputs: readonly IxscanNode[];
+  readonly index: IndexDescription;
+  readonly text: TextIndex;
+  readonly terms: ReadonlySet<string>;
+  /** The field of the key that holds a score. */
+  readonly scorePosition: number;
+  /** The other conditions; `whole` with those that the key's fields decide. */
+  readonly filter: Filter | undefined;
+  readonly whole: Filter | undefined;
+}
+
+/** Documents by their distance from a point. */
+export interface NearNode {
+  readonly stage: 'GEO_NEAR_2DSPHERE' | 'GEO_NEAR_2D';
+  readonly index: IndexDescription;
+  readonly near: NearQuery;
+  /** The field of the index that the search goes along; its bounds are all values. */
+  readonly geoPosition: number;
+  readonly bounds: readonly (readonly Interval[])[];
+  /** The other conditions. */
+  readonly filter: Filter | undefined;
+  /** Documents come out with their distance and point. */
+  readonly wantsMetadata: boolean;
+}
+
 /** One document by the value of a unique index's only field. */
 export interface ExpressNode {
   readonly stage: 'EXPRESS_IXSCAN';
@@ -146,6 +190,9 @@ export type PlanNode =
   | ProjectionNode
   | ReturnKeyNode
   | RecordIdNode
+  | TextMatchNode
+  | TextOrNode
+  | NearNode
   | ExpressNode
   | ExplainedWriteNode;
 

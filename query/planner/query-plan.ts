@@ -57,6 +57,8 @@ export interface FindRequest {
   readonly returnKey?: boolean;
   readonly showRecordId?: boolean;
   readonly allowDiskUse?: boolean;
+  /** Metadata by name ("textScore") that the stages behind the find ask for. */
+  readonly metadata?: readonly string[];
   /** Only the number of documents matters: they may come out empty (a $group that reads no field). */
   readonly withoutDocuments?: boolean;
   /** The namespace in explain and for collections that do not exist. */

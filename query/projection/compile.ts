@@ -7,7 +7,12 @@ import { DocumentBuilder } from '../../bson/index.ts';
 import { Scope } from '../expression/scope.ts';
 import { parseProjection, type ParsedProjection } from './parse.ts';
 import { projectFields } from './project.ts';
-import type { DocumentMetadata, Projection, ProjectionOptions } from './projection.ts';
+import type {
+  DocumentMetadata,
+  MetadataName,
+  Projection,
+  ProjectionOptions,
+} from './projection.ts';
 import type { BranchNode } from './tree.ts';
 
 /** @throws CommandError with MongoDB's codes (31249 ... 31325 and others) for a projection that is wrong. */
@@ -19,7 +24,7 @@ class CompiledProjection implements Projection {
   readonly fieldsNeeded: readonly string[] | undefined;
   readonly pathsRead: ReadonlySet<string> | undefined;
   readonly needsPosition: boolean;
-  readonly metadataNeeded: ReadonlySet<string>;
+  readonly metadataNeeded: ReadonlySet<MetadataName>;
   readonly isIdentity: boolean;
   private readonly kind: ParsedProjection['kind'];
   private readonly root: BranchNode;

@@ -23,14 +23,14 @@ import { isTrueInFilter } from '../matcher/operand.ts';
 import type { FilterNode } from '../matcher/tree.ts';
 import { parseMeta } from './operators/meta.ts';
 import { parseSlice } from './operators/slice.ts';
-import type { ProjectionOptions } from './projection.ts';
+import type { MetadataName, ProjectionOptions } from './projection.ts';
 import { TreeBuilder, type BranchNode, type LeafNode } from './tree.ts';
 
 export interface ParsedProjection {
   readonly kind: 'inclusion' | 'exclusion';
   readonly root: BranchNode;
   readonly needsPosition: boolean;
-  readonly metadataNeeded: ReadonlySet<string>;
+  readonly metadataNeeded: ReadonlySet<MetadataName>;
 }
 
 export function parseProjection(projection: Buffer, options: ProjectionOptions): ParsedProjection {
@@ -44,7 +44,7 @@ class Parser {
   private hasPositional = false;
   private hasElemMatch = false;
   private hasSlice = false;
-  private readonly metadata = new Set<string>();
+  private readonly metadata = new Set<MetadataName>();
   /** What was said of `_id` as a whole. */
   private id: 'included' | 'excluded' | undefined;
   private namesId = false;

@@ -19,6 +19,8 @@ export interface DocumentMetadata {
   readonly searchScore?: RawValue;
 }
 
+export type MetadataName = keyof DocumentMetadata;
+
 /** A compiled projection. Immutable. */
 export interface Projection {
   /** The projected document; the same Buffer when the projection keeps everything. */
@@ -33,7 +35,7 @@ export interface Projection {
   /** The projection has a positional `.$`: apply needs `Filter.matchPosition`. */
   readonly needsPosition: boolean;
   /** Names of the `$meta` values that it asks for. */
-  readonly metadataNeeded: ReadonlySet<string>;
+  readonly metadataNeeded: ReadonlySet<MetadataName>;
   /** It changes nothing: `{}`. */
   readonly isIdentity: boolean;
 }

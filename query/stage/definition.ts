@@ -14,9 +14,19 @@ import type { PipelineHost } from './host.ts';
 import type { UnpackSpecification } from '../timeseries/unpack-specification.ts';
 import type { DocumentMap, DocumentSource } from './source.ts';
 
+/** What $geoNear asks of the planner. */
+export interface GeoNearSearch {
+  /** The path to search; undefined: that of the only geospatial index. */
+  readonly key: string | undefined;
+  readonly query: Buffer;
+  /** The condition of a find that gives the same documents: `{ $nearSphere: ... }`. */
+  readonly condition: Buffer;
+}
+
 /** What the planner may know of a stage to move or absorb it. */
 export type StageNature =
-  | { readonly kind: 'match'; readonly filter: Buffer }
+  | { readonly kind: 'match'; readonly filter: Buffer; readonly hasText: boolean }
+  | { readonly kind: 'geoNear'; readonly search: GeoNearSearch }
   | { readonly kind: 'sort'; readonly pattern: Buffer; readonly limit: number }
   | { readonly kind: 'limit'; readonly limit: number }
   | { readonly kind: 'skip'; readonly skip: number }

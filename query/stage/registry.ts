@@ -13,6 +13,7 @@ import { $densify } from './operators/densify.ts';
 import { $documents } from './operators/documents.ts';
 import { $facet } from './operators/facet.ts';
 import { $fill } from './operators/fill.ts';
+import { $geoNear } from './operators/geo-near.ts';
 import { $graphLookup } from './operators/graph-lookup.ts';
 import { $group } from './operators/group.ts';
 import { $_internalUnpackBucket } from './operators/internal-unpack-bucket.ts';
@@ -42,6 +43,7 @@ const DEFINITIONS: readonly StageDefinition[] = [
   $documents,
   $facet,
   $fill,
+  $geoNear,
   $graphLookup,
   $group,
   $limit,

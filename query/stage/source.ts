@@ -4,6 +4,7 @@
  * Owns: the pull contract between stages: next() gives a document or undefined at the end, synchronously where it can.
  */
 import type { MaybePromise } from '../../storage/index.ts';
+import { carryMetadata } from '../document-metadata.ts';
 import type { Yielder } from '../executor/yielding.ts';
 
 export interface DocumentSource {
@@ -69,7 +70,7 @@ export class MapSource extends PullSource {
       if (document === undefined) return undefined;
       if (document instanceof Promise) return this.later(document);
       const mapped = this.map(document);
-      if (mapped !== undefined) return mapped;
+      if (mapped !== undefined) return carryMetadata(document, mapped);
     }
   }
 
@@ -77,7 +78,9 @@ export class MapSource extends PullSource {
     document: Promise<Buffer | undefined>,
   ): Promise<Buffer | undefined | typeof AGAIN> {
     const loaded = await document;
-    return loaded === undefined ? undefined : (this.map(loaded) ?? AGAIN);
+    if (loaded === undefined) return undefined;
+    const mapped = this.map(loaded);
+    return mapped === undefined ? AGAIN : carryMetadata(loaded, mapped);
   }
 
   close(): void {

@@ -268,16 +268,8 @@ function checkKindName(name: string, kindName: string): void {
   );
 }
 
-/** Kinds of indexes that MongoDB has and FlintDB does not have yet. */
-const NOT_BUILT: ReadonlySet<string> = new Set(['text', '2d', '2dsphere']);
-
 function unknownKind(kind: string): CommandError {
-  return new CommandError(
-    'CannotCreateIndex',
-    NOT_BUILT.has(kind)
-      ? `FlintDB has no index of kind '${kind}' yet`
-      : `Unknown index plugin '${kind}'`,
-  );
+  return new CommandError('CannotCreateIndex', `Unknown index plugin '${kind}'`);
 }
 
 /** An index that is there, or will be. */
@@ -318,7 +310,21 @@ export function isAlreadyThere(
       `Index already exists with a different name: ${index.name}`,
     );
   }
+  checkOnlyTextIndex(wanted, existing);
   return false;
+}
+
+/** $text names no index: a collection has one that it can mean. */
+function checkOnlyTextIndex(wanted: IndexSpecification, existing: readonly NamedIndex[]): void {
+  if (kindNameOf(wanted.keyPattern) !== 'text') return;
+  for (const { spec, name } of existing) {
+    const keyPattern = getField(spec, 'key')?.asDocument();
+    if (keyPattern === undefined || kindNameOf(keyPattern) !== 'text') continue;
+    throw new CommandError(
+      'CannotCreateIndex',
+      `only one text index per collection allowed, found existing text index "${name}"`,
+    );
+  }
 }
 
 /** Options that make another index of the same key pattern. */

@@ -4,6 +4,8 @@
 import { BsonType, doubleValue, fieldsOf, type RawValue } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
+import { metadataValueOf } from '../../document-metadata.ts';
+import { metadataNameOf } from '../../projection/operators/meta.ts';
 import {
   defineExpression,
   type ExpressionCompiler,
@@ -44,6 +46,16 @@ export const VARIABLES: readonly ExpressionDefinition[] = [
     name: '$literal',
     args: 'special',
     compile: (argument, compiler) => compiler.constant(argument),
+  }),
+  defineExpression({
+    name: '$meta',
+    args: 'special',
+    compile: (argument, compiler) => {
+      const name = metadataNameOf(argument);
+      return compiler.combine([], (scope) => metadataValueOf(scope.document, name), {
+        pure: false,
+      });
+    },
   }),
   defineExpression({
     name: '$rand',

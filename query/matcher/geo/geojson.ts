@@ -7,7 +7,16 @@
 import { BsonType, fieldsOf, getField, inspect, type RawValue } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { EMPTY_GEOMETRY, type Geometry, type Polygon } from './geometry.ts';
-import { isLarge, isSamePoint, smallerSide, vectorOf, type Ring, type Vector } from './sphere.ts';
+import { checkRing } from './ring-validity.ts';
+import {
+  isInRing,
+  isLarge,
+  isSamePoint,
+  smallerSide,
+  vectorOf,
+  type Ring,
+  type Vector,
+} from './sphere.ts';
 
 /** A coordinate pair: longitude and latitude, or x and y. */
 export interface Position {
@@ -38,18 +47,38 @@ export function readLegacyPosition(value: RawValue): Position | undefined {
 /** What a document stores at a geo path; undefined when it is no geometry. */
 export function readStoredGeometry(value: RawValue): Geometry | undefined {
   try {
-    const isGeoJson =
-      value.type === BsonType.object &&
-      getField(value.asDocument(), 'type')?.type === BsonType.string;
-    if (isGeoJson) return parseGeoJson(value);
-    const position = readLegacyPosition(value);
-    return position === undefined
-      ? undefined
-      : { ...EMPTY_GEOMETRY, points: [vectorOfPosition(position)] };
+    return parseStoredGeometry(value);
   } catch (error) {
     if (error instanceof CommandError) return undefined;
     throw error;
   }
+}
+
+/**
+ * What a document stores at a geo path. A legacy pair may have more members behind its numbers.
+ * @throws CommandError BadValue when it is no geometry, or one that is meant by its winding.
+ */
+export function parseStoredGeometry(value: RawValue): Geometry {
+  if (value.type !== BsonType.object && value.type !== BsonType.array) {
+    throw bad(`geo element must be an array or object: ${inspect(value)}`);
+  }
+  const [first] = elementsOf(value);
+  if (value.type === BsonType.array || first?.isNumber === true) {
+    return { ...EMPTY_GEOMETRY, points: [vectorOfPosition(parsePosition(value))] };
+  }
+  const geometry = parseGeoJson(value);
+  if (geometry.isStrict === true) throw bad("can't index geometry with strict winding order");
+  return geometry;
+}
+
+/** A legacy pair, whatever follows behind its two numbers. @throws CommandError BadValue */
+export function parsePosition(value: RawValue): Position {
+  const isContainer = value.type === BsonType.array || value.type === BsonType.object;
+  if (!isContainer)
+    throw bad(`Point must be an array or object, instead got type ${value.typeName}`);
+  const [x, y] = elementsOf(value);
+  if (x?.isNumber === true && y?.isNumber === true) return { x: x.asNumber(), y: y.asNumber() };
+  throw bad(`Point must only contain numeric elements: ${inspect(value)}`);
 }
 
 /** The one point that a value stores, flat; undefined for other geometries. */
@@ -64,7 +93,10 @@ export function readStoredPosition(value: RawValue): Position | undefined {
         : undefined;
     }
   }
-  return readLegacyPosition(value);
+  if (value.type !== BsonType.array && value.type !== BsonType.object) return undefined;
+  const [x, y] = elementsOf(value);
+  if (x?.isNumber !== true || y?.isNumber !== true) return undefined;
+  return { x: x.asNumber(), y: y.asNumber() };
 }
 
 /** @throws CommandError BadValue when the geometry is malformed. */
@@ -91,7 +123,11 @@ export function parseGeoJson(value: RawValue): Geometry {
     case 'MultiLineString':
       return { ...EMPTY_GEOMETRY, lines: nonEmpty(coordinates).map(parseLine) };
     case 'Polygon':
-      return { ...EMPTY_GEOMETRY, polygons: [parsePolygon(coordinates, strict)] };
+      return {
+        ...EMPTY_GEOMETRY,
+        polygons: [parsePolygon(coordinates, strict)],
+        ...(strict ? { isStrict: true } : {}),
+      };
     case 'MultiPolygon':
       return {
         ...EMPTY_GEOMETRY,
@@ -164,11 +200,23 @@ function withoutRepetitions(vertices: readonly Vector[]): Vector[] {
 
 function parsePolygon(value: RawValue, strict: boolean): Polygon {
   const [outer, ...holes] = nonEmpty(value).map(parseRing);
-  return {
+  if (strict && holes.length > 0) {
+    throw bad(
+      `Only one simple loop is allowed in a big polygon, instead provided ${holes.length + 1} loops at ${inspect(value)}`,
+    );
+  }
+  const polygon: Polygon = {
     outer: smallerSide(outer),
     isComplement: strict && isLarge(outer),
     holes: holes.map(smallerSide),
   };
+  for (const hole of polygon.holes) {
+    if (hole.every((vertex) => isInRing(vertex, polygon.outer))) continue;
+    throw bad(
+      `Secondary loops not contained by first exterior loop - secondary loops must be holes: ${inspect(value)}`,
+    );
+  }
+  return polygon;
 }
 
 function parseRing(value: RawValue): Ring {
@@ -181,5 +229,6 @@ function parseRing(value: RawValue): Ring {
   if (ring.length < 3) {
     throw bad(`Loop must have at least 3 different vertices: ${inspect(value)}`);
   }
+  checkRing(ring);
   return ring;
 }

@@ -26,6 +26,8 @@ export interface Geometry {
   /** Open chains of vertices. */
   readonly lines: readonly (readonly Vector[])[];
   readonly polygons: readonly Polygon[];
+  /** A polygon that means the area to the left of its ring, however large: documents cannot hold one. */
+  readonly isStrict?: boolean;
 }
 
 export const EMPTY_GEOMETRY: Geometry = { points: [], lines: [], polygons: [] };

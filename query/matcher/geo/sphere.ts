@@ -38,7 +38,7 @@ function cross(a: Vector, b: Vector): Vector {
 }
 
 function length(a: Vector): number {
-  return Math.hypot(a.x, a.y, a.z);
+  return Math.sqrt(a.x * a.x + a.y * a.y + a.z * a.z);
 }
 
 function scaled(a: Vector, factor: number): Vector {

@@ -3,7 +3,6 @@
  */
 import { BsonType, documentValue, RawValue, readInt32 } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
-import { CommandError } from '../../../common/errors.ts';
 import { compileExpression } from '../../expression/compile.ts';
 import { Scope } from '../../expression/scope.ts';
 import { defineTopLevelOperator } from '../definition.ts';
@@ -88,11 +87,3 @@ export function valueOfDocumentAt(bytes: Buffer, start: number): RawValue {
     ? documentValue(documentAt(bytes, start))
     : new RawValue(BsonType.object, bytes, start, start + readInt32(bytes, start));
 }
-
-/** There is no text index that could answer it: the same refusal as MongoDB's. */
-export const $text = defineTopLevelOperator({
-  name: '$text',
-  parse: () => {
-    throw new CommandError('IndexNotFound', 'text index required for $text query');
-  },
-});

@@ -1,11 +1,21 @@
 /**
- * $geoWithin (and its older name $within), $geoIntersects; $near and $nearSphere are refused as MongoDB refuses them
- * where there is no geospatial index.
+ * $geoWithin (and its older name $within), $geoIntersects; and $near, $nearSphere, $geoNear, which only an index answers.
  */
-import { BsonType, fieldsOf, inspect, RawValue, type BsonTypeCode } from '../../../bson/index.ts';
+import {
+  BsonType,
+  fieldsOf,
+  firstFieldName,
+  inspect,
+  RawValue,
+  type BsonTypeCode,
+} from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
-import { defineFieldOperator, type FieldOperatorDefinition } from '../definition.ts';
+import {
+  defineFieldOperator,
+  type FieldOperatorDefinition,
+  type FieldOperatorUse,
+} from '../definition.ts';
 import {
   parseGeoJson,
   readLegacyPosition,
@@ -14,46 +24,80 @@ import {
   vectorOfPosition,
   type Position,
 } from '../geo/geojson.ts';
+import { capInDegrees, type GeoArea } from '../geo/area.ts';
+import { parseNear } from '../geo/near-query.ts';
 import { intersects, isWithin, type Geometry } from '../geo/geometry.ts';
 import { box, circle, polygon, type Area } from '../geo/plane.ts';
 import { angleBetween } from '../geo/sphere.ts';
-import type { LeafNode, LeafOperator, ValueTest } from '../tree.ts';
+import type { FilterNode, LeafNode, LeafOperator, ValueTest } from '../tree.ts';
 
 /** Whether a stored value satisfies the condition. */
 type GeoTest = (value: RawValue) => boolean;
+
+interface GeoCondition {
+  readonly test: GeoTest;
+  readonly area: GeoArea;
+}
 
 export const geoOperators: readonly FieldOperatorDefinition[] = [
   geoOperator('$geoWithin', '$geoWithin', parseWithin),
   geoOperator('$within', '$geoWithin', parseWithin),
   geoOperator('$geoIntersects', '$geoIntersects', parseIntersects),
   ...['$near', '$nearSphere', '$geoNear'].map((name) =>
-    defineFieldOperator({
-      name,
-      parse: () => {
-        throw new CommandError(
-          'NoQueryExecutionPlans',
-          'error processing query: planner returned error :: caused by :: unable to find index for $geoNear query',
-        );
-      },
-    }),
+    defineFieldOperator({ name, parse: (use) => nearNode(name, use) }),
+  ),
+  // Read by the operator that they stand beside.
+  ...['$minDistance', '$maxDistance', '$uniqueDocs'].map((name) =>
+    defineFieldOperator({ name, parse: ({ siblings }) => limitOfNear(name, siblings) }),
   ),
 ];
+
+/** Only an index finds documents by their distance: the planner takes the condition out of the filter. */
+function nearNode(name: string, use: FieldOperatorUse): FilterNode {
+  const { path, parser, nested, operand, siblings } = use;
+  uassert(!nested, 'BadValue', 'geoNear must be top-level expr');
+  uassert(
+    parser.features.near === true,
+    5626500,
+    '$geoNear, $near, and $nearSphere are not allowed in this context, as these operators require sorting geospatial data. ' +
+      'If you do not need sort, consider using $geoWithin instead. Check out ' +
+      'https://dochub.mongodb.org/core/near-sort-operation and ' +
+      'https://dochub.mongodb.org/core/nearSphere-sort-operation for more details.',
+  );
+  return {
+    kind: 'document',
+    operator: name,
+    operand,
+    test: () => true,
+    special: { kind: 'near', near: parseNear(path, name, siblings) },
+  };
+}
+
+function limitOfNear(name: string, siblings: Buffer): undefined {
+  const first = firstFieldName(siblings);
+  const isBesideNear = first === '$near' || first === '$nearSphere' || first === '$geoNear';
+  uassert(isBesideNear, 'BadValue', `unknown operator: ${name}`);
+}
 
 function geoOperator(
   name: string,
   operator: LeafOperator,
-  parse: (name: string, operand: RawValue) => GeoTest,
+  parse: (name: string, operand: RawValue) => GeoCondition,
 ): FieldOperatorDefinition {
   return defineFieldOperator({
     name,
-    parse: ({ path, operand }): LeafNode => ({
-      kind: 'leaf',
-      path,
-      operator,
-      operands: [operand],
-      test: onContainers(parse(name, operand)),
-      wholeArrayOnly: false,
-    }),
+    parse: ({ path, operand }): LeafNode => {
+      const { test, area } = parse(name, operand);
+      return {
+        kind: 'leaf',
+        path,
+        operator,
+        operands: [operand],
+        test: onContainers(test),
+        area,
+        wholeArrayOnly: false,
+      };
+    },
   });
 }
 
@@ -64,36 +108,36 @@ function onContainers(test: GeoTest): ValueTest {
     test(new RawValue(type as BsonTypeCode, bytes, start, end));
 }
 
-function parseIntersects(name: string, operand: RawValue): GeoTest {
+function parseIntersects(name: string, operand: RawValue): GeoCondition {
   const [specifier, argument] = readSpecifier(name, operand);
   if (specifier !== '$geometry') throw notSupported(name, operand);
   const wanted = parseGeoJson(argument);
-  return onGeometry((stored) => intersects(stored, wanted));
+  return { test: onGeometry((stored) => intersects(stored, wanted)), area: { sphere: wanted } };
 }
 
-function parseWithin(name: string, operand: RawValue): GeoTest {
+function parseWithin(name: string, operand: RawValue): GeoCondition {
   const [specifier, argument] = readSpecifier(name, operand);
   switch (specifier) {
     case '$geometry': {
       const area = parseGeoJson(argument);
       if (area.polygons.length === 0) throw notSupported(name, operand);
-      return onGeometry((stored) => isWithin(stored, area));
+      return { test: onGeometry((stored) => isWithin(stored, area)), area: { sphere: area } };
     }
     case '$centerSphere':
       return parseCenterSphere(argument);
     case '$box': {
       const [a, b, ...rest] = positionsIn(argument, '$box');
       uassert(b !== undefined && rest.length === 0, 'BadValue', 'Box must have two points');
-      return onPosition(box(a, b));
+      return inPlane(box(a, b));
     }
     case '$center': {
       const { center, radius } = parseCircle(argument);
-      return onPosition(circle(center, radius));
+      return inPlane(circle(center, radius));
     }
     case '$polygon': {
       const vertices = positionsIn(argument, '$polygon');
       uassert(vertices.length >= 3, 'BadValue', 'Polygon must have at least 3 points');
-      return onPosition(polygon(vertices));
+      return inPlane(polygon(vertices));
     }
     default:
       throw new CommandError(
@@ -133,11 +177,12 @@ function onGeometry(test: (stored: Geometry) => boolean): GeoTest {
   };
 }
 
-function onPosition(area: Area): GeoTest {
-  return (value) => {
+function inPlane(area: Area): GeoCondition {
+  const test: GeoTest = (value) => {
     const position = readStoredPosition(value);
-    return position !== undefined && area(position);
+    return position !== undefined && area.holds(position);
   };
+  return { test, area: { plane: area } };
 }
 
 function positionsIn(argument: RawValue, shape: string): Position[] {
@@ -162,11 +207,12 @@ function parseCircle(argument: RawValue): { center: Position; radius: number } {
 }
 
 /** The radius is an angle in radians. */
-function parseCenterSphere(argument: RawValue): GeoTest {
+function parseCenterSphere(argument: RawValue): GeoCondition {
   const { center, radius } = parseCircle(argument);
-  const middle = vectorOfPosition(center);
-  return onGeometry(({ points, lines, polygons }) => {
+  const cap = { center: vectorOfPosition(center), radius };
+  const test = onGeometry(({ points, lines, polygons }) => {
     const vertices = [...points, ...lines.flat(), ...polygons.flatMap(({ outer }) => outer)];
-    return vertices.every((vertex) => angleBetween(vertex, middle) <= radius);
+    return vertices.every((vertex) => angleBetween(vertex, cap.center) <= radius);
   });
+  return { test, area: { sphere: cap, plane: capInDegrees(cap) } };
 }

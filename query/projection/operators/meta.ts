@@ -4,10 +4,9 @@
 import { BsonType, documentValue, type RawValue } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
-import type { DocumentMetadata } from '../projection.ts';
+import { metadataValueOf } from '../../document-metadata.ts';
+import type { MetadataName } from '../projection.ts';
 import type { ComputedNode } from '../tree.ts';
-
-type MetadataName = keyof DocumentMetadata;
 
 const NAMES: readonly MetadataName[] = [
   'geoNearDistance',
@@ -21,20 +20,26 @@ const NAMES: readonly MetadataName[] = [
 ];
 
 /** @throws CommandError 17307, 17308 for anything but a known name. */
-export function parseMeta(argument: RawValue): { node: ComputedNode; metadata: MetadataName } {
+export function metadataNameOf(argument: RawValue): MetadataName {
   uassert(argument.type === BsonType.string, 17307, '$meta only supports string arguments');
   const text = argument.asString();
   const metadata = NAMES.find((name) => name === text);
   if (metadata === undefined)
     throw new CommandError(17308, `Unsupported argument to $meta: ${text}`);
+  return metadata;
+}
+
+export function parseMeta(argument: RawValue): { node: ComputedNode; metadata: MetadataName } {
+  const metadata = metadataNameOf(argument);
   const node: ComputedNode = {
     kind: 'computed',
-    evaluate: (input) => metadataValue(input.metadata?.[metadata]),
+    evaluate: (input) =>
+      asValue(input.metadata?.[metadata]) ?? metadataValueOf(input.scope.document, metadata),
     paths: new Set(),
   };
   return { node, metadata };
 }
 
-function metadataValue(value: RawValue | Buffer | undefined): RawValue | undefined {
+function asValue(value: RawValue | Buffer | undefined): RawValue | undefined {
   return Buffer.isBuffer(value) ? documentValue(value) : value;
 }

@@ -5,7 +5,8 @@ import { BsonType, documentOf } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { compileFilter } from '../../matcher/compile.ts';
 import type { QueryContext } from '../../context.ts';
-import { defineStage, type PipelineStage } from '../definition.ts';
+import { specialConditionsOf } from '../../matcher/special-conditions.ts';
+import { defineStage, type PipelineStage, type StageNature } from '../definition.ts';
 import { mapStage } from '../map-stage.ts';
 
 /** A $match that a client or the planner made. */
@@ -14,7 +15,15 @@ export function matchStage(filter: Buffer, context: QueryContext): PipelineStage
     const compiled = compileFilter(filter, context);
     return (document: Buffer) => (compiled.matches(document) ? document : undefined);
   };
-  return mapStage('$match', documentOf({ $match: filter }), makeMap, { kind: 'match', filter });
+  const nature: StageNature = { kind: 'match', filter, hasText: hasText(filter, context) };
+  return mapStage('$match', documentOf({ $match: filter }), makeMap, nature);
+}
+
+/** $text: the planner must find it at the pipeline's beginning. */
+function hasText(filter: Buffer, context: QueryContext): boolean {
+  if (!filter.includes('$text')) return false;
+  const { tree } = compileFilter(filter, context, { text: true });
+  return specialConditionsOf(tree).text !== undefined;
 }
 
 export const $match = defineStage({
@@ -27,7 +36,7 @@ export const $match = defineStage({
       'the match filter must be an expression in an object',
     );
     const filter = argument.asDocument();
-    compileFilter(filter, context); // For its errors.
+    compileFilter(filter, context, { text: true }); // For its errors.
     return [matchStage(filter, context)];
   },
 });

@@ -15,6 +15,7 @@ import {
 } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
+import { carryMetadata } from '../../document-metadata.ts';
 import type { Value } from '../../expression/definition.ts';
 import { splitFieldPath } from '../../expression/field-path.ts';
 import { isNullish } from '../../expression/types.ts';
@@ -87,9 +88,10 @@ class UnwindSource extends PullSource {
       this.document = undefined;
       return undefined;
     }
-    const unwound = this.with(this.document!, elements.value());
+    const document = this.document!;
+    const unwound = this.with(document, elements.value());
     this.index += 1;
-    return this.withIndex(unwound, int64Value(BigInt(this.index - 1)));
+    return carryMetadata(document, this.withIndex(unwound, int64Value(BigInt(this.index - 1))));
   }
 
   private with(document: Buffer, value: Value): Buffer {

@@ -6,7 +6,7 @@
  * Source: MongoDB's manual, "Atomicity and Transactions": a multi-document write is atomic document by document.
  */
 import {
-  compileFilter,
+  compileQueryFilter,
   type Filter,
   type FindRequest,
   planQuery,
@@ -41,7 +41,7 @@ export interface WriteTarget {
 }
 
 export function writeTarget(find: FindRequest, context: QueryContext): WriteTarget {
-  return { find, context, filter: compileFilter(find.filter, context) };
+  return { find, context, filter: compileQueryFilter(find.filter, context) };
 }
 
 /** Plans the search in a view; the collection may be missing. */

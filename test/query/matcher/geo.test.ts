@@ -325,7 +325,11 @@ const ERRORS: { name: string; condition: Document; code: number }[] = [
     },
     code: 2,
   },
-  { name: '$near without an index', condition: { $near: { $geometry: point(0, 0) } }, code: 291 },
+  {
+    name: '$near where documents are tested one by one',
+    condition: { $near: { $geometry: point(0, 0) } },
+    code: 5626500,
+  },
 ];
 
 describe('geospatial operators', () => {
