@@ -43,6 +43,16 @@ export type { SpillFile, SpillSpace } from './spill/spill-space.ts';
 export { eventLoopTurns, Scheduler, type TurnClient } from './executor/yielding.ts';
 export type { OutputWriter, PipelineHost } from './stage/host.ts';
 export { BucketBuilder, bucketStartMs, timeOfMeasurement } from './timeseries/bucket-builder.ts';
+export { bucketFilterOf, type BucketFilter } from './timeseries/bucket-filter.ts';
+export {
+  bucketHint,
+  bucketKeyPattern,
+  indexesMeasurements,
+  isTimePattern,
+  measurementKeyPattern,
+  partialBucketFilter,
+} from './timeseries/bucket-indexes.ts';
+export { metaFilter } from './timeseries/meta-filter.ts';
 export {
   bucketParts,
   countOfBucket,

@@ -1,13 +1,14 @@
 /**
  * Plans a pipeline: resolves views, parses and optimises the stages, and gives their beginning to the find planner.
  */
-import { EMPTY_DOCUMENT } from '../../bson/index.ts';
+import { EMPTY_DOCUMENT, firstFieldName } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
 import type { QueryContext } from '../context.ts';
 import { collectMetadata } from '../metadata-needed.ts';
 import type { PipelineStage } from '../stage/definition.ts';
 import { parsePipeline } from '../stage/pipeline.ts';
 import type { CollectionDescription, ReadView } from '../../storage/index.ts';
+import { bucketHint } from '../timeseries/bucket-indexes.ts';
 import { AggregatePlan } from './aggregate-plan.ts';
 import { geoNearFilter } from './geo-near-find.ts';
 import type { AggregateRequest } from './aggregate-request.ts';
@@ -19,6 +20,13 @@ import { optimizeUnpacking } from './time-series.ts';
 
 /** The collection's place in the namespace of a pipeline that has none ({aggregate: 1}). */
 const COLLECTIONLESS = '.$cmd.aggregate';
+
+/** Sources that tell about a collection as it is stored. */
+const STATISTICS: ReadonlySet<string> = new Set(['$collStats', '$indexStats']);
+
+function readsStatistics([first]: readonly Buffer[]): boolean {
+  return first !== undefined && STATISTICS.has(firstFieldName(first) ?? '');
+}
 
 /**
  * @param collection undefined when the namespace does not exist, or names no collection.
@@ -32,7 +40,10 @@ export function planAggregate(
 ): QueryPlan {
   const resolved = resolveView(view, collection, request.namespace);
   const { namespace } = resolved;
-  const pipeline = [...resolved.pipeline, ...request.pipeline];
+  const { timeseries } = resolved;
+  // Statistics are about the buckets themselves.
+  const isAboutBuckets = timeseries !== undefined && readsStatistics(request.pipeline);
+  const pipeline = isAboutBuckets ? request.pipeline : [...resolved.pipeline, ...request.pipeline];
   const parsed = parsePipeline(pipeline, context, {
     database: databaseOf(namespace),
     namespace,
@@ -50,7 +61,9 @@ export function planAggregate(
   };
   const options = {
     namespace,
-    ...(request.hint === undefined ? {} : { hint: request.hint }),
+    ...(request.hint === undefined
+      ? {}
+      : { hint: timeseries === undefined ? request.hint : bucketHint(request.hint, timeseries) }),
     ...(request.allowDiskUse === undefined ? {} : { allowDiskUse: request.allowDiskUse }),
   };
   const stages = optimizeUnpacking(optimizePipeline(parsed, context), context);

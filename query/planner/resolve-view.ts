@@ -5,7 +5,12 @@ import { getField } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import { stagesOf } from './involved-namespaces.ts';
 import type { CollectionDescription, ReadView } from '../../storage/index.ts';
-import { bucketsNamespace, timeseriesOptionsOf, unpackPipeline } from '../timeseries/options.ts';
+import {
+  bucketsNamespace,
+  timeseriesOptionsOf,
+  type TimeseriesOptions,
+  unpackPipeline,
+} from '../timeseries/options.ts';
 
 /** Views on views, at most. */
 const MAX_VIEW_DEPTH = 20;
@@ -16,6 +21,8 @@ export interface ResolvedNamespace {
   readonly namespace: string;
   /** Stages to put before those of the request. */
   readonly pipeline: readonly Buffer[];
+  /** Set when the collection holds the buckets of a time series. */
+  readonly timeseries: TimeseriesOptions | undefined;
 }
 
 /** @throws CommandError 165 for views nested too deeply. */
@@ -27,6 +34,7 @@ export function resolveView(
   let current = collection;
   let name = namespace;
   let pipeline: readonly Buffer[] = [];
+  let timeseries: TimeseriesOptions | undefined;
   for (let depth = 0; current !== undefined && current.kind !== 'collection'; depth += 1) {
     if (depth === MAX_VIEW_DEPTH) {
       throw new CommandError(
@@ -35,7 +43,7 @@ export function resolveView(
       );
     }
     const { options } = current;
-    const timeseries = timeseriesOptionsOf(options);
+    timeseries = timeseriesOptionsOf(options);
     if (timeseries === undefined) {
       name = `${databaseOf(name)}.${getField(options, 'viewOn')?.asString() ?? ''}`;
       pipeline = [...stagesOf(getField(options, 'pipeline')), ...pipeline];
@@ -45,7 +53,7 @@ export function resolveView(
     }
     current = view.collection(name);
   }
-  return { collection: current, namespace: name, pipeline };
+  return { collection: current, namespace: name, pipeline, timeseries };
 }
 
 /** The part of a namespace before its first dot. */

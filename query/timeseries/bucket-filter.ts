@@ -70,7 +70,7 @@ export function bucketFilterOf(
 }
 
 /** A condition that every bucket with a match of `condition` meets; undefined when there is none to name. */
-function necessaryFor(
+export function necessaryFor(
   condition: Buffer,
   fields: BucketFields,
   context: QueryContext,

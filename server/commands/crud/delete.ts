@@ -6,10 +6,12 @@ import { CommandError } from '../../../common/errors.ts';
 import { explainWrite } from '../../../query/index.ts';
 import type { CollectionDescription, MaybePromise } from '../../../storage/index.ts';
 import { checkNotView, checkWritable } from '../../catalog/namespace.ts';
+import { timeseriesOf } from '../../catalog/timeseries-catalog.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import { nestedBody } from '../../command/nested-body.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
+import { deleteMeasurement, deleteMeasurements, measurementTarget } from './delete-measurements.ts';
 import {
   changeEach,
   findFirst,
@@ -137,7 +139,16 @@ export function planDeleteForExplain(request: DeleteRequest, op: OperationContex
   const view = op.view();
   const collection = view.collection(request.namespace);
   checkNotView(collection);
-  const plan = planTarget(view, collection, targetOf(op, request, statement, collection));
+  const target = targetOf(op, request, statement, collection);
+  const timeseries = timeseriesOf(view, collection);
+  const plan =
+    timeseries === undefined
+      ? planTarget(view, collection, target)
+      : planTarget(
+          view,
+          timeseries.buckets,
+          measurementTarget(timeseries, target.find, target.context).buckets,
+        );
   return explainWrite(plan, {
     stage: statement.isMulti ? 'BATCHED_DELETE' : 'DELETE',
     multi: statement.isMulti,
@@ -169,6 +180,13 @@ function deleteOne(
     checkNotView(collection);
     const target = prepare(collection);
     if (collection === undefined) return 0;
+    const timeseries = timeseriesOf(transaction, collection);
+    if (timeseries !== undefined) {
+      const wanted = measurementTarget(timeseries, target.find, target.context);
+      return deleteMeasurement(op, transaction, timeseries, wanted).then((removed) =>
+        removed === undefined ? 0 : 1,
+      );
+    }
     const remove = (record: FoundRecord | undefined): number => {
       if (record === undefined) return 0;
       transaction.delete(collection, record.recordId, record.document);
@@ -184,6 +202,12 @@ async function deleteMany(
   namespace: string,
   prepare: PrepareTarget,
 ): Promise<number> {
+  const view = op.renewView();
+  const timeseries = timeseriesOf(view, view.collection(namespace));
+  if (timeseries !== undefined) {
+    const { find, context } = prepare(timeseries.shown);
+    return deleteMeasurements(op, timeseries, measurementTarget(timeseries, find, context));
+  }
   const { matchedCount } = await changeEach(
     op,
     { namespace, prepare },

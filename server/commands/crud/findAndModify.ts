@@ -2,7 +2,8 @@
  * findAndModify: changes or removes one document and answers with it, as it was or as it became.
  * Source: MongoDB's manual, "findAndModify".
  */
-import { EMPTY_DOCUMENT, type RawValue } from '../../../bson/index.ts';
+import { EMPTY_DOCUMENT, isEmpty, type RawValue } from '../../../bson/index.ts';
+import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import {
   compileProjection,
@@ -13,9 +14,11 @@ import {
 } from '../../../query/index.ts';
 import type { CollectionDescription, MaybePromise, Transaction } from '../../../storage/index.ts';
 import { checkNotView, checkWritable } from '../../catalog/namespace.ts';
+import { type TimeseriesCollection, timeseriesOf } from '../../catalog/timeseries-catalog.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
+import { deleteMeasurement, measurementTarget } from './delete-measurements.ts';
 import {
   findFirst,
   type FoundRecord,
@@ -28,6 +31,7 @@ import { queryContext } from './query-context.ts';
 import { RecordWriter } from './record-writer.ts';
 import { compileStatementUpdate, hintIn } from './statement.ts';
 import { applyUpdate, changesOf, upsertInto } from './update.ts';
+import { checkSeriesUpdate } from './update-series.ts';
 
 export interface FindAndModifyRequest {
   readonly namespace: string;
@@ -214,6 +218,10 @@ function run(
     const collection = transaction.collection(request.namespace);
     checkNotView(collection);
     const compiled = compile(op, request, collection);
+    const timeseries = timeseriesOf(transaction, collection);
+    if (timeseries !== undefined) {
+      return removeMeasurement(op, transaction, timeseries, request, compiled);
+    }
     const change = (record: FoundRecord | undefined): FindAndModifyResult =>
       record === undefined || collection === undefined
         ? changeNothing(op, transaction, request, compiled)
@@ -227,6 +235,27 @@ function run(
     const found = findFirst(op, transaction, collection, compiled.target);
     return found instanceof Promise ? found.then(change) : change(found);
   });
+}
+
+/** A time series lets a measurement be removed, and changes none. */
+async function removeMeasurement(
+  op: OperationContext,
+  transaction: Transaction,
+  timeseries: TimeseriesCollection,
+  request: FindAndModifyRequest,
+  compiled: Compiled,
+): Promise<FindAndModifyResult> {
+  if (!request.remove) checkSeriesUpdate({ multi: false, upsert: request.upsert });
+  uassert(
+    request.sort === undefined || isEmpty(request.sort),
+    'InvalidOptions',
+    'Cannot perform findAndModify with sort on a timeseries collection',
+  );
+  const { find, context } = compiled.target;
+  const target = measurementTarget(timeseries, find, context);
+  const removed = await deleteMeasurement(op, transaction, timeseries, target);
+  if (removed === undefined) return { count: 0, value: null };
+  return { count: 1, value: project(compiled, removed) };
 }
 
 function changeNothing(

@@ -11,6 +11,7 @@ import { explainWrite, type QueryContext, type Update } from '../../../query/ind
 import type { CollectionDescription, MaybePromise, Transaction } from '../../../storage/index.ts';
 import { checkNotView, checkWritable } from '../../catalog/namespace.ts';
 import { documentToInsert } from '../../catalog/stored-document.ts';
+import { timeseriesOf } from '../../catalog/timeseries-catalog.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import { nestedBody } from '../../command/nested-body.ts';
@@ -27,6 +28,7 @@ import type { Explainable } from './explain-reply.ts';
 import { queryContext } from './query-context.ts';
 import { RecordWriter, writerForInsert, type WriterOptions } from './record-writer.ts';
 import { compileStatementUpdate, hintIn } from './statement.ts';
+import { checkSeriesUpdate, updateSeries } from './update-series.ts';
 import {
   appendWriteErrors,
   checkBatchCount,
@@ -190,8 +192,8 @@ function runStatement(
     return { target, compiled: compileStatementUpdate(statement, context) };
   };
   return statement.multi
-    ? updateMany(op, request, prepare, statement.upsert)
-    : updateOne(op, request, prepare, statement.upsert);
+    ? updateMany(op, request, statement, prepare)
+    : updateOne(op, request, prepare, statement);
 }
 
 /** A statement compiled for the collection that it meets. */
@@ -248,11 +250,13 @@ function updateOne(
   op: OperationContext,
   request: UpdateRequest,
   prepare: PrepareUpdate,
-  upsert: boolean,
+  statement: UpdateStatement,
 ): MaybePromise<StatementResult> {
+  const { upsert } = statement;
   return op.transact((transaction) => {
     const collection = transaction.collection(request.namespace);
     checkNotView(collection);
+    if (collection?.kind === 'timeseries') checkSeriesUpdate(statement);
     const { target, compiled } = prepare(collection);
     const apply = (record: FoundRecord | undefined): StatementResult => {
       if (collection === undefined || record === undefined) {
@@ -273,9 +277,19 @@ const NOTHING_MATCHED: StatementResult = { matchedCount: 0, modifiedCount: 0 };
 async function updateMany(
   op: OperationContext,
   request: UpdateRequest,
+  statement: UpdateStatement,
   prepare: PrepareUpdate,
-  upsert: boolean,
 ): Promise<StatementResult> {
+  const view = op.renewView();
+  const timeseries = timeseriesOf(view, view.collection(request.namespace));
+  if (timeseries !== undefined) {
+    const context = queryContext(op, {
+      variables: request.variables,
+      collation: statement.collation,
+      collection: timeseries.shown,
+    });
+    return updateSeries(op, timeseries, statement, context);
+  }
   let update: Update | undefined;
   const { matchedCount, changedCount } = await changeEach(
     op,
@@ -293,7 +307,7 @@ async function updateMany(
       return applyUpdate(writer, target, update, record) !== record.document;
     },
   );
-  if (matchedCount === 0 && upsert) {
+  if (matchedCount === 0 && statement.upsert) {
     return op.transact((transaction) => {
       const { target, compiled } = prepare(transaction.collection(request.namespace));
       return upsertInto(op, transaction, request, target, compiled);

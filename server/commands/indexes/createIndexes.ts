@@ -10,8 +10,11 @@ import {
   MAX_INDEXES_PER_COLLECTION,
   parseIndexSpecification,
 } from '../../catalog/index-specification.ts';
+import { bucketIndexSpecification, shownIndexes } from '../../catalog/bucket-index.ts';
 import { checkWritable, collectionForWrite } from '../../catalog/namespace.ts';
+import { timeseriesOf } from '../../catalog/timeseries-catalog.ts';
 import { defineCommand } from '../../command/define-command.ts';
+import { queryContext } from '../crud/query-context.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 
 interface CreateIndexesResult {
@@ -44,7 +47,7 @@ export const createIndexes = defineCommand({
   execute: async ({ namespace, requested }, op): Promise<CreateIndexesResult> => {
     checkWritable(namespace);
     const createdCollection = await createMissing(op, namespace);
-    const wanted = missingIndexes(op.renewView(), namespace, requested);
+    const wanted = missingIndexes(op, namespace, requested);
     const countBefore = indexCount(op.view(), namespace);
     if (wanted.length > 0) await build(op, namespace, wanted);
     const view = op.renewView();
@@ -70,13 +73,19 @@ async function createMissing(op: OperationContext, namespace: string): Promise<b
 }
 
 function missingIndexes(
-  view: ReadView,
+  op: OperationContext,
   namespace: string,
   requested: readonly Buffer[],
 ): IndexSpecification[] {
+  const view = op.renewView();
   const collection = view.collection(namespace);
-  const existing = collection?.indexes ?? [];
-  const specifications = requested.map((each) => parseIndexSpecification(each, collection));
+  const timeseries = timeseriesOf(view, collection);
+  const existing = (timeseries?.buckets ?? collection)?.indexes ?? [];
+  const specifications = requested.map((each) =>
+    timeseries === undefined
+      ? parseIndexSpecification(each, collection)
+      : bucketIndexSpecification(each, timeseries, queryContext(op)),
+  );
   const missing: IndexSpecification[] = [];
   for (const wanted of specifications) {
     if (isAlreadyThere(wanted, existing)) continue;
@@ -101,9 +110,15 @@ async function build(
   wanted: readonly IndexSpecification[],
 ): Promise<void> {
   const specs = wanted.map(({ spec }) => spec);
-  await op.insideWriteGate(() => op.engine.buildIndexes(namespace, specs, op));
+  const view = op.view();
+  const timeseries = timeseriesOf(view, view.collection(namespace));
+  const target = timeseries?.buckets.namespace ?? namespace;
+  await op.insideWriteGate(() => op.engine.buildIndexes(target, specs, op));
 }
 
 function indexCount(view: ReadView, namespace: string): number {
-  return view.collection(namespace)?.indexes.length ?? 0;
+  const collection = view.collection(namespace);
+  const timeseries = timeseriesOf(view, collection);
+  if (timeseries !== undefined) return shownIndexes(timeseries.buckets, timeseries.options).length;
+  return collection?.indexes.length ?? 0;
 }

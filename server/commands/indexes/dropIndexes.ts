@@ -10,8 +10,11 @@ import {
   type RawValue,
 } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
+import { bucketKeyPattern, type TimeseriesOptions } from '../../../query/index.ts';
 import type { CollectionDescription, IndexDescription } from '../../../storage/index.ts';
+import { shownIndexes } from '../../catalog/bucket-index.ts';
 import { requireCollection } from '../../catalog/namespace.ts';
+import { timeseriesOf } from '../../catalog/timeseries-catalog.ts';
 import { defineCommand } from '../../command/define-command.ts';
 
 const ID_INDEX_NAME = '_id_';
@@ -34,11 +37,18 @@ export const dropIndexes = defineCommand({
   },
   execute: ({ namespace, which }, op) =>
     op.transact((transaction) => {
-      const collection = requireCollection(transaction, namespace);
-      const dropped = indexesNamedBy(collection, which);
+      const found = requireCollection(transaction, namespace);
+      const timeseries = timeseriesOf(transaction, found);
+      const collection = timeseries?.buckets ?? found;
+      const dropped = indexesNamedBy(collection, which, timeseries?.options);
       for (const index of dropped) transaction.dropIndex(collection, index);
       const isAll = which.type === BsonType.string && which.asString() === '*';
-      return { countBefore: collection.indexes.length, isAll };
+      const { indexes } = collection;
+      const countBefore =
+        timeseries === undefined
+          ? indexes.length
+          : shownIndexes(collection, timeseries.options).length;
+      return { countBefore, isAll };
     }),
   reply: ({ countBefore, isAll }) => ({
     nIndexesWas: countBefore,
@@ -49,6 +59,7 @@ export const dropIndexes = defineCommand({
 function indexesNamedBy(
   collection: CollectionDescription,
   which: RawValue,
+  timeseries: TimeseriesOptions | undefined,
 ): readonly IndexDescription[] {
   switch (which.type) {
     case BsonType.string:
@@ -58,7 +69,14 @@ function indexesNamedBy(
     case BsonType.array:
       return namesOf(which).map((name) => indexByName(collection, name));
     case BsonType.object:
-      return [indexByKeyPattern(collection, which.asDocument())];
+      return [
+        indexByKeyPattern(
+          collection,
+          timeseries === undefined
+            ? which.asDocument()
+            : bucketKeyPattern(which.asDocument(), timeseries),
+        ),
+      ];
     default:
       throw new CommandError(
         'TypeMismatch',

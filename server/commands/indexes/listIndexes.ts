@@ -2,7 +2,9 @@
  * listIndexes: the indexes of a collection, as a cursor.
  * Source: MongoDB's manual, "listIndexes".
  */
+import { shownIndexSpec } from '../../catalog/bucket-index.ts';
 import { requireCollection } from '../../catalog/namespace.ts';
+import { timeseriesOf } from '../../catalog/timeseries-catalog.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import { DocumentListProducer, firstBatch } from '../../cursors/first-batch.ts';
 import { cursorBatchSize } from '../catalog/cursor-argument.ts';
@@ -20,11 +22,18 @@ export const listIndexes = defineCommand({
     return { namespace, batchSize: cursorBatchSize(body) };
   },
   execute: ({ namespace, batchSize }, op) => {
-    const collection = requireCollection(op.view(), namespace);
+    const view = op.view();
+    const collection = requireCollection(view, namespace);
+    const timeseries = timeseriesOf(view, collection);
+    const ready = (timeseries?.buckets ?? collection).indexes.filter((index) => index.ready);
     return firstBatch(op, {
       namespace,
       producer: new DocumentListProducer(
-        collection.indexes.filter(({ ready }) => ready).map(({ spec }) => spec),
+        ready.flatMap((index) =>
+          timeseries === undefined
+            ? [index.spec]
+            : (shownIndexSpec(index, timeseries.options) ?? []),
+        ),
       ),
       batchSize: batchSize ?? Infinity,
     });

@@ -93,8 +93,8 @@ describe('query/timeseries: pipelines over a time series', () => {
       fc.asyncProperty(
         documents,
         fc.array(fc.tuple(fc.array(stage, { maxLength: 3 }), ending), {
-          minLength: 4,
-          maxLength: 4,
+          minLength: 8,
+          maxLength: 8,
         }),
         fc.boolean(),
         async (all, pipelines, withIndexes) => {
@@ -111,7 +111,7 @@ describe('query/timeseries: pipelines over a time series', () => {
           }
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 100 },
     );
   }).timeout(20_000);
 
