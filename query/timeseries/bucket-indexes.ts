@@ -36,7 +36,8 @@ export function bucketKeyPattern(
   for (const [path, value] of fieldsOf(pattern)) {
     if (metaField !== undefined && isMetaPath(path, metaField)) {
       builder.append(toBucketMeta(path, metaField), value);
-    } else if (!value.isNumber || path.includes('$**')) throw notANumber(pattern, path, value, timeField);
+    } else if (!value.isNumber || path.includes('$**'))
+      throw notANumber(pattern, path, value, timeField);
     else {
       const [first, second] = value.asNumber() >= 0 ? [MIN, MAX] : [MAX, MIN];
       builder.append(first + path, value).append(second + path, value);

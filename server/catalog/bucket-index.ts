@@ -4,6 +4,7 @@
  * Source: MongoDB's manual, "Add Secondary Indexes to Time Series Collections", "Time Series Collection Limitations".
  */
 import {
+  BsonType,
   DocumentBuilder,
   documentValue,
   fieldsOf,
@@ -42,14 +43,15 @@ export function bucketIndexSpecification(
   { shown, options }: TimeseriesCollection,
   context: QueryContext,
 ): IndexSpecification {
+  const key = getField(requested, 'key');
+  refuseUnless(
+    key?.type !== BsonType.object || kindNameOf(key.asDocument()) !== 'text',
+    'Text indexes are not supported on time-series collections',
+  );
   const { name, spec, keyPattern } = parseIndexSpecification(requested, shown);
   refuseUnless(
     getField(spec, 'unique') === undefined,
     'Unique indexes are not supported on time-series collections',
-  );
-  refuseUnless(
-    kindNameOf(keyPattern) !== 'text',
-    'Text indexes are not supported on time-series collections',
   );
   const onMeasurements = indexesMeasurements(keyPattern, options);
   refuseUnless(
@@ -111,15 +113,19 @@ export function shownIndexSpec(
   index: IndexDescription,
   options: TimeseriesOptions,
 ): Buffer | undefined {
-  const original = getField(index.spec, ORIGINAL_SPEC);
-  if (original !== undefined) return original.asDocument();
+  const original = getField(index.spec, ORIGINAL_SPEC)?.asDocument();
   const key = getField(index.spec, 'key')?.asDocument();
-  const pattern = key === undefined ? undefined : measurementKeyPattern(key, options);
+  const pattern =
+    original === undefined
+      ? key && measurementKeyPattern(key, options)
+      : getField(original, 'key')?.asDocument();
   if (pattern === undefined) return undefined;
+  const partial = original && getField(original, 'partialFilterExpression');
   const builder = new DocumentBuilder();
   for (const [option, value] of fieldsOf(index.spec)) {
     if (option === 'key') builder.appendDocument('key', pattern);
-    else builder.append(option, value);
+    else if (option === 'partialFilterExpression') builder.append(option, partial ?? value);
+    else if (option !== ORIGINAL_SPEC) builder.append(option, value);
   }
   return builder.finish();
 }

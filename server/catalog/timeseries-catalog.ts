@@ -161,17 +161,21 @@ function viewOf(namespace: string, options: Buffer, timeseries: TimeseriesOption
   return { namespace, options: builder.finish() };
 }
 
-/** Gives both halves other options: collMod. */
+/**
+ * Gives both halves other options: collMod.
+ * @param indexSpecs new specifications of indexes on buckets, by name.
+ */
 export function modifyTimeseries(
   transaction: Transaction,
   { shown, buckets }: TimeseriesCollection,
   change: (options: Buffer) => Buffer,
+  indexSpecs?: ReadonlyMap<string, Buffer>,
 ): MaybePromise<void> {
   const options = change(shown.options);
   const timeseries = timeseriesOptionsOf(options);
   tassert(timeseries !== undefined, 'a time series lost its options');
   transaction.modifyCollection(shown, options);
-  transaction.modifyCollection(buckets, change(buckets.options));
+  transaction.modifyCollection(buckets, change(buckets.options), indexSpecs);
   return changeShownView(transaction, viewOf(shown.namespace, options, timeseries));
 }
 

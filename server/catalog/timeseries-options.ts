@@ -3,7 +3,7 @@
  *
  * Source: MongoDB's manual, "create": timeseries; "collMod": timeseries.
  */
-import { documentValue, getField, type RawValue } from '../../bson/index.ts';
+import { documentValue, type RawValue } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
 import {
@@ -132,22 +132,35 @@ function checkDefault(name: string, given: number | undefined, byDefault: number
   );
 }
 
-/**
- * The options after a collMod: granularity and span only grow.
- * @param body of collMod. @returns undefined when it does not say `timeseries`.
- * @throws CommandError InvalidOptions
- */
-export function changedTimeseries(
-  body: CommandBody,
-  current: TimeseriesOptions,
-): TimeseriesOptions | undefined {
+/** What collMod asks of a time series collection. */
+export interface TimeseriesChange {
+  readonly granularity: Granularity | undefined;
+  readonly spanSeconds: number | undefined;
+  readonly roundingSeconds: number | undefined;
+}
+
+/** @param body of collMod. @returns undefined when it does not say `timeseries`. */
+export function readTimeseriesChange(body: CommandBody): TimeseriesChange | undefined {
   const given = body.document('timeseries', undefined);
   if (given === undefined) return undefined;
   const options = nestedBody('collMod.timeseries', given, body);
-  const granularity = granularityIn(options);
-  const spanSeconds = secondsIn(options, 'bucketMaxSpanSeconds');
-  const roundingSeconds = secondsIn(options, 'bucketRoundingSeconds');
+  const change: TimeseriesChange = {
+    granularity: granularityIn(options),
+    spanSeconds: secondsIn(options, 'bucketMaxSpanSeconds'),
+    roundingSeconds: secondsIn(options, 'bucketRoundingSeconds'),
+  };
   options.rejectUnknownFields();
+  return change;
+}
+
+/**
+ * The options after a change: granularity and span only grow, so that a bucket never spans more than its collection says.
+ * @throws CommandError InvalidOptions
+ */
+export function changedTimeseries(
+  current: TimeseriesOptions,
+  { granularity, spanSeconds, roundingSeconds }: TimeseriesChange,
+): TimeseriesOptions {
   if (granularity !== undefined) {
     const isUpwards =
       current.granularity === undefined
@@ -164,14 +177,4 @@ export function changedTimeseries(
     'Invalid transition for timeseries.bucketMaxSpanSeconds. The new value must be greater than or equal to the current one.',
   );
   return { ...current, ...bucketing };
-}
-
-/** The stored options of a time series collection, or of its buckets, with other `timeseries` options. */
-export function timeseriesChange(options: TimeseriesOptions): readonly [string, RawValue] {
-  return ['timeseries', documentValue(timeseriesDocument(options))];
-}
-
-/** Seconds after which measurements expire; undefined: never. */
-export function expirySecondsOf(options: Buffer): number | undefined {
-  return getField(options, 'expireAfterSeconds')?.asNumber();
 }

@@ -12,6 +12,12 @@ import {
 } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
+import {
+  bucketKeyPattern,
+  namespaceOfBuckets,
+  timeseriesDocument,
+  type TimeseriesOptions,
+} from '../../../query/index.ts';
 import type { CollectionDescription, MaybePromise, Transaction } from '../../../storage/index.ts';
 import { clusteredIndexOf } from '../../catalog/clustered-index.ts';
 import { cappedLimitsOf } from '../../catalog/capped-collections.ts';
@@ -27,6 +33,16 @@ import {
   withOptions,
 } from '../../catalog/collection-options.ts';
 import { readExpireAfterSeconds } from '../../catalog/expire-after-seconds.ts';
+import {
+  modifyTimeseries,
+  type TimeseriesCollection,
+  timeseriesOf,
+} from '../../catalog/timeseries-catalog.ts';
+import {
+  changedTimeseries,
+  readTimeseriesChange,
+  type TimeseriesChange,
+} from '../../catalog/timeseries-options.ts';
 import { modifyView } from '../../catalog/view-catalog.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
@@ -75,6 +91,7 @@ interface CollModRequest {
   readonly namespace: string;
   readonly changes: OptionChanges;
   readonly index: IndexChange | undefined;
+  readonly timeseries: TimeseriesChange | undefined;
   /** Only look whether an index could be made unique. */
   readonly dryRun: boolean;
 }
@@ -89,7 +106,7 @@ export const collMod = defineCommand({
   apiVersions: ['1'],
   parse: (body): CollModRequest => {
     const namespace = body.collection();
-    body.refuse('collectionUUID', 'timeseries', 'isTimeseriesNamespace');
+    body.refuse('collectionUUID', 'isTimeseriesNamespace');
     body.ignore('recordPreImages');
     const changes = new Map<string, RawValue | undefined>();
     for (const { name, read } of MODIFICATIONS) {
@@ -97,9 +114,15 @@ export const collMod = defineCommand({
       if (given !== undefined && !given.isNullish) changes.set(name, read(body, name));
     }
     const dryRun = body.safeBoolean('dryRun', false);
-    return { namespace, changes, index: parseIndexChange(body), dryRun };
+    const timeseries = readTimeseriesChange(body);
+    return { namespace, changes, index: parseIndexChange(body), timeseries, dryRun };
   },
   execute: async (request, op) => {
+    uassert(
+      namespaceOfBuckets(request.namespace) === undefined,
+      'InvalidNamespace',
+      "collMod on a time-series collection's underlying buckets collection is not supported.",
+    );
     checkDryRun(request);
     if (request.index?.unique === true) await checkNoDuplicates(op, request);
     if (request.dryRun) return {};
@@ -108,6 +131,13 @@ export const collMod = defineCommand({
       if (existing === undefined) {
         throw new CommandError('NamespaceNotFound', 'ns does not exist');
       }
+      const timeseries = timeseriesOf(transaction, existing);
+      if (timeseries !== undefined) return changeTimeseries(transaction, timeseries, request);
+      uassert(
+        request.timeseries === undefined,
+        'InvalidOptions',
+        'option only supported on a time-series collection: timeseries',
+      );
       return existing.kind === 'view'
         ? changeView(op, transaction, existing, request)
         : changeCollection(op, transaction, existing, request);
@@ -126,6 +156,47 @@ function checkDryRun({ dryRun, index, changes }: CollModRequest): void {
     changes.size === 0 && index?.hidden === undefined && index?.expireAfterSeconds === undefined,
     'unique: true cannot be combined with any other modification in dry run mode.',
   );
+}
+
+function changeTimeseries(
+  transaction: Transaction,
+  collection: TimeseriesCollection,
+  { changes, index, timeseries }: CollModRequest,
+): MaybePromise<ReplyFields> {
+  for (const name of changes.keys()) {
+    uassert(
+      name === 'expireAfterSeconds',
+      'InvalidOptions',
+      `option not supported on a time-series collection: ${name}`,
+    );
+  }
+  const { buckets, options } = collection;
+  const modified =
+    index === undefined ? undefined : modifyIndex(buckets, bucketIndexChange(index, options));
+  const all = new Map(changes);
+  if (timeseries !== undefined) {
+    const changed = changedTimeseries(options, timeseries);
+    all.set('timeseries', documentValue(timeseriesDocument(changed)));
+  }
+  const done = modifyTimeseries(
+    transaction,
+    collection,
+    (stored) => withOptions(stored, all),
+    modified === undefined ? undefined : new Map([[modified.index.name, modified.spec]]),
+  );
+  const reply = modified?.reply ?? {};
+  return done instanceof Promise ? done.then(() => reply) : reply;
+}
+
+function bucketIndexChange(change: IndexChange, options: TimeseriesOptions): IndexChange {
+  uassert(
+    change.unique === undefined && change.prepareUnique === undefined,
+    'InvalidOptions',
+    'Unique indexes are not supported on time-series collections',
+  );
+  const { keyPattern } = change;
+  if (keyPattern === undefined) return change;
+  return { ...change, keyPattern: bucketKeyPattern(keyPattern, options) };
 }
 
 function changeView(

@@ -17,6 +17,7 @@ import {
 } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
+import { namespaceOfBuckets } from '../../../query/index.ts';
 import type { CollectionDescription, IndexDescription } from '../../../storage/index.ts';
 import { cappedLimitsOf } from '../../catalog/capped-collections.ts';
 import { checkExpireAfterSeconds } from '../../catalog/expire-after-seconds.ts';
@@ -179,7 +180,8 @@ function checkHidden(collection: CollectionDescription, index: IndexDescription)
     "The 'hidden' option is not supported for a clusteredIndex",
   );
   uassert(
-    !collection.namespace.includes('.system.'),
+    !collection.namespace.includes('.system.') ||
+      namespaceOfBuckets(collection.namespace) !== undefined,
     'BadValue',
     "Can't hide index on system collection",
   );
