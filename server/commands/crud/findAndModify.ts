@@ -157,6 +157,17 @@ export function planFindAndModifyForExplain(
   const context = queryContext(op, { variables, collation, collection });
   const target = findAndModifyTarget(request, context);
   const { remove, upsert, update, arrayFilters } = request;
+  const timeseries = timeseriesOf(view, collection);
+  if (timeseries !== undefined) {
+    checkOnTimeseries(request);
+    const { buckets } = measurementTarget(timeseries, target.find, context);
+    return explainWrite(planTarget(view, timeseries.buckets, buckets), {
+      stage: 'DELETE',
+      multi: false,
+      upsert,
+      changes: () => true,
+    });
+  }
   const compiled =
     remove || update === undefined
       ? undefined
@@ -237,7 +248,16 @@ function run(
   });
 }
 
-/** A time series lets a measurement be removed, and changes none. */
+/** A time series lets a measurement be removed, and changes none. @throws CommandError InvalidOptions */
+function checkOnTimeseries({ remove, upsert, sort }: FindAndModifyRequest): void {
+  if (!remove) checkSeriesUpdate({ multi: false, upsert });
+  uassert(
+    sort === undefined || isEmpty(sort),
+    'InvalidOptions',
+    'Cannot perform findAndModify with sort on a timeseries collection',
+  );
+}
+
 async function removeMeasurement(
   op: OperationContext,
   transaction: Transaction,
@@ -245,12 +265,7 @@ async function removeMeasurement(
   request: FindAndModifyRequest,
   compiled: Compiled,
 ): Promise<FindAndModifyResult> {
-  if (!request.remove) checkSeriesUpdate({ multi: false, upsert: request.upsert });
-  uassert(
-    request.sort === undefined || isEmpty(request.sort),
-    'InvalidOptions',
-    'Cannot perform findAndModify with sort on a timeseries collection',
-  );
+  checkOnTimeseries(request);
   const { find, context } = compiled.target;
   const target = measurementTarget(timeseries, find, context);
   const removed = await deleteMeasurement(op, transaction, timeseries, target);

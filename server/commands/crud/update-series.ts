@@ -22,11 +22,12 @@ import {
   metaFilter,
   normalizedMeta,
   type QueryContext,
+  type Update,
 } from '../../../query/index.ts';
 import type { RecordId } from '../../../storage/index.ts';
 import type { TimeseriesCollection } from '../../catalog/timeseries-catalog.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
-import { changeEach, writeTarget } from './matching-records.ts';
+import { changeEach, type WriteTarget, writeTarget } from './matching-records.ts';
 import { compileStatementUpdate, type UpdateParts } from './statement.ts';
 
 /** A statement of an update. */
@@ -45,16 +46,20 @@ export function checkSeriesUpdate({ multi, upsert }: Pick<SeriesUpdate, 'multi' 
   refuseUnless(!upsert, 'Cannot perform an upsert on a time-series collection');
 }
 
-/** @returns how many measurements matched, and how many belong to series that changed. */
-export async function updateSeries(
-  op: OperationContext,
-  collection: TimeseriesCollection,
+/** A statement compiled for buckets. */
+interface CompiledSeriesUpdate {
+  readonly target: WriteTarget;
+  readonly compiled: Update;
+}
+
+/** @throws CommandError InvalidOptions as checkSeriesUpdate does */
+export function compileSeriesUpdate(
+  { options }: TimeseriesCollection,
   statement: SeriesUpdate,
   context: QueryContext,
-): Promise<{ readonly matchedCount: number; readonly modifiedCount: number }> {
+): CompiledSeriesUpdate {
   checkSeriesUpdate(statement);
-  const { buckets, options } = collection;
-  const { metaField, timeField } = options;
+  const { metaField } = options;
   refuseUnless(
     metaField !== undefined,
     'Cannot perform an update on a time-series collection that does not have a metaField',
@@ -68,7 +73,19 @@ export async function updateSeries(
     context,
   );
   const update = bucketsUpdate(statement.update, metaField);
-  const compiled = compileStatementUpdate({ ...statement, update }, context);
+  return { target, compiled: compileStatementUpdate({ ...statement, update }, context) };
+}
+
+/** @returns how many measurements matched, and how many belong to series that changed. */
+export async function updateSeries(
+  op: OperationContext,
+  collection: TimeseriesCollection,
+  statement: SeriesUpdate,
+  context: QueryContext,
+): Promise<{ readonly matchedCount: number; readonly modifiedCount: number }> {
+  const { buckets, options } = collection;
+  const { timeField } = options;
+  const { target, compiled } = compileSeriesUpdate(collection, statement, context);
   // A transaction may be repeated: then its counts are written again, not added.
   const matched = new Map<RecordId, number>();
   const modified = new Map<RecordId, number>();

@@ -28,7 +28,7 @@ import type { Explainable } from './explain-reply.ts';
 import { queryContext } from './query-context.ts';
 import { RecordWriter, writerForInsert, type WriterOptions } from './record-writer.ts';
 import { compileStatementUpdate, hintIn } from './statement.ts';
-import { checkSeriesUpdate, updateSeries } from './update-series.ts';
+import { checkSeriesUpdate, compileSeriesUpdate, updateSeries } from './update-series.ts';
 import {
   appendWriteErrors,
   checkBatchCount,
@@ -213,8 +213,18 @@ export function planUpdateForExplain(request: UpdateRequest, op: OperationContex
     collation: statement.collation,
     collection,
   });
-  const target = targetOf(statement, context);
   const { multi, upsert } = statement;
+  const timeseries = timeseriesOf(view, collection);
+  if (timeseries !== undefined) {
+    const series = compileSeriesUpdate(timeseries, statement, context);
+    return explainWrite(planTarget(view, timeseries.buckets, series.target), {
+      stage: 'UPDATE',
+      multi,
+      upsert,
+      changes: changesOf(series.target, series.compiled),
+    });
+  }
+  const target = targetOf(statement, context);
   const changes = changesOf(target, compileStatementUpdate(statement, context));
   return explainWrite(planTarget(view, collection, target), {
     stage: 'UPDATE',

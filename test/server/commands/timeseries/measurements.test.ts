@@ -354,6 +354,33 @@ describe('server/commands: measurements', () => {
     });
   });
 
+  describe('explain', () => {
+    it('shows writes as writes to buckets', async () => {
+      await series.insertMany([1, 2].map((v) => ({ t: at(v), m: 'a', v })));
+      const stageOf = async (command: Document): Promise<string> => {
+        const { queryPlanner } = await database.command({
+          explain: command,
+          verbosity: 'queryPlanner',
+        });
+        assert.equal(queryPlanner.namespace, `${database.databaseName}.system.buckets.s`);
+        return queryPlanner.winningPlan.stage;
+      };
+      assert.equal(
+        await stageOf({ delete: 's', deletes: [{ q: { v: 1 }, limit: 0 }] }),
+        'BATCHED_DELETE',
+      );
+      assert.equal(
+        await stageOf({
+          update: 's',
+          updates: [{ q: { m: 'a' }, u: { $set: { m: 1 } }, multi: true }],
+        }),
+        'UPDATE',
+      );
+      assert.equal(await stageOf({ findAndModify: 's', query: { v: 1 }, remove: true }), 'DELETE');
+      assert.deepEqual((await values()).length, 2);
+    });
+  });
+
   describe('after a restart', () => {
     it('go on in the buckets that were open', async () => {
       await series.insertMany([1, 2].map((v) => ({ t: at(v), m: 'a', v })));
