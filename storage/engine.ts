@@ -176,6 +176,7 @@ class Engine implements StorageEngine {
       frozenUpTo: base.commitNumber,
       failure: undefined,
       changedCollections: new Set(),
+      watchedKeys: new Map(),
     };
     this.builds = new IndexBuilds(
       this.store,

@@ -53,6 +53,7 @@ export function describeOperation(
     planCacheKey: operation.report.plan?.keyHash,
     keysExamined: operation.report.keysExamined,
     docsExamined: operation.report.docsExamined,
+    ...progressOf(operation),
     numYields: operation.yieldCount,
     locks: {},
     waitingForLock: false,
@@ -61,6 +62,14 @@ export function describeOperation(
     flowControlStats: {},
     ...(operation.killPending ? { killPending: true } : {}),
   };
+}
+
+/** As MongoDB shows it: the message with figures and percentage, and the figures. */
+function progressOf({ progress }: RunningOperation): ReplyFields {
+  if (progress === undefined) return {};
+  const { message, done, total } = progress;
+  const percent = Math.floor((100 * done) / Math.max(1, total));
+  return { msg: `${message}: ${done}/${total} ${percent}%`, progress: { done, total } };
 }
 
 /** A connection that waits for its next request. */

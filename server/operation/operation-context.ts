@@ -26,7 +26,7 @@ import { OperationReport } from '../profiling/operation-report.ts';
 import type { Session } from '../sessions/session-registry.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { maxTimeExpired } from './interruptions.ts';
-import type { RegistryEntry, RunningOperation } from './operation-registry.ts';
+import type { OperationProgress, RegistryEntry, RunningOperation } from './operation-registry.ts';
 import type { ServiceContext } from './service-context.ts';
 
 export type OperationState = 'running' | 'aborting' | 'done';
@@ -66,6 +66,7 @@ export class OperationContext implements Interruption, RunningOperation {
   /** Commit number of the last write of this operation: dispatch waits for it when the write concern asks. */
   lastCommit: CommitNumber | undefined;
   yieldCount = 0;
+  progress: OperationProgress | undefined;
   /** What it did, for the slow log, the profiler and currentOp. */
   readonly report = new OperationReport();
   /** Spent in sleep(), because the client asked for it: no sign of a slow operation. Milliseconds. */

@@ -7,6 +7,13 @@
 import type { CommandError } from '../../common/errors.ts';
 import type { OperationReport } from '../profiling/operation-report.ts';
 
+/** How far a long operation has come, for currentOp. */
+export interface OperationProgress {
+  readonly message: string;
+  readonly done: number;
+  readonly total: number;
+}
+
 /** What the registry and currentOp need to know of an operation. OperationContext implements it. */
 export interface RunningOperation {
   readonly operationId: number;
@@ -21,6 +28,7 @@ export interface RunningOperation {
   readonly killPending: boolean;
   readonly yieldCount: number;
   readonly report: OperationReport;
+  readonly progress: OperationProgress | undefined;
   /** Number of the connection; undefined for the server's own operations. */
   readonly connectionId: number | undefined;
   /** "address:port" of the client, as currentOp prints it. */

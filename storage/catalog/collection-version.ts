@@ -7,7 +7,12 @@ import type {
   Ident,
   IndexDescription,
 } from '../contract.ts';
-import { createIndexWriter, type IndexWriter, type KeyGeneratorSource } from './index-keys.ts';
+import {
+  createIndexWriter,
+  type IndexWriter,
+  type KeyGeneratorSource,
+  refusesDuplicates,
+} from './index-keys.ts';
 
 export class CollectionVersion implements CollectionDescription {
   readonly ident: Ident;
@@ -58,6 +63,8 @@ export class CollectionVersion implements CollectionDescription {
     const known = this.known.find(
       (writer) => writer.index.ident === index.ident && writer.index.spec === index.spec,
     );
-    return known === undefined ? createIndexWriter(index, this.source) : { ...known, index };
+    return known === undefined
+      ? createIndexWriter(index, this.source)
+      : { ...known, index, refusesDuplicates: refusesDuplicates(index) };
   }
 }

@@ -34,7 +34,10 @@ export interface IndexWriter {
   readonly index: IndexDescription;
   /** On `_id` alone: its keys cannot change in an update. */
   readonly isIdIndex: boolean;
-  /** No key of it may be written twice: it is unique, or is about to become so (prepareUnique: old duplicates stay). */
+  /**
+   * No key of it may be written twice: it is unique, or is about to become so (prepareUnique: old duplicates stay). An index that is being
+   * built refuses nothing yet: its build looks for duplicates itself.
+   */
   readonly refusesDuplicates: boolean;
   readonly generator: KeyGenerator;
 }
@@ -46,7 +49,7 @@ export function createIndexWriter(
   return {
     index,
     isIdIndex: isIdIndex(index),
-    refusesDuplicates: index.unique || getField(index.spec, 'prepareUnique')?.isTruthy() === true,
+    refusesDuplicates: refusesDuplicates(index),
     generator:
       source(index) ??
       compileIndexKeys(
@@ -56,6 +59,11 @@ export function createIndexWriter(
         },
       ),
   };
+}
+
+/** Whether a write of a key that is there is refused. */
+export function refusesDuplicates({ ready, unique, spec }: IndexDescription): boolean {
+  return ready && (unique || getField(spec, 'prepareUnique')?.isTruthy() === true);
 }
 
 export function isIdIndex(index: IndexDescription): boolean {

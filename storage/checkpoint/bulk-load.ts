@@ -15,34 +15,92 @@ export interface ScannedEntry {
   readonly recordId: RecordId;
 }
 
+/** Entries that are sorted in one go, about a millisecond; runs of them are merged. */
+const RUN_ENTRIES = 1024;
+
 export class BulkLoad {
   /** What it holds costs about this much memory, bytes. */
   bytes = 0;
+  count = 0;
   readonly index: Ident;
-  private readonly entries: ScannedEntry[] = [];
+  /** Sorted but for the last one. */
+  private readonly runs: ScannedEntry[][] = [];
 
   constructor(index: Ident) {
     this.index = index;
   }
 
-  get count(): number {
-    return this.entries.length;
-  }
-
   add(entry: ScannedEntry): void {
-    this.entries.push(entry);
+    let run = this.runs.at(-1);
+    if (run === undefined || run.length === RUN_ENTRIES) {
+      run?.sort(byKeyAndRecord);
+      run = [];
+      this.runs.push(run);
+    }
+    run.push(entry);
+    this.count += 1;
     this.bytes += 160 + entry.stored.key.length;
   }
 
   /** Puts the entries in order of key: a tree filled in order writes fewest pages. */
   async addTo(changes: IndexChanges, slices: Slices): Promise<void> {
-    this.entries.sort(byKeyAndRecord);
-    for (const { stored, recordId } of this.entries) {
+    this.runs.at(-1)?.sort(byKeyAndRecord);
+    const heads = new RunHeads(this.runs);
+    for (let entry = heads.take(); entry !== undefined; entry = heads.take()) {
+      const { stored, recordId } = entry;
       const value = indexEntryValue(stored.typeBits, stored.whole);
       changes.putIndexEntry(this.index, stored.key, recordId, value);
       if (slices.isOver) await slices.turn();
     }
   }
+}
+
+/** A run and how far it has been taken. */
+interface Head {
+  readonly run: readonly ScannedEntry[];
+  next: number;
+}
+
+/** Sorted runs as one, least entry first: a binary heap of their heads. */
+class RunHeads {
+  private readonly heap: Head[] = [];
+
+  constructor(runs: readonly (readonly ScannedEntry[])[]) {
+    for (const run of runs) this.heap.push({ run, next: 0 });
+    for (let at = (this.heap.length >> 1) - 1; at >= 0; at -= 1) this.sink(at);
+  }
+
+  take(): ScannedEntry | undefined {
+    const { heap } = this;
+    const [head] = heap;
+    if (head === undefined) return undefined;
+    const entry = head.run[head.next];
+    head.next += 1;
+    if (head.next === head.run.length) {
+      const last = heap.pop();
+      if (heap.length > 0 && last !== undefined) heap[0] = last;
+    }
+    this.sink(0);
+    return entry;
+  }
+
+  private sink(from: number): void {
+    const { heap } = this;
+    let at = from;
+    for (;;) {
+      let least = at;
+      for (const child of [2 * at + 1, 2 * at + 2]) {
+        if (child < heap.length && precedes(heap[child], heap[least])) least = child;
+      }
+      if (least === at) return;
+      [heap[at], heap[least]] = [heap[least], heap[at]];
+      at = least;
+    }
+  }
+}
+
+function precedes(a: Head, b: Head): boolean {
+  return byKeyAndRecord(a.run[a.next], b.run[b.next]) < 0;
 }
 
 function byKeyAndRecord(a: ScannedEntry, b: ScannedEntry): number {

@@ -7,17 +7,18 @@
  *     generation that is frozen: a record changed after s has the last word there. Hence a document that was read before a
  *     freeze is not kept after it; it is read again.
  *  2. The build holds no snapshot across slices.
- *  3. A unique index is compared entry by entry once all of it is loaded; from the load on, writers meet every entry.
+ *  3. A unique index refuses no write before it is ready. Once all of it is loaded its entries are compared, and with them, last in the step
+ *     that makes it ready, every key that was written since the comparison began: duplicates that went again in time do not count.
  */
 import { CommandError } from '../../common/errors.ts';
 import { uassert } from '../../common/assert.ts';
-import { decodeIndexKey } from '../../bson/index.ts';
+import { decodeIndexKey, getField } from '../../bson/index.ts';
 import type { CollectionState } from '../catalog/collection-state.ts';
 import type { CollectionVersion } from '../catalog/collection-version.ts';
 import { describeIndex } from '../catalog/index-spec.ts';
 import { BulkLoad } from '../checkpoint/bulk-load.ts';
 import type { ScanningBuild } from '../checkpoint/freeze.ts';
-import type { IndexDescription, RecordCursor } from '../contract.ts';
+import type { IndexDescription, MaybePromise, RecordCursor } from '../contract.ts';
 import { NO_ROW } from '../delta/version-rows.ts';
 import { newIndexes } from '../transactions/catalog-entries.ts';
 import { duplicateKeyError } from '../transactions/duplicate-key.ts';
@@ -28,8 +29,8 @@ import { indexWrite, withIndexes, withoutIndexes } from './published-indexes.ts'
 import { ScannedKeys } from './scanned-keys.ts';
 
 /** Most records scanned between two turns of the event loop. */
-const SLICE_RECORDS = 256;
-const SLICE_ENTRIES = 1024;
+const SLICE_RECORDS = 64;
+const SLICE_ENTRIES = 512;
 /** Scanned entries kept in memory before a checkpoint loads them. */
 const LOAD_BYTES = 32 * 1024 * 1024;
 
@@ -79,6 +80,7 @@ export class LargeBuild implements ScanningBuild {
       await this.scan(state, scanned);
       await this.takeCheckpoint();
       for (const index of this.indexes) if (index.unique) await this.checkUnique(state, index);
+      await this.compareWritten(state);
       this.checkRunning();
       this.finish(state, scanned);
     } catch (error) {
@@ -86,6 +88,7 @@ export class LargeBuild implements ScanningBuild {
       throw error;
     } finally {
       scanning.delete(this);
+      for (const { ident } of this.indexes) this.store.watchedKeys.delete(ident);
     }
   }
 
@@ -158,6 +161,7 @@ export class LargeBuild implements ScanningBuild {
 
   /** Compares neighbours: two entries with one key are a duplicate. */
   private async checkUnique(state: CollectionState, index: IndexDescription): Promise<void> {
+    this.store.watchedKeys.set(index.ident, new Set());
     let view = new SnapshotView(this.store);
     const cursor = view.scanIndex(index, {}, 1);
     let previous: Buffer | undefined;
@@ -166,10 +170,7 @@ export class LargeBuild implements ScanningBuild {
       while (cursor.next()) {
         const key = cursor.key;
         // Between two slices the key may have moved from one record to another.
-        if (previous?.equals(key) === true && holdsTwice(view, index, key)) {
-          const document = await view.record(this.versionOf(state), cursor.recordId);
-          throw this.duplicate(state, index, key, cursor.typeBits, cursor.keyIsWhole, document);
-        }
+        if (previous?.equals(key) === true) await this.requireOne(state, index, view, key);
         previous = key;
         entries += 1;
         if (entries % SLICE_ENTRIES !== 0) continue;
@@ -182,6 +183,50 @@ export class LargeBuild implements ScanningBuild {
     } finally {
       view.close();
     }
+  }
+
+  /** Compares what was written meanwhile, until so little is left that it fits into the last step. */
+  private async compareWritten(state: CollectionState): Promise<void> {
+    for (;;) {
+      const left = this.indexes.map((index) => this.store.watchedKeys.get(index.ident)?.size ?? 0);
+      if (left.every((count) => count <= SLICE_RECORDS)) return;
+      for (const index of this.indexes) {
+        if (!index.unique) continue;
+        const written = this.store.watchedKeys.get(index.ident) ?? new Set();
+        this.store.watchedKeys.set(index.ident, new Set());
+        let view = new SnapshotView(this.store);
+        try {
+          for (const [position, key] of [...written].entries()) {
+            await this.requireOne(state, index, view, Buffer.from(key, 'latin1'));
+            if (position % SLICE_RECORDS !== SLICE_RECORDS - 1) continue;
+            view.close();
+            await this.betweenSlices(state);
+            view = new SnapshotView(this.store);
+          }
+        } finally {
+          view.close();
+        }
+      }
+    }
+  }
+
+  /** @throws CommandError 11000 when two records have the key */
+  private requireOne(
+    state: CollectionState,
+    index: IndexDescription,
+    view: SnapshotView,
+    key: Buffer,
+  ): MaybePromise<void> {
+    const cursor = view.scanIndex(index, { lower: key, upper: key }, 1);
+    if (!cursor.next() || !cursor.next()) return undefined;
+    const { typeBits, keyIsWhole } = cursor;
+    const document = view.record(this.versionOf(state), cursor.recordId);
+    if (document instanceof Promise) {
+      return document.then((loaded) => {
+        throw this.duplicate(state, index, key, typeBits, keyIsWhole, loaded);
+      });
+    }
+    throw this.duplicate(state, index, key, typeBits, keyIsWhole, document);
   }
 
   private duplicate(
@@ -199,10 +244,7 @@ export class LargeBuild implements ScanningBuild {
     }
     // A key that was cut is told from the document.
     const keys = new ScannedKeys(this.store, [index]);
-    let error = new CommandError(
-      'DuplicateKey',
-      `E11000 duplicate key error collection: ${namespace}`,
-    );
+    let error = plainDuplicate(namespace, index);
     if (document !== undefined) {
       keys.keysOf(document, (_position, stored, encoded) => {
         if (stored.key.equals(key)) error = duplicateKeyError(namespace, index, encoded);
@@ -211,7 +253,9 @@ export class LargeBuild implements ScanningBuild {
     return error;
   }
 
+  /** One synchronous step: what is compared here is what there is when the indexes become ready. */
   private finish(state: CollectionState, scanned: ScannedKeys): void {
+    this.compareLast(state);
     const version = this.versionOf(state);
     const built = this.indexes.map(({ ident, spec }, position) => ({
       ident,
@@ -228,6 +272,24 @@ export class LargeBuild implements ScanningBuild {
     });
     const ready = withIndexes(this.store, version, indexes);
     commitNow(this.store, [indexWrite(state, ready, 'commitIndexBuild', built)]);
+  }
+
+  private compareLast(state: CollectionState): void {
+    const view = new SnapshotView(this.store);
+    try {
+      for (const index of this.indexes) {
+        for (const key of this.store.watchedKeys.get(index.ident) ?? []) {
+          const compared = this.requireOne(state, index, view, Buffer.from(key, 'latin1'));
+          // The document of a duplicate is on the device: that there is one is known already.
+          if (compared !== undefined) {
+            compared.catch(() => {});
+            throw plainDuplicate(this.versionOf(state).namespace, index);
+          }
+        }
+      }
+    } finally {
+      view.close();
+    }
   }
 
   /** Takes the indexes out of the catalog again, unless they or the collection are gone already. */
@@ -261,7 +323,11 @@ export class LargeBuild implements ScanningBuild {
   }
 }
 
-function holdsTwice(view: SnapshotView, index: IndexDescription, key: Buffer): boolean {
-  const cursor = view.scanIndex(index, { lower: key, upper: key }, 1);
-  return cursor.next() && cursor.next();
+/** When the key itself cannot be told. */
+function plainDuplicate(namespace: string, index: IndexDescription): CommandError {
+  return new CommandError(
+    'DuplicateKey',
+    `E11000 duplicate key error collection: ${namespace} index: ${index.name}`,
+    { fields: { keyPattern: getField(index.spec, 'key') } },
+  );
 }

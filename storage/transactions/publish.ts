@@ -12,8 +12,10 @@ import {
   sizeChangeOf,
   writeKeys,
   writeRecord,
+  type KeysWrite,
   type MultikeyChange,
   type PendingWrite,
+  type RecordWrite,
 } from './pending-write.ts';
 
 /** Takes a commit number, appends to the journal and publishes, in one synchronous step. @throws the journal's failure */
@@ -57,6 +59,7 @@ function publishAll(
     }
     if (write.kind === 'record') writeRecord(generation, write, commitNumber, snapshots);
     writeKeys(generation, write, commitNumber, snapshots);
+    if (store.watchedKeys.size > 0) noteWatchedKeys(store, write);
     if (write.multikey.length > 0) widenMultikey(store, write.state, write.multikey, commitNumber);
     if (write.kind === 'keys') continue;
     const change = sizeChangeOf(write);
@@ -67,6 +70,12 @@ function publishAll(
     write.state.grow(commitNumber, { records, bytes }, snapshots);
     records = 0;
     bytes = 0;
+  }
+}
+
+function noteWatchedKeys(store: StoreState, { keys }: RecordWrite | KeysWrite): void {
+  for (const { index, stored, present } of keys) {
+    if (present) store.watchedKeys.get(index)?.add(stored.key.toString('latin1'));
   }
 }
 

@@ -63,6 +63,9 @@ export const createIndexes = defineCommand({
   }),
 });
 
+/** MongoDB's words for what a build spends its time with. */
+const SCANNING = 'Index Build: scanning collection Index Build: scanning collection';
+
 /** @returns whether the collection had to be created. */
 async function createMissing(op: OperationContext, namespace: string): Promise<boolean> {
   return op.transact((transaction) => {
@@ -113,7 +116,10 @@ async function build(
   const view = op.view();
   const timeseries = timeseriesOf(view, view.collection(namespace));
   const target = timeseries?.buckets.namespace ?? namespace;
-  await op.insideWriteGate(() => op.engine.buildIndexes(target, specs, op));
+  const onProgress = (done: number, total: number): void => {
+    op.progress = { message: SCANNING, done, total };
+  };
+  await op.insideWriteGate(() => op.engine.buildIndexes(target, specs, op, onProgress));
 }
 
 function indexCount(view: ReadView, namespace: string): number {

@@ -74,6 +74,18 @@ export async function update(
   return transaction.commit();
 }
 
+export async function remove(
+  engine: StorageEngine,
+  collection: CollectionDescription,
+  recordId: RecordId,
+): Promise<CommitNumber> {
+  const transaction = engine.begin();
+  const before = await transaction.record(collection, recordId);
+  if (before === undefined) throw new Error('no such record');
+  transaction.delete(collection, recordId, before);
+  return transaction.commit();
+}
+
 /** The values of one field, in order of record id. */
 export async function scan(
   view: ReadView,

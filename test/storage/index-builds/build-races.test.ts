@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { documentOf } from '../../../bson/index.ts';
 import { uninterruptible } from '../../../common/interruption.ts';
-import { WriteConflictError } from '../../../storage/index.ts';
+import { CommandError } from '../../../common/errors.ts';
+import { type RecordId, WriteConflictError } from '../../../storage/index.ts';
 import {
   A_INDEX,
   createCollection,
@@ -10,6 +11,7 @@ import {
   findByIndex,
   insert,
   openMemoryEngine,
+  remove,
   update,
 } from '../engine/fixture.ts';
 
@@ -46,6 +48,63 @@ describe('A large index build', () => {
     transaction.insert(collection, documentOf({ _id: 99, a: 3 }));
     await building;
     assert.throws(() => transaction.commit(), WriteConflictError);
+    await engine.close();
+  });
+
+  it('of a unique index lets duplicates in, and fails when one is left at its end', async () => {
+    for (const isRemoved of [false, true]) {
+      const engine = await openMemoryEngine({ smallBuildRecords: 4 });
+      const collection = createCollection(engine, 'test.a');
+      for (let id = 1; id <= 40; id += 1) {
+        insert(engine, collection, documentOf({ _id: id, a: id }));
+      }
+      const building = engine.buildIndexes('test.a', [UNIQUE_A], uninterruptible);
+      const ended = building.then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+      while (describeCollection(engine, 'test.a').indexes.length < 2) await turn();
+      insert(engine, collection, documentOf({ _id: 99, a: 3 }));
+      insert(engine, collection, documentOf({ _id: 100, a: 99 }));
+      insert(engine, collection, documentOf({ _id: 101, a: 99 }));
+      if (isRemoved) {
+        for (const recordId of [41, 43]) await remove(engine, collection, recordId as never);
+      }
+      const error = await ended;
+      assert.equal(
+        error instanceof CommandError ? error.code : undefined,
+        isRemoved ? undefined : 11000,
+      );
+      assert.equal(describeCollection(engine, 'test.a').indexes.length, isRemoved ? 2 : 1);
+      const report = await engine.validate('test.a', { full: true }, uninterruptible);
+      assert.deepEqual(report.errors, []);
+      await engine.close();
+    }
+  });
+
+  it('of a unique index compares what was written while it compared', async () => {
+    const engine = await openMemoryEngine({ smallBuildRecords: 4 });
+    const collection = createCollection(engine, 'test.a');
+    for (let id = 1; id <= 3000; id += 1)
+      insert(engine, collection, documentOf({ _id: id, a: id }));
+    let outcome: unknown = 'running';
+    const building = engine.buildIndexes('test.a', [UNIQUE_A], uninterruptible).then(
+      () => (outcome = undefined),
+      (error: unknown) => (outcome = error),
+    );
+    // A duplicate with every turn, each gone with the next: only what is left at the end may count.
+    let last: RecordId | undefined;
+    for (let id = 10_000; outcome === 'running'; id += 1) {
+      const before = last;
+      last = insert(engine, collection, documentOf({ _id: id, a: 1 })).recordId;
+      if (before !== undefined) await remove(engine, collection, before);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await building;
+    assert.ok(outcome instanceof CommandError && outcome.code === 11000, String(outcome));
+    const report = await engine.validate('test.a', { full: true }, uninterruptible);
+    assert.deepEqual(report.errors, []);
     await engine.close();
   });
 });
