@@ -23,7 +23,7 @@ const { values } = parseArgs({
   },
 });
 
-if (specFolder('unified-test-format') === undefined) {
+if (specFolder('.') === undefined) {
   console.error(SPEC_TESTS_ABSENT);
   process.exit(1);
 }

@@ -14,7 +14,7 @@ const RUNNABLE = 1_031;
 
 describe('driver specification suites', function () {
   this.timeout(SUITE_TIMEOUT_MS);
-  if (specFolder('unified-test-format') === undefined) {
+  if (specFolder('.') === undefined) {
     it(`are skipped: ${SPEC_TESTS_ABSENT}`, function () {
       this.skip();
     });
