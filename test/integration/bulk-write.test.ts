@@ -229,6 +229,42 @@ describe('bulkWrite', () => {
     assert.equal(reply['nErrors'], 4);
   });
 
+  it('stops when what it has to answer grows too large', async () => {
+    const { database, nsInfo } = freshNamespaces();
+    const _id = 'x'.repeat(3_500);
+    // Its error repeats the key, and a little more.
+    const failing = {
+      update: 0,
+      filter: { _id, a: 1 },
+      updateMods: { $set: { b: 1 } },
+      upsert: true,
+    };
+    const ops = [
+      { insert: 0, document: { _id } },
+      ...Array.from({ length: 4_450 }, () => failing),
+      { insert: 1, document: {} },
+    ];
+    const reply = await run({
+      bulkWrite: 1,
+      ops,
+      nsInfo,
+      ordered: false,
+      cursor: { batchSize: 1 },
+    });
+    assert.ok(reply['nErrors'] > 4_300 && reply['nErrors'] < 4_440, String(reply['nErrors']));
+    assert.deepEqual(await documentsOf(database, 'b'), []);
+    const cursor = { getMore: reply['cursor']['id'], collection: '$cmd.bulkWrite' };
+    const codes = new Set<number>();
+    let last: Document = {};
+    for (let id = '1'; id !== '0';) {
+      const next = await run(cursor);
+      for (const entry of next['cursor']['nextBatch']) codes.add((last = entry)['code']);
+      id = String(next['cursor']['id']);
+    }
+    assert.deepEqual([...codes], [11_000, 146]);
+    assert.match(last['errmsg'], /^BulkWrite response size exceeded limit \(16793600 bytes\)$/);
+  });
+
   it('is explained when it is one update or one delete', async () => {
     const { nsInfo } = freshNamespaces();
     const explain = (...ops: Document[]): Promise<Document> =>

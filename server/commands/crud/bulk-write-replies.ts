@@ -13,6 +13,10 @@ import type { UpdateResult } from './update.ts';
 /** MongoDB's bulkWriteMaxRepliesSize: past so many bytes of entries no further operation runs. */
 const MAX_ENTRIES_BYTES = MAX_BSON_INTERNAL_BYTES;
 
+/** A message longer than this is left out, but for the first two errors, as in MongoDB; bytes. */
+const LONGEST_MESSAGE = 1024 * 1024;
+const COUNT_WITH_MESSAGE = 2;
+
 export class BulkWriteReplies {
   /** Raw BSON, in the order of the operations. */
   readonly entries: Buffer[] = [];
@@ -62,7 +66,8 @@ export class BulkWriteReplies {
     this.errorCount += 1;
     const entry = new DocumentBuilder(128);
     entry.appendDouble('ok', 0).appendInt32('idx', index).appendInt32('code', error.code);
-    entry.appendString('errmsg', error.message);
+    const isBrief = this.errorCount > COUNT_WITH_MESSAGE && error.message.length > LONGEST_MESSAGE;
+    entry.appendString('errmsg', isBrief ? '' : error.message);
     appendErrorFields(entry, error);
     entry.appendInt32('n', 0);
     if (isUpdate) entry.appendInt32('nModified', 0);
