@@ -8,6 +8,7 @@ import type { Clock } from '../common/clock.ts';
 import type { Random } from '../common/random.ts';
 import type { Collator, RawValue } from '../bson/index.ts';
 import type { PlannerServices, PlanObserver } from './planner/planner-services.ts';
+import type { Scripts } from './script/scripts.ts';
 
 /**
  * Variables whose value is fixed for the whole operation: those of `let`, and the system's NOW, CLUSTER_TIME,
@@ -28,6 +29,14 @@ export interface QueryContext {
   readonly planner?: PlannerServices;
   /** Is told which plans run for this operation. */
   readonly observer?: PlanObserver;
+  /** Absent: JavaScript is switched off, or has no place here. */
+  readonly scripts?: Scripts | undefined;
+}
+
+/** The same context with other variables: everything else is asked of `context`, whatever it is made of. */
+export function withVariables(context: QueryContext, variables: Variables): QueryContext {
+  const derived: QueryContext = Object.create(context, { variables: { value: variables } });
+  return derived;
 }
 
 export const NO_VARIABLES: Variables = new Map();

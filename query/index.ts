@@ -1,6 +1,9 @@
 /**
  * The door of the query floor: compile filters, updates, projections and expressions; plan finds and pipelines; run plans.
  */
+export { Scripts } from './script/scripts.ts';
+export type { ScriptTrial } from './script/script-session.ts';
+export { ScriptThreads } from './script/script-threads.ts';
 export { NO_VARIABLES, simpleContext, type QueryContext, type Variables } from './context.ts';
 export { compileFilter, compileQueryFilter } from './matcher/compile.ts';
 export { explainFailure } from './matcher/explain-failure.ts';

@@ -10,7 +10,7 @@ import type { FailPoints } from '../common/failpoints.ts';
 import type { Log } from '../common/log.ts';
 import type { Random } from '../common/random.ts';
 import { TimerWheel } from '../common/timer-wheel.ts';
-import { createPlannerServices } from '../query/index.ts';
+import { createPlannerServices, ScriptThreads } from '../query/index.ts';
 import type { StorageEngine } from '../storage/index.ts';
 import { OpenBuckets } from './catalog/open-buckets.ts';
 import { CappedCollections } from './catalog/capped-collections.ts';
@@ -48,6 +48,8 @@ export interface FlintServerOptions {
   readonly httpPort?: number | undefined;
   readonly compressors: readonly string[];
   readonly slowOperationMs: number;
+  /** Absent: server-side JavaScript is on. */
+  readonly hasScripts?: boolean;
   /** Directory of the data, for dbStats; empty when there is none. */
   readonly dbPath: string;
   readonly argv: readonly string[];
@@ -143,6 +145,7 @@ export class FlintServer {
     cursors.killWhere(() => true);
     sessions.endAll();
     await this.diagnostics?.stop();
+    await this.service.scripts?.close();
     timers.close();
   }
 
@@ -203,6 +206,7 @@ function createService(options: FlintServerOptions, connections: ConnectionCount
     writeGate: new WriteGate(),
     cappedCollections: new CappedCollections(),
     openBuckets: new OpenBuckets(),
+    scripts: options.hasScripts === false ? undefined : scriptThreads(clock, parameters),
     parameters,
     stamps: createDocumentStamps(clock, random),
     metrics: new ServerMetrics(),
@@ -219,6 +223,14 @@ function createService(options: FlintServerOptions, connections: ConnectionCount
     rotateLog: options.rotateLog ?? (() => {}),
     requestShutdown: options.onShutdownRequested,
   };
+}
+
+/** No thread starts before the first script. */
+function scriptThreads(clock: Clock, parameters: ParameterSet): ScriptThreads {
+  return new ScriptThreads(clock, {
+    heapBytes: () => parameters.get('jsHeapLimitMB') * 1024 * 1024,
+    callLimitMs: () => parameters.get('internalQueryJavaScriptFnTimeoutMillis'),
+  });
 }
 
 function createIdentity(options: FlintServerOptions): ServerIdentity {

@@ -7,6 +7,7 @@ import type { RawValue } from '../../bson/index.ts';
 import type { QueryContext } from '../context.ts';
 import type { Value } from '../expression/definition.ts';
 import type { Scope } from '../expression/scope.ts';
+import type { ScriptCall, ScriptOutcome } from '../script/script-calls.ts';
 
 /** The running value of one group. */
 export interface Accumulator {
@@ -18,15 +19,36 @@ export interface Accumulator {
   readonly heldBytes: number;
 }
 
+/**
+ * An accumulator whose values JavaScript computes: it gathers inputs, and its stage runs them in another thread, many
+ * groups at a time, before it asks for the result.
+ */
+export interface ScriptedAccumulator extends Accumulator {
+  /** Bytes of the input that it accepted last; the stage runs them when they are many. */
+  readonly lastInputBytes: number;
+  /** The next call; undefined when nothing is left to do. @param end the result is wanted: nothing comes after. */
+  nextCall(end: boolean): ScriptCall | undefined;
+  /** What that call gave. @throws its exception. */
+  answered(outcome: ScriptOutcome): void;
+}
+
+export function isScripted(accumulator: Accumulator): accumulator is ScriptedAccumulator {
+  return 'nextCall' in accumulator;
+}
+
 /** An accumulator with its arguments compiled. */
 export interface CompiledAccumulator {
   create(): Accumulator;
   /** Paths of the document that it reads; undefined: possibly all. */
   readonly paths: ReadonlySet<string> | undefined;
+  /** What it makes are ScriptedAccumulators. */
+  readonly isScripted?: boolean;
 }
 
 export interface AccumulatorDefinition {
   readonly name: string;
+  /** It has no place in a window. */
+  readonly inGroupsOnly?: boolean;
   compile(argument: RawValue, context: QueryContext): CompiledAccumulator;
 }
 

@@ -6,11 +6,12 @@ import type { AccumulatorDefinition } from './definition.ts';
 import { N_VALUES } from './operators/n-values.ts';
 import { NUMBERS } from './operators/numbers.ts';
 import { QUANTILE } from './operators/quantile.ts';
+import { SCRIPTS } from './operators/scripts.ts';
 import { TOP } from './operators/top.ts';
 import { VALUES } from './operators/values.ts';
 
 const BY_NAME = new Map<string, AccumulatorDefinition>();
-for (const definition of [...N_VALUES, ...NUMBERS, ...QUANTILE, ...TOP, ...VALUES]) {
+for (const definition of [...N_VALUES, ...NUMBERS, ...QUANTILE, ...SCRIPTS, ...TOP, ...VALUES]) {
   tassert(!BY_NAME.has(definition.name), 'accumulator registry: a name is defined twice');
   BY_NAME.set(definition.name, definition);
 }

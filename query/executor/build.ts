@@ -2,7 +2,12 @@
  * Makes the running stages of a plan.
  */
 import { fieldsOf } from '../../bson/index.ts';
-import type { CountNode, PlanNode } from '../planner/plan-node.ts';
+import { tassert } from '../../common/assert.ts';
+import { compileTree } from '../matcher/compile.ts';
+import type { Filter } from '../matcher/filter.ts';
+import { splitScripts } from '../matcher/tree.ts';
+import type { CountNode, PlanNode, ProjectionNode } from '../planner/plan-node.ts';
+import type { ScriptSession } from '../script/script-session.ts';
 import { CollectionScan } from './collscan.ts';
 import { ExplainedWrite } from './explained-write.ts';
 import { Fetch } from './fetch.ts';
@@ -10,7 +15,8 @@ import { IndexScan } from './ixscan.ts';
 import { Limit, Skip } from './limit-skip.ts';
 import { nearStage } from './near.ts';
 import { Or } from './or.ts';
-import { CoveredProject, Project, ReturnKey, ShowRecordId } from './projection.ts';
+import { CoveredProject, Project, projectRow, ReturnKey, ShowRecordId } from './projection.ts';
+import { ScriptRows } from './script-rows.ts';
 import { SortMerge } from './sort-merge.ts';
 import { Sort } from './sort.ts';
 import type { ExecutionContext, Stage } from './stage.ts';
@@ -38,13 +44,17 @@ function makeStage(node: PlanNode, context: ExecutionContext, onStage: OnStage):
     case 'COUNT_SCAN':
       return new IndexScan(context, node.scan);
     case 'COLLSCAN':
-      return new CollectionScan(context, node.filter, node.direction);
+      return filtered(
+        context,
+        node.filter,
+        (filter) => new CollectionScan(context, filter, node.direction),
+      );
     case 'IXSCAN':
       return new IndexScan(context, node);
     case 'EXPRESS_IXSCAN':
       return new Fetch(context, new IndexScan(context, node.scan), { whole: node.filter });
     case 'FETCH':
-      return new Fetch(context, below(node.input), node);
+      return fetchOf(context, below(node.input), node);
     case 'OR':
       return new Or(context, node.inputs.map(below));
     case 'SORT_MERGE':
@@ -69,7 +79,7 @@ function makeStage(node: PlanNode, context: ExecutionContext, onStage: OnStage):
       return new CoveredProject(context, below(node.input), node.projection);
     case 'PROJECTION_DEFAULT':
     case 'PROJECTION_SIMPLE':
-      return new Project(context, below(node.input), node.projection, node.filter);
+      return new Project(context, preparedFor(node, context, below(node.input)), node);
     case 'RETURN_KEY':
       return new ReturnKey(context, below(node.input));
     case 'UPDATE':
@@ -85,4 +95,48 @@ function makeStage(node: PlanNode, context: ExecutionContext, onStage: OnStage):
 function countOf(context: ExecutionContext, input: Stage, { skip, limit }: CountNode): Stage {
   const rest = skip > 0 ? new Skip(context.yielder, input, skip) : input;
   return new Limit(rest, limit > 0 ? limit : Infinity);
+}
+
+type FetchNode = Extract<PlanNode, { stage: 'FETCH' }>;
+
+/** A stage under its filter: what of it is JavaScript is applied by a stage of its own. */
+function filtered(
+  context: ExecutionContext,
+  filter: Filter | undefined,
+  make: (filter: Filter | undefined) => Stage,
+): Stage {
+  if (filter?.usesScripts !== true) return make(filter);
+  const { plain, scripted } = splitScripts(filter.tree);
+  const below = make(plain && compileTree(plain));
+  return scripted === undefined ? below : scriptRows(context, below, compileTree(scripted));
+}
+
+function fetchOf(context: ExecutionContext, input: Stage, node: FetchNode): Stage {
+  const { residual, whole } = node;
+  // No index decides JavaScript: what the whole condition has of it, the residual one has as well.
+  return filtered(context, residual ?? whole, (plainResidual) => {
+    const plain = whole?.usesScripts === true ? splitScripts(whole.tree).plain : undefined;
+    const plainWhole = whole?.usesScripts === true ? plain && compileTree(plain) : whole;
+    return new Fetch(context, input, {
+      residual: residual === undefined ? undefined : plainResidual,
+      whole: plainWhole,
+    });
+  });
+}
+
+function scriptRows(context: ExecutionContext, below: Stage, filter: Filter): Stage {
+  return new ScriptRows(context, below, { session: sessionOf(context), filter });
+}
+
+function preparedFor(node: ProjectionNode, context: ExecutionContext, below: Stage): Stage {
+  if (!node.projection.usesScripts) return below;
+  return new ScriptRows(context, below, {
+    session: sessionOf(context),
+    evaluate: (row) => projectRow(row, node),
+  });
+}
+
+function sessionOf({ scripts }: ExecutionContext): ScriptSession {
+  tassert(scripts !== undefined, 'a plan with scripts in a context without');
+  return scripts;
 }

@@ -25,32 +25,33 @@ import {
   type Step,
 } from './stage.ts';
 
+/** A projection, and the query's filter when it has a positional `.$`. */
+interface RowProjection {
+  readonly projection: Projection;
+  readonly filter: Filter | undefined;
+}
+
 export class Project extends MapStage {
   private readonly context: ExecutionContext;
-  private readonly projection: Projection;
-  private readonly filter: Filter | undefined;
+  private readonly how: RowProjection;
 
-  constructor(
-    context: ExecutionContext,
-    input: Stage,
-    projection: Projection,
-    filter: Filter | undefined,
-  ) {
+  constructor(context: ExecutionContext, input: Stage, how: RowProjection) {
     super(input);
     this.context = context;
-    this.projection = projection;
-    this.filter = filter;
+    this.how = how;
   }
 
   protected change(): void {
     const { row } = this.context;
-    const { projection } = this;
-    const position = projection.needsPosition
-      ? this.filter?.matchPosition(row.document)
-      : undefined;
-    const metadata = projection.metadataNeeded.size > 0 ? metadataOf(row) : undefined;
-    row.document = projection.apply(row.document, position, metadata);
+    row.document = projectRow(row, this.how);
   }
+}
+
+/** The row's document, projected. */
+export function projectRow(row: Row, { projection, filter }: RowProjection): Buffer {
+  const position = projection.needsPosition ? filter?.matchPosition(row.document) : undefined;
+  const metadata = projection.metadataNeeded.size > 0 ? metadataOf(row) : undefined;
+  return projection.apply(row.document, position, metadata);
 }
 
 function metadataOf(row: Row): DocumentMetadata {

@@ -38,6 +38,7 @@ export class StageExecutor implements PlanExecutor {
   private readonly yielder: Yielder;
   private readonly context: ExecutionContext;
   private readonly root: Stage;
+  private readonly isOutermost: boolean;
   private attached = true;
 
   constructor(
@@ -47,6 +48,7 @@ export class StageExecutor implements PlanExecutor {
     options: OpenOptions = {},
   ) {
     const { clock, random } = request.context;
+    this.isOutermost = options.within === undefined;
     this.yielder = options.within?.yielder ?? new Yielder(clock, interruption, options.client);
     this.context = {
       row: this.row,
@@ -58,6 +60,7 @@ export class StageExecutor implements PlanExecutor {
       forWrites: options.forWrites ?? false,
       maxStageBytes: options.maxStageBytes ?? DEFAULT_STAGE_BYTES,
       spill: request.allowDiskUse ? (options.spill ?? systemTemporaryFiles) : undefined,
+      scripts: request.context.scripts?.running,
       view,
     };
     const { renewView } = options;
@@ -131,6 +134,7 @@ export class StageExecutor implements PlanExecutor {
 
   close(): void {
     this.root.close();
+    if (this.isOutermost) this.context.scripts?.close();
   }
 
   private moveTo(view: ReadView): void {

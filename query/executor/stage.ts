@@ -11,6 +11,7 @@ import type { Clock } from '../../common/clock.ts';
 import type { Random } from '../../common/random.ts';
 import type { CollectionDescription, MaybePromise, ReadView } from '../../storage/index.ts';
 import type { ExecutorStatistics } from './plan-executor.ts';
+import type { ScriptSession } from '../script/script-session.ts';
 import type { SpillSpace } from '../spill/spill-space.ts';
 import type { Row } from './row.ts';
 import type { Yielder } from './yielding.ts';
@@ -60,6 +61,8 @@ export interface ExecutionContext {
   readonly maxStageBytes: number;
   /** undefined: a stage that exceeds its memory fails. */
   readonly spill: SpillSpace | undefined;
+  /** Of the query's JavaScript, if it has any. */
+  readonly scripts: ScriptSession | undefined;
   view: ReadView;
 }
 

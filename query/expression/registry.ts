@@ -19,6 +19,7 @@ import { DATE_PARTS } from './operators/date-parts.ts';
 import { OBJECTS } from './operators/objects.ts';
 import { OVER_LISTS } from './operators/over-lists.ts';
 import { REGEX } from './operators/regex.ts';
+import { SCRIPTS } from './operators/scripts.ts';
 import { SETS } from './operators/sets.ts';
 import { STRINGS } from './operators/strings.ts';
 import { TRIGONOMETRY } from './operators/trigonometry.ts';
@@ -39,6 +40,7 @@ const FAMILIES: readonly (readonly ExpressionDefinition[])[] = [
   OBJECTS,
   OVER_LISTS,
   REGEX,
+  SCRIPTS,
   SETS,
   STRINGS,
   TRIGONOMETRY,

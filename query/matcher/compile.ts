@@ -22,7 +22,15 @@ import { parseFilter } from './parse.ts';
 import { allFieldsTest, type FieldCondition } from './field-walk.ts';
 import { compileFieldTest, type MatchedPosition } from './path-test.ts';
 import { FIELD_OPERATORS } from './registry.ts';
-import { ALWAYS_FALSE, type DocumentTest, type FilterNode, type ValueTest } from './tree.ts';
+import {
+  ALWAYS_FALSE,
+  ALWAYS_TRUE,
+  type DocumentTest,
+  type FilterNode,
+  splitScripts,
+  usesScripts,
+  type ValueTest,
+} from './tree.ts';
 
 /** @throws CommandError as MongoDB does for a bad filter. */
 export function compileFilter(
@@ -51,11 +59,14 @@ export function compileElementCondition(condition: RawValue, context: QueryConte
   if (condition.type === BsonType.object) {
     const filter = condition.asDocument();
     const isAboutElement = FIELD_OPERATORS.has(firstFieldName(filter) ?? '');
-    if (!isAboutElement) return ofDocuments(compileFilter(filter, context, { expr: false }));
+    if (!isAboutElement) return ofDocuments(compileFilter(filter, context, ELEMENT_FEATURES));
   }
   const wrapped = new DocumentBuilder().append('', condition).finish();
-  return compileRootedTest(parseFilter(wrapped, context, { expr: false }));
+  return compileRootedTest(parseFilter(wrapped, context, ELEMENT_FEATURES));
 }
+
+/** Conditions on elements are about values, not about the document. */
+const ELEMENT_FEATURES: FilterFeatures = { expr: false, javascript: false };
 
 function ofDocuments(filter: Filter): ValueTest {
   return (type, bytes, start, end) =>
@@ -68,7 +79,7 @@ export function compileElemMatch(
   context: QueryContext,
 ): (element: RawValue) => boolean {
   const wrapped = new DocumentBuilder().beginDocument('').append('$elemMatch', condition).end();
-  const tree = parseFilter(wrapped.finish(), context, { expr: false });
+  const tree = parseFilter(wrapped.finish(), context, ELEMENT_FEATURES);
   const { child, over } = tree.kind === 'elemMatch' ? tree : { child: ALWAYS_FALSE, over: 'value' };
   const position: Compilation = { index: -1, inOrder: false };
   const test =
@@ -83,6 +94,7 @@ export function compileRootedTest(tree: FilterNode): ValueTest {
 
 class CompiledFilter implements Filter {
   readonly tree: FilterNode;
+  readonly usesScripts: boolean;
   readonly isEmpty: boolean;
   private readonly test: DocumentTest;
   /** Made when the position is first asked for. */
@@ -91,6 +103,7 @@ class CompiledFilter implements Filter {
 
   constructor(tree: FilterNode) {
     this.tree = tree;
+    this.usesScripts = usesScripts(tree);
     this.isEmpty = tree.kind === 'and' && tree.children.length === 0;
     this.test = documentTest(tree, { index: -1, inOrder: false });
   }
@@ -104,7 +117,10 @@ class CompiledFilter implements Filter {
   }
 
   matchPosition(document: Buffer): number | undefined {
-    const { position, test } = (this.positional ??= positionalTest(this.tree));
+    // JavaScript says nothing about the element that matched, and its results are gone by now.
+    const { position, test } = (this.positional ??= positionalTest(
+      splitScripts(this.tree).plain ?? ALWAYS_TRUE,
+    ));
     position.index = -1;
     return test(document, 0) && position.index >= 0 ? position.index : undefined;
   }

@@ -17,6 +17,8 @@ export interface FilterFeatures {
   readonly text?: boolean;
   /** $near and its like; absent: refused. */
   readonly near?: boolean;
+  /** $where; absent: allowed. */
+  readonly javascript?: boolean;
 }
 
 /** Parsing of one filter: what an operator's definition may call back. */

@@ -18,6 +18,8 @@ export interface Filter {
   matchPosition(document: Buffer): number | undefined;
   /** The filter in normal form, for the planner and explain. */
   readonly tree: FilterNode;
+  /** Part of it is JavaScript: `matches` needs a prepared session. */
+  readonly usesScripts: boolean;
   /** No condition at all: everything matches. */
   readonly isEmpty: boolean;
 }

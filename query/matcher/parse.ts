@@ -11,7 +11,7 @@ import type { FilterFeatures, FilterParser } from './definition.ts';
 import { isOperatorDocument } from './operator-document.ts';
 import { equalityNode } from './operators/equality.ts';
 import { regexNode } from './operators/regex.ts';
-import { FIELD_OPERATORS, TOP_LEVEL_OPERATORS, UNSUPPORTED_OPERATORS } from './registry.ts';
+import { FIELD_OPERATORS, TOP_LEVEL_OPERATORS } from './registry.ts';
 import { conjunction, type FilterNode } from './tree.ts';
 
 /** @throws CommandError as MongoDB does: BadValue for unknown operators and bad operands, and others. */
@@ -94,18 +94,12 @@ function refuseFieldOperator(name: string): never {
   if (name === '$where') {
     throw new CommandError('BadValue', '$where cannot be applied to a field');
   }
-  throw unsupportedOr(name, `unknown operator: ${name}`);
+  throw new CommandError('BadValue', `unknown operator: ${name}`);
 }
 
 function refuseTopLevelOperator(name: string): never {
-  throw unsupportedOr(
-    name,
+  throw new CommandError(
+    'BadValue',
     `unknown top level operator: ${name}. If you have a field name that starts with a '$' symbol, consider using $getField or $setField.`,
   );
-}
-
-function unsupportedOr(name: string, message: string): CommandError {
-  return UNSUPPORTED_OPERATORS.has(name)
-    ? new CommandError('NotImplemented', `${name} is not supported yet`)
-    : new CommandError('BadValue', message);
 }

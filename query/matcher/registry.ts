@@ -1,7 +1,7 @@
 /**
  * The table of query operators.
  *
- * Promises: a name is defined once; a name that is known but not supported gets an answer of its own.
+ * Promises: a name is defined once.
  */
 import { invariant } from '../../common/assert.ts';
 import type { FieldOperatorDefinition, TopLevelOperatorDefinition } from './definition.ts';
@@ -25,6 +25,7 @@ import { $and, $nor, $not, $or } from './operators/logical.ts';
 import { $mod } from './operators/mod.ts';
 import { $options, $regex } from './operators/regex.ts';
 import { $text } from './operators/text.ts';
+import { $where } from './operators/where.ts';
 
 function table<Definition extends { readonly name: string }>(
   definitions: readonly Definition[],
@@ -67,7 +68,5 @@ export const TOP_LEVEL_OPERATORS: ReadonlyMap<string, TopLevelOperatorDefinition
   $or,
   $sampleRate,
   $text,
+  $where,
 ]);
-
-/** MongoDB's operators that are not supported yet: told apart from typos. */
-export const UNSUPPORTED_OPERATORS: ReadonlySet<string> = new Set(['$where']);

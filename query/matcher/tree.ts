@@ -84,6 +84,8 @@ export interface DocumentNode {
   readonly test: DocumentTest;
   /** Only an index answers it: the test lets every document pass. */
   readonly special?: SpecialCondition;
+  /** The test runs JavaScript: it is evaluated where scripts are prepared, never in a scan. */
+  readonly usesScripts?: boolean;
 }
 
 export type SpecialCondition =
@@ -125,6 +127,35 @@ export function disjunction(children: readonly FilterNode[]): FilterNode {
   const flat = children.flatMap((child) => (child.kind === 'or' ? child.children : [child]));
   const first = flat[0];
   return flat.length === 1 && first !== undefined ? first : { kind: 'or', children: flat };
+}
+
+/** The tree in two parts that both must hold: without JavaScript, and with it. undefined: there is no such part. */
+export function splitScripts(tree: FilterNode): {
+  readonly plain: FilterNode | undefined;
+  readonly scripted: FilterNode | undefined;
+} {
+  if (!usesScripts(tree)) return { plain: tree, scripted: undefined };
+  if (tree.kind !== 'and') return { plain: undefined, scripted: tree };
+  const plain = tree.children.filter((child) => !usesScripts(child));
+  return {
+    plain: plain.length === 0 ? undefined : conjunction(plain),
+    scripted: conjunction(tree.children.filter(usesScripts)),
+  };
+}
+
+export function usesScripts(tree: FilterNode): boolean {
+  switch (tree.kind) {
+    case 'document':
+      return tree.usesScripts === true;
+    case 'and':
+    case 'or':
+    case 'nor':
+      return tree.children.some(usesScripts);
+    case 'not':
+      return usesScripts(tree.child);
+    default:
+      return false;
+  }
 }
 
 export function negation(child: FilterNode): FilterNode {

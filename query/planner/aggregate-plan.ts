@@ -131,6 +131,7 @@ class PipelineExecutor implements PlanExecutor, PipelineRun {
   readonly spill: SpillSpace | undefined;
   private readonly parts: AggregatePlanParts;
   private readonly executors = new Set<PlanExecutor>();
+  private readonly isOutermost: boolean;
   private readonly top: DocumentSource;
   private currentView: ReadView;
 
@@ -152,6 +153,7 @@ class PipelineExecutor implements PlanExecutor, PipelineRun {
     const mayUseDisk = parts.request.allowDiskUse ?? true;
     this.spill = mayUseDisk ? (options.spill ?? systemTemporaryFiles) : undefined;
     this.currentView = view;
+    this.isOutermost = options.within === undefined;
     this.statistics = options.within?.statistics ?? newStatistics();
     this.yielder =
       options.within?.yielder ?? new Yielder(parts.context.clock, interruption, options.client);
@@ -228,5 +230,6 @@ class PipelineExecutor implements PlanExecutor, PipelineRun {
     this.top.close();
     for (const executor of this.executors) executor.close();
     this.executors.clear();
+    if (this.isOutermost) this.context.scripts?.running?.close();
   }
 }

@@ -30,7 +30,7 @@ export function tryExpress(
   collection: CollectionDescription,
   request: FindRequest,
   context: QueryContext,
-): QueryPlan | undefined {
+): ExpressPlan | undefined {
   const id = idOf(request.filter);
   if (id === undefined || !isPlainRequest(request)) return undefined;
   const index = collection.indexes[0];
@@ -103,6 +103,11 @@ export class ExpressPlan implements QueryPlan, ExpressLookup {
     this.context = context;
     this.key = encodeIndexKey([id], ASCENDING).key;
     this.projection = this.compiledProjection();
+  }
+
+  /** It runs nothing in another thread: a plan of stages does. */
+  get usesScripts(): boolean {
+    return this.projection?.usesScripts === true;
   }
 
   get namespace(): string {

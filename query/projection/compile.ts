@@ -5,6 +5,7 @@
  */
 import { DocumentBuilder } from '../../bson/index.ts';
 import { Scope } from '../expression/scope.ts';
+import { meetsScripts } from '../script/scripts.ts';
 import { parseProjection, type ParsedProjection } from './parse.ts';
 import { projectFields } from './project.ts';
 import type {
@@ -17,7 +18,10 @@ import type { BranchNode } from './tree.ts';
 
 /** @throws CommandError with MongoDB's codes (31249 ... 31325 and others) for a projection that is wrong. */
 export function compileProjection(projection: Buffer, options: ProjectionOptions): Projection {
-  return new CompiledProjection(parseProjection(projection, options));
+  const { result, session } = meetsScripts(options.context.scripts, () =>
+    parseProjection(projection, options),
+  );
+  return new CompiledProjection(result, session !== undefined);
 }
 
 class CompiledProjection implements Projection {
@@ -25,14 +29,19 @@ class CompiledProjection implements Projection {
   readonly pathsRead: ReadonlySet<string> | undefined;
   readonly needsPosition: boolean;
   readonly metadataNeeded: ReadonlySet<MetadataName>;
+  readonly usesScripts: boolean;
   readonly isIdentity: boolean;
   private readonly kind: ParsedProjection['kind'];
   private readonly root: BranchNode;
   private readonly builder = new DocumentBuilder();
   private readonly scope = new Scope(Buffer.of(5, 0, 0, 0, 0));
 
-  constructor({ kind, root, needsPosition, metadataNeeded }: ParsedProjection) {
+  constructor(
+    { kind, root, needsPosition, metadataNeeded }: ParsedProjection,
+    usesScripts: boolean,
+  ) {
     this.kind = kind;
+    this.usesScripts = usesScripts;
     this.root = root;
     this.needsPosition = needsPosition;
     this.metadataNeeded = metadataNeeded;

@@ -36,6 +36,8 @@ export interface Projection {
   readonly needsPosition: boolean;
   /** Names of the `$meta` values that it asks for. */
   readonly metadataNeeded: ReadonlySet<MetadataName>;
+  /** Part of it is JavaScript: `apply` needs a prepared session. */
+  readonly usesScripts: boolean;
   /** It changes nothing: `{}`. */
   readonly isIdentity: boolean;
 }

@@ -51,6 +51,18 @@ export interface PipelineStage {
   readonly writes?: boolean;
   /** For stages of one document each, usable outside a pipeline (updates): a fresh map. */
   readonly map?: () => DocumentMap;
+  /** How scripts in the stage's expressions are found; absent: it evaluates nothing on its input. */
+  readonly evaluation?: StageEvaluation;
+  /** Its scripts are prepared in front of it. */
+  readonly preparesScripts?: boolean;
+}
+
+/** All that a stage evaluates on a document of its input, without any other effect. */
+export interface StageEvaluation {
+  /** @returns a function with scratch state of its own. */
+  start(): (document: Buffer) => void;
+  /** The stage evaluates documents later than it takes them: at the end of its input, say. */
+  readonly isLate?: boolean;
 }
 
 /** What a stage sees of the pipeline that runs. */

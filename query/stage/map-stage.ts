@@ -16,6 +16,7 @@ export function mapStage(
     nature,
     shown,
     map: makeMap,
+    evaluation: { start: makeMap },
     open: (input, run) => new MapSource(run.yielder, input, makeMap()),
   };
 }

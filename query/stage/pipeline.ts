@@ -5,6 +5,8 @@ import { FieldCursor } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { QueryContext } from '../context.ts';
 import type { PipelineStage, StageDefinition, StageParser } from './definition.ts';
+import { meetsScripts } from '../script/scripts.ts';
+import { withScripts } from '../script/scripted-stage.ts';
 import { findStage } from './registry.ts';
 
 /** Most stages of one pipeline, those inside others not counted. */
@@ -40,7 +42,10 @@ export function parsePipeline(
   return stages.flatMap((stage, position) => {
     const { definition, cursor } = definitionOf(stage);
     checkPlace(definition, position, stages.length, where);
-    return definition.parse(cursor.value(), parser, stage);
+    const { result, session } = meetsScripts(context.scripts, () =>
+      definition.parse(cursor.value(), parser, stage),
+    );
+    return result.map((parsed) => withScripts(parsed, session));
   });
 }
 

@@ -88,22 +88,26 @@ export class MapSource extends PullSource {
   }
 }
 
+/** What a blocking stage gives while it makes its output. */
+export type BlockingOutput = Buffer | typeof AGAIN | Promise<typeof AGAIN>;
+
 /**
  * Takes all input before it gives anything: $group, $sort, $bucketAuto, ... `finish` is called once, at the end of the
  * input, and gives the output.
  */
 export abstract class BlockingSource extends PullSource {
   protected readonly input: DocumentSource;
-  private output: Iterator<Buffer | typeof AGAIN> | undefined;
+  private output: Iterator<BlockingOutput> | undefined;
 
   constructor(yielder: Yielder, input: DocumentSource) {
     super(yielder);
     this.input = input;
   }
 
-  protected abstract take(document: Buffer): void;
-  /** The output; AGAIN in between when making it takes long and the slice is over. */
-  protected abstract finish(): Iterator<Buffer | typeof AGAIN>;
+  /** @returns a promise when it has to wait before it can take more. */
+  protected abstract take(document: Buffer): void | Promise<void>;
+  /** The output; AGAIN (or a promise of it) in between when making it takes long. */
+  protected abstract finish(): Iterator<BlockingOutput>;
 
   protected step(): SourceStep {
     if (this.output !== undefined) return this.give(this.output);
@@ -112,11 +116,12 @@ export abstract class BlockingSource extends PullSource {
       const document = this.input.next();
       if (document === undefined) return this.give((this.output = this.finish()));
       if (document instanceof Promise) return this.later(document);
-      this.take(document);
+      const taking = this.take(document);
+      if (taking !== undefined) return taking.then(() => AGAIN);
     }
   }
 
-  private give(output: Iterator<Buffer | typeof AGAIN>): SourceStep {
+  private give(output: Iterator<BlockingOutput>): SourceStep {
     if (this.yielder.tick()) return AGAIN;
     const next = output.next();
     return next.done === true ? undefined : next.value;
@@ -125,7 +130,7 @@ export abstract class BlockingSource extends PullSource {
   private async later(document: Promise<Buffer | undefined>): Promise<typeof AGAIN> {
     const loaded = await document;
     if (loaded === undefined) this.output = this.finish();
-    else this.take(loaded);
+    else await this.take(loaded);
     return AGAIN;
   }
 

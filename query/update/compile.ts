@@ -17,7 +17,7 @@ import {
 } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
-import type { QueryContext, Variables } from '../context.ts';
+import { type QueryContext, type Variables, withVariables } from '../context.ts';
 import { Applier, type ArrayFilters } from './apply.ts';
 import { parseArrayFilters } from './array-filters.ts';
 import {
@@ -32,6 +32,7 @@ import {
 import type { Application, Modifier } from './modifier.ts';
 import { MODIFIERS } from './registry.ts';
 import { parseRename, renamedValue, type Rename } from './rename.ts';
+import { meetsScripts } from '../script/scripts.ts';
 import { buildTree, identifiersIn, type NamesNode } from './tree.ts';
 import type { Update, UpdateOptions } from './update.ts';
 import { documentFromFilter } from './upsert.ts';
@@ -258,7 +259,10 @@ function compilePipelineKind(update: RawValue, options: UpdateOptions): Update {
     'no compiler for update pipelines was given',
   );
   const withConstants = constants === undefined ? context : contextWith(context, constants);
-  return new PipelineUpdate(compilePipeline(stages, withConstants), context);
+  const { result, session } = meetsScripts(context.scripts, () =>
+    compilePipeline(stages, withConstants),
+  );
+  return new PipelineUpdate(result, context, session !== undefined);
 }
 
 function checkStage(stage: Buffer): void {
@@ -274,16 +278,22 @@ function checkStage(stage: Buffer): void {
 
 function contextWith(context: QueryContext, constants: Buffer): QueryContext {
   const variables: Variables = new Map([...context.variables, ...fieldsOf(constants)]);
-  return { ...context, variables };
+  return withVariables(context, variables);
 }
 
 class PipelineUpdate implements Update {
   readonly kind = 'pipeline';
   readonly needsPosition = false;
   private readonly transform: (document: Buffer) => Buffer;
+  readonly usesScripts: boolean;
   private readonly context: QueryContext;
 
-  constructor(transform: (document: Buffer) => Buffer, context: QueryContext) {
+  constructor(
+    transform: (document: Buffer) => Buffer,
+    context: QueryContext,
+    usesScripts: boolean,
+  ) {
+    this.usesScripts = usesScripts;
     this.transform = transform;
     this.context = context;
   }

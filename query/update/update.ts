@@ -14,6 +14,8 @@ export interface Update {
    * (`Filter.matchPosition`), and an upsert is refused.
    */
   readonly needsPosition: boolean;
+  /** Part of it is JavaScript: `apply` needs a prepared session. */
+  readonly usesScripts?: boolean;
   /**
    * The updated document; the same Buffer when nothing changes. Untouched fields are copied byte for byte.
    * @param positionalIndex index of the array element that the filter matched, for `$`.

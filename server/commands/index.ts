@@ -73,6 +73,7 @@ import { listDatabases } from './catalog/listDatabases.ts';
 import { listIndexes } from './indexes/listIndexes.ts';
 import { lockInfo } from './diagnostics/lockInfo.ts';
 import { logRotate } from './diagnostics/logRotate.ts';
+import { mapReduce } from './crud/mapReduce.ts';
 import { ping } from './diagnostics/ping.ts';
 import {
   planCacheClearFilters,
@@ -197,6 +198,7 @@ const COMMANDS = [
   listSearchIndexes,
   lockInfo,
   logRotate,
+  mapReduce,
   ping,
   planCacheClear,
   planCacheClearFilters,
@@ -290,7 +292,6 @@ const UNSUPPORTED = [
   'listShards',
   'logApplicationMessage',
   'logout',
-  'mapReduce',
   'mergeAllChunksOnShard',
   'mergeChunks',
   'moveChunk',

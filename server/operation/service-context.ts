@@ -6,7 +6,7 @@ import type { FailPoints } from '../../common/failpoints.ts';
 import type { Log } from '../../common/log.ts';
 import type { Random } from '../../common/random.ts';
 import type { TimerWheel } from '../../common/timer-wheel.ts';
-import type { PlannerServices } from '../../query/index.ts';
+import type { PlannerServices, ScriptThreads } from '../../query/index.ts';
 import type { StorageEngine } from '../../storage/index.ts';
 import type { CappedCollections } from '../catalog/capped-collections.ts';
 import type { OpenBuckets } from '../catalog/open-buckets.ts';
@@ -68,6 +68,8 @@ export interface ServiceContext {
   readonly openBuckets: OpenBuckets;
   /** Object ids and timestamps for new documents (createDocumentStamps). */
   readonly stamps: DocumentStamps;
+  /** undefined: server-side JavaScript is switched off. */
+  readonly scripts: ScriptThreads | undefined;
   readonly parameters: ParameterSet;
   readonly metrics: ServerMetrics;
   readonly identity: ServerIdentity;

@@ -212,6 +212,20 @@ export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
     help: 'Logs operations that take longer than this. Default 100.',
   },
   {
+    flag: 'noscripting',
+    type: 'switch',
+    group: NETWORK,
+    help: 'Switches server-side JavaScript off: $where, $function, $accumulator, mapReduce.',
+  },
+  {
+    flag: 'javascriptEnabled',
+    yaml: 'security.javascriptEnabled',
+    type: 'switch',
+    fileOnly: true,
+    group: NETWORK,
+    help: 'The same for the configuration file: false switches server-side JavaScript off.',
+  },
+  {
     flag: 'testing',
     type: 'switch',
     group: TESTS,
@@ -380,6 +394,8 @@ export interface FlintdOptions {
   readonly logAppend: boolean;
   readonly logRotation: 'rename' | 'reopen';
   readonly slowOperationMs: number;
+  /** Server-side JavaScript: $where, $function, $accumulator, mapReduce. */
+  readonly hasScripts: boolean;
   readonly pidFilePath: string | undefined;
   readonly parameters: ReadonlyMap<string, string>;
   readonly firstSteps: boolean;
@@ -420,6 +436,7 @@ export function flintdOptionsFrom(given: GivenOptions): FlintdOptions {
     logAppend: flag(given, 'logappend'),
     logRotation: logRotationOf(given),
     slowOperationMs: number(given, 'slowms') ?? 100,
+    hasScripts: !flag(given, 'noscripting') && given.get('javascriptEnabled') !== false,
     pidFilePath: text(given, 'pidfilepath'),
     parameters: parametersOf(given),
     firstSteps: flag(given, 'firstSteps'),

@@ -89,6 +89,22 @@ const PARAMETERS = [
     help: 'Allows configureFailPoint and the other commands for tests. --testing sets it.',
   },
   {
+    name: 'internalQueryJavaScriptFnTimeoutMillis',
+    initial: 60_000,
+    setAtStartup: true,
+    setAtRuntime: true,
+    range: [1, 2 ** 31 - 1],
+    help: 'Milliseconds that one call of a JavaScript function may take.',
+  },
+  {
+    name: 'jsHeapLimitMB',
+    initial: 128,
+    setAtStartup: true,
+    setAtRuntime: true,
+    range: [1, 1024],
+    help: 'MiB of heap that the JavaScript of one operation may use.',
+  },
+  {
     name: 'localLogicalSessionTimeoutMinutes',
     initial: 30,
     setAtStartup: true,

@@ -66,8 +66,9 @@ export const VARIABLES: readonly ExpressionDefinition[] = [
         argument.end - argument.start <= 5;
       if (!takesNothing)
         throw new CommandError(3040501, '$rand does not currently accept arguments');
-      const { random } = compiler.context;
-      return compiler.combine([], () => doubleValue(random.next()), { pure: false });
+      const { context } = compiler;
+      // Asked for at each evaluation: a context with scripts repeats its numbers while they are prepared.
+      return compiler.combine([], () => doubleValue(context.random.next()), { pure: false });
     },
   }),
 ];

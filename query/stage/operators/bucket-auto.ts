@@ -19,7 +19,7 @@ import { ownedDocument } from '../../owned.ts';
 import { defineStage, type PipelineRun } from '../definition.ts';
 import { BlockingSource, type DocumentSource } from '../source.ts';
 import { checkGroupBy, outputFields } from './bucket.ts';
-import type { GroupField } from './group.ts';
+import { type GroupField, groupEvaluation } from './group.ts';
 
 const ROW_OVERHEAD_BYTES = 120;
 
@@ -156,6 +156,10 @@ export const $bucketAuto = defineStage({
         name: '$bucketAuto',
         nature: { kind: 'other' },
         shown,
+        evaluation: {
+          ...groupEvaluation({ id: specification.groupBy, fields: specification.fields }),
+          isLate: true,
+        },
         open: (input, run) => new BucketAutoSource(run, input, specification),
       },
     ];

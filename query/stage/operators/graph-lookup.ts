@@ -143,7 +143,7 @@ function parseGraphLookup(argument: RawValue, parser: StageParser): Specificatio
     if (restrict.type !== BsonType.object) {
       throw new CommandError(40185, "'restrictSearchWithMatch' must be an object");
     }
-    compileFilter(restrict.asDocument(), parser.context);
+    compileFilter(restrict.asDocument(), parser.context, { javascript: false });
   }
   const depthField = stringArgument(name, given, 'depthField');
   return {
@@ -183,6 +183,15 @@ export const $graphLookup = defineStage({
         name: '$graphLookup',
         nature: { kind: 'oneToOne' },
         shown,
+        evaluation: {
+          start: () => {
+            const scope = new Scope(Buffer.alloc(0));
+            return (document) => {
+              scope.document = document;
+              specification.startWith.evaluate(scope);
+            };
+          },
+        },
         open: (input, run) => new GraphLookupSource(run, input, specification),
       },
     ];

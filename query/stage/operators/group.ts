@@ -20,11 +20,17 @@ import type { QueryContext } from '../../context.ts';
 import { compileExpression } from '../../expression/compile.ts';
 import type { Expression } from '../../expression/expression.ts';
 import { Scope } from '../../expression/scope.ts';
-import { defineStage, type PipelineRun, type PipelineStage } from '../definition.ts';
+import {
+  defineStage,
+  type PipelineRun,
+  type PipelineStage,
+  type StageEvaluation,
+} from '../definition.ts';
 import { ownedValue } from '../../owned.ts';
 import { readRun, RunWriter } from '../../spill/document-run.ts';
 import type { SpillFile } from '../../spill/spill-space.ts';
-import { AGAIN, BlockingSource, type DocumentSource } from '../source.ts';
+import { ScriptFolds } from '../../script/script-folds.ts';
+import { AGAIN, BlockingSource, type BlockingOutput, type DocumentSource } from '../source.ts';
 
 /** What a group and one of its accumulators cost, estimated. */
 const GROUP_OVERHEAD_BYTES = 160;
@@ -40,6 +46,20 @@ export interface GroupField {
 export interface GroupSpecification {
   readonly id: Expression;
   readonly fields: readonly GroupField[];
+}
+
+/** What a group stage evaluates on a document. */
+export function groupEvaluation({ id, fields }: GroupSpecification): StageEvaluation {
+  return {
+    start: () => {
+      const scope = new Scope(Buffer.alloc(0));
+      return (document) => {
+        scope.document = document;
+        id.evaluate(scope);
+        for (const field of fields) field.accumulator.create().accept(scope);
+      };
+    },
+  };
 }
 
 interface Group {
@@ -65,14 +85,18 @@ class GroupTable {
   /** Set once no further group may be made in memory. */
   private partitions:
     readonly { readonly file: SpillFile; readonly writer: RunWriter }[] | undefined;
+  private readonly folds: ScriptFolds | undefined;
 
   constructor(run: PipelineRun, specification: GroupSpecification, depth: number) {
+    const isScripted = specification.fields.some((field) => field.accumulator.isScripted === true);
+    this.folds = isScripted ? new ScriptFolds(run) : undefined;
     this.run = run;
     this.specification = specification;
     this.depth = depth;
   }
 
-  take(document: Buffer): void {
+  /** @returns a promise when values must be folded by scripts before more are taken. */
+  take(document: Buffer): void | Promise<void> {
     const { scope } = this;
     scope.document = document;
     const id = this.specification.id.evaluate(scope) ?? NULL;
@@ -90,6 +114,7 @@ class GroupTable {
     for (const accumulator of group.accumulators) accumulator.accept(scope);
     this.untilCheck -= 1;
     if (this.untilCheck === 0) this.checkBudget();
+    return this.folds?.accepted(group.accumulators);
   }
 
   private newGroup(id: RawValue): Group {
@@ -141,8 +166,9 @@ class GroupTable {
     return looked === 0 ? 0 : (held / looked) * this.groups.size;
   }
 
-  *results(): Generator<Buffer | typeof AGAIN> {
+  *results(): Generator<BlockingOutput> {
     const builder = new DocumentBuilder();
+    if (this.folds !== undefined) yield* this.folds.finishAll(this.groups.values());
     for (const group of this.groups.values()) {
       builder.clear();
       builder.append('_id', group.id);
@@ -162,12 +188,13 @@ class GroupTable {
     file: SpillFile,
     start: number,
     end: number,
-  ): Generator<Buffer | typeof AGAIN> {
+  ): Generator<BlockingOutput> {
     const table = new GroupTable(this.run, this.specification, this.depth + 1);
     try {
       for (const { document } of readRun(file, start, end)) {
         if (this.run.yielder.tick()) yield AGAIN;
-        table.take(document);
+        const folding = table.take(document);
+        if (folding !== undefined) yield folding.then(() => AGAIN);
       }
       yield* table.results();
     } finally {
@@ -198,11 +225,11 @@ class GroupSource extends BlockingSource {
     this.table = new GroupTable(run, specification, 0);
   }
 
-  protected take(document: Buffer): void {
-    this.table.take(document);
+  protected take(document: Buffer): void | Promise<void> {
+    return this.table.take(document);
   }
 
-  protected finish(): Iterator<Buffer | typeof AGAIN> {
+  protected finish(): Iterator<BlockingOutput> {
     return this.table.results();
   }
 
@@ -256,6 +283,7 @@ export function groupStage(
     name,
     nature: { kind: 'other' },
     shown,
+    evaluation: groupEvaluation(specification),
     ...(paths === undefined ? {} : { pathsNeeded: paths }),
     open: (input, run) => new GroupSource(run, input, specification),
   };

@@ -21,7 +21,7 @@ import {
 } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { MAX_BSON_OBJECT_BYTES } from '../../../common/limits.ts';
-import type { QueryContext } from '../../context.ts';
+import { type QueryContext, withVariables } from '../../context.ts';
 import { compileExpression } from '../../expression/compile.ts';
 import type { Expression } from '../../expression/expression.ts';
 import { splitFieldPath } from '../../expression/field-path.ts';
@@ -132,7 +132,7 @@ class LookupSource extends PullSource {
     this.scope.document = document;
     const inner = new Map(context.variables);
     for (const { name, expression } of variables) inner.set(name, expression.evaluate(this.scope));
-    return { ...context, variables: inner };
+    return withVariables(context, inner);
   }
 
   /** Without an index on the foreign field each document would cost a scan of the other collection. */
@@ -313,7 +313,15 @@ function checkPipeline(
   if (pipeline === undefined) return;
   const known = new Map(parser.context.variables);
   for (const { name } of variables) known.set(name, undefined);
-  parser.parsePipeline(pipeline, '$lookup', { ...parser.context, variables: known });
+  parser.parsePipeline(pipeline, '$lookup', withVariables(parser.context, known));
+}
+
+function variablesEvaluation({ variables }: LookupSpecification): (document: Buffer) => void {
+  const scope = new Scope(Buffer.alloc(0));
+  return (document) => {
+    scope.document = document;
+    for (const { expression } of variables) expression.evaluate(scope);
+  };
 }
 
 export const $lookup = defineStage({
@@ -326,6 +334,7 @@ export const $lookup = defineStage({
         name: '$lookup',
         nature: { kind: 'oneToOne' },
         shown,
+        evaluation: { start: () => variablesEvaluation(specification) },
         open: (input, run) => new LookupSource(run, input, specification),
       },
     ];

@@ -15,7 +15,7 @@ import {
   withIdFirst,
 } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
-import type { QueryContext } from '../../context.ts';
+import { withVariables } from '../../context.ts';
 import { compileExpression } from '../../expression/compile.ts';
 import { elementsOf } from '../../expression/elements.ts';
 import type { Expression } from '../../expression/expression.ts';
@@ -61,7 +61,9 @@ class MergeSource implements DocumentSource {
       const document = await this.input.next();
       if (document === undefined) return undefined;
       this.run.interruption.throwIfInterrupted();
-      await this.write(document, writer);
+      const scripts = this.run.context.scripts?.running;
+      if (scripts === undefined) await this.write(document, writer);
+      else await scripts.repeat(() => this.write(document, writer), this.run.interruption);
     }
   }
 
@@ -157,7 +159,7 @@ class MergeSource implements DocumentSource {
     const inner = new Map(context.variables);
     inner.set('new', documentValue(document));
     for (const { name, expression } of variables) inner.set(name, expression.evaluate(scope));
-    const innerContext: QueryContext = { ...context, variables: inner };
+    const innerContext = withVariables(context, inner);
     return withSameId(before, compileDocumentPipeline(pipeline, innerContext)(before));
   }
 
@@ -285,7 +287,7 @@ function checkPipeline(
   if (pipeline.length === 0) return;
   const known = new Map(parser.context.variables);
   for (const { name } of [{ name: 'new' }, ...variables]) known.set(name, undefined);
-  compileDocumentPipeline(pipeline, { ...parser.context, variables: known });
+  compileDocumentPipeline(pipeline, withVariables(parser.context, known));
 }
 
 function requireObject(argument: RawValue): RawValue {

@@ -143,7 +143,24 @@ export function windowStage(
     name,
     nature: { kind: 'other' },
     shown,
+    evaluation: { start: () => windowEvaluation(specification), isLate: true },
     open: (input, run) => new WindowSource(run, input, specification),
+  };
+}
+
+/** Every expression of the stage on one document: a partition of nothing else. */
+function windowEvaluation({
+  partitionBy,
+  order,
+  sortPath,
+  fields,
+}: WindowSpecification): (document: Buffer) => void {
+  const scope = new Scope(Buffer.alloc(0));
+  return (document) => {
+    scope.document = document;
+    partitionBy?.evaluate(scope);
+    const keys = [order?.keyOf(document) ?? []];
+    for (const field of fields) field.compute({ documents: [document], keys, order, sortPath });
   };
 }
 

@@ -31,7 +31,9 @@ export const listCollections = defineCommand({
     };
   },
   execute: ({ database, filter, nameOnly, batchSize }, op) => {
-    const matching = compileFilter(filter, queryContext(op));
+    const matching = compileFilter(filter, queryContext(op, { withoutScripts: true }), {
+      javascript: false,
+    });
     const documents = op
       .view()
       .collections(database)

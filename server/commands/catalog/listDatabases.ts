@@ -28,7 +28,9 @@ export const listDatabases = defineCommand({
     };
   },
   execute: ({ filter, nameOnly }, op) => {
-    const matching = compileFilter(filter, queryContext(op));
+    const matching = compileFilter(filter, queryContext(op, { withoutScripts: true }), {
+      javascript: false,
+    });
     const view = op.view();
     let totalBytes = 0;
     const databases: Buffer[] = [];

@@ -23,6 +23,7 @@ import {
   findFirst,
   type FoundRecord,
   planTarget,
+  whenPrepared,
   type WriteTarget,
   writeTarget,
 } from './matching-records.ts';
@@ -233,10 +234,11 @@ function run(
     if (timeseries !== undefined) {
       return removeMeasurement(op, transaction, timeseries, request, compiled);
     }
-    const change = (record: FoundRecord | undefined): FindAndModifyResult =>
+    const change = (record: FoundRecord | undefined): MaybePromise<FindAndModifyResult> =>
       record === undefined || collection === undefined
         ? changeNothing(op, transaction, request, compiled)
         : changeRecord(
+            op,
             new RecordWriter(op, transaction, collection, request),
             request,
             compiled,
@@ -270,7 +272,7 @@ async function removeMeasurement(
   const target = measurementTarget(timeseries, find, context);
   const removed = await deleteMeasurement(op, transaction, timeseries, target);
   if (removed === undefined) return { count: 0, value: null };
-  return { count: 1, value: project(compiled, removed) };
+  return { count: 1, value: await project(op, compiled, removed) };
 }
 
 function changeNothing(
@@ -278,38 +280,58 @@ function changeNothing(
   transaction: Transaction,
   request: FindAndModifyRequest,
   compiled: Compiled,
-): FindAndModifyResult {
+): MaybePromise<FindAndModifyResult> {
   if (compiled.update === undefined) return { count: 0, value: null };
   if (!request.upsert) return { count: 0, updatedExisting: false, value: null };
-  const { upsertedId, document } = upsertInto(
-    op,
-    transaction,
-    request,
-    compiled.target,
-    compiled.update,
+  const upserted = upsertInto(op, transaction, request, compiled.target, compiled.update);
+  return after(upserted, ({ upsertedId, document }) =>
+    after(request.returnNew ? project(op, compiled, document) : null, (value) => ({
+      count: 1,
+      updatedExisting: false,
+      upsertedId,
+      value,
+    })),
   );
-  const value = request.returnNew ? project(compiled, document) : null;
-  return { count: 1, updatedExisting: false, upsertedId, value };
+}
+
+/** Goes on with a value, at once when it is there. */
+function after<Value, Result>(
+  value: MaybePromise<Value>,
+  then: (value: Value) => MaybePromise<Result>,
+): MaybePromise<Result> {
+  return value instanceof Promise ? value.then(then) : then(value);
 }
 
 function changeRecord(
+  op: OperationContext,
   writer: RecordWriter,
   request: FindAndModifyRequest,
   compiled: Compiled,
   record: FoundRecord,
-): FindAndModifyResult {
+): MaybePromise<FindAndModifyResult> {
   const { document, recordId } = record;
-  if (compiled.update === undefined) {
+  const { target, update } = compiled;
+  if (update === undefined) {
     writer.delete(recordId, document);
-    return { count: 1, value: project(compiled, document) };
+    return after(project(op, compiled, document), (value) => ({ count: 1, value }));
   }
-  const after = applyUpdate(writer, compiled.target, compiled.update, record);
-  const value = project(compiled, request.returnNew ? after : document);
-  return { count: 1, updatedExisting: true, value };
+  const updated = applyUpdate(op, writer, target, update, record);
+  return after(updated, (changed) =>
+    after(project(op, compiled, request.returnNew ? changed : document), (value) => ({
+      count: 1,
+      updatedExisting: true,
+      value,
+    })),
+  );
 }
 
-function project({ projection, target }: Compiled, document: Buffer): Buffer {
+function project(
+  op: OperationContext,
+  { projection, target }: Compiled,
+  document: Buffer,
+): MaybePromise<Buffer> {
   if (projection === undefined) return document;
   const position = projection.needsPosition ? target.filter.matchPosition(document) : undefined;
-  return projection.apply(document, position);
+  const apply = (): Buffer => projection.apply(document, position);
+  return whenPrepared(op, target.context, projection.usesScripts, apply, apply);
 }

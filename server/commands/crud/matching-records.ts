@@ -13,6 +13,7 @@ import {
   type PlanExecutor,
   type QueryContext,
   type QueryPlan,
+  type ScriptTrial,
 } from '../../../query/index.ts';
 import type {
   CollectionDescription,
@@ -90,6 +91,7 @@ const BATCH_COUNT = 128;
 /**
  * Calls `change` for every record that matches, in transactions of a batch each.
  * @param change returns false when it left the record as it was. What it throws ends the write; records before stay changed.
+ * @param evaluate what `change` evaluates on a document, when that contains scripts.
  * @returns how many records matched, and how many changed.
  */
 export async function changeEach(
@@ -135,6 +137,8 @@ export async function changeEach(
 export interface ChangeOptions extends WriterOptions {
   readonly namespace: string;
   readonly prepare: PrepareTarget;
+  /** What the change evaluates on a document, for the scripts in it. */
+  readonly evaluate?: (document: Buffer) => void;
 }
 
 type ChangeRecord = (writer: RecordWriter, record: FoundRecord, target: WriteTarget) => boolean;
@@ -170,6 +174,62 @@ interface BatchResult {
   readonly error?: CommandError;
 }
 
+/**
+ * Calls `then` once the scripts that `evaluate` reaches have run, so that it finds their results.
+ * @param usesScripts false: it reaches none.
+ */
+export function whenPrepared<Result>(
+  op: OperationContext,
+  context: QueryContext,
+  usesScripts: boolean,
+  evaluate: () => void,
+  then: () => Result,
+): MaybePromise<Result> {
+  const session = usesScripts ? context.scripts?.running : undefined;
+  if (session === undefined) return then();
+  const finish = (trial: ScriptTrial): Result => {
+    session.replay(trial);
+    try {
+      return then();
+    } finally {
+      session.release(trial);
+    }
+  };
+  const trial = session.prepare(evaluate, op);
+  return trial instanceof Promise ? trial.then(finish) : finish(trial);
+}
+
+/** Runs the scripts that a batch will need, in one hop. undefined: it needs none. */
+async function prepareBatch(
+  { op, transaction, target, recordIds, options }: Batch,
+  collection: CollectionDescription,
+): Promise<{ replay(index: number): void } | undefined> {
+  const session = target.context.scripts?.running;
+  if (session === undefined) return undefined;
+  const trials: (ScriptTrial | undefined)[] = [];
+  for (const recordId of recordIds) {
+    const read = transaction.record(collection, recordId);
+    const document = read instanceof Promise ? await read : read;
+    trials.push(
+      document &&
+        session.begin(() => {
+          if (target.filter.matches(document)) options.evaluate?.(document);
+        }),
+    );
+  }
+  const present = trials.filter((trial) => trial !== undefined);
+  op.onRelease(() => {
+    for (const trial of present) session.release(trial);
+  });
+  await session.settle(present, op);
+  return {
+    replay: (index) => {
+      const trial = trials[index];
+      if (trial !== undefined) session.replay(trial);
+    },
+  };
+}
+
 async function changeBatch(batch: Batch): Promise<BatchResult> {
   const { transaction, target, change } = batch;
   let matchedCount = 0;
@@ -179,9 +239,11 @@ async function changeBatch(batch: Batch): Promise<BatchResult> {
   // Dropped in the meantime: nothing is left to change.
   if (collection === undefined) return { matchedCount, changedCount, triedCount: all };
   const writer = new RecordWriter(batch.op, transaction, collection, batch.options);
+  const prepared = await prepareBatch(batch, collection);
   for (const [index, recordId] of batch.recordIds.entries()) {
     const read = transaction.record(collection, recordId);
     const document = read instanceof Promise ? await read : read;
+    prepared?.replay(index);
     if (document === undefined || !target.filter.matches(document)) continue;
     const savepoint = transaction.savepoint();
     try {

@@ -2,6 +2,8 @@
  * The context that an operation's filters, updates and pipelines are compiled in: its time, its `let`, its collation.
  */
 import {
+  BsonType,
+  DocumentBuilder,
   EMPTY_DOCUMENT,
   type Collator,
   type RawValue,
@@ -11,6 +13,7 @@ import {
   getField,
   isEmpty,
 } from '../../../bson/index.ts';
+import type { Interruption } from '../../../common/interruption.ts';
 import type { Clock } from '../../../common/clock.ts';
 import { CommandError } from '../../../common/errors.ts';
 import type { Random } from '../../../common/random.ts';
@@ -19,8 +22,11 @@ import {
   compileExpression,
   type PlannerServices,
   type PlanObserver,
+  planQuery,
   type QueryContext,
   Scope,
+  Scripts,
+  simpleContext,
 } from '../../../query/index.ts';
 import type { CollectionDescription } from '../../../storage/index.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
@@ -31,10 +37,16 @@ export interface ContextOptions {
   readonly collation?: Buffer | undefined;
   /** The collection or view that the operation is about: without a collation of its own it uses the default one there. */
   readonly collection?: CollectionDescription | undefined;
+  /** mapReduce's own expressions may be used. */
+  readonly isMapReduce?: boolean;
+  /** The filter is no query: it may contain no scripts. */
+  readonly withoutScripts?: boolean;
+  /** Fields that scripts find as globals. */
+  readonly scriptScope?: Buffer | undefined;
 }
 
 export function queryContext(op: OperationContext, options: ContextOptions = {}): QueryContext {
-  const context = new OperationQueryContext(op, collatorOf(options));
+  const context = new OperationQueryContext(op, collatorOf(options), options);
   if (options.variables === undefined) return context;
   // Each expression may use the variables before it, so they join the map one by one.
   for (const [name, expression] of fieldsOf(options.variables)) {
@@ -69,19 +81,40 @@ export function defaultCollationOf(
 class OperationQueryContext implements QueryContext {
   readonly collator?: Collator | undefined;
   readonly clock: Clock;
-  readonly random: Random;
   readonly planner: PlannerServices;
   readonly observer: PlanObserver;
+  private readonly plainRandom: Random;
   private readonly startedWallMs: number;
+  private readonly op: OperationContext;
+  private readonly options: ContextOptions;
   private known: Map<string, RawValue> | undefined;
+  private knownScripts: Scripts | undefined;
 
-  constructor(op: OperationContext, collator: Collator | undefined) {
+  constructor(op: OperationContext, collator: Collator | undefined, options: ContextOptions) {
     this.collator = collator;
     this.clock = op.service.clock;
-    this.random = op.service.random;
+    this.plainRandom = op.service.random;
     this.planner = op.service.planner;
     this.observer = op.report;
     this.startedWallMs = op.startedWallMs;
+    this.op = op;
+    this.options = options;
+  }
+
+  /** Scripts see the same random arguments however often an expression is tried. */
+  get random(): Random {
+    return this.knownScripts?.running?.random ?? this.plainRandom;
+  }
+
+  get scripts(): Scripts | undefined {
+    const { op, options } = this;
+    const threads = op.service.scripts;
+    if (threads === undefined || options.withoutScripts === true) return undefined;
+    return (this.knownScripts ??= new Scripts(threads, {
+      random: this.plainRandom,
+      ...(options.isMapReduce === true ? { isMapReduce: true } : {}),
+      globals: (interruption) => scriptGlobals(op, options.scriptScope, interruption),
+    }));
   }
 
   get variables(): Map<string, RawValue> {
@@ -91,6 +124,37 @@ class OperationQueryContext implements QueryContext {
     ]);
     return this.known;
   }
+}
+
+/** What scripts find besides MongoDB's own functions: those stored in system.js, and the scope that the command gave. */
+async function scriptGlobals(
+  op: OperationContext,
+  scope: Buffer | undefined,
+  interruption: Interruption,
+): Promise<readonly Buffer[]> {
+  const { engine } = op.service;
+  const globals: Buffer[] = [];
+  const view = engine.snapshot();
+  try {
+    const stored = view.collection(`${op.database}.system.js`);
+    if (stored !== undefined) {
+      const context = simpleContext(op.service.clock, op.service.random);
+      const plan = planQuery(view, stored, { filter: EMPTY_DOCUMENT }, context);
+      const executor = plan.open(view, interruption, { client: op.turnClient });
+      for (let next = await executor.next(); next !== undefined; next = await executor.next()) {
+        const name = getField(next, '_id');
+        const value = getField(next, 'value');
+        if (name?.type === BsonType.string && value !== undefined) {
+          globals.push(new DocumentBuilder().append(name.asString(), value).finish());
+        }
+      }
+      executor.close();
+    }
+  } finally {
+    view.close();
+  }
+  if (scope !== undefined) globals.push(scope);
+  return globals;
 }
 
 const NO_ROLES = arrayValue(EMPTY_DOCUMENT);

@@ -21,6 +21,7 @@ import {
   findFirst,
   type FoundRecord,
   planTarget,
+  whenPrepared,
   type WriteTarget,
   writeTarget,
 } from './matching-records.ts';
@@ -268,13 +269,17 @@ function updateOne(
     checkNotView(collection);
     if (collection?.kind === 'timeseries') checkSeriesUpdate(statement);
     const { target, compiled } = prepare(collection);
-    const apply = (record: FoundRecord | undefined): StatementResult => {
+    const apply = (record: FoundRecord | undefined): MaybePromise<StatementResult> => {
       if (collection === undefined || record === undefined) {
         return upsert ? upsertInto(op, transaction, request, target, compiled) : NOTHING_MATCHED;
       }
       const writer = new RecordWriter(op, transaction, collection, request);
-      const modified = applyUpdate(writer, target, compiled, record);
-      return { matchedCount: 1, modifiedCount: modified === record.document ? 0 : 1 };
+      const modified = applyUpdate(op, writer, target, compiled, record);
+      const counted = (after: Buffer): StatementResult => ({
+        matchedCount: 1,
+        modifiedCount: after === record.document ? 0 : 1,
+      });
+      return modified instanceof Promise ? modified.then(counted) : counted(modified);
     };
     if (collection === undefined) return apply(undefined);
     const found = findFirst(op, transaction, collection, target);
@@ -311,10 +316,13 @@ async function updateMany(
         update = compiled;
         return target;
       },
+      evaluate: (document) => {
+        if (update?.usesScripts === true) update.apply(document);
+      },
     },
     (writer, record, target) => {
       tassert(update !== undefined, 'an update was not compiled');
-      return applyUpdate(writer, target, update, record) !== record.document;
+      return writeUpdate(writer, target, update, record) !== record.document;
     },
   );
   if (matchedCount === 0 && statement.upsert) {
@@ -328,6 +336,22 @@ async function updateMany(
 
 /** Applies an update to one record. @returns the document as it is now: the same Buffer when nothing changed. */
 export function applyUpdate(
+  op: OperationContext,
+  writer: RecordWriter,
+  target: WriteTarget,
+  compiled: Update,
+  record: FoundRecord,
+): MaybePromise<Buffer> {
+  return whenPrepared(
+    op,
+    target.context,
+    compiled.usesScripts === true,
+    () => void compiled.apply(record.document),
+    () => writeUpdate(writer, target, compiled, record),
+  );
+}
+
+function writeUpdate(
   writer: RecordWriter,
   target: WriteTarget,
   compiled: Update,
@@ -347,8 +371,25 @@ export function upsertInto(
   into: WriterOptions & { readonly namespace: string },
   target: WriteTarget,
   compiled: Update,
-): StatementResult & { readonly upsertedId: RawValue; readonly document: Buffer } {
-  const upserted = compiled.upsertDocument(target.find.filter);
+): MaybePromise<UpsertResult> {
+  const { filter } = target.find;
+  return whenPrepared(
+    op,
+    target.context,
+    compiled.usesScripts === true,
+    () => void compiled.upsertDocument(filter),
+    () => insertUpserted(op, transaction, into, compiled.upsertDocument(filter)),
+  );
+}
+
+type UpsertResult = StatementResult & { readonly upsertedId: RawValue; readonly document: Buffer };
+
+function insertUpserted(
+  op: OperationContext,
+  transaction: Transaction,
+  into: WriterOptions & { readonly namespace: string },
+  upserted: Buffer,
+): UpsertResult {
   uassert(
     upserted.length <= MAX_BSON_OBJECT_BYTES,
     17420,

@@ -9,6 +9,6 @@ export const features = defineCommand({
   route: 'router',
   lenient: true,
   parse: () => undefined,
-  execute: () => undefined,
-  reply: () => ({ js: false }),
+  execute: (_request, op) => op.service.scripts !== undefined,
+  reply: (js) => ({ js }),
 });

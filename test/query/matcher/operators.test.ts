@@ -811,7 +811,7 @@ const ERRORS: { name: string; filter: Document; code: number; message?: RegExp }
     code: 2,
     message: /^unknown top level operator: \$nope/,
   },
-  { name: 'an unsupported operator', filter: { $where: 'true' }, code: 238 },
+  { name: '$where without an engine', filter: { $where: 'true' }, code: 6_108_304 },
   { name: '$and without entries', filter: { $and: [] }, code: 2, message: /nonempty array/ },
   {
     name: '$or with something else',
