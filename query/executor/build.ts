@@ -47,7 +47,7 @@ function makeStage(node: PlanNode, context: ExecutionContext, onStage: OnStage):
       return filtered(
         context,
         node.filter,
-        (filter) => new CollectionScan(context, filter, node.direction),
+        (filter) => new CollectionScan(context, { ...node, filter }),
       );
     case 'IXSCAN':
       return new IndexScan(context, node);

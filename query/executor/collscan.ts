@@ -3,8 +3,11 @@
  *
  * The hot loop of unindexed reads: per record one cursor step and one call of the filter; bench/micro/query/plans.bench.ts.
  */
+import { getField, isEmpty } from '../../bson/index.ts';
+import { CommandError } from '../../common/errors.ts';
 import type { Filter } from '../matcher/filter.ts';
-import type { ReadView, RecordCursor } from '../../storage/index.ts';
+import type { CollscanNode } from '../planner/plan-node.ts';
+import type { MaybePromise, ReadView, RecordCursor } from '../../storage/index.ts';
 import { type ExecutionContext, PullStage, type StageCounters, type Step } from './stage.ts';
 
 export class CollectionScan extends PullStage {
@@ -12,11 +15,17 @@ export class CollectionScan extends PullStage {
   private readonly context: ExecutionContext;
   private readonly filter: Filter | undefined;
   private readonly cursor: RecordCursor;
+  private readonly isTailable: boolean;
+  /** Records go while it is read: those who change records themselves know what they do. */
+  private readonly mayLosePosition: boolean;
+  private mustCheckPosition = false;
 
-  constructor(context: ExecutionContext, filter: Filter | undefined, direction: 1 | -1) {
+  constructor(context: ExecutionContext, { filter, direction, tailable }: CollscanNode) {
     super(context.yielder);
     this.context = context;
     this.filter = filter === undefined || filter.isEmpty ? undefined : filter;
+    this.isTailable = tailable === true;
+    this.mayLosePosition = !context.forWrites && isCapped(context.collection.options);
     this.cursor = context.view.scanRecords(context.collection, { direction });
   }
 
@@ -24,17 +33,47 @@ export class CollectionScan extends PullStage {
     const { cursor } = this;
     const { yielder } = this.context;
     if (this.counters.isEOF) return false;
+    if (this.mustCheckPosition) {
+      const checked = this.checkPosition();
+      if (checked instanceof Promise) return checked;
+    }
     for (;;) {
       if (yielder.tick()) return undefined;
       const moved = cursor.next();
-      if (moved !== true) return moved === false ? this.end() : this.afterLoad(moved);
+      if (moved !== true) return moved === false ? this.atEnd() : this.afterLoad(moved);
       if (this.accept()) return true;
     }
   }
 
   private async afterLoad(moved: Promise<boolean>): Promise<boolean | undefined> {
-    if (!(await moved)) return this.end();
+    if (!(await moved)) return this.atEnd();
     return this.accept() ? true : undefined;
+  }
+
+  /** A tailable scan goes on after the last record that it has seen; without one it has no place to go on from. */
+  private atEnd(): false {
+    return this.isTailable && this.counters.docsExamined! > 0 ? false : this.end();
+  }
+
+  /** In a capped collection what comes after a record that is gone may be gone as well. */
+  private checkPosition(): MaybePromise<undefined> {
+    this.mustCheckPosition = false;
+    const { view, collection } = this.context;
+    const check = (document: Buffer | undefined): undefined => {
+      if (document === undefined) throw this.positionLost();
+    };
+    const document = view.record(collection, this.cursor.recordId);
+    return document instanceof Promise ? document.then(check) : check(document);
+  }
+
+  private positionLost(): CommandError {
+    const why = this.isTailable
+      ? 'failure to restore tailable cursor position'
+      : 'position in capped collection being deleted';
+    return new CommandError(
+      'CappedPositionLost',
+      `CollectionScan died due to ${why}. Last seen record id: RecordId(${this.cursor.recordId})`,
+    );
   }
 
   private accept(): boolean {
@@ -54,9 +93,14 @@ export class CollectionScan extends PullStage {
 
   attach(view: ReadView): void {
     this.cursor.attach(view);
+    this.mustCheckPosition = this.mayLosePosition && this.counters.docsExamined! > 0;
   }
 
   close(): void {
     this.cursor.close();
   }
+}
+
+function isCapped(options: Buffer): boolean {
+  return !isEmpty(options) && getField(options, 'capped')?.isTruthy() === true;
 }

@@ -70,10 +70,15 @@ export function accessPaths(request: AccessRequest): readonly [AccessPath, ...Ac
   return first === undefined ? [collectionPath(filter, 1)] : [first, ...others];
 }
 
-export function collectionPath(filter: Filter, direction: 1 | -1): AccessPath {
+export function collectionPath(
+  filter: Filter,
+  direction: 1 | -1,
+  options: { readonly tailable?: boolean } = {},
+): AccessPath {
+  const checked = filter.isEmpty ? undefined : filter;
   return {
     id: direction === 1 ? 'forward' : 'backward',
-    node: () => ({ stage: 'COLLSCAN', filter: filter.isEmpty ? undefined : filter, direction }),
+    node: () => ({ stage: 'COLLSCAN', filter: checked, direction, ...options }),
     sorted: false,
     decidedScan: () => undefined,
     holdsValues: false,

@@ -75,6 +75,7 @@ function isPlainRequest(request: FindRequest): boolean {
     request.max === undefined &&
     (request.skip ?? 0) === 0 &&
     request.returnKey !== true &&
+    request.tailable !== true &&
     request.showRecordId !== true
   );
 }

@@ -121,6 +121,7 @@ function pathsFor(
   const { view, filter, sort, context, allowed, wantsMetadata } = parts;
   const hint = resolveHint(request.hint, collection);
   const isNatural = hint !== undefined && 'natural' in hint;
+  if (request.tailable === true) return [collectionPath(filter, 1, { tailable: true })];
   if (request.min !== undefined || request.max !== undefined) {
     uassert(
       hint !== undefined && !isNatural,

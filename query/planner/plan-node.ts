@@ -39,6 +39,8 @@ export interface CollscanNode {
   readonly stage: 'COLLSCAN';
   readonly filter: Filter | undefined;
   readonly direction: 1 | -1;
+  /** It waits at the end of a capped collection, and goes on when something is added. */
+  readonly tailable?: boolean;
 }
 
 export interface IxscanNode {

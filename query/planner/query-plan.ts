@@ -59,6 +59,8 @@ export interface FindRequest {
   readonly allowDiskUse?: boolean;
   /** Metadata by name ("textScore") that the stages behind the find ask for. */
   readonly metadata?: readonly string[];
+  /** The end of the collection, a capped one, is not the end of the plan: see CollscanNode. */
+  readonly tailable?: boolean;
   /** Only the number of documents matters: they may come out empty (a $group that reads no field). */
   readonly withoutDocuments?: boolean;
   /** The namespace in explain and for collections that do not exist. */

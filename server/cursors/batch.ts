@@ -93,6 +93,11 @@ class Filling {
   }
 }
 
+/** Nothing can come after a batch. */
+export function isOver(batch: Batch, producer: CursorProducer): boolean {
+  return batch.isLast && batch.stashed === undefined && producer.tails === undefined;
+}
+
 function tooLarge(document: Buffer): CommandError {
   return new CommandError(
     'BSONObjectTooLarge',

@@ -13,7 +13,7 @@ import { CommandError } from '../../common/errors.ts';
 import type { Interruption } from '../../common/interruption.ts';
 import type { Random } from '../../common/random.ts';
 import type { Deadline, TimerWheel } from '../../common/timer-wheel.ts';
-import type { MaybePromise, ReadView } from '../../storage/index.ts';
+import type { CollectionUuid, MaybePromise, ReadView } from '../../storage/index.ts';
 import type { OperationReport } from '../profiling/operation-report.ts';
 import type { SessionKey } from '../sessions/session-registry.ts';
 
@@ -38,6 +38,8 @@ export interface CursorProducer {
   close(): void;
   /** True once it is known that next() would find nothing: the client is spared a getMore. */
   readonly isExhausted?: boolean;
+  /** The collection at whose end a tailable cursor stands: next() may find something later. undefined: it never will. */
+  readonly tails?: CollectionUuid | undefined;
 }
 
 export interface CursorDescription {

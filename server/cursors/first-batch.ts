@@ -7,6 +7,7 @@ import {
   type Batch,
   type CursorReply,
   cursorReply,
+  isOver,
   DEFAULT_FIRST_BATCH_COUNT,
   noteBatch,
   pullBatch,
@@ -21,6 +22,10 @@ export interface FirstBatchOptions {
   /** No cursor stays open, whatever is left. */
   readonly singleBatch?: boolean;
   readonly noTimeout?: boolean;
+  /** The cursor stays open at the end of its collection ... */
+  readonly tailable?: boolean;
+  /** ... and getMore waits there. */
+  readonly awaitData?: boolean;
 }
 
 /** Pulls the first batch. The producer is closed, or lives on in an open cursor; in either case not the caller's any more. */
@@ -45,7 +50,7 @@ export function firstBatch(
 function conclude(op: OperationContext, options: FirstBatchOptions, batch: Batch): CursorReply {
   const { namespace, producer } = options;
   op.report.returnedCount = batch.documents.length;
-  const nothingLeft = batch.isLast && batch.stashed === undefined;
+  const nothingLeft = isOver(batch, producer);
   if (nothingLeft || options.singleBatch === true) {
     producer.close();
     op.report.cursorExhausted = true;
@@ -60,7 +65,12 @@ function conclude(op: OperationContext, options: FirstBatchOptions, batch: Batch
     session: op.session?.key,
     originatingCommand: op.commandBody,
     ...(options.noTimeout === true ? { noTimeout: true } : {}),
-    ...(remainingTimeMs === undefined ? {} : { maxTimeMs: remainingTimeMs }),
+    ...(options.tailable === true ? { tailable: true } : {}),
+    ...(options.awaitData === true ? { awaitData: true } : {}),
+    // Where getMore waits, its own maxTimeMS says how long.
+    ...(remainingTimeMs === undefined || options.awaitData === true
+      ? {}
+      : { maxTimeMs: remainingTimeMs }),
   });
   noteBatch(cursor, batch);
   op.report.cursorId = cursor.id;

@@ -179,6 +179,14 @@ export class OperationContext implements Interruption, RunningOperation {
     this.deadline.set(Math.max(0, atMs - this.service.clock.monotonicMs()));
   }
 
+  /** Takes the deadline away: the client's maxTimeMS says how long to wait for something, and is no limit. Milliseconds. */
+  takeTimeLimit(): number | undefined {
+    const remainingMs = this.remainingTimeMs;
+    this.deadline?.cancel();
+    this.deadlineAtMs = Infinity;
+    return remainingMs;
+  }
+
   /** Milliseconds until the deadline; undefined without one. A cursor keeps it for its next batches. */
   get remainingTimeMs(): number | undefined {
     if (this.deadlineAtMs === Infinity) return undefined;
@@ -201,9 +209,14 @@ export class OperationContext implements Interruption, RunningOperation {
 
   /** Lets the snapshot go and pins the latest state: for long scans, which attach to the new one. */
   renewView(): ReadView {
+    this.releaseView();
+    return this.view();
+  }
+
+  /** Lets the snapshot go: for who waits, and looks again later. */
+  releaseView(): void {
     this.currentView?.close();
     this.currentView = undefined;
-    return this.view();
   }
 
   /** Who gets this operation's turns: its connection. For query's executors. */
@@ -262,15 +275,21 @@ export class OperationContext implements Interruption, RunningOperation {
   }
 
   /** Waits `delayMs`, unless it is interrupted. */
-  async sleep(delayMs: number): Promise<void> {
+  sleep(delayMs: number): Promise<void> {
+    return this.waitAtMost(undefined, delayMs);
+  }
+
+  /** Waits for an event, `timeoutMs` at most, unless it is interrupted. */
+  async waitAtMost(event: Promise<void> | undefined, timeoutMs: number): Promise<void> {
     let wake = (): void => {};
-    const slept = new Promise<void>((resolve) => {
+    const over = new Promise<void>((resolve) => {
       wake = resolve;
     });
-    const deadline = this.service.timers.after(delayMs, wake);
+    const deadline = this.service.timers.after(timeoutMs, wake);
     const startMs = this.service.clock.monotonicMs();
     try {
-      await this.waitFor(slept);
+      void event?.then(wake);
+      await this.waitFor(over);
     } finally {
       deadline.cancel();
       this.waitedMs += this.service.clock.monotonicMs() - startMs;

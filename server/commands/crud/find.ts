@@ -2,7 +2,14 @@
  * find: the documents that match a filter, in batches.
  * Source: MongoDB's manual, "find".
  */
-import { EMPTY_DOCUMENT, getField, isEmpty } from '../../../bson/index.ts';
+import {
+  compareDocuments,
+  documentOf,
+  EMPTY_DOCUMENT,
+  getField,
+  isEmpty,
+} from '../../../bson/index.ts';
+import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import {
   type FindRequest,
@@ -11,7 +18,8 @@ import {
   type QueryPlan,
   type RunningPlan,
 } from '../../../query/index.ts';
-import type { MaybePromise, ReadView } from '../../../storage/index.ts';
+import type { CollectionUuid, MaybePromise, ReadView } from '../../../storage/index.ts';
+import { cappedLimitsOf } from '../../catalog/capped-collections.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { CursorProducer, CursorReader } from '../../cursors/cursor-registry.ts';
@@ -28,6 +36,7 @@ export interface FindCommandRequest {
   readonly batchSize: number | undefined;
   readonly singleBatch: boolean;
   readonly noCursorTimeout: boolean;
+  readonly awaitData: boolean;
 }
 
 export const find = defineCommand({
@@ -59,10 +68,15 @@ export const find = defineCommand({
   execute: ({ request, plan }, op) =>
     firstBatch(op, {
       namespace: request.namespace,
-      producer: openPlan(plan, op, { limit: request.find.limit ?? 0 }),
+      producer: openPlan(plan, op, {
+        limit: request.find.limit ?? 0,
+        tailed: tailedBy(request, op),
+      }),
       batchSize: request.batchSize,
       singleBatch: request.singleBatch,
       noTimeout: request.noCursorTimeout,
+      tailable: request.find.tailable === true,
+      awaitData: request.awaitData,
     }),
   reply: (body) => body,
 });
@@ -84,16 +98,19 @@ export function parseFind(body: CommandBody): FindCommandRequest {
       returnKey: body.safeBoolean('returnKey', undefined),
       showRecordId: body.safeBoolean('showRecordId', undefined),
       allowDiskUse: body.safeBoolean('allowDiskUse', undefined),
+      tailable: body.safeBoolean('tailable', undefined),
     },
     collation: body.document('collation', undefined),
     variables: body.document('let', undefined),
     batchSize: body.limit('batchSize'),
     singleBatch: body.safeBoolean('singleBatch', false),
     noCursorTimeout: body.safeBoolean('noCursorTimeout', false),
+    awaitData: body.safeBoolean('awaitData', false),
   };
+  checkTailable(request);
   // oplogReplay has had no effect since MongoDB 4.4; partial results are a matter of routers.
   body.ignore('oplogReplay', 'allowPartialResults', 'allowSpeculativeMajorityRead');
-  body.refuse('tailable', 'awaitData', 'collectionUUID', 'encryptionInformation', 'resumeAfter');
+  body.refuse('collectionUUID', 'encryptionInformation', 'resumeAfter');
   body.refuse(
     'startAt',
     'requestResumeToken',
@@ -105,12 +122,36 @@ export function parseFind(body: CommandBody): FindCommandRequest {
   return request;
 }
 
+/** What goes with a cursor that stays open at the end. */
+function checkTailable({ find, awaitData, singleBatch }: FindCommandRequest): void {
+  if (find.tailable !== true) {
+    uassert(!awaitData, 'FailedToParse', "Cannot set 'awaitData' without also setting 'tailable'");
+    return;
+  }
+  const { sort } = find;
+  uassert(
+    sort === undefined || isEmpty(sort) || compareDocuments(sort, NATURAL_ORDER) === 0,
+    'BadValue',
+    'cannot use tailable option with a sort other than {$natural: 1}',
+  );
+  uassert(!singleBatch, 'BadValue', "cannot use tailable option with the 'singleBatch' option");
+}
+
+const NATURAL_ORDER = documentOf({ $natural: 1 });
+
 export function planFindCommand(request: FindCommandRequest, op: OperationContext): QueryPlan {
   const { collation, variables, namespace } = request;
   const view = op.view();
   const collection = view.collection(namespace);
   const context = queryContext(op, { collation, variables, collection });
   if (collection?.kind === 'view') checkFindOnView(request);
+  else if (request.find.tailable === true && collection !== undefined) {
+    uassert(
+      cappedLimitsOf(collection.options) !== undefined,
+      'BadValue',
+      `error processing query: ns=${namespace}: tailable cursor requested on non capped collection`,
+    );
+  }
   return planQuery(view, collection, request.find, context);
 }
 
@@ -122,6 +163,7 @@ function checkFindOnView({ find, singleBatch, noCursorTimeout }: FindCommandRequ
     ['Option max', find.max !== undefined && !isEmpty(find.max)],
     ['Option returnKey', find.returnKey === true],
     ['Option showRecordId', find.showRecordId === true],
+    ['Option tailable', find.tailable === true],
     ['Option noCursorTimeout', noCursorTimeout],
     ['Option singleBatch', singleBatch && find.limit !== 1],
     ['Sort option $natural', isNatural],
@@ -132,11 +174,20 @@ function checkFindOnView({ find, singleBatch, noCursorTimeout }: FindCommandRequ
   }
 }
 
+function tailedBy(
+  { find, namespace }: FindCommandRequest,
+  op: OperationContext,
+): CollectionUuid | undefined {
+  return find.tailable === true ? op.view().collection(namespace)?.uuid : undefined;
+}
+
 interface ProducerOptions {
   /** 0 for none; the plan itself enforces it. */
   readonly limit?: number;
   /** The plan sees nothing of what is written after it began. */
   readonly isStable?: boolean;
+  /** The collection that a tailable plan reads. */
+  readonly tailed?: CollectionUuid | undefined;
 }
 
 /** Opens a plan for a scan without snapshot: after each yield it goes on in the latest state. */
@@ -152,13 +203,19 @@ export function openPlan(
 class PlanProducer implements CursorProducer {
   private readonly executor: PlanExecutor;
   private readonly limit: number;
+  private readonly tailed: CollectionUuid | undefined;
   private reader: CursorReader;
   private returned = 0;
   /** What the executor reports of itself. */
   private readonly running: RunningPlan | undefined;
 
-  constructor(plan: QueryPlan, op: OperationContext, { limit = 0, isStable }: ProducerOptions) {
+  constructor(
+    plan: QueryPlan,
+    op: OperationContext,
+    { limit = 0, isStable, tailed }: ProducerOptions,
+  ) {
     this.limit = limit;
+    this.tailed = tailed;
     this.reader = op;
     this.executor = plan.open(op.view(), op, {
       client: op.turnClient,
@@ -169,6 +226,12 @@ class PlanProducer implements CursorProducer {
 
   get isExhausted(): boolean {
     return this.limit > 0 && this.returned >= this.limit;
+  }
+
+  /** A tailable cursor that has seen nothing has no place from which it could go on, and is over, as in MongoDB. */
+  get tails(): CollectionUuid | undefined {
+    const canGoOn = !this.isExhausted && this.executor.statistics.docsExamined > 0;
+    return canGoOn ? this.tailed : undefined;
   }
 
   next(): MaybePromise<Buffer | undefined> {

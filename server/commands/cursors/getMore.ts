@@ -5,7 +5,7 @@
 import type { MaybePromise } from '../../../storage/index.ts';
 import { BsonType } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
-import { type Batch, cursorReply, noteBatch, pullBatch } from '../../cursors/batch.ts';
+import { type Batch, cursorReply, noteBatch, pullBatch, isOver } from '../../cursors/batch.ts';
 import type { OpenCursor } from '../../cursors/cursor-registry.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
@@ -40,6 +40,7 @@ export const getMore = defineCommand({
         'cannot set maxTimeMS on getMore command for a non-awaitData cursor',
       );
     }
+    if (cursor.awaitData) return awaitBatch(op, cursor, request);
     if (cursor.maxTimeMs !== undefined) op.limitTime(Math.max(1, cursor.maxTimeMs));
     return nextBatch(op, cursor, request);
   },
@@ -80,17 +81,59 @@ function nextBatch(
   }
 }
 
+/** How long getMore waits at the end of a collection when the client does not say, milliseconds: as in MongoDB. */
+const DEFAULT_AWAIT_MS = 1000;
+
+/**
+ * The next batch of a cursor that waits for it. Each commit that adds to the collection wakes it; in between it holds
+ * neither a view nor a turn.
+ */
+async function awaitBatch(
+  op: OperationContext,
+  cursor: OpenCursor,
+  request: GetMoreRequest,
+): Promise<ReplyBody> {
+  const { cappedCollections, clock } = op.service;
+  const { producer } = cursor;
+  const endMs = clock.monotonicMs() + (op.takeTimeLimit() ?? DEFAULT_AWAIT_MS);
+  try {
+    for (;;) {
+      // Listens before it looks: what is added in between counts, too.
+      const news =
+        producer.tails === undefined ? undefined : cappedCollections.listen(producer.tails);
+      try {
+        producer.attach(op.renewView(), op);
+        const batch = await pullBatch(producer, request.batchSize, cursor.stashed);
+        const leftMs = endMs - clock.monotonicMs();
+        const mayWait = batch.documents.length === 0 && !isOver(batch, producer) && leftMs > 0;
+        if (!mayWait) return conclude(op, cursor, batch);
+        producer.detach();
+        op.releaseView();
+        if (news !== undefined) await op.waitAtMost(news.next, leftMs);
+      } finally {
+        news?.cancel();
+      }
+    }
+  } catch (error) {
+    op.service.cursors.unpin(cursor, true);
+    throw error;
+  }
+}
+
 function conclude(op: OperationContext, cursor: OpenCursor, batch: Batch): ReplyBody {
   op.throwIfInterrupted();
   noteBatch(cursor, batch);
   op.report.returnedCount = batch.documents.length;
   op.report.cursorId = cursor.id;
   op.report.originatingCommand = cursor.originatingCommand;
-  const exhausted = batch.isLast && batch.stashed === undefined;
+  const exhausted = isOver(batch, cursor.producer);
   op.report.cursorExhausted = exhausted;
   if (!exhausted) cursor.producer.detach();
   // A client that allows exhaust gets the next batches without asking; when it leaves, nobody can ask for them.
-  if (!exhausted) op.exhaust = { abandon: () => void op.service.cursors.kill(cursor.id) };
+  // A tailable cursor that does not wait would answer with nothing, over and over.
+  const isIdle = batch.documents.length === 0 && !cursor.awaitData;
+  if (!exhausted && !isIdle)
+    op.exhaust = { abandon: () => void op.service.cursors.kill(cursor.id) };
   if (cursor.maxTimeMs !== undefined) cursor.maxTimeMs = op.remainingTimeMs ?? cursor.maxTimeMs;
   const id = exhausted ? 0n : cursor.id;
   const reply = cursorReply(id, cursor.namespace, 'nextBatch', batch.documents);
