@@ -16,6 +16,8 @@ const BOOLEANS_AND_NUMBERS = "'[bool, long, int, decimal, double]'";
 
 /** So many fields are found fastest by looking at each. */
 const FEW_FIELDS = 16;
+const UUID_SUBTYPE = 4;
+const UUID_BYTES = 16;
 
 export class CommandBody {
   /** The command as it is defined; errors name fields as 'find.filter'. */
@@ -31,6 +33,8 @@ export class CommandBody {
   private nameLengths = 0;
   /** The namespace that the command works on, once it has asked for its collection. */
   namespace: string | undefined;
+  /** 16 bytes, from expectCollection. */
+  expectedUuid: Buffer | undefined;
   private usedCount = 0;
   /** By name, once there are more than a few: a hostile body has a million. */
   private byName: Map<string, Field> | undefined;
@@ -90,6 +94,21 @@ export class CommandBody {
   collectionIn(name: string): string {
     this.namespace = namespaceOf(this.database, this.string(name));
     return this.namespace;
+  }
+
+  /** The argument collectionUUID: the command is for this collection, whatever stands under the name by now. */
+  expectCollection(): void {
+    const value = this.present('collectionUUID');
+    if (value === undefined) return;
+    this.expect('collectionUUID', value, BsonType.binData, 'binData');
+    const { subtype, bytes } = value.asBinary();
+    if (subtype !== UUID_SUBTYPE || bytes.length !== UUID_BYTES) {
+      throw new CommandError(
+        'InvalidUUID',
+        'uuid must be a 16-byte binary field with UUID (4) subtype',
+      );
+    }
+    this.expectedUuid = bytes;
   }
 
   has(name: string): boolean {
@@ -213,7 +232,7 @@ export class CommandBody {
     const value = this.present(name);
     if (value === undefined) return this.fallback(name, fallback);
     this.expect(name, value, BsonType.array, 'array');
-    return this.elementsAsDocuments(name, value);
+    return this.elementsOf(name, value);
   }
 
   /** Fields that MongoDB accepts and that change nothing here either. */
@@ -311,7 +330,8 @@ export class CommandBody {
     if (value.type !== type) throw this.wrongType(name, value, `expected type '${typeName}'`);
   }
 
-  private elementsAsDocuments(name: string, value: RawValue): Buffer[] {
+  /** The documents of an array that was looked at already. */
+  elementsOf(name: string, value: RawValue): Buffer[] {
     const documents: Buffer[] = [];
     const cursor = new FieldCursor(value.asDocument());
     while (cursor.next()) {

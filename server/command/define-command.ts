@@ -8,6 +8,7 @@ import type { ErrorCodeName } from '../../common/errors.ts';
 import type { MaybePromise } from '../../storage/index.ts';
 import type { Access } from '../auth/principal.ts';
 import type { OperationContext } from '../operation/operation-context.ts';
+import { checkCollectionUuid } from './collection-uuid.ts';
 import type { CommandBody } from './command-body.ts';
 import type { ReplyBody } from './reply.ts';
 
@@ -97,7 +98,12 @@ function runnerOf<Request, Plan, Result>(
   const parse = (body: CommandBody, op: OperationContext): Request => {
     const request = definition.parse(body, op);
     if (!lenient) body.rejectUnknownFields();
-    if (body.namespace !== undefined) op.namespace = body.namespace;
+    if (body.namespace !== undefined) {
+      op.namespace = body.namespace;
+      if (body.expectedUuid !== undefined) {
+        checkCollectionUuid(op.view(), body.namespace, body.expectedUuid);
+      }
+    }
     return request;
   };
   const finish = (result: MaybePromise<Result>, op: OperationContext): MaybePromise<ReplyBody> =>

@@ -27,6 +27,7 @@ export function parseWriteConcern(value: RawValue): WriteConcern {
   }
   let w: number | string = 1;
   let journal: boolean | undefined;
+  let isFlushed = false;
   let timeoutMs = 0;
   const fields = new FieldCursor(value.asDocument());
   while (fields.next()) {
@@ -39,7 +40,7 @@ export function parseWriteConcern(value: RawValue): WriteConcern {
         journal = flag(field, 'j');
         break;
       case 'fsync':
-        journal = flag(field, 'fsync') || journal;
+        isFlushed = flag(field, 'fsync');
         break;
       case 'wtimeout':
         timeoutMs = field.isNumber ? Math.max(0, Math.trunc(field.asNumber())) : 0;
@@ -56,7 +57,10 @@ export function parseWriteConcern(value: RawValue): WriteConcern {
         );
     }
   }
-  return { w, journal, timeoutMs };
+  if (isFlushed && journal === true) {
+    throw new CommandError('FailedToParse', 'fsync and j options cannot be used together');
+  }
+  return { w, journal: isFlushed ? true : journal, timeoutMs };
 }
 
 /** Refuses what only a replica set can give. */

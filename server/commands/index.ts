@@ -13,6 +13,7 @@ import { bulkWrite } from './crud/bulkWrite.ts';
 import { cloneCollectionAsCapped } from './catalog/cloneCollectionAsCapped.ts';
 import { collMod } from './catalog/collMod.ts';
 import { collStats } from './catalog/collStats.ts';
+import { applyOps } from './replication/applyOps.ts';
 import { autoCompact, compact } from './catalog/compact.ts';
 import {
   cleanupStructuredEncryptionData,
@@ -136,6 +137,7 @@ const COMMANDS = [
   aggregate,
   analyzeShardKey,
   appendOplogNote,
+  applyOps,
   autoCompact,
   buildInfo,
   bulkWrite,
@@ -258,7 +260,6 @@ const UNSUPPORTED = [
   'abortUnshardCollection',
   'addShard',
   'addShardToZone',
-  'applyOps',
   'authenticate',
   'balancerCollectionStatus',
   'balancerStart',

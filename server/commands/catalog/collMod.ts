@@ -106,7 +106,8 @@ export const collMod = defineCommand({
   apiVersions: ['1'],
   parse: (body): CollModRequest => {
     const namespace = body.collection();
-    body.refuse('collectionUUID', 'isTimeseriesNamespace');
+    body.expectCollection();
+    body.refuse('isTimeseriesNamespace');
     body.ignore('recordPreImages');
     const changes = new Map<string, RawValue | undefined>();
     for (const { name, read } of MODIFICATIONS) {

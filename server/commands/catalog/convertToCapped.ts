@@ -25,7 +25,7 @@ export const convertToCapped = defineCommand({
     const namespace = body.collection();
     const size = cappedSize(body, 'size');
     if (size === undefined) throw body.missing('size');
-    body.refuse('collectionUUID');
+    body.expectCollection();
     return { namespace, size };
   },
   execute: async ({ namespace, size }, op) => {

@@ -2,6 +2,7 @@
  * dbStats: counts and sizes of one database.
  * Source: MongoDB's manual, "dbStats".
  */
+import { statfs } from 'node:fs/promises';
 import { doubleValue, int64Value } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { defineCommand } from '../../command/define-command.ts';
@@ -17,10 +18,9 @@ export const dbStats = defineCommand({
   parse: (body) => {
     const scale = body.integer('scale', 1);
     uassert(scale >= 1, 51024, `BSON field 'scale' value must be >= 1, actual value '${scale}'`);
-    body.refuse('freeStorage');
-    return { database: body.database, scale };
+    return { database: body.database, scale, withFree: body.safeBoolean('freeStorage', false) };
   },
-  execute: ({ database, scale }, op) => {
+  execute: async ({ database, scale, withFree }, op) => {
     const view = op.view();
     const collections = view.collections(database);
     const sizes = collections.map((collection) => collectionSizes(op.engine, view, collection));
@@ -29,6 +29,8 @@ export const dbStats = defineCommand({
     return {
       database,
       scale,
+      withFree,
+      disk: await diskOf(op.service.identity.dbPath),
       collections: collections.filter(({ kind }) => kind !== 'view').length,
       views: collections.filter(({ kind }) => kind === 'view').length,
       indexes: sum((index) => collections[index].indexes.length),
@@ -49,10 +51,27 @@ export const dbStats = defineCommand({
       avgObjSize: doubleValue(objects === 0 ? 0 : dataBytes / objects),
       dataSize: scaled(dataBytes),
       storageSize: scaled(storageBytes),
+      // A collection keeps no free space for itself: extents that empty go back to the store.
+      ...(stats.withFree ? { freeStorageSize: NONE } : {}),
       indexes: int64Value(BigInt(stats.indexes)),
       indexSize: scaled(indexBytes),
+      ...(stats.withFree ? { indexFreeStorageSize: NONE } : {}),
       totalSize: scaled(storageBytes + indexBytes),
+      ...(stats.withFree ? { totalFreeStorageSize: NONE } : {}),
       scaleFactor: int64Value(BigInt(stats.scale)),
+      fsUsedSize: stats.disk === undefined ? undefined : scaled(stats.disk.usedBytes),
+      fsTotalSize: stats.disk === undefined ? undefined : scaled(stats.disk.totalBytes),
     };
   },
 });
+
+const NONE = doubleValue(0);
+
+/** The file system that the data lie on; undefined for a store in memory. */
+async function diskOf(
+  dbPath: string,
+): Promise<{ usedBytes: number; totalBytes: number } | undefined> {
+  if (dbPath === '') return undefined;
+  const { bsize, blocks, bfree } = await statfs(dbPath);
+  return { usedBytes: (blocks - bfree) * bsize, totalBytes: blocks * bsize };
+}

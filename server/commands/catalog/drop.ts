@@ -21,7 +21,7 @@ export const drop = defineCommand({
   apiVersions: ['1'],
   parse: (body) => {
     const namespace = body.collection();
-    body.refuse('collectionUUID');
+    body.expectCollection();
     return { namespace };
   },
   execute: ({ namespace }, op) => {

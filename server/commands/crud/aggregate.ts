@@ -77,7 +77,8 @@ export function parseAggregate(body: CommandBody, isExplained = false): Aggregat
     isExplain,
     bypassValidation: body.safeBoolean('bypassDocumentValidation', false),
   };
-  body.refuse('collectionUUID', 'encryptionInformation', 'exchange', 'fromMongos', 'needsMerge');
+  body.expectCollection();
+  body.refuse('encryptionInformation', 'exchange', 'fromMongos', 'needsMerge');
   body.refuse('isMapReduceCommand', 'requestReshardingResumeToken', 'requestResumeToken');
   body.refuse('resumeAfter', 'startAt', 'includeQueryStatsMetrics');
   return request;

@@ -39,7 +39,8 @@ export function parseCount(body: CommandBody): CountCommandRequest {
   // A negative limit counts as its absolute value.
   const limit = body.integer('limit', undefined);
   const hint = hintIn(body);
-  body.refuse('collectionUUID', 'encryptionInformation', 'mirrored');
+  body.expectCollection();
+  body.refuse('encryptionInformation', 'mirrored');
   body.ignore('fields');
   return {
     namespace,

@@ -38,7 +38,7 @@ export function parseDistinct(body: CommandBody): DistinctCommandRequest {
   const key = body.string('key');
   uassert(!key.includes('\0'), 31032, 'Key field cannot contain an embedded null byte');
   const hint = hintIn(body);
-  body.refuse('collectionUUID');
+  body.expectCollection();
   return {
     namespace,
     distinct: {

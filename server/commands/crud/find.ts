@@ -71,6 +71,7 @@ export const find = defineCommand({
       producer: openPlan(plan, op, {
         limit: request.find.limit ?? 0,
         tailed: tailedBy(request, op),
+        isEmpty: op.view().collection(request.namespace) === undefined,
       }),
       batchSize: request.batchSize,
       singleBatch: request.singleBatch,
@@ -110,7 +111,8 @@ export function parseFind(body: CommandBody): FindCommandRequest {
   checkTailable(request);
   // oplogReplay has had no effect since MongoDB 4.4; partial results are a matter of routers.
   body.ignore('oplogReplay', 'allowPartialResults', 'allowSpeculativeMajorityRead');
-  body.refuse('collectionUUID', 'encryptionInformation', 'resumeAfter');
+  body.expectCollection();
+  body.refuse('encryptionInformation', 'resumeAfter');
   body.refuse(
     'startAt',
     'requestResumeToken',
@@ -184,6 +186,8 @@ function tailedBy(
 interface ProducerOptions {
   /** 0 for none; the plan itself enforces it. */
   readonly limit?: number;
+  /** There is no collection: even a first batch of none is the last one. */
+  readonly isEmpty?: boolean;
   /** The plan sees nothing of what is written after it began. */
   readonly isStable?: boolean;
   /** The collection that a tailable plan reads. */
@@ -204,17 +208,16 @@ class PlanProducer implements CursorProducer {
   private readonly executor: PlanExecutor;
   private readonly limit: number;
   private readonly tailed: CollectionUuid | undefined;
+  private readonly isEmpty: boolean;
   private reader: CursorReader;
   private returned = 0;
   /** What the executor reports of itself. */
   private readonly running: RunningPlan | undefined;
 
-  constructor(
-    plan: QueryPlan,
-    op: OperationContext,
-    { limit = 0, isStable, tailed }: ProducerOptions,
-  ) {
+  constructor(plan: QueryPlan, op: OperationContext, options: ProducerOptions) {
+    const { limit = 0, isStable, isEmpty, tailed } = options;
     this.limit = limit;
+    this.isEmpty = isEmpty === true;
     this.tailed = tailed;
     this.reader = op;
     this.executor = plan.open(op.view(), op, {
@@ -225,7 +228,7 @@ class PlanProducer implements CursorProducer {
   }
 
   get isExhausted(): boolean {
-    return this.limit > 0 && this.returned >= this.limit;
+    return this.isEmpty || (this.limit > 0 && this.returned >= this.limit);
   }
 
   /** A tailable cursor that has seen nothing has no place from which it could go on, and is over, as in MongoDB. */

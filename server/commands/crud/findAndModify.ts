@@ -117,7 +117,8 @@ export function parseFindAndModify(body: CommandBody): FindAndModifyRequest {
     variables: body.document('let', undefined),
     bypassValidation: body.safeBoolean('bypassDocumentValidation', false),
   };
-  body.refuse('collectionUUID', 'encryptionInformation', 'sampleId', 'bypassEmptyTsReplacement');
+  body.expectCollection();
+  body.refuse('encryptionInformation', 'sampleId', 'bypassEmptyTsReplacement');
   checkCombination(request);
   return request;
 }

@@ -29,7 +29,8 @@ export interface WriteOptions extends WriterOptions {
 export function parseWriteOptions(body: CommandBody): WriteOptions {
   const namespace = body.collection();
   const bypassValidation = body.safeBoolean('bypassDocumentValidation', false);
-  body.refuse('collectionUUID', 'encryptionInformation', 'isTimeseriesNamespace');
+  body.expectCollection();
+  body.refuse('encryptionInformation', 'isTimeseriesNamespace');
   return { namespace, ordered: body.boolean('ordered', true), bypassValidation };
 }
 

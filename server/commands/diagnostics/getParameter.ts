@@ -16,6 +16,9 @@ interface Request {
 export const FIXED_PARAMETERS: Readonly<Record<string, ReplyValue>> = {
   authenticationMechanisms: [],
   featureCompatibilityVersion: { version: FEATURE_COMPATIBILITY_VERSION },
+  // Nothing is logged for being more talkative; shells show it.
+  logComponentVerbosity: { verbosity: 0 },
+  logLevel: 0,
   maxBSONDepth: 200,
   supportsCommittedReads: true,
 };

@@ -5,6 +5,8 @@
  * Source: MongoDB's manual, "serverStatus".
  */
 import { memoryUsage, resourceUsage } from 'node:process';
+import { getField } from '../../../bson/index.ts';
+import { splitNamespace } from '../../catalog/namespace.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { ReplyFields, ReplyValue } from '../../command/reply.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
@@ -26,6 +28,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
     tripwire: 0,
     rollovers: 0,
   }),
+  catalogStats: (_service, op) => catalogStatistics(op),
   connections: ({ connections }) => ({
     current: connections.current,
     available: connections.available,
@@ -49,6 +52,8 @@ const SECTIONS: Readonly<Record<string, Section>> = {
     currentQueue: { total: 0, readers: 0, writers: 0 },
     activeClients: { total: connections.active, readers: operations.count, writers: 0 },
   }),
+  // The engine orders writes without locks; exporters read the section all the same.
+  locks: () => ({}),
   logicalSessionRecordCache: ({ sessions }) => ({ activeSessionsCount: sessions.count }),
   mem: () => {
     const usage = memoryUsage();
@@ -84,6 +89,15 @@ const SECTIONS: Readonly<Record<string, Section>> = {
     delete: long(metrics.operations.delete),
     getmore: long(metrics.operations.getmore),
     command: long(metrics.operations.command),
+  }),
+  // Of writes that came from other members of a set, which there are none of.
+  opcountersRepl: () => ({
+    insert: 0n,
+    query: 0n,
+    update: 0n,
+    delete: 0n,
+    getmore: 0n,
+    command: 0n,
   }),
   storageEngine: () => ({
     name: 'flintdb',
@@ -136,6 +150,25 @@ function instanceOf({ identity, clock }: ServiceContext): ReplyFields {
     uptimeEstimate: long(uptimeMs / 1000),
     localTime: new Date(clock.wallMs()),
   };
+}
+
+const INTERNAL_DATABASES = new Set(['admin', 'config', 'local']);
+
+function catalogStatistics(op: OperationContext): ReplyFields {
+  const counts = { collections: 0, capped: 0, clustered: 0, timeseries: 0, views: 0 };
+  const internal = { internalCollections: 0, internalViews: 0 };
+  for (const { namespace, kind, options } of op.view().collections()) {
+    const isInternal = INTERNAL_DATABASES.has(splitNamespace(namespace).database);
+    if (isInternal) internal[kind === 'view' ? 'internalViews' : 'internalCollections'] += 1;
+    else if (kind === 'view') counts.views += 1;
+    else if (kind === 'timeseries') counts.timeseries += 1;
+    else {
+      counts.collections += 1;
+      if (getField(options, 'capped')?.isTruthy() === true) counts.capped += 1;
+      if (getField(options, 'clusteredIndex') !== undefined) counts.clustered += 1;
+    }
+  }
+  return { ...counts, ...internal };
 }
 
 function metricsOf({ metrics, cursors }: ServiceContext): ReplyFields {

@@ -163,6 +163,114 @@ describe('server/commands: administration', () => {
     await refused({ validateDBMetadata: 1 }, 40_414);
   });
 
+  it('dataSize measures a collection, or a range of keys, or until it has enough', async () => {
+    const dataSize = `${database.databaseName}.c`;
+    const size = async (range: Document): Promise<unknown[]> => {
+      const reply = await run({ dataSize, ...range });
+      return [Number(reply['size']), Number(reply['numObjects']), reply['maxReached']];
+    };
+    const bytes = 21;
+    assert.deepEqual(await size({}), [3 * bytes, 3, undefined]);
+    const keyPattern = { _id: 1 };
+    assert.deepEqual(await size({ keyPattern, min: { _id: 2 }, max: { _id: 9 } }), [
+      2 * bytes,
+      2,
+      undefined,
+    ]);
+    assert.deepEqual(await size({ min: { _id: 1 }, max: { _id: 2 } }), [bytes, 1, undefined]);
+    assert.deepEqual(await size({ maxObjects: 1 }), [2 * bytes, 2, true]);
+    assert.deepEqual(await size({ maxSize: 30 }), [2 * bytes, 2, true]);
+    await database.collection('c').createIndex({ a: 1, _id: 1 });
+    assert.deepEqual(await size({ keyPattern: { a: 1 }, min: { a: 2 }, max: { a: 3 } }), [
+      bytes,
+      1,
+      undefined,
+    ]);
+    await refused({ dataSize, min: { _id: 1 } }, 2);
+    await refused({ dataSize, min: { x: 1 }, max: { x: 2 } }, 2);
+    await refused({ dataSize: 'nodot' }, 73);
+  });
+
+  it('dbStats shows the disk, and free space on request', async () => {
+    const stats = await run({ dbStats: 1 });
+    assert.ok(stats['fsTotalSize'] > stats['fsUsedSize']);
+    assert.equal('freeStorageSize' in stats, false);
+    assert.deepEqual(
+      (await run({ dbStats: 1, freeStorage: 1 }))['totalFreeStorageSize'],
+      new Double(0),
+    );
+  });
+
+  it('applyOps applies inserts, updates and deletes, all or none', async () => {
+    const ns = `${database.databaseName}.c`;
+    const entries = [
+      { op: 'i', ns, o: { _id: 4, a: 4 } },
+      { op: 'i', ns, o: { _id: 1, a: 10 } },
+      { op: 'u', ns, o2: { _id: 2 }, o: { $set: { a: 20 } } },
+      { op: 'd', ns, o: { _id: 3 } },
+      { op: 'd', ns, o: { _id: 33 } },
+      { op: 'u', ns, o2: { _id: 5 }, o: { _id: 5, a: 50 }, b: true },
+      { op: 'n', ns: '', o: { msg: 'nothing' } },
+    ];
+    assert.deepEqual((await admin({ applyOps: entries }))['applied'], new Int32(7));
+    const all = await database
+      .collection('c')
+      .find({}, { sort: { _id: 1 } })
+      .toArray();
+    assert.deepEqual(
+      all.map((document) => document['a']),
+      [10, 20, 4, 50],
+    );
+    const failing = [entries[3], { op: 'u', ns, o2: { _id: 99 }, o: { $set: { a: 1 } } }];
+    await adminRefused({ applyOps: [{ op: 'd', ns, o: { _id: 1 } }, ...failing] }, 47);
+    assert.equal(await database.collection('c').countDocuments(), 4);
+    await adminRefused({ applyOps: [{ op: 'c', ns, o: { drop: 'c' } }] }, 238);
+    await adminRefused({ applyOps: [{ op: 'x', ns, o: {} }] }, 2);
+    await adminRefused({ applyOps: [1] }, 14);
+    await adminRefused({ applyOps: 1 }, 14);
+  });
+
+  it('a command with a collectionUUID runs on that collection only', async () => {
+    const { cursor } = await run({ listCollections: 1, filter: { name: 'c' } });
+    const uuid: Binary = cursor.firstBatch[0].info.uuid;
+    const other = new Binary(Buffer.alloc(16, 7), Binary.SUBTYPE_UUID);
+    assert.equal((await run({ find: 'c', collectionUUID: uuid }))['ok'].value, 1);
+    const commands = [
+      { find: 'd' },
+      { aggregate: 'd', pipeline: [], cursor: {} },
+      { count: 'd' },
+      { insert: 'd', documents: [{}] },
+      { update: 'd', updates: [{ q: {}, u: { $set: { x: 1 } } }] },
+      { delete: 'd', deletes: [{ q: {}, limit: 1 }] },
+      { drop: 'd' },
+    ];
+    for (const command of commands) {
+      await assert.rejects(
+        database.command({ ...command, collectionUUID: uuid }),
+        (error: Document) => {
+          assert.equal(error['code'], 361);
+          assert.equal(error['errorResponse'].actualCollection, 'c');
+          assert.equal(error['errorResponse'].expectedCollection, 'd');
+          return true;
+        },
+      );
+    }
+    await assert.rejects(
+      database.command({ find: 'c', collectionUUID: other }),
+      (error: Document) => {
+        assert.equal(error['errorResponse'].actualCollection, null);
+        return true;
+      },
+    );
+    await refused({ find: 'c', collectionUUID: 'x' }, 14);
+    await refused({ find: 'c', collectionUUID: new Binary(Buffer.alloc(3)) }, 207);
+  });
+
+  it('find on a collection that is not there leaves no cursor, whatever the batch size', async () => {
+    assert.deepEqual((await run({ find: 'none', batchSize: 0 }))['cursor'].id, Long.ZERO);
+    assert.notDeepEqual((await run({ find: 'c', batchSize: 0 }))['cursor'].id, Long.ZERO);
+  });
+
   it('whatsmysni is empty without TLS', async () => {
     assert.deepEqual(await admin({ whatsmysni: 1 }), { sni: '', ok });
   });
