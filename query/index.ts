@@ -74,6 +74,7 @@ export {
   type TimeseriesOptions,
   unpackPipeline,
 } from './timeseries/options.ts';
+export { bucketProblem } from './timeseries/check-bucket.ts';
 export { BucketUnpacker } from './timeseries/bucket-unpacker.ts';
 export { normalizedMeta, seriesKey } from './timeseries/series-key.ts';
 export type { CachedPlan, CachedQuery, IndexFilter } from './planner/plan-cache.ts';

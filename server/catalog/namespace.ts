@@ -136,3 +136,13 @@ export function checkNotView(collection: CollectionDescription | undefined): voi
     `Namespace ${collection.namespace} is a view, not a collection`,
   );
 }
+
+/** For what asks for records of the collection's own. @throws CommandError CommandNotSupportedOnView */
+export function checkHasRecords(collection: CollectionDescription | undefined): void {
+  checkNotView(collection);
+  if (collection?.kind !== 'timeseries') return;
+  throw new CommandError(
+    'CommandNotSupportedOnView',
+    `Namespace ${collection.namespace} is a timeseries collection`,
+  );
+}

@@ -70,15 +70,13 @@ export function createTimeseries(
     'NamespaceExists',
     `Cannot create a new time-series collection: namespace ${name} exists already`,
   );
-  const buckets = transaction.createCollection(name, {
-    options: bucketsOptions(options, timeseries),
-  });
-  const index = defaultIndex(timeseries, options);
-  if (index !== undefined) transaction.createIndex(buckets, index);
+  const made = bucketsOf(options);
+  const buckets = transaction.createCollection(name, { options: made.options });
+  if (made.index !== undefined) transaction.createIndex(buckets, made.index);
   showView(transaction, viewOf(namespace, options, timeseries));
 }
 
-/** The options of the collection of buckets. */
+/** The options of the collection of buckets. @param options as collection-options.ts stores them. */
 function bucketsOptions(options: Buffer, timeseries: TimeseriesOptions): Buffer {
   const values = new Map<string, RawValue>([
     ['validator', documentValue(bucketValidator(timeseries))],
@@ -131,6 +129,19 @@ function names(...list: readonly string[]): RawValue {
   const builder = new ArrayBuilder();
   for (const name of list) builder.push(stringValue(name));
   return arrayValue(builder.finish());
+}
+
+/** How a collection that is to become the buckets of a time series is made. */
+export function bucketsOf(options: Buffer): {
+  readonly options: Buffer;
+  readonly index: Buffer | undefined;
+} {
+  const timeseries = timeseriesOptionsOf(options);
+  tassert(timeseries !== undefined, 'buckets are made without the options of a time series');
+  return {
+    options: bucketsOptions(options, timeseries),
+    index: defaultIndex(timeseries, options),
+  };
 }
 
 /** {metaField: 1, timeField: 1}, in terms of buckets: every time series with a metaField has it. */

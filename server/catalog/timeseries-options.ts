@@ -34,8 +34,12 @@ const COMPATIBLE: ReadonlySet<string> = new Set([
 export function readTimeseries(body: CommandBody): RawValue | undefined {
   const given = body.document('timeseries', undefined);
   if (given === undefined) return undefined;
-  const options = nestedBody('create.timeseries', given, body);
   const namespace = namespaceOf(body.database, body.target.asString());
+  return parseTimeseries(nestedBody('create.timeseries', given, body), namespace);
+}
+
+/** @param options the fields of `timeseries`. @returns what is stored. @throws CommandError InvalidOptions, BadValue */
+export function parseTimeseries(options: CommandBody, namespace: string): RawValue {
   const timeField = options.string('timeField');
   const metaField = options.string('metaField', undefined);
   const granularity = granularityIn(options);

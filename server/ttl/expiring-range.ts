@@ -6,7 +6,6 @@
  * Source: MongoDB's manual, "TTL Indexes".
  */
 import {
-  BsonType,
   compileIndexKeys,
   type Direction,
   encodeIndexKey,
@@ -15,7 +14,7 @@ import {
   dateBigIntValue,
   type RawValue,
 } from '../../bson/index.ts';
-import { indexKeyGenerator } from '../../query/index.ts';
+import { indexKeyGenerator, timeseriesOptionsOf } from '../../query/index.ts';
 import type {
   CollectionDescription,
   IndexDescription,
@@ -55,7 +54,8 @@ export function expiriesOf(collection: CollectionDescription): {
     if (Number.isNaN(seconds) || index.fields.length !== 1 || field.kind !== 'ordered') {
       invalid += 1;
     } else {
-      expiries.push(expiryOf(collection, index, (nowMs) => [datesUntil(nowMs - seconds * 1000)]));
+      const delayMs = (seconds + spanSecondsOf(collection)) * 1000;
+      expiries.push(expiryOf(collection, index, (nowMs) => [datesUntil(nowMs - delayMs)]));
     }
   }
   const clustered = clusteredExpiry(collection);
@@ -84,17 +84,16 @@ function clusteredExpiry(collection: CollectionDescription): Expiry | undefined 
   const after = getField(collection.options, 'expireAfterSeconds');
   const [index] = collection.indexes;
   if (after === undefined || index?.fields[0]?.path !== '_id') return undefined;
-  const timeseries = getField(collection.options, 'timeseries');
-  // A bucket holds measurements up to its span after its first one.
-  const span =
-    timeseries?.type === BsonType.object
-      ? (getField(timeseries.asDocument(), 'bucketMaxSpanSeconds')?.asNumber() ?? 0)
-      : 0;
-  const delayMs = (after.asNumber() + span) * 1000;
+  const delayMs = (after.asNumber() + spanSecondsOf(collection)) * 1000;
   return expiryOf(collection, index, (nowMs) => [
     datesUntil(nowMs - delayMs),
     ...objectIdsUntil(nowMs - delayMs),
   ]);
+}
+
+/** A bucket of a time series holds measurements up to its span after its first one. */
+function spanSecondsOf({ options }: CollectionDescription): number {
+  return timeseriesOptionsOf(options)?.bucketMaxSpanSeconds ?? 0;
 }
 
 function datesUntil(untilMs: number): Bounds {

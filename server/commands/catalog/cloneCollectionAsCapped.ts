@@ -7,7 +7,7 @@ import { CommandError } from '../../../common/errors.ts';
 import { cappedSize, withOptions } from '../../catalog/collection-options.ts';
 import {
   checkCreatable,
-  checkNotView,
+  checkHasRecords,
   namespaceOf,
   requireCollection,
 } from '../../catalog/namespace.ts';
@@ -40,7 +40,7 @@ export const cloneCollectionAsCapped = defineCommand({
     const view = op.engine.snapshot();
     op.onRelease(() => view.close());
     const from = view.collection(source);
-    checkNotView(from);
+    checkHasRecords(from);
     if (from === undefined) {
       throw new CommandError('NamespaceNotFound', `source collection ${source} does not exist`);
     }

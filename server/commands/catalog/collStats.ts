@@ -3,8 +3,10 @@
  * Source: MongoDB's manual, "collStats".
  */
 import { uassert } from '../../../common/assert.ts';
+import { namespaceOfBuckets } from '../../../query/index.ts';
 import type { CollectionDescription } from '../../../storage/index.ts';
 import { checkNotView } from '../../catalog/namespace.ts';
+import { timeseriesOf } from '../../catalog/timeseries-catalog.ts';
 import { cappedLimitsOf } from '../../catalog/capped-collections.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { ReplyFields } from '../../command/reply.ts';
@@ -34,8 +36,9 @@ export const collStats = defineCommand({
   },
   execute: ({ namespace, scale }, op) => {
     const view = op.view();
-    const collection = view.collection(namespace);
-    checkNotView(collection);
+    const found = view.collection(namespace);
+    checkNotView(found);
+    const collection = timeseriesOf(view, found)?.buckets ?? found;
     const sizes = collection === undefined ? NOTHING : collectionSizes(op.engine, view, collection);
     return { namespace, scale, collection, sizes };
   },
@@ -60,6 +63,23 @@ function cappedFields(collection: CollectionDescription | undefined, scale: numb
   };
 }
 
+/** Of a time series: its buckets. How many measurements they hold only reading them would tell. */
+function countFields(
+  collection: CollectionDescription | undefined,
+  { recordCount, dataBytes }: CollectionSizes,
+): ReplyFields {
+  const average = recordCount === 0 ? undefined : Math.floor(dataBytes / recordCount);
+  const series = collection === undefined ? undefined : namespaceOfBuckets(collection.namespace);
+  if (series === undefined) return { count: recordCount, avgObjSize: average };
+  return {
+    timeseries: {
+      bucketsNs: collection?.namespace,
+      bucketCount: recordCount,
+      avgBucketSize: average ?? 0,
+    },
+  };
+}
+
 /** The fields that collStats and the stage $collStats have in common. */
 export function sizeFields({ scale, collection, sizes }: CollectionStats): ReplyFields {
   const scaled = (bytes: number): number => Math.floor(bytes / scale);
@@ -69,9 +89,7 @@ export function sizeFields({ scale, collection, sizes }: CollectionStats): Reply
   ]);
   return {
     size: scaled(sizes.dataBytes),
-    count: sizes.recordCount,
-    avgObjSize:
-      sizes.recordCount === 0 ? undefined : Math.floor(sizes.dataBytes / sizes.recordCount),
+    ...countFields(collection, sizes),
     numOrphanDocs: 0,
     storageSize: scaled(sizes.storageBytes),
     freeStorageSize: 0,

@@ -9,7 +9,7 @@ import { TRUE } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { cappedLimitsOf } from '../../catalog/capped-collections.ts';
 import { cappedSize, withOptions } from '../../catalog/collection-options.ts';
-import { checkNotView, checkWritable } from '../../catalog/namespace.ts';
+import { checkHasRecords, checkWritable } from '../../catalog/namespace.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 import { RecordWriter } from '../crud/record-writer.ts';
@@ -32,7 +32,7 @@ export const convertToCapped = defineCommand({
     checkWritable(namespace);
     await op.transact((transaction) => {
       const existing = transaction.collection(namespace);
-      checkNotView(existing);
+      checkHasRecords(existing);
       if (existing === undefined) {
         throw new CommandError(
           'NamespaceNotFound',

@@ -16,6 +16,7 @@ import { CommandError } from '../../../common/errors.ts';
 import { planQuery, type FindRequest } from '../../../query/index.ts';
 import type { CollectionDescription, IndexDescription } from '../../../storage/index.ts';
 import { checkNotView, wholeNamespace } from '../../catalog/namespace.ts';
+import { timeseriesOf } from '../../catalog/timeseries-catalog.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 import { queryContext } from '../crud/query-context.ts';
@@ -67,8 +68,9 @@ export const dataSize = defineCommand({
   },
   execute: (request, op) => {
     const view = op.view();
-    const collection = view.collection(request.namespace);
-    checkNotView(collection);
+    const found = view.collection(request.namespace);
+    checkNotView(found);
+    const collection = timeseriesOf(view, found)?.buckets ?? found;
     if (collection === undefined) return { dataBytes: 0, recordCount: 0 };
     const { min, maxBytes, maxCount } = request;
     if (!isEmpty(min) || maxBytes !== undefined || maxCount !== undefined) {

@@ -42,7 +42,7 @@ export const dbHash = defineCommand({
   async execute({ database, wanted }, op) {
     const hashes = new Map<CollectionDescription, string>();
     for (const collection of op.view().collections(database)) {
-      if (collection.kind === 'view' || !isHashed(nameOf(collection), wanted)) continue;
+      if (collection.kind !== 'collection' || !isHashed(nameOf(collection), wanted)) continue;
       hashes.set(collection, await hashOf(collection, op));
     }
     return hashes;

@@ -31,8 +31,9 @@ export const dbStats = defineCommand({
       scale,
       withFree,
       disk: await diskOf(op.service.identity.dbPath),
-      collections: collections.filter(({ kind }) => kind !== 'view').length,
-      views: collections.filter(({ kind }) => kind === 'view').length,
+      // A time series is a view on its buckets, and counts as that.
+      collections: collections.filter(({ kind }) => kind === 'collection').length,
+      views: collections.filter(({ kind }) => kind !== 'collection').length,
       indexes: sum((index) => collections[index].indexes.length),
       objects: sum((index) => sizes[index].recordCount),
       dataBytes: sum((index) => sizes[index].dataBytes),

@@ -2,7 +2,17 @@
  * validate: checks a collection against its indexes.
  * Source: MongoDB's manual, "validate".
  */
+import { CommandError } from '../../../common/errors.ts';
+import {
+  bucketProblem,
+  namespaceOfBuckets,
+  timeseriesOptionsOf,
+  type TimeseriesOptions,
+} from '../../../query/index.ts';
+import type { CollectionDescription } from '../../../storage/index.ts';
+import type { OperationContext } from '../../operation/operation-context.ts';
 import { requireCollection } from '../../catalog/namespace.ts';
+import { timeseriesOf } from '../../catalog/timeseries-catalog.ts';
 import { defineCommand } from '../../command/define-command.ts';
 
 export const validate = defineCommand({
@@ -25,23 +35,26 @@ export const validate = defineCommand({
     return { namespace, full: body.safeBoolean('full', false) };
   },
   execute: async ({ namespace, full }, op) => {
-    const collection = requireCollection(op.view(), namespace);
-    const report = await op.engine.validate(namespace, { full }, op);
-    return { namespace, collection, report };
+    const view = op.view();
+    const found = requireCollection(view, namespace);
+    const collection = timeseriesOf(view, found)?.buckets ?? found;
+    const report = await op.engine.validate(collection.namespace, { full }, op);
+    const wrongBuckets = await countWrongBuckets(op, collection);
+    return { namespace, collection, report, wrongBuckets };
   },
-  reply: ({ namespace, collection, report }) => {
+  reply: ({ namespace, collection, report, wrongBuckets }) => {
     const details = collection.indexes.map(({ name }) => [name, { valid: report.valid }]);
     return {
       ns: namespace,
       nInvalidDocuments: 0,
-      nNonCompliantDocuments: 0,
+      nNonCompliantDocuments: wrongBuckets,
       nrecords: report.recordCount,
       nIndexes: collection.indexes.length,
       keysPerIndex: report.keysPerIndex,
       indexDetails: Object.fromEntries(details),
       valid: report.valid,
       repaired: false,
-      warnings: report.warnings,
+      warnings: wrongBuckets === 0 ? report.warnings : [...report.warnings, WRONG_BUCKETS],
       errors: report.errors,
       extraIndexEntries: [],
       missingIndexEntries: [],
@@ -52,3 +65,43 @@ export const validate = defineCommand({
     };
   },
 });
+
+const WRONG_BUCKETS =
+  'Detected one or more documents in this collection not conformant to time-series specifications.';
+
+/** Buckets are read in slices of about a millisecond. */
+const BUCKETS_PER_SLICE = 32;
+
+/** How many documents of a collection of buckets are no buckets; 0 for any other collection. */
+async function countWrongBuckets(
+  op: OperationContext,
+  collection: CollectionDescription,
+): Promise<number> {
+  const isBuckets = namespaceOfBuckets(collection.namespace) !== undefined;
+  const options = isBuckets ? timeseriesOptionsOf(collection.options) : undefined;
+  if (options === undefined) return 0;
+  const cursor = op.renewView().scanRecords(collection);
+  let wrong = 0;
+  try {
+    for (let read = 1; ; read += 1) {
+      const moved = cursor.next();
+      if (!(moved instanceof Promise ? await moved : moved)) return wrong;
+      if (!isBucket(cursor.document, options)) wrong += 1;
+      if (read % BUCKETS_PER_SLICE !== 0) continue;
+      cursor.detach();
+      await op.yield();
+      cursor.attach(op.renewView());
+    }
+  } finally {
+    cursor.close();
+  }
+}
+
+function isBucket(document: Buffer, options: TimeseriesOptions): boolean {
+  try {
+    return bucketProblem(document, options) === undefined;
+  } catch (error) {
+    if (error instanceof CommandError) return false;
+    throw error;
+  }
+}

@@ -14,7 +14,7 @@ import { cappedLimitsOf } from '../../catalog/capped-collections.ts';
 import {
   checkCreatable,
   checkDatabaseCase,
-  checkNotView,
+  checkHasRecords,
   requireCollection,
 } from '../../catalog/namespace.ts';
 import { documentToInsert } from '../../catalog/stored-document.ts';
@@ -26,6 +26,7 @@ import {
 } from '../../catalog/temporary-collections.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 import { findFirst, type FoundRecord, writeTarget } from './matching-records.ts';
+import { outputTimeseries, replaceTimeseries } from './output-timeseries.ts';
 import { RecordWriter, writerForInsert, type WriterOptions } from './record-writer.ts';
 
 export interface OutputOptions extends WriterOptions {
@@ -51,10 +52,16 @@ export class PipelineWriter implements OutputWriter {
     documents: AsyncIterable<Buffer[]>,
     { timeseries }: { readonly timeseries?: Buffer },
   ): Promise<void> {
-    if (timeseries !== undefined) {
-      throw new CommandError('NotImplemented', '$out.timeseries is not supported by FlintDB yet');
-    }
     checkCreatable(namespace);
+    const { op } = this;
+    // The pipeline reads on in the operation's own view.
+    const view = op.engine.snapshot();
+    op.onRelease(() => view.close());
+    const series = outputTimeseries(view, namespace, timeseries);
+    if (series !== undefined) {
+      await replaceTimeseries(op, namespace, documents, series);
+      return;
+    }
     const temporary = temporaryNamespace(namespace, this.op.service.random.bytes(16));
     const target = await this.createTemporary(namespace, temporary);
     try {
@@ -85,7 +92,7 @@ export class PipelineWriter implements OutputWriter {
     const target = writeTarget({ filter: key, limit: 1 }, options.context);
     return op.transact((transaction) => {
       const collection = transaction.collection(namespace);
-      checkNotView(collection);
+      checkHasRecords(collection);
       if (collection === undefined) return false;
       const apply = (found: FoundRecord | undefined): boolean => {
         if (found === undefined) return false;
@@ -151,7 +158,7 @@ export class PipelineWriter implements OutputWriter {
 
 function checkReplaceable(target: CollectionDescription | undefined): void {
   if (target === undefined) return;
-  checkNotView(target);
+  checkHasRecords(target);
   uassert(
     cappedLimitsOf(target.options) === undefined,
     17_152,

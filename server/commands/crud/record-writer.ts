@@ -6,6 +6,13 @@
  * Promises: a plain collection costs nothing per document besides the write itself.
  */
 import { uassert } from '../../../common/assert.ts';
+import { CommandError } from '../../../common/errors.ts';
+import {
+  bucketProblem,
+  namespaceOfBuckets,
+  timeseriesOptionsOf,
+  type TimeseriesOptions,
+} from '../../../query/index.ts';
 import {
   WriteConflictError,
   type CollectionDescription,
@@ -13,7 +20,7 @@ import {
   type Transaction,
 } from '../../../storage/index.ts';
 import { cappedLimitsOf, type CappedLimits } from '../../catalog/capped-collections.ts';
-import { checkNotView, collectionForWrite } from '../../catalog/namespace.ts';
+import { checkHasRecords, collectionForWrite } from '../../catalog/namespace.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 import { type DocumentValidator, validatorOf } from './document-validator.ts';
 
@@ -34,6 +41,8 @@ export class RecordWriter {
   private readonly transaction: Transaction;
   private readonly validator: DocumentValidator | undefined;
   private readonly capped: CappedLimits | undefined;
+  /** Of a collection of buckets, when buckets have to be checked. */
+  private readonly timeseries: TimeseriesOptions | undefined;
   /** The last record that this transaction removed to make room. */
   private removed: RecordId | undefined;
   private isAnnounced = false;
@@ -45,18 +54,23 @@ export class RecordWriter {
     collection: CollectionDescription,
     options: WriterOptions = {},
   ) {
-    checkNotView(collection);
+    checkHasRecords(collection);
     this.op = op;
     this.transaction = transaction;
     this.collection = collection;
     if (collection.options.length === NO_OPTIONS_BYTES) return;
-    this.validator = options.bypassValidation === true ? undefined : validatorOf(op, collection);
+    if (options.bypassValidation !== true) {
+      this.validator = validatorOf(op, collection);
+      const isBuckets = namespaceOfBuckets(collection.namespace) !== undefined;
+      this.timeseries = isBuckets ? timeseriesOptionsOf(collection.options) : undefined;
+    }
     this.capped = cappedLimitsOf(collection.options);
   }
 
   /** @param document complete, as documentToInsert makes it. @throws CommandError DocumentValidationFailure, DuplicateKey */
   insert(document: Buffer): RecordId {
     this.validator?.checkInsert(document);
+    if (this.timeseries !== undefined) checkBucket(document, this.timeseries);
     const { capped, transaction, collection } = this;
     if (capped === undefined) return transaction.insert(collection, document);
     uassert(document.length <= capped.bytes, 'BadValue', 'object to insert exceeds cappedMaxSize');
@@ -69,6 +83,7 @@ export class RecordWriter {
   /** @throws CommandError DocumentValidationFailure, DuplicateKey */
   update(recordId: RecordId, before: Buffer, after: Buffer): void {
     this.validator?.checkUpdate(before, after);
+    if (this.timeseries !== undefined) checkBucket(after, this.timeseries);
     this.transaction.update(this.collection, recordId, before, after);
   }
 
@@ -138,6 +153,16 @@ export class RecordWriter {
     const before = (recordId - 1) as RecordId;
     this.op.service.cappedCollections.noteHead(collection, before, transaction.commitNumber);
   }
+}
+
+/** Queries over a time series rely on what its buckets say of themselves. @throws CommandError DocumentValidationFailure */
+function checkBucket(bucket: Buffer, options: TimeseriesOptions): void {
+  const problem = bucketProblem(bucket, options);
+  if (problem === undefined) return;
+  throw new CommandError(
+    'DocumentValidationFailure',
+    `Document failed validation: it is no bucket of this time series: ${problem}`,
+  );
 }
 
 /** A writer to the collection of this name, which is created when it is not there. */

@@ -13,7 +13,7 @@ import {
 } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
-import type { PipelineHost } from '../../../query/index.ts';
+import { namespaceOfBuckets, type PipelineHost } from '../../../query/index.ts';
 import type { CollectionDescription, ReadView } from '../../../storage/index.ts';
 import { replyDocument, type ReplyFields, type ReplyValue } from '../../command/reply.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
@@ -223,7 +223,8 @@ function* collectionStatistics(request: SourceRequest): Iterable<ReplyFields> {
     }
   }
   const localTime = new Date(clock.wallMs());
-  yield { ns: namespace, host: `${identity.host}:${identity.port}`, localTime, ...parts };
+  const ns = namespaceOfBuckets(namespace) ?? namespace;
+  yield { ns, host: `${identity.host}:${identity.port}`, localTime, ...parts };
 }
 
 function scaleOf(storageStats: RawValue): number {
