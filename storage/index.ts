@@ -7,3 +7,4 @@ export type { KeyGenerator, KeyGeneratorSource } from './catalog/index-keys.ts';
 export { CHECKPOINT_POINTS, type CheckpointPoint } from './checkpoint/pause-points.ts';
 export { ELEVATOR_NAMES, isElevatorName, type ElevatorName } from './device/elevators/elevators.ts';
 export { filesOf, type StoreFiles } from './recovery/store-files.ts';
+export { CUT_INDEX_KEY_PREFIX_BYTES } from './format/tree-key.ts';

@@ -9,6 +9,7 @@ import { splitScripts } from '../matcher/tree.ts';
 import type { CountNode, PlanNode, ProjectionNode } from '../planner/plan-node.ts';
 import type { ScriptSession } from '../script/script-session.ts';
 import { CollectionScan } from './collscan.ts';
+import { CutKeyOrder } from './cut-key-order.ts';
 import { ExplainedWrite } from './explained-write.ts';
 import { Fetch } from './fetch.ts';
 import { IndexScan } from './ixscan.ts';
@@ -50,7 +51,8 @@ function makeStage(node: PlanNode, context: ExecutionContext, onStage: OnStage):
         (filter) => new CollectionScan(context, { ...node, filter }),
       );
     case 'IXSCAN':
-      return new IndexScan(context, node);
+      if (node.order === undefined) return new IndexScan(context, node);
+      return new CutKeyOrder(context, new IndexScan(context, node), node.order);
     case 'EXPRESS_IXSCAN':
       return new Fetch(context, new IndexScan(context, node.scan), { whole: node.filter });
     case 'FETCH':

@@ -39,7 +39,8 @@ export class IndexScan extends PullStage {
     super(context.yielder);
     this.context = context;
     this.options = options;
-    this.seen = options.index.multikey || context.forWrites ? new RecordIdSet() : undefined;
+    const hasSeveral = options.index.multikey || isWildcard(options.index);
+    this.seen = hasSeveral || context.forWrites ? new RecordIdSet() : undefined;
   }
 
   protected step(): Step {
@@ -141,4 +142,9 @@ export class IndexScan extends PullStage {
     this.closeRange();
     this.nextRange = this.options.ranges.length;
   }
+}
+
+/** Of a key that was cut nobody knows the path: a document may come once for each of its paths. */
+function isWildcard({ fields }: IndexDescription): boolean {
+  return fields.some(({ path }) => path === '$_path');
 }

@@ -14,6 +14,7 @@ import {
   stringValue,
 } from '../../bson/index.ts';
 import type { StageCounters } from '../executor/stage.ts';
+import { conjunction } from '../matcher/tree.ts';
 import { showInterval } from '../planner/interval.ts';
 import { inputsOf, type IxscanNode, type NearNode, type PlanNode } from '../planner/plan-node.ts';
 import { showTextQuery } from '../text/text-query.ts';
@@ -61,6 +62,9 @@ function showFilterOf(builder: DocumentBuilder, node: PlanNode): void {
     if (node.filter !== undefined) builder.appendDocument('filter', showFilter(node.filter.tree));
   } else if (node.stage === 'FETCH' && node.residual !== undefined) {
     builder.appendDocument('filter', showFilter(node.residual.tree));
+  } else if (node.stage === 'IXSCAN' && (node.keyBounds?.tests.length ?? 0) > 0) {
+    const tests = node.keyBounds?.tests.map((test) => test.node) ?? [];
+    builder.appendDocument('filter', showFilter(conjunction(tests)));
   }
 }
 

@@ -207,10 +207,15 @@ function indexPath(
 ): AccessPath {
   const { bounds, direction, merged } = candidate;
   const decides = isDecided(filter, bounds.decided);
+  const order = candidate.sorted && sort !== undefined ? sortOrderOf(sort, context) : undefined;
   const makeScan = (whole?: Filter): PlanNode => {
     const scan = (of: IndexBounds): PlanNode => {
       const node = scanOf(of, direction);
-      return whole === undefined || whole.isEmpty ? node : { ...node, whole };
+      return {
+        ...node,
+        ...(whole === undefined || whole.isEmpty ? {} : { whole }),
+        ...(order === undefined ? {} : { order }),
+      };
     };
     if (merged === undefined || sort === undefined) return scan(bounds);
     return {

@@ -16,7 +16,7 @@ import {
   isAllValues,
   isPoint,
 } from './interval.ts';
-import { KeyBounds } from './key-bounds.ts';
+import { KeyBounds, type KeyTest } from './key-bounds.ts';
 import { keyRangesOf } from './key-ranges.ts';
 import type { IxscanNode } from './plan-node.ts';
 import type { Predicate } from './predicate.ts';
@@ -30,6 +30,8 @@ export interface IndexBounds {
   readonly mayMissMatches: boolean;
   /** Conditions that the bounds decide completely. */
   readonly decided: ReadonlySet<FilterNode>;
+  /** Conditions that are decided by values in the keys. */
+  readonly keyTests: readonly KeyTest[];
 }
 
 export interface SortField {
@@ -51,6 +53,7 @@ export function boundsOnIndex(
   const decided = new Set<FilterNode>();
   let mayMissMatches = true;
   let isServed = true;
+  const keyTests: KeyTest[] = [];
   const arrayFields: Predicate[] = [];
   const bounds = index.fields.map((field, position) => {
     const scanField = shape.fields[position];
@@ -71,7 +74,10 @@ export function boundsOnIndex(
       return ALL_VALUES;
     }
     if (here.some(excludesMissing)) mayMissMatches = false;
-    if (!holdsArrays) return intersectAll(here, decided);
+    if (!holdsArrays) {
+      if (scanField.holdsValues) addKeyTests(keyTests, here, position);
+      return intersectAll(here, decided, scanField.holdsValues);
+    }
     const combinable = here.filter((predicate) => mayCombine(predicate, arrayFields));
     const chosen = combinable.find(isPreferred) ?? tightest(combinable);
     if (chosen === undefined) return ALL_VALUES;
@@ -79,7 +85,14 @@ export function boundsOnIndex(
     if (chosen.bounds.exact) decided.add(chosen.node);
     return chosen.bounds.intervals;
   });
-  return isServed ? { index, shape, bounds, mayMissMatches, decided } : undefined;
+  return isServed ? { index, shape, bounds, mayMissMatches, decided, keyTests } : undefined;
+}
+
+function addKeyTests(tests: KeyTest[], predicates: readonly Predicate[], position: number): void {
+  for (const { bounds, node } of predicates) {
+    const { exact, keyTest } = bounds;
+    if (!exact && keyTest !== undefined) tests.push({ position, test: keyTest, node });
+  }
 }
 
 function excludesMissing({ bounds }: Predicate): boolean {
@@ -89,11 +102,14 @@ function excludesMissing({ bounds }: Predicate): boolean {
 function intersectAll(
   predicates: readonly Predicate[],
   decided: Set<FilterNode>,
+  holdsValues: boolean,
 ): readonly Interval[] {
   let intervals: readonly Interval[] = ALL_VALUES;
   for (const predicate of predicates) {
     intervals = intersect(intervals, predicate.bounds.intervals);
-    if (predicate.bounds.exact) decided.add(predicate.node);
+    const { exact, exactWithoutArrays, keyTest } = predicate.bounds;
+    const isTested = holdsValues && keyTest !== undefined;
+    if (exact || exactWithoutArrays === true || isTested) decided.add(predicate.node);
   }
   return intervals;
 }
@@ -241,12 +257,16 @@ export function explodeForSort(
 }
 
 /** The scan over these bounds: ranges to walk, and the bounds that ranges do not express. */
-export function scanOf({ index, bounds }: IndexBounds, direction: 1 | -1): IxscanNode {
+export function scanOf({ index, bounds, keyTests }: IndexBounds, direction: 1 | -1): IxscanNode {
   const common = { stage: 'IXSCAN', index, bounds, direction } as const;
   if (bounds.some((intervals) => intervals.length === 0)) {
     return { ...common, ranges: [], keyBounds: undefined };
   }
   const { ranges, restrictedFields } = keyRangesOf(index, bounds, direction);
-  const keyBounds = new KeyBounds(index, bounds, restrictedFields, direction);
+  const keyBounds = new KeyBounds(index, bounds, {
+    from: restrictedFields,
+    direction,
+    tests: keyTests,
+  });
   return { ...common, ranges, keyBounds: keyBounds.isEmpty ? undefined : keyBounds };
 }

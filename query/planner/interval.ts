@@ -120,6 +120,7 @@ const FIRST_BINARY = binaryValue(Buffer.alloc(0), 0);
 const FIRST_OBJECT_ID = objectIdValue(Buffer.alloc(12));
 const FIRST_TIMESTAMP = timestampValue(0, 0);
 const LAST_TIMESTAMP = timestampValue(0xffff_ffff, 0xffff_ffff);
+const FALSE = booleanValue(false);
 const TRUE = booleanValue(true);
 
 /** First and last value that a range operator may meet beside an operand of this type; undefined: no such range. */
@@ -143,7 +144,7 @@ function bordersBeside(value: RawValue): TypeBorders | undefined {
         lastInclusive: true,
       };
     case BsonType.bool:
-      return { first: booleanValue(false), last: TRUE, lastInclusive: true };
+      return { first: FALSE, last: TRUE, lastInclusive: true };
     case BsonType.timestamp:
       return { first: FIRST_TIMESTAMP, last: LAST_TIMESTAMP, lastInclusive: true };
     default:
@@ -265,7 +266,79 @@ function join(left: Interval, right: Interval): Interval {
 
 /** A value that may be missing: null stands for it in an index. */
 export function holdsNull(intervals: readonly Interval[]): boolean {
-  return intervals.some((interval) => interval.lower.isNullish || interval.lower.type === 255);
+  return intersect(intervals, [pointInterval(NULL)]).length > 0;
+}
+
+/** All that the intervals leave out. */
+export function complement(intervals: readonly Interval[]): readonly Interval[] {
+  const result: Interval[] = [];
+  let lower: RawValue = MIN_KEY;
+  let lowerInclusive = true;
+  for (const interval of intervals) {
+    push(result, {
+      lower,
+      lowerInclusive,
+      upper: interval.lower,
+      upperInclusive: !interval.lowerInclusive,
+    });
+    lower = interval.upper;
+    lowerInclusive = !interval.upperInclusive;
+  }
+  push(result, { lower, lowerInclusive, upper: MAX_KEY, upperInclusive: true });
+  return result;
+}
+
+/** An interval without values is none. */
+function push(intervals: Interval[], interval: Interval): void {
+  const width = compareValues(interval.lower, interval.upper);
+  if (width > 0) return;
+  if (width === 0 && !(interval.lowerInclusive && interval.upperInclusive)) return;
+  intervals.push(interval);
+}
+
+/** Where the values of a type stand, and those that sort among them. */
+export function typeIntervals(type: number): readonly Interval[] {
+  switch (type) {
+    case BsonType.double:
+    case BsonType.int32:
+    case BsonType.int64:
+    case BsonType.decimal128:
+      return [{ ...range(doubleValue(Number.NaN), doubleValue(Infinity)), upperInclusive: true }];
+    case BsonType.string:
+    case BsonType.symbol:
+      return [range(FIRST_STRING, FIRST_OBJECT)];
+    case BsonType.object:
+      return [range(FIRST_OBJECT, FIRST_ARRAY)];
+    case BsonType.binData:
+      return [range(FIRST_BINARY, FIRST_OBJECT_ID)];
+    case BsonType.objectId:
+      return [range(FIRST_OBJECT_ID, FALSE)];
+    case BsonType.bool:
+      return [{ ...range(FALSE, TRUE), upperInclusive: true }];
+    case BsonType.date:
+      return [{ ...range(TRUE, FIRST_TIMESTAMP), lowerInclusive: false }];
+    case BsonType.timestamp:
+      return [{ ...range(FIRST_TIMESTAMP, LAST_TIMESTAMP), upperInclusive: true }];
+    case BsonType.null:
+      return [pointInterval(NULL)];
+    case BsonType.undefined:
+      return [pointInterval(UNDEFINED_VALUE)];
+    case BsonType.minKey:
+      return [pointInterval(MIN_KEY)];
+    case BsonType.maxKey:
+      return [pointInterval(MAX_KEY)];
+    case BsonType.regex:
+    case BsonType.dbPointer:
+    case BsonType.javascript:
+    case BsonType.javascriptWithScope:
+      return [{ ...range(LAST_TIMESTAMP, MAX_KEY), lowerInclusive: false }];
+    default:
+      return ALL_VALUES;
+  }
+}
+
+function range(lower: RawValue, upper: RawValue): Interval {
+  return { lower, lowerInclusive: true, upper, upperInclusive: false };
 }
 
 /** As explain shows it: `[5, 5]`, `("a", {})`. */

@@ -11,6 +11,7 @@ import {
   type RawValue,
   successorOfPrefix,
 } from '../../bson/index.ts';
+import type { FilterNode, ValueTest } from '../matcher/tree.ts';
 import type { IndexCursor, IndexDescription } from '../../storage/index.ts';
 import { type Interval, isAllValues } from './interval.ts';
 
@@ -24,18 +25,33 @@ interface FieldBounds {
   readonly rising: boolean;
 }
 
+/** A condition on one field that its value in the key decides. */
+export interface KeyTest {
+  readonly position: number;
+  readonly test: ValueTest;
+  /** For explain. */
+  readonly node: FilterNode;
+}
+
+export interface KeyBoundsOptions {
+  /** Position of the first field that the ranges do not restrict. */
+  readonly from: number;
+  readonly direction: 1 | -1;
+  readonly tests: readonly KeyTest[];
+}
+
 export class KeyBounds {
   private readonly fields: readonly FieldBounds[];
+  readonly tests: readonly KeyTest[];
   private readonly directions: readonly Direction[];
   private readonly forward: boolean;
 
-  /** @param from position of the first field that the ranges do not restrict. */
   constructor(
     index: Pick<IndexDescription, 'fields'>,
     bounds: readonly (readonly Interval[])[],
-    from: number,
-    direction: 1 | -1,
+    { from, direction, tests }: KeyBoundsOptions,
   ) {
+    this.tests = tests;
     this.directions = index.fields.map((field) => field.direction);
     this.forward = direction === 1;
     this.fields = bounds.flatMap((intervals, position): FieldBounds[] => {
@@ -47,7 +63,7 @@ export class KeyBounds {
 
   /** The ranges say it all. */
   get isEmpty(): boolean {
-    return this.fields.length === 0;
+    return this.fields.length === 0 && this.tests.length === 0;
   }
 
   /**
@@ -62,6 +78,10 @@ export class KeyBounds {
       if (place === 'inside') continue;
       const target = this.seekKey(values.slice(0, field.position), place);
       return this.isAhead(target, entry.key) ? target : undefined;
+    }
+    for (const { position, test } of this.tests) {
+      const { type, bytes, start, end } = values[position];
+      if (!test(type, bytes, start, end)) return undefined;
     }
     return true;
   }

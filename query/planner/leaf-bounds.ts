@@ -4,17 +4,21 @@
  * Promises: the intervals hold every key of a matching document (complete); `exact` says that they hold no other key, so
  * that the condition need not be checked again on the document.
  */
-import { BsonType, getField, type RawValue } from '../../bson/index.ts';
+import { BsonType, getField, NULL, type RawValue } from '../../bson/index.ts';
 import type { GeoArea } from '../matcher/geo/area.ts';
-import type { FilterNode, InternalExprOperator, LeafNode } from '../matcher/tree.ts';
+import { isOnlyPrefix, literalPrefix } from '../matcher/literal-prefix.ts';
+import type { FilterNode, InternalExprOperator, LeafNode, ValueTest } from '../matcher/tree.ts';
+import { parseTypeSet } from '../matcher/type-set.ts';
 import {
   ALL_VALUES,
+  complement,
   type Interval,
   NULL_INTERVALS,
   orderInterval,
   pointInterval,
   rangeInterval,
   stringInterval,
+  typeIntervals,
   unite,
 } from './interval.ts';
 
@@ -25,6 +29,10 @@ export interface Bounds {
   readonly onlyExisting?: boolean;
   /** The condition is about an area: only geospatial indexes narrow it down. */
   readonly area?: GeoArea;
+  /** They are exact where no array lies on the path. */
+  readonly exactWithoutArrays?: boolean;
+  /** Where no array lies on the path: decides by a key's value, so that no document need be read for it. */
+  readonly keyTest?: ValueTest | undefined;
 }
 
 const PLAIN_NAME: Readonly<Record<InternalExprOperator, string>> = {
@@ -42,14 +50,25 @@ export function boundsOfLeaf(leaf: LeafNode): Bounds | undefined {
     case '$eq':
       return equalityBounds(operand!);
     case '$in':
-      return membershipBounds(leaf.operands);
+      return membershipBounds(leaf);
     case '$gt':
     case '$gte':
     case '$lt':
     case '$lte':
       return rangeBounds(leaf.operator, operand!);
-    case '$regex':
-      return regexBounds(operand!);
+    case '$regex': {
+      const bounds = regexBounds(operand!);
+      return bounds.exact ? bounds : { ...bounds, keyTest: leaf.test };
+    }
+    case '$type':
+      return typeBounds(leaf);
+    case '$mod':
+      return { intervals: NUMBERS, exact: false, keyTest: leaf.test };
+    case '$bitsAllSet':
+    case '$bitsAllClear':
+    case '$bitsAnySet':
+    case '$bitsAnyClear':
+      return { intervals: NUMBERS_AND_BYTES, exact: false, keyTest: leaf.test };
     case '$exists':
       return { intervals: ALL_VALUES, exact: false, onlyExisting: true };
     case '$_internalExprEq':
@@ -58,13 +77,7 @@ export function boundsOfLeaf(leaf: LeafNode): Bounds | undefined {
     case '$_internalExprLt':
     case '$_internalExprLte':
       return { intervals: [orderInterval(PLAIN_NAME[leaf.operator], operand!)], exact: false };
-    case '$type':
-    case '$mod':
     case '$size':
-    case '$bitsAllSet':
-    case '$bitsAllClear':
-    case '$bitsAnySet':
-    case '$bitsAnyClear':
       return undefined;
     case '$geoWithin':
     case '$geoIntersects':
@@ -74,11 +87,57 @@ export function boundsOfLeaf(leaf: LeafNode): Bounds | undefined {
   }
 }
 
-/** Bounds of `not` over a leaf: {$ne: x} and {$exists: false}. */
+const NUMBERS = typeIntervals(BsonType.double);
+const NUMBERS_AND_BYTES = unite([...NUMBERS, ...typeIntervals(BsonType.binData)]);
+
+/** An array has all types of its elements besides its own: that one no interval holds. */
+function typeBounds(leaf: LeafNode): Bounds | undefined {
+  const types = parseTypeSet(leaf.operands[0]!);
+  if (types.has(BsonType.array)) return undefined;
+  const intervals = unite(Array.from(types, (type) => typeIntervals(type)).flat());
+  // A key's null may stand for a missing field, its undefined for an empty array.
+  if (types.has(BsonType.null) || types.has(BsonType.undefined)) return { intervals, exact: false };
+  return { intervals, exact: false, keyTest: leaf.test };
+}
+
+/**
+ * Bounds of `not` over a leaf: {$ne: x}, {$nin: [...]}, {$exists: false}, {$not: {$gt: x}}: all but what the leaf allows, if its bounds
+ * hold nothing else. Of an array with matching and other elements some keys are within, so arrays are checked again.
+ */
 export function boundsOfNegation(child: FilterNode): Bounds | undefined {
   if (child.kind !== 'leaf') return undefined;
-  if (child.operator === '$exists') return { intervals: NULL_INTERVALS, exact: false };
-  return undefined;
+  switch (child.operator) {
+    case '$exists':
+      return { intervals: NULL_INTERVALS, exact: false };
+    case '$eq':
+    case '$in':
+      return allBut(child.operands);
+    case '$gt':
+    case '$gte':
+    case '$lt':
+    case '$lte': {
+      const bounds = rangeBounds(child.operator, child.operands[0]!);
+      if (bounds?.exact !== true) return undefined;
+      return { intervals: complement(bounds.intervals), exact: false, exactWithoutArrays: true };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function allBut(operands: readonly RawValue[]): Bounds | undefined {
+  let exact = true;
+  const points: Interval[] = [];
+  for (const operand of operands) {
+    if (operand.isNullish) {
+      // An empty array, whose key is undefined, is not null.
+      points.push(pointInterval(NULL));
+      exact = false;
+    } else if (equalityBounds(operand)?.exact === true) points.push(pointInterval(operand));
+    else return undefined;
+  }
+  const intervals = complement(unite(points));
+  return { intervals, exact: false, exactWithoutArrays: exact };
 }
 
 function equalityBounds(operand: RawValue): Bounds | undefined {
@@ -100,16 +159,21 @@ function arrayEqualityBounds(operand: RawValue): Bounds {
   return { intervals: unite([pointInterval(first), outer]), exact: false };
 }
 
-function membershipBounds(operands: readonly RawValue[]): Bounds | undefined {
+function membershipBounds(leaf: LeafNode): Bounds | undefined {
   const intervals: Interval[] = [];
   let exact = true;
-  for (const operand of operands) {
-    const bounds = operand.type === BsonType.regex ? regexBounds(operand) : equalityBounds(operand);
+  let mayTestKeys = true;
+  for (const operand of leaf.operands) {
+    const isPattern = operand.type === BsonType.regex;
+    const bounds = isPattern ? regexBounds(operand) : equalityBounds(operand);
     if (bounds === undefined) return undefined;
     intervals.push(...bounds.intervals);
     exact &&= bounds.exact;
+    mayTestKeys &&= isPattern || bounds.exact;
   }
-  return { intervals: unite(intervals), exact };
+  const united = unite(intervals);
+  if (exact || !mayTestKeys) return { intervals: united, exact };
+  return { intervals: united, exact, keyTest: leaf.test };
 }
 
 function rangeBounds(
@@ -120,43 +184,25 @@ function rangeBounds(
     // $gte null and $lte null are equality with null; $gt and $lt null match nothing that an index need not show.
     return { intervals: NULL_INTERVALS, exact: false };
   }
+  if (operand.isNumber && Number.isNaN(operand.asNumber())) {
+    // Not a number is equal to itself, and neither less nor greater than anything.
+    const isEqual = operator === '$gte' || operator === '$lte';
+    return { intervals: isEqual ? [pointInterval(operand)] : [], exact: true };
+  }
   const interval = rangeInterval(operator, operand);
   if (interval === undefined) return undefined;
   const exact = operand.type !== BsonType.object && operand.type !== BsonType.binData;
   return { intervals: [interval], exact };
 }
 
-/** Characters that mean something in a regular expression. */
-const SPECIAL = /[\\^$.|?*+()[\]{}]/;
-
 function regexBounds(operand: RawValue): Bounds {
   const { pattern, options } = operand.asRegex();
   const prefix = literalPrefix(pattern, options);
   const strings =
-    prefix === '' ? stringInterval('') : stringInterval(prefix, successorOfText(prefix));
+    prefix === undefined ? stringInterval('') : stringInterval(prefix, successorOfText(prefix));
   // A field may also hold the regular expression itself.
-  return { intervals: unite([strings, pointInterval(operand)]), exact: false };
-}
-
-/** The text with which every match must start: of /^abc.*x/ "abc"; empty when there is none. */
-function literalPrefix(pattern: string, options: string): string {
-  if (!/^[sn]*$/.test(options) || pattern.includes('|')) return '';
-  if (!pattern.startsWith('^')) return '';
-  let prefix = '';
-  for (let index = 1; index < pattern.length; index += 1) {
-    const character = pattern[index]!;
-    if (SPECIAL.test(character)) {
-      // A quantifier belongs to the last character of the prefix, which may then be absent.
-      if ('?*{'.includes(character)) prefix = withoutLastCharacter(prefix);
-      break;
-    }
-    prefix += character;
-  }
-  return prefix;
-}
-
-function withoutLastCharacter(text: string): string {
-  return Array.from(text).slice(0, -1).join('');
+  const intervals = unite([strings, pointInterval(operand)]);
+  return { intervals, exact: prefix !== undefined && isOnlyPrefix(pattern) };
 }
 
 /** The least string that is greater than all that start with `prefix`; undefined when there is none. */

@@ -55,6 +55,8 @@ export interface IxscanNode {
   readonly keyBounds: KeyBounds | undefined;
   /** Without a FETCH above: the condition, for entries whose key was cut. Their documents are read to decide. */
   readonly whole?: Filter;
+  /** The order that is wanted of the scan: entries whose keys were cut have to be put into it. */
+  readonly order?: SortOrder;
 }
 
 export interface FetchNode {

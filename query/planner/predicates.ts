@@ -7,7 +7,7 @@ import type { ElementNode, FilterNode } from '../matcher/tree.ts';
 import { type Bounds, boundsOfLeaf, boundsOfNegation } from './leaf-bounds.ts';
 import type { QueryContext } from '../context.ts';
 import { predicatesOfExpression } from './expression-predicates.ts';
-import { intersect } from './interval.ts';
+import { holdsNull, intersect } from './interval.ts';
 import type { Predicate } from './predicate.ts';
 
 /** The children of a filter that must all hold. */
@@ -36,7 +36,9 @@ function predicatesOfNode(
       );
     case 'not':
       if (node.child.kind !== 'leaf') return [];
-      return predicate(prefix + node.child.path, boundsOfNegation(node.child), origin, group);
+      return predicate(prefix + node.child.path, boundsOfNegation(node.child), origin, group).map(
+        (each) => (excludesNull(node.child) ? { ...each, withoutArrays: true } : each),
+      );
     case 'elemMatch':
       return node.over === 'value'
         ? predicate(prefix + node.path, boundsOfElements(node), origin, group)
@@ -52,6 +54,14 @@ function predicatesOfNode(
   }
 }
 
+/**
+ * $ne null, $nin with null. An empty array on the way to a path has null in an index on the path, and equals no null: bounds without
+ * null would miss it.
+ */
+function excludesNull(child: FilterNode): boolean {
+  return child.kind === 'leaf' && child.operands.some(({ isNullish }) => isNullish);
+}
+
 function predicate(
   path: string,
   bounds: Bounds | undefined,
@@ -59,16 +69,28 @@ function predicate(
   group: ElementNode | undefined,
 ): readonly Predicate[] {
   if (bounds === undefined) return [];
-  // What stands inside an $elemMatch or a negation is only part of its condition.
-  const whole = node.kind === 'leaf' && !hasNumericPart(path);
-  return [{ path, bounds: { ...bounds, exact: bounds.exact && whole }, node, group }];
+  // What stands inside an $elemMatch is only part of its condition.
+  const isNegation = node.kind === 'not' && node.child.kind === 'leaf';
+  const whole = (node.kind === 'leaf' || isNegation) && !hasNumericPart(path);
+  if (whole) return [{ path, bounds, node, group }];
+  // An index and a condition may differ in what they take a number for: all but some values is more than they agree on.
+  if (isNegation) return [];
+  const part = { ...bounds, exact: false, exactWithoutArrays: false, keyTest: undefined };
+  // {'a.0': null} is also met by elements of a that are objects, which have no field "0".
+  const withoutArrays = hasNumericPart(path) && holdsNull(bounds.intervals);
+  return [{ path, bounds: part, node, group, ...(withoutArrays ? { withoutArrays } : {}) }];
 }
 
 /** Conditions of an $elemMatch over values hold for one element, which is one index key: they may be intersected. */
 function boundsOfElements(node: ElementNode): Bounds | undefined {
   let result: Bounds | undefined;
   for (const child of conjuncts(node.child)) {
-    const bounds = child.kind === 'leaf' ? boundsOfLeaf(child) : undefined;
+    const bounds =
+      child.kind === 'leaf'
+        ? boundsOfLeaf(child)
+        : child.kind === 'not'
+          ? boundsOfNegation(child.child)
+          : undefined;
     if (bounds === undefined) continue;
     const intervals =
       result === undefined ? bounds.intervals : intersect(result.intervals, bounds.intervals);
