@@ -6,7 +6,7 @@
  * Promises: a document that storage hands out is never marked itself, as other queries hold the same Buffer: who gives a document
  * metadata gives it a Buffer of its own over the same bytes.
  */
-import { documentValue, type RawValue } from '../bson/index.ts';
+import { BsonType, DocumentBuilder, documentValue, fieldsOf, RawValue } from '../bson/index.ts';
 import type { DocumentMetadata, MetadataName } from './projection/projection.ts';
 
 const METADATA = new WeakMap<Buffer, DocumentMetadata>();
@@ -36,4 +36,27 @@ export function carryMetadata(from: Buffer, to: Buffer): Buffer {
   const marked = to.subarray(0);
   METADATA.set(marked, metadata);
   return marked;
+}
+
+/** A document's metadata as bytes, for who writes the document to a file; undefined when it has none. */
+export function packMetadata(document: Buffer): Buffer | undefined {
+  const metadata = METADATA.get(document);
+  if (metadata === undefined) return undefined;
+  const out = new DocumentBuilder();
+  for (const [name, value] of Object.entries(metadata)) {
+    const packed: unknown = value;
+    if (Buffer.isBuffer(packed)) out.append(name, documentValue(packed));
+    else if (packed instanceof RawValue) out.append(name, packed);
+  }
+  return out.finish();
+}
+
+/** @param packed of packMetadata. */
+export function unpackMetadata(document: Buffer, packed: Buffer): Buffer {
+  const metadata: Record<string, RawValue | Buffer> = {};
+  for (const [name, value] of fieldsOf(packed)) {
+    metadata[name] =
+      name === 'indexKey' && value.type === BsonType.object ? value.asDocument() : value;
+  }
+  return withMetadata(document, metadata);
 }

@@ -162,8 +162,9 @@ export class TextOr extends PullStage {
     if (filter !== undefined && !filter.matches(document)) return false;
     const known = isKnown ? score : this.scoreOf(document);
     if (known === 0) return false;
-    // Of this row no entry is asked any more.
+    // The row has no entry of its own: its document has several.
     row.keyIsWhole = true;
+    row.index = undefined;
     row.recordId = recordId;
     row.document = withMetadata(document, { textScore: doubleValue(known) });
     this.counters.advanced += 1;

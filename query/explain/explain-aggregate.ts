@@ -35,12 +35,16 @@ function stagesDocument(
   { returned }: ExplainRun,
 ): Buffer {
   const list = new ArrayBuilder();
+  // The search for the nearest stands in the place of its stage.
+  const isNear = stages[0]?.nature.kind === 'geoNear';
+  const cursorName = isNear ? '$geoNearCursor' : '$cursor';
   if (cursor !== undefined) {
     list.pushDocument(
-      new DocumentBuilder().appendDocument('$cursor', withoutVersion(cursor)).finish(),
+      new DocumentBuilder().appendDocument(cursorName, withoutVersion(cursor)).finish(),
     );
   }
   stages.forEach((stage, position) => {
+    if (isNear && position === 0) return;
     const builder = new DocumentBuilder().appendElementsOf(stage.shown);
     if (returned !== undefined) builder.append('nReturned', int64Value(BigInt(returned[position])));
     list.pushDocument(builder.finish());

@@ -59,7 +59,8 @@ function join(
 ): PipelineStage | undefined {
   const a = before.nature;
   const b = stage.nature;
-  if (a.kind === 'match' && b.kind === 'match')
+  // What a search knows of a document is not known where documents are searched.
+  if (a.kind === 'match' && b.kind === 'match' && !b.filter.includes('$meta'))
     return matchStage(both(a.filter, b.filter), context);
   if (a.kind === 'limit' && b.kind === 'limit') return limitOf(Math.min(a.limit, b.limit));
   if (a.kind === 'skip' && b.kind === 'skip' && Number.isSafeInteger(a.skip + b.skip)) {

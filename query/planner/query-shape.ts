@@ -35,6 +35,7 @@ function shapeOfFilter(node: FilterNode): string {
     case 'elemMatch':
       return `em(${quoted(node.path)},${shapeOfFilter(node.child)})`;
     case 'document':
+      if (node.special?.kind === 'near') return `gn:${quoted(node.special.near.path)}`;
       return `${node.operator}(${node.operator === '$expr' ? inspect(node.operand) : ''})`;
     case 'constant':
       return node.value ? 'true' : 'false';

@@ -1,14 +1,17 @@
 /**
  * Documents with their record ids, written one after the other to a spill file and read back in that order.
  *
- * Bytes of an entry: record id as f64 (0: none), then the document, which begins with its own length.
+ * Bytes of an entry: record id as f64 (0: none), length of the metadata as u32 (0: none), then the document, which begins with its own
+ * length, and the metadata.
  */
 import { readInt32 } from '../../bson/index.ts';
+import { packMetadata, unpackMetadata } from '../document-metadata.ts';
 import type { SpillFile } from './spill-space.ts';
 
 const WRITE_BYTES = 1024 * 1024;
 const READ_BYTES = 256 * 1024;
-const ID_BYTES = 8;
+const HEADER_BYTES = 12;
+const NO_METADATA = Buffer.alloc(0);
 
 /** Collects entries and writes them in large pieces. */
 export class RunWriter {
@@ -23,13 +26,16 @@ export class RunWriter {
   }
 
   write(document: Buffer, recordId: number): void {
-    const bytes = ID_BYTES + document.length;
+    const metadata = packMetadata(document) ?? NO_METADATA;
+    const bytes = HEADER_BYTES + document.length + metadata.length;
     if (this.used + bytes > this.buffer.length) {
       this.flush();
       if (bytes > this.buffer.length) this.buffer = Buffer.allocUnsafe(bytes);
     }
     this.buffer.writeDoubleLE(recordId, this.used);
-    document.copy(this.buffer, this.used + ID_BYTES);
+    this.buffer.writeUInt32LE(metadata.length, this.used + 8);
+    document.copy(this.buffer, this.used + HEADER_BYTES);
+    metadata.copy(this.buffer, this.used + HEADER_BYTES + document.length);
     this.used += bytes;
   }
 
@@ -71,14 +77,19 @@ export function* readRun(file: SpillFile, start: number, end: number): Generator
     offset += got;
   };
   while (at < held || offset < end) {
-    fill(ID_BYTES + 4);
-    const length = readInt32(buffer, at + ID_BYTES);
-    fill(ID_BYTES + length);
-    const from = at + ID_BYTES;
+    fill(HEADER_BYTES + 4);
+    const length = readInt32(buffer, at + HEADER_BYTES);
+    const metadataBytes = buffer.readUInt32LE(at + 8);
+    fill(HEADER_BYTES + length + metadataBytes);
+    const from = at + HEADER_BYTES;
+    const end = from + length + metadataBytes;
+    const document = Buffer.from(buffer.subarray(from, from + length));
+    const metadata =
+      metadataBytes === 0 ? undefined : Buffer.from(buffer.subarray(from + length, end));
     yield {
-      document: Buffer.from(buffer.subarray(from, from + length)),
+      document: metadata === undefined ? document : unpackMetadata(document, metadata),
       recordId: buffer.readDoubleLE(at),
     };
-    at = from + length;
+    at = end;
   }
 }

@@ -5,6 +5,7 @@
  * that a server without text indexes pays nothing for them. Source: MongoDB's manual, "Text Search Languages".
  */
 import { createRequire } from 'node:module';
+import { stemEnglish } from './english-stemmer.ts';
 
 export interface TextLanguage {
   /** English name in small letters; 'none' neither stems nor leaves words out. */
@@ -64,7 +65,8 @@ const MAX_STEMMED_LENGTH = 100;
 function load(name: string): TextLanguage {
   // Loaded in place, because an index's keys are made without waiting.
   const require = createRequire(import.meta.url);
-  const stemmer = stemmerOf(require(`@orama/stemmers/${name}`));
+  const stemmer =
+    name === 'english' ? stemEnglish : stemmerOf(require(`@orama/stemmers/${name}`));
   const stopWords = new Set(stopWordsOf(require(`@orama/stopwords/${name}`)));
   const stems = new Map<string, string>();
   return {

@@ -16,7 +16,7 @@ import type { FilterNode } from '../matcher/tree.ts';
  */
 export function documentFromFilter(filter: Buffer, context: QueryContext, onlyId: boolean): Buffer {
   const equalities = new Map<string, RawValue>();
-  collectEqualities(parseFilter(filter, context), equalities, onlyId);
+  collectEqualities(parseFilter(filter, context, { text: true, near: true }), equalities, onlyId);
   const paths = [...equalities.keys()].toSorted();
   checkDepth(paths);
   checkNesting(paths);

@@ -5,7 +5,7 @@ import { EMPTY_DOCUMENT, isEmpty } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import {
   compileCollation,
-  compileFilter,
+  compileQueryFilter,
   shapeOf,
   type CachedQuery,
 } from '../../../query/index.ts';
@@ -48,7 +48,7 @@ export function shapeOfQuery(
   { query = EMPTY_DOCUMENT, sort, projection, collation }: PlanCacheQuery,
 ): string {
   const context = queryContext(op, { collation, collection });
-  const { tree } = compileFilter(query, context);
+  const { tree } = compileQueryFilter(query, context);
   return shapeOf({ tree, sort, projection, context });
 }
 

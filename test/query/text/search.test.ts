@@ -6,7 +6,18 @@ import { SeededRandom } from '../../../common/random.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { termScoresOf } from '../../../query/text/term-scores.ts';
 import { textIndexOf } from '../../../query/text/text-index.ts';
-import { bytes, type Plain, TestStore } from '../executor/store.ts';
+import { uninterruptible } from '../../../common/interruption.ts';
+import { compileUpdate, planQuery } from '../../../query/index.ts';
+import {
+  bytes,
+  collectRaw,
+  context,
+  plain,
+  type Plain,
+  rawRequest,
+  TestStore,
+} from '../executor/store.ts';
+import { raw, rawDocumentValue } from '../fixtures.ts';
 
 const WORDS = 'coffee Coffees café tea teas the running run house java shop cake blue -x'.split(
   ' ',
@@ -269,6 +280,47 @@ describe('$text', function () {
       ],
     );
     await store.close();
+  });
+
+  it('keeps scores when a sort goes on in a file', async () => {
+    const documents = Array.from({ length: 200 }, (_, _id) => ({
+      _id,
+      s: `tea ${'x '.repeat(_id % 50)}`,
+      filling: 'f'.repeat(200),
+    }));
+    const store = await TestStore.open(documents, [PLAIN]);
+    const view = store.engine.snapshot();
+    const request = rawRequest({
+      filter: { $text: { $search: 'tea' } },
+      projection: { score: { $meta: 'textScore' } },
+      sort: { a: { $meta: 'textScore' }, _id: 1 },
+    });
+    const plan = planQuery(view, view.collection(store.namespace), request, context);
+    const executor = plan.open(view, uninterruptible, { maxStageBytes: 30_000 });
+    const found = (await collectRaw(executor)).map(plain);
+    assert.equal(executor.statistics.usedDisk, true);
+    view.close();
+    assert.equal(found.length, 200);
+    assert.deepEqual(
+      found.map(({ _id }) => _id),
+      found
+        .toSorted(
+          (a, b) => Number(b['score']) - Number(a['score']) || Number(a['_id']) - Number(b['_id']),
+        )
+        .map(({ _id }) => _id),
+    );
+    assert.ok(found.every(({ score }) => Number(score) > 0));
+    await store.close();
+  });
+
+  it('inserts what it did not find', async () => {
+    const filter = raw({ $text: { $search: 'tea' }, k: 1 });
+    const update = compileUpdate(rawDocumentValue({ $set: { x: 1 } }), {
+      context,
+      upsert: true,
+      multi: false,
+    });
+    assert.deepEqual(plain(update.upsertDocument(filter)), { k: 1, x: 1 });
   });
 
   it('is explained as MongoDB explains it', async () => {
