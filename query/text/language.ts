@@ -65,8 +65,7 @@ const MAX_STEMMED_LENGTH = 100;
 function load(name: string): TextLanguage {
   // Loaded in place, because an index's keys are made without waiting.
   const require = createRequire(import.meta.url);
-  const stemmer =
-    name === 'english' ? stemEnglish : stemmerOf(require(`@orama/stemmers/${name}`));
+  const stemmer = name === 'english' ? stemEnglish : stemmerOf(require(`@orama/stemmers/${name}`));
   const stopWords = new Set(stopWordsOf(require(`@orama/stopwords/${name}`)));
   const stems = new Map<string, string>();
   return {
