@@ -190,12 +190,24 @@ function listSessions(request: SourceRequest): Iterable<Buffer> {
   return documentsOf(localSessions(request));
 }
 
-/** As in MongoDB without the feature: statistics of query shapes are not kept. */
-function queryStatistics(): never {
-  throw new CommandError(
-    'QueryFeatureNotAllowed',
-    '$queryStats is not allowed in the current configuration. You may need to enable the corresponding feature flag',
+/**
+ * Statistics of query shapes: none are kept, as in MongoDB while `internalQueryStatsRateLimit` has its default, 0; reading
+ * them gives no documents then (jstests/noPassthrough/queryStats/query_stats_sampling_rate_off.js).
+ */
+function queryStatistics({ argument, namespace }: SourceRequest): Iterable<Buffer> {
+  uassert(
+    namespace.startsWith('admin.'),
+    'InvalidNamespace',
+    "$queryStats must be run against the 'admin' database with {aggregate: 1}",
   );
+  for (const [name] of fieldsOf(argument)) {
+    uassert(
+      name === 'transformIdentifiers',
+      'FailedToParse',
+      `$queryStats parameters object may only contain 'transformIdentifiers'. Found: ${name}`,
+    );
+  }
+  return [];
 }
 
 function* collectionStatistics(request: SourceRequest): Iterable<ReplyFields> {
