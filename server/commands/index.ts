@@ -57,6 +57,7 @@ import { find } from './crud/find.ts';
 import { findAndModify } from './crud/findAndModify.ts';
 import { fsync, fsyncUnlock } from './diagnostics/fsync.ts';
 import { getCmdLineOpts } from './diagnostics/getCmdLineOpts.ts';
+import { getDiagnosticData } from './diagnostics/getDiagnosticData.ts';
 import { getLog } from './diagnostics/getLog.ts';
 import { getMore } from './cursors/getMore.ts';
 import { getParameter } from './diagnostics/getParameter.ts';
@@ -181,6 +182,7 @@ const COMMANDS = [
   fsyncUnlock,
   getCmdLineOpts,
   getDefaultRWConcern,
+  getDiagnosticData,
   getLog,
   getMore,
   getParameter,

@@ -18,6 +18,7 @@ import type { CollectionDescription, ReadView } from '../../../storage/index.ts'
 import { replyDocument, type ReplyFields, type ReplyValue } from '../../command/reply.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 import { sizeFields } from '../catalog/collStats.ts';
+import type { NamespaceUsage, UsageCounter } from '../../profiling/collection-usage.ts';
 import { listOperations } from '../diagnostics/currentOp.ts';
 import { collectionSizes } from '../catalog/collection-sizes.ts';
 import { type OutputOptions, PipelineWriter } from './output-writer.ts';
@@ -222,7 +223,9 @@ function* collectionStatistics(request: SourceRequest): Iterable<ReplyFields> {
     else if (name === 'storageStats') {
       const sizes = collectionSizes(op.engine, view, collection);
       parts[name] = sizeFields({ scale: scaleOf(value), collection, sizes });
-    } else if (name === 'latencyStats' || name === 'queryExecStats') {
+    } else if (name === 'latencyStats') {
+      parts[name] = latencyStatistics(op.service.collectionUsage.all().get(namespace), value);
+    } else if (name === 'queryExecStats') {
       throw new CommandError(
         'NotImplemented',
         `$collStats.${name} is not supported by FlintDB yet`,
@@ -237,6 +240,27 @@ function* collectionStatistics(request: SourceRequest): Iterable<ReplyFields> {
   const localTime = new Date(clock.wallMs());
   const ns = namespaceOfBuckets(namespace) ?? namespace;
   yield { ns, host: `${identity.host}:${identity.port}`, localTime, ...parts };
+}
+
+/** How often and how long, by kind of operation, as top has it; how the times are spread is not kept. */
+function latencyStatistics(usage: NamespaceUsage | undefined, options: RawValue): ReplyFields {
+  const wanted =
+    options.typeName === 'object' ? getField(options.asDocument(), 'histograms') : undefined;
+  const histogram = wanted?.isTruthy() === true ? { histogram: [] } : {};
+  const sum = (counters: readonly (UsageCounter | undefined)[]): ReplyFields => {
+    let [micros, count] = [0, 0];
+    for (const counter of counters) {
+      micros += counter?.micros ?? 0;
+      count += counter?.count ?? 0;
+    }
+    return { ...histogram, latency: BigInt(Math.round(micros)), ops: BigInt(count) };
+  };
+  return {
+    reads: sum([usage?.queries, usage?.getmore]),
+    writes: sum([usage?.insert, usage?.update, usage?.remove]),
+    commands: sum([usage?.commands]),
+    transactions: sum([]),
+  };
 }
 
 function scaleOf(storageStats: RawValue): number {

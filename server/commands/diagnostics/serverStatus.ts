@@ -129,14 +129,20 @@ export const serverStatus = defineCommand({
         .map((field) => field.name),
     ),
   execute: (leftOut) => leftOut,
-  reply(leftOut, op) {
-    const status: Record<string, ReplyValue> = { ...instanceOf(op.service) };
-    for (const [name, section] of Object.entries(SECTIONS)) {
-      if (!leftOut.has(name)) status[name] = section(op.service, op);
-    }
-    return status;
-  },
+  reply: (leftOut, op) => serverStatusFields(op, leftOut),
 });
+
+/** @param leftOut names of sections. */
+export function serverStatusFields(
+  op: OperationContext,
+  leftOut: ReadonlySet<string> = new Set(),
+): ReplyFields {
+  const status: Record<string, ReplyValue> = { ...instanceOf(op.service) };
+  for (const [name, section] of Object.entries(SECTIONS)) {
+    if (!leftOut.has(name)) status[name] = section(op.service, op);
+  }
+  return status;
+}
 
 function instanceOf({ identity, clock }: ServiceContext): ReplyFields {
   const uptimeMs = clock.monotonicMs() - identity.startedMonotonicMs;
