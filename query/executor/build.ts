@@ -6,7 +6,14 @@ import { tassert } from '../../common/assert.ts';
 import { compileTree } from '../matcher/compile.ts';
 import type { Filter } from '../matcher/filter.ts';
 import { splitScripts } from '../matcher/tree.ts';
-import type { CountNode, PlanNode, ProjectionNode } from '../planner/plan-node.ts';
+import { clusteredIndexOf, wholeClusteredScan } from '../planner/clustered-scan.ts';
+import type {
+  CollscanNode,
+  CountNode,
+  IxscanNode,
+  PlanNode,
+  ProjectionNode,
+} from '../planner/plan-node.ts';
 import type { ScriptSession } from '../script/script-session.ts';
 import { CollectionScan } from './collscan.ts';
 import { CutKeyOrder } from './cut-key-order.ts';
@@ -14,6 +21,7 @@ import { ExplainedWrite } from './explained-write.ts';
 import { Fetch } from './fetch.ts';
 import { IndexScan } from './ixscan.ts';
 import { Limit, Skip } from './limit-skip.ts';
+import { newStatistics } from './plan-executor.ts';
 import { nearStage } from './near.ts';
 import { Or } from './or.ts';
 import { CoveredProject, Project, projectRow, ReturnKey, ShowRecordId } from './projection.ts';
@@ -45,15 +53,16 @@ function makeStage(node: PlanNode, context: ExecutionContext, onStage: OnStage):
     case 'COUNT_SCAN':
       return new IndexScan(context, node.scan);
     case 'COLLSCAN':
-      return filtered(
-        context,
-        node.filter,
-        (filter) => new CollectionScan(context, { ...node, filter }),
+      return filtered(context, node.filter, (filter) =>
+        collectionScan(context, { ...node, filter }),
       );
+    case 'CLUSTERED_IXSCAN':
+      return filtered(context, node.filter, (filter) => clusteredScan(context, node.scan, filter));
     case 'IXSCAN':
       if (node.order === undefined) return new IndexScan(context, node);
       return new CutKeyOrder(context, new IndexScan(context, node), node.order);
     case 'EXPRESS_IXSCAN':
+    case 'EXPRESS_CLUSTERED_IXSCAN':
       return new Fetch(context, new IndexScan(context, node.scan), { whole: node.filter });
     case 'FETCH':
       return fetchOf(context, below(node.input), node);
@@ -91,6 +100,29 @@ function makeStage(node: PlanNode, context: ExecutionContext, onStage: OnStage):
     case 'SHOW_RECORD_ID':
       return new ShowRecordId(context, below(node.input));
   }
+}
+
+/** All records, in the order that the collection has. */
+function collectionScan(context: ExecutionContext, node: CollscanNode): Stage {
+  const index = clusteredIndexOf(context.collection);
+  if (index === undefined) return new CollectionScan(context, node);
+  return clusteredScan(context, wholeClusteredScan(index, node.direction), node.filter);
+}
+
+/** Keys of the index that orders a collection are none that anybody examined: there is no such index in MongoDB. */
+function clusteredScan(
+  context: ExecutionContext,
+  scan: IxscanNode,
+  filter: Filter | undefined,
+): Stage {
+  const uncounted: ExecutionContext = {
+    ...context,
+    statistics: newStatistics(),
+    get view() {
+      return context.view;
+    },
+  };
+  return new Fetch(context, new IndexScan(uncounted, scan), { residual: filter, whole: filter });
 }
 
 /** A count is the number of rows that come out. */

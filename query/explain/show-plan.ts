@@ -6,6 +6,7 @@
  */
 import {
   ArrayBuilder,
+  BsonType,
   DocumentBuilder,
   getField,
   integerValue,
@@ -56,7 +57,8 @@ export function showPlan(node: PlanNode, options: ShowOptions = {}): Buffer {
 }
 
 function showFilterOf(builder: DocumentBuilder, node: PlanNode): void {
-  if (node.stage === 'COLLSCAN' && node.filter !== undefined) {
+  const isScan = node.stage === 'COLLSCAN' || node.stage === 'CLUSTERED_IXSCAN';
+  if (isScan && node.filter !== undefined) {
     builder.appendDocument('filter', showFilter(node.filter.tree));
   } else if ('near' in node || node.stage === 'TEXT_OR') {
     if (node.filter !== undefined) builder.appendDocument('filter', showFilter(node.filter.tree));
@@ -78,6 +80,11 @@ function showDetails(builder: DocumentBuilder, node: PlanNode): void {
       return;
     case 'COUNT_SCAN':
       showCountScan(builder, node.scan);
+      return;
+    case 'CLUSTERED_IXSCAN':
+      showClusteredScan(builder, node.scan);
+      return;
+    case 'EXPRESS_CLUSTERED_IXSCAN':
       return;
     case 'EXPRESS_IXSCAN':
       builder.appendString('keyPattern', `{ ${node.scan.index.fields[0].path}: 1 }`);
@@ -133,6 +140,17 @@ function showNear(builder: DocumentBuilder, { index }: NearNode): void {
   if (keyPattern !== undefined) builder.append('keyPattern', keyPattern);
   builder.appendString('indexName', index.name);
   builder.appendInt32('indexVersion', 2);
+}
+
+/** Where it begins and ends; what is open is not shown. */
+function showClusteredScan(builder: DocumentBuilder, { bounds, direction }: IxscanNode): void {
+  builder.appendString('direction', direction === 1 ? 'forward' : 'backward');
+  const lowest = bounds[0].at(0)?.lower;
+  const highest = bounds[0].at(-1)?.upper;
+  if (lowest !== undefined && lowest.type !== BsonType.minKey) builder.append('minRecord', lowest);
+  if (highest !== undefined && highest.type !== BsonType.maxKey) {
+    builder.append('maxRecord', highest);
+  }
 }
 
 function showScan(builder: DocumentBuilder, scan: IxscanNode): void {

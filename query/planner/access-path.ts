@@ -30,9 +30,10 @@ import {
   selectivityOf,
 } from './index-candidate.ts';
 import { isHidden } from './index-usability.ts';
+import { isClustered } from './clustered-scan.ts';
 import { ALL_VALUES, isAllValues, sameIntervals } from './interval.ts';
 import { implies } from './partial-index.ts';
-import type { PlanNode } from './plan-node.ts';
+import type { IxscanNode, PlanNode } from './plan-node.ts';
 import type { Predicate } from './predicate.ts';
 import { conjuncts, predicatesOf } from './predicates.ts';
 import { raceScans } from './race.ts';
@@ -226,6 +227,9 @@ function indexPath(
     };
   };
   const pattern = showKeyPattern(bounds.index);
+  if (merged === undefined && isClustered(bounds.index)) {
+    return clusteredPath(candidate, filter, scanOf(bounds, direction));
+  }
   return {
     id: candidate.id,
     node: () => ({
@@ -239,6 +243,25 @@ function indexPath(
     holdsValues: bounds.shape.fields.every((field) => field.holdsValues),
     indexes: [bounds.index],
     summary: Array.from({ length: merged?.length ?? 1 }, () => `IXSCAN ${pattern}`).join(', '),
+  };
+}
+
+/** A scan of a clustered collection: its index is the collection itself, so that nothing is covered or counted without it. */
+function clusteredPath(candidate: Candidate, filter: Filter, scan: IxscanNode): AccessPath {
+  const { direction, bounds } = candidate;
+  const checked = filter.isEmpty ? undefined : filter;
+  const isWhole = bounds.bounds[0] === ALL_VALUES;
+  return {
+    id: candidate.id,
+    node: () =>
+      isWhole
+        ? { stage: 'COLLSCAN', filter: checked, direction }
+        : { stage: 'CLUSTERED_IXSCAN', scan, filter: checked },
+    sorted: candidate.sorted,
+    decidedScan: () => undefined,
+    holdsValues: false,
+    indexes: [bounds.index],
+    summary: isWhole ? 'COLLSCAN' : 'CLUSTERED_IXSCAN',
   };
 }
 

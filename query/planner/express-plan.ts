@@ -15,6 +15,7 @@ import type {
   MaybePromise,
   ReadView,
 } from '../../storage/index.ts';
+import { isClustered } from './clustered-scan.ts';
 import { FindPlan } from './find-plan.ts';
 import { onlyCandidate } from './find-plan-parts.ts';
 import { pointInterval } from './interval.ts';
@@ -34,7 +35,8 @@ export function tryExpress(
   const id = idOf(request.filter);
   if (id === undefined || !isPlainRequest(request)) return undefined;
   const index = collection.indexes[0];
-  if (index === undefined || index.name !== '_id_' || index.fields.length !== 1) return undefined;
+  if (index === undefined || index.fields.length !== 1) return undefined;
+  if (index.name !== '_id_' && !isClustered(index)) return undefined;
   if (context.collator !== undefined || collatorOf(index) !== undefined) return undefined;
   if (request.sort !== undefined) parseSort(request.sort); // One document needs no order, but a bad order is an error.
   return new ExpressPlan(collection, index, id, request, context);
@@ -150,7 +152,7 @@ export class ExpressPlan implements QueryPlan, ExpressLookup {
     const { collection, context, index, key } = this;
     const filter = compileFilter(this.request.filter, context);
     const node: PlanNode = {
-      stage: 'EXPRESS_IXSCAN',
+      stage: isClustered(index) ? 'EXPRESS_CLUSTERED_IXSCAN' : 'EXPRESS_IXSCAN',
       scan: {
         stage: 'IXSCAN',
         index,

@@ -43,6 +43,13 @@ export interface CollscanNode {
   readonly tailable?: boolean;
 }
 
+/** A part of a clustered collection, which is in the order of its _id. */
+export interface ClusteredScanNode {
+  readonly stage: 'CLUSTERED_IXSCAN';
+  readonly scan: IxscanNode;
+  readonly filter: Filter | undefined;
+}
+
 export interface IxscanNode {
   readonly stage: 'IXSCAN';
   readonly index: IndexDescription;
@@ -162,7 +169,7 @@ export interface NearNode {
 
 /** One document by the value of a unique index's only field. */
 export interface ExpressNode {
-  readonly stage: 'EXPRESS_IXSCAN';
+  readonly stage: 'EXPRESS_IXSCAN' | 'EXPRESS_CLUSTERED_IXSCAN';
   readonly scan: IxscanNode;
   readonly filter: Filter;
 }
@@ -184,6 +191,7 @@ export type PlanNode =
   | CountNode
   | CountScanNode
   | CollscanNode
+  | ClusteredScanNode
   | IxscanNode
   | FetchNode
   | OrNode

@@ -12,8 +12,10 @@ import {
   fieldsOf,
   getField,
   type RawValue,
+  setField,
 } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
+import type { CollectionDescription, IndexDescription } from '../../storage/index.ts';
 import type { CommandBody } from '../command/command-body.ts';
 import { nestedBody } from '../command/nested-body.ts';
 
@@ -73,7 +75,31 @@ export function clusteredIndexOf(options: Buffer): Buffer | undefined {
   return stored?.type === BsonType.object ? stored.asDocument() : undefined;
 }
 
-/** The stored option as the specification of an index. */
-export function clusteredIndexSpec(stored: Buffer): Buffer {
-  return new DocumentBuilder().appendElementsOf(stored).appendBoolean('clustered', true).finish();
+/** The specification of the index that gives a collection with these options its order; undefined without one. */
+export function clusteredIndexSpec(options: Buffer): Buffer | undefined {
+  const stored = clusteredIndexOf(options);
+  if (stored === undefined) return undefined;
+  const spec = new DocumentBuilder().appendElementsOf(stored);
+  const collation = getField(options, 'collation');
+  if (collation !== undefined) spec.append('collation', collation);
+  return spec.appendBoolean('clustered', true).finish();
+}
+
+/** The specification of an index as listIndexes shows it: when a clustered collection expires is said with its order. */
+export function listedSpec(
+  { options }: CollectionDescription,
+  { spec }: Pick<IndexDescription, 'spec'>,
+): Buffer {
+  const expiry = getField(options, 'expireAfterSeconds');
+  if (expiry === undefined || getField(spec, 'clustered')?.isTruthy() !== true) return spec;
+  return setField(spec, 'expireAfterSeconds', expiry);
+}
+
+/** @throws CommandError InvalidOptions: a collection in the order of its _id has no oldest document at its beginning */
+export function checkNotClustered({ namespace, options }: CollectionDescription): void {
+  uassert(
+    clusteredIndexOf(options) === undefined,
+    'InvalidOptions',
+    `A clustered collection cannot become capped: ${namespace}`,
+  );
 }

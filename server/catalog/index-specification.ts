@@ -288,9 +288,7 @@ export function isAlreadyThere(
   existing: readonly NamedIndex[],
 ): boolean {
   // The _id index cannot be asked for with options of its own.
-  if (isIdPattern(wanted.keyPattern) && existing.some(({ name }) => name === ID_INDEX_NAME)) {
-    return true;
-  }
+  if (isIdPattern(wanted.keyPattern) && existing.some(isIdIndex)) return true;
   const namesake = existing.find(({ name }) => name === wanted.name);
   if (namesake !== undefined) {
     const comparison = compareIndexes(wanted.spec, namesake.spec);
@@ -312,6 +310,11 @@ export function isAlreadyThere(
   }
   checkOnlyTextIndex(wanted, existing);
   return false;
+}
+
+/** The order of a clustered collection may have another name. */
+function isIdIndex({ name, spec }: NamedIndex): boolean {
+  return name === ID_INDEX_NAME || getField(spec, 'clustered')?.isTruthy() === true;
 }
 
 /** $text names no index: a collection has one that it can mean. */

@@ -4,6 +4,7 @@
  */
 import { TRUE } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
+import { checkNotClustered } from '../../catalog/clustered-index.ts';
 import { cappedSize, withOptions } from '../../catalog/collection-options.ts';
 import {
   checkCreatable,
@@ -44,6 +45,7 @@ export const cloneCollectionAsCapped = defineCommand({
     if (from === undefined) {
       throw new CommandError('NamespaceNotFound', `source collection ${source} does not exist`);
     }
+    checkNotClustered(from);
     const changes = new Map([
       ['capped', TRUE],
       ['size', size],

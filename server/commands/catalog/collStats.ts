@@ -4,7 +4,8 @@
  */
 import { uassert } from '../../../common/assert.ts';
 import { namespaceOfBuckets } from '../../../query/index.ts';
-import type { CollectionDescription } from '../../../storage/index.ts';
+import type { CollectionDescription, IndexDescription } from '../../../storage/index.ts';
+import { clusteredIndexOf } from '../../catalog/clustered-index.ts';
 import { checkNotView } from '../../catalog/namespace.ts';
 import { timeseriesOf } from '../../catalog/timeseries-catalog.ts';
 import { cappedLimitsOf } from '../../catalog/capped-collections.ts';
@@ -80,13 +81,24 @@ function countFields(
   };
 }
 
+/** The order of a clustered collection is no index of its own, so it does not count as one. */
+function shownIndexes(collection: CollectionDescription | undefined): readonly IndexDescription[] {
+  if (collection === undefined) return [];
+  return isClustered(collection) ? collection.indexes.slice(1) : collection.indexes;
+}
+
+function isClustered(collection: CollectionDescription | undefined): boolean {
+  return collection !== undefined && clusteredIndexOf(collection.options) !== undefined;
+}
+
 /** The fields that collStats and the stage $collStats have in common. */
 export function sizeFields({ scale, collection, sizes }: CollectionStats): ReplyFields {
   const scaled = (bytes: number): number => Math.floor(bytes / scale);
-  const indexSizes = Object.entries(sizes.bytesByIndex).map(([name, bytes]) => [
-    name,
-    scaled(bytes),
-  ]);
+  const indexes = shownIndexes(collection);
+  const names = new Set(indexes.map(({ name }) => name));
+  const shownSizes = Object.entries(sizes.bytesByIndex).filter(([name]) => names.has(name));
+  const indexBytes = shownSizes.reduce((sum, [, bytes]) => sum + bytes, 0);
+  const indexSizes = shownSizes.map(([name, bytes]) => [name, scaled(bytes)]);
   return {
     size: scaled(sizes.dataBytes),
     ...countFields(collection, sizes),
@@ -94,9 +106,10 @@ export function sizeFields({ scale, collection, sizes }: CollectionStats): Reply
     storageSize: scaled(sizes.storageBytes),
     freeStorageSize: 0,
     ...cappedFields(collection, scale),
-    nindexes: collection?.indexes.length ?? 0,
-    indexBuilds: collection?.indexes.filter(({ ready }) => !ready).map(({ name }) => name) ?? [],
-    totalIndexSize: scaled(sizes.indexBytes),
+    clustered: isClustered(collection) ? true : undefined,
+    nindexes: indexes.length,
+    indexBuilds: indexes.filter(({ ready }) => !ready).map(({ name }) => name),
+    totalIndexSize: scaled(indexBytes),
     totalSize: scaled(sizes.storageBytes + sizes.indexBytes),
     indexSizes: Object.fromEntries(indexSizes),
     scaleFactor: scale,

@@ -8,6 +8,7 @@
 import { TRUE } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { cappedLimitsOf } from '../../catalog/capped-collections.ts';
+import { checkNotClustered } from '../../catalog/clustered-index.ts';
 import { cappedSize, withOptions } from '../../catalog/collection-options.ts';
 import { checkHasRecords, checkWritable } from '../../catalog/namespace.ts';
 import { defineCommand } from '../../command/define-command.ts';
@@ -39,6 +40,7 @@ export const convertToCapped = defineCommand({
           `source collection ${namespace} does not exist`,
         );
       }
+      checkNotClustered(existing);
       for (const index of existing.indexes.slice(1)) transaction.dropIndex(existing, index);
       const changes = new Map([
         ['capped', TRUE],

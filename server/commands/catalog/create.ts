@@ -13,7 +13,7 @@ import {
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import type { CollectionDescription, MaybePromise, Transaction } from '../../../storage/index.ts';
-import { clusteredIndexOf, clusteredIndexSpec } from '../../catalog/clustered-index.ts';
+import { clusteredIndexSpec } from '../../catalog/clustered-index.ts';
 import {
   parseCollectionOptions,
   type RequestedCollection,
@@ -39,7 +39,6 @@ export const create = defineCommand({
   parse: (body) => {
     const namespace = body.collection();
     const hasAutoIndexId = body.has('autoIndexId');
-    body.refuse('clusteredIndex');
     return { namespace, hasAutoIndexId, requested: parseCollectionOptions(body) };
   },
   execute: ({ namespace, hasAutoIndexId, requested }, op) => {
@@ -99,8 +98,8 @@ function checkValidator(
 
 /** undefined for the usual one. */
 function idIndexOf({ options, idIndex }: RequestedCollection): Buffer | undefined {
-  const clustered = clusteredIndexOf(options);
-  if (clustered !== undefined) return clusteredIndexSpec(clustered);
+  const clustered = clusteredIndexSpec(options);
+  if (clustered !== undefined) return clustered;
   const collation = getField(options, 'collation')?.asDocument();
   if (idIndex === undefined) return collation === undefined ? undefined : idIndexWith(collation);
   const { keyPattern, spec } = parseIndexSpecification(idIndex);

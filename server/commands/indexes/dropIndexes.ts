@@ -9,6 +9,7 @@ import {
   inspect,
   type RawValue,
 } from '../../../bson/index.ts';
+import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { bucketKeyPattern, type TimeseriesOptions } from '../../../query/index.ts';
 import type { CollectionDescription, IndexDescription } from '../../../storage/index.ts';
@@ -64,7 +65,7 @@ function indexesNamedBy(
   switch (which.type) {
     case BsonType.string:
       return which.asString() === '*'
-        ? collection.indexes.filter(({ name }) => name !== ID_INDEX_NAME)
+        ? collection.indexes.slice(1)
         : [indexByName(collection, which.asString())];
     case BsonType.array:
       return namesOf(which).map((name) => indexByName(collection, name));
@@ -120,6 +121,11 @@ function indexByKeyPattern(
 }
 
 function droppable(index: IndexDescription): IndexDescription {
+  uassert(
+    getField(index.spec, 'clustered')?.isTruthy() !== true,
+    5_979_800,
+    'It is illegal to drop the clusteredIndex',
+  );
   if (index.name !== ID_INDEX_NAME) return index;
   throw new CommandError('InvalidOptions', 'cannot drop _id index');
 }

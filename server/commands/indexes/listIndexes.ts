@@ -3,6 +3,7 @@
  * Source: MongoDB's manual, "listIndexes".
  */
 import { shownIndexSpec } from '../../catalog/bucket-index.ts';
+import { listedSpec } from '../../catalog/clustered-index.ts';
 import { requireCollection } from '../../catalog/namespace.ts';
 import { timeseriesOf } from '../../catalog/timeseries-catalog.ts';
 import { defineCommand } from '../../command/define-command.ts';
@@ -31,7 +32,7 @@ export const listIndexes = defineCommand({
       producer: new DocumentListProducer(
         ready.flatMap((index) =>
           timeseries === undefined
-            ? [index.spec]
+            ? [listedSpec(collection, index)]
             : (shownIndexSpec(index, timeseries.options) ?? []),
         ),
       ),
