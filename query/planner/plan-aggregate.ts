@@ -13,6 +13,7 @@ import { AggregatePlan } from './aggregate-plan.ts';
 import { geoNearFilter } from './geo-near-find.ts';
 import type { AggregateRequest } from './aggregate-request.ts';
 import { leadingFind, optimizePipeline } from './optimize-pipeline.ts';
+import { keepsIndexOrder, orderedBuckets } from './ordered-buckets.ts';
 import { planFind } from './plan-find.ts';
 import type { QueryPlan } from './query-plan.ts';
 import { databaseOf, resolveView } from './resolve-view.ts';
@@ -82,11 +83,21 @@ export function planAggregate(
     return new AggregatePlan({ ...common, find, stages });
   }
   const leading = leadingFind(stages);
+  const filter = leading.filter ?? EMPTY_DOCUMENT;
+  if (timeseries !== undefined && request.hint === undefined) {
+    const ordered = orderedBuckets(resolved.collection, filter, leading.rest, context);
+    if (ordered !== undefined) {
+      const { sort, hint } = ordered;
+      const find = planFind(view, resolved.collection, { filter, ...options, sort, hint }, context);
+      if (keepsIndexOrder(find))
+        return new AggregatePlan({ ...common, find, stages: ordered.stages });
+    }
+  }
   const find = planFind(
     view,
     resolved.collection,
     {
-      filter: leading.filter ?? EMPTY_DOCUMENT,
+      filter,
       skip: leading.skip,
       limit: leading.limit,
       ...(leading.sort === undefined ? {} : { sort: leading.sort }),

@@ -15,6 +15,9 @@ export function bucketProblem(bucket: Buffer, options: TimeseriesOptions): strin
   const parts = bucketParts(bucket);
   const times = timesOfBucket(parts, options.timeField);
   if (times === undefined) return 'control.min and control.max do not name its first and last time';
+  if (times.maxMs - times.minMs >= options.bucketMaxSpanSeconds * 1000) {
+    return 'it spans more time than its collection allows';
+  }
   if (parts.id.type !== BsonType.objectId) return 'its _id is no ObjectId';
   if (parts.id.bytes.readUInt32BE(parts.id.start) !== idSecondsOf(times.minMs)) {
     return 'its _id does not begin with the second of control.min';

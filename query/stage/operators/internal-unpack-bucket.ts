@@ -11,20 +11,34 @@ import {
   indexName,
   type RawValue,
 } from '../../../bson/index.ts';
-import { uassert } from '../../../common/assert.ts';
+import { tassert, uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import type { QueryContext } from '../../context.ts';
 import { compileFilter } from '../../matcher/compile.ts';
 import type { Filter } from '../../matcher/filter.ts';
 import { BucketUnpacker } from '../../timeseries/bucket-unpacker.ts';
-import type { UnpackSpecification } from '../../timeseries/unpack-specification.ts';
-import { defineStage, type PipelineStage } from '../definition.ts';
+import { bucketParts, timesOfBucket } from '../../timeseries/bucket-layout.ts';
+import type { BucketOrder, UnpackSpecification } from '../../timeseries/unpack-specification.ts';
+import { defineStage, type PipelineRun, type PipelineStage } from '../definition.ts';
 import { AGAIN, type DocumentSource, PullSource, type SourceStep } from '../source.ts';
 import type { Yielder } from '../../executor/yielding.ts';
 
 const NAME = '$_internalUnpackBucket';
 
+/** Where the buckets of a running pipeline are: for the sort behind them. */
+const BOUNDS = new WeakMap<PipelineRun, () => number>();
+
+/** Gives the least time, times the direction of the order, that a measurement to come can have. Milliseconds. */
+export function bucketBoundOf(run: PipelineRun): () => number {
+  const bound = BOUNDS.get(run);
+  tassert(bound !== undefined, 'a bounded sort without buckets in order');
+  return bound;
+}
+
 class UnpackSource extends PullSource {
+  /** See bucketBoundOf. */
+  bound = -Infinity;
+  private readonly specification: UnpackSpecification;
   private readonly input: DocumentSource;
   private readonly unpacker: BucketUnpacker;
   private readonly filter: Filter | undefined;
@@ -36,6 +50,7 @@ class UnpackSource extends PullSource {
     filter: Filter | undefined,
   ) {
     super(yielder);
+    this.specification = specification;
     this.input = input;
     const { timeField, metaField, include, exclude, times } = specification;
     this.unpacker = new BucketUnpacker(
@@ -59,7 +74,7 @@ class UnpackSource extends PullSource {
         const bucket = this.input.next();
         if (bucket === undefined) return undefined;
         if (bucket instanceof Promise) return this.later(bucket);
-        unpacker.reset(bucket);
+        this.begin(bucket);
       } else if (filter === undefined || filter.matches(measurement)) return measurement;
     }
   }
@@ -67,13 +82,42 @@ class UnpackSource extends PullSource {
   private async later(bucket: Promise<Buffer | undefined>): Promise<undefined | typeof AGAIN> {
     const loaded = await bucket;
     if (loaded === undefined) return undefined;
-    this.unpacker.reset(loaded);
+    this.begin(loaded);
     return AGAIN;
+  }
+
+  private begin(bucket: Buffer): void {
+    this.unpacker.reset(bucket);
+    if (this.specification.bucketOrder !== undefined) {
+      this.bound = boundAt(bucket, this.specification, this.specification.bucketOrder);
+    }
   }
 
   close(): void {
     this.input.close();
   }
+}
+
+const MAX_ID_SECONDS = 0xffff_ffff;
+
+/** What a bucket says of all times from it on, itself included. */
+function boundAt(
+  bucket: Buffer,
+  { timeField, bucketMaxSpanSeconds }: UnpackSpecification,
+  { direction, by }: BucketOrder,
+): number {
+  const parts = bucketParts(bucket);
+  const spanMs = bucketMaxSpanSeconds * 1000;
+  if (by === 'min') {
+    const minMs =
+      timesOfBucket(parts, timeField)?.minMs ?? (direction === 1 ? -Infinity : Infinity);
+    return direction === 1 ? minMs : -(minMs + spanMs);
+  }
+  // The seconds of an _id are held within four bytes: at both ends they stand for all times beyond.
+  const seconds =
+    parts.id.type === BsonType.objectId ? parts.id.bytes.readUInt32BE(parts.id.start) : 0;
+  if (direction === 1) return seconds === 0 ? -Infinity : seconds * 1000;
+  return seconds === MAX_ID_SECONDS ? -Infinity : -((seconds + 1) * 1000 + spanMs);
 }
 
 /** The stage for what a client or the planner asks. */
@@ -86,13 +130,12 @@ export function unpackStage(
     name: NAME,
     nature: { kind: 'unpack', unpack: specification },
     shown: shown(specification),
-    open: (input, run) =>
-      new UnpackSource(
-        run.yielder,
-        input,
-        specification,
-        eventFilter === undefined ? undefined : compileFilter(eventFilter, context),
-      ),
+    open: (input, run) => {
+      const filter = eventFilter === undefined ? undefined : compileFilter(eventFilter, context);
+      const source = new UnpackSource(run.yielder, input, specification, filter);
+      if (specification.bucketOrder !== undefined) BOUNDS.set(run, () => source.bound);
+      return source;
+    },
   };
 }
 

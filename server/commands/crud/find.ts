@@ -146,7 +146,7 @@ export function planFindCommand(request: FindCommandRequest, op: OperationContex
   const view = op.view();
   const collection = view.collection(namespace);
   const context = queryContext(op, { collation, variables, collection });
-  if (collection?.kind === 'view') checkFindOnView(request);
+  if (collection !== undefined && collection.kind !== 'collection') checkFindOnView(request);
   else if (request.find.tailable === true && collection !== undefined) {
     uassert(
       cappedLimitsOf(collection.options) !== undefined,

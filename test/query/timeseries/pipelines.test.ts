@@ -81,6 +81,10 @@ const ending: fc.Arbitrary<readonly Plain[]> = fc.constantFrom<readonly Plain[]>
   [{ $sort: { t: 1, _id: 1 } }],
   [{ $sort: { t: -1, _id: 1 } }, { $limit: 5 }],
   [{ $sort: { m: 1, t: 1, _id: 1 } }, { $skip: 1 }, { $limit: 7 }],
+  [{ $sort: { t: 1 } }, { $project: { t: 1, _id: 0 } }],
+  [{ $sort: { t: -1 } }, { $limit: 4 }, { $project: { t: 1, _id: 0 } }],
+  [{ $match: { m: 1 } }, { $sort: { t: 1 } }, { $limit: 3 }, { $project: { t: 1, _id: 0 } }],
+  [{ $match: { m: 'a' } }, { $sort: { t: -1 } }, { $project: { t: 1, _id: 0 } }],
   [{ $group: { _id: null, n: { $sum: 1 } } }],
   [{ $group: { _id: '$m.s', n: { $sum: 1 } } }, { $sort: { _id: 1 } }],
   [{ $group: { _id: '$m', max: { $max: '$t' }, min: { $min: '$_id' } } }, { $sort: { _id: 1 } }],
@@ -111,7 +115,7 @@ describe('query/timeseries: pipelines over a time series', () => {
           }
         },
       ),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   }).timeout(20_000);
 
@@ -176,6 +180,43 @@ describe('query/timeseries: pipelines over a time series', () => {
       const [cursor] = explained['stages'] as Plain[];
       const stats = (cursor['$cursor'] as Plain)['executionStats'] as Plain;
       assert.ok((stats['totalDocsExamined'] as number) <= 5);
+    });
+
+    it('shows that a sort by time reads the buckets in order, and with a limit only the last ones', async () => {
+      for (const [match, most] of [
+        [{}, 4],
+        [{ m: { s: 1 } }, 3],
+      ] as const) {
+        const explained = await store.explain([
+          { $match: match },
+          { $sort: { t: -1 } },
+          { $limit: 1 },
+        ]);
+        const [cursor, , sort] = explained['stages'] as Plain[];
+        assert.deepEqual(sort['$_internalBoundedSort'], {
+          sortKey: { t: -1 },
+          bound: 'max',
+          limit: 1,
+        });
+        const stats = (cursor['$cursor'] as Plain)['executionStats'] as Plain;
+        assert.ok((stats['totalDocsExamined'] as number) <= 40);
+        const [last] = await store.aggregate('series', [
+          { $match: match },
+          { $sort: { t: -1 } },
+          { $limit: 1 },
+        ]);
+        assert.equal(last['_id'], 39);
+        assert.ok(
+          (await store.bucketsRead([{ $match: match }, { $sort: { t: -1 } }, { $limit: 1 }])) <=
+            most,
+        );
+      }
+    });
+
+    it('sorts on by other means when the memory of a stage does not suffice', async () => {
+      const pipeline: Plain[] = [{ $sort: { t: -1 } }, { $project: { t: 1, _id: 0 } }];
+      const sorted = await store.aggregate('series', pipeline, 200);
+      assert.deepEqual(sorted, await store.aggregate('plain', pipeline));
     });
 
     it('shows that a measurement index narrows down the buckets', async () => {

@@ -57,10 +57,25 @@ export class TimeSeriesStore {
     write.commit();
   }
 
-  async aggregate(namespace: 'plain' | 'series', pipeline: readonly Plain[]): Promise<Plain[]> {
+  /** How many documents of the collection below were read. */
+  bucketsRead(pipeline: readonly Plain[]): Promise<number> {
+    return this.open('series', pipeline, async (plan, view) => {
+      const executor = plan.open(view, uninterruptible);
+      await collectRaw(executor);
+      return executor.statistics.docsExamined;
+    });
+  }
+
+  /** @param maxStageBytes memory of a stage. */
+  async aggregate(
+    namespace: 'plain' | 'series',
+    pipeline: readonly Plain[],
+    maxStageBytes?: number,
+  ): Promise<Plain[]> {
+    const options = maxStageBytes === undefined ? {} : { maxStageBytes };
     return (
       await this.open(namespace, pipeline, (plan, view) =>
-        collectRaw(plan.open(view, uninterruptible)),
+        collectRaw(plan.open(view, uninterruptible, options)),
       )
     ).map(plain);
   }
