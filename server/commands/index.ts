@@ -85,6 +85,7 @@ import {
 import { planCacheClear } from './planning/planCacheClear.ts';
 import { profile } from './diagnostics/profile.ts';
 import { refreshSessions } from './sessions/refreshSessions.ts';
+import { reIndex } from './indexes/reIndex.ts';
 import { renameCollection } from './catalog/renameCollection.ts';
 import {
   abortTransaction,
@@ -213,6 +214,7 @@ const COMMANDS = [
   refreshLogicalSessionCacheNow,
   refreshSessions,
   removeQuerySettings,
+  reIndex,
   renameCollection,
   replSetAbortPrimaryCatchUp,
   replSetFreeze,
@@ -302,7 +304,6 @@ const UNSUPPORTED = [
   'movePrimary',
   'moveRange',
   'refineCollectionShardKey',
-  'reIndex',
   'removeShard',
   'removeShardFromZone',
   'replSetTestEgress',

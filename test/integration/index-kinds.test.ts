@@ -336,3 +336,88 @@ describe('kinds of indexes', () => {
     assert.deepEqual(report['errors'], []);
   });
 });
+
+describe('commands on indexes', () => {
+  const server = serverForTests();
+
+  it('drop by name, list, key or all of them, and say when a key is not enough', async () => {
+    const db = server.freshDatabase();
+    const items = db.collection('items');
+    const drop = (index: unknown): Promise<Document> => db.command({ dropIndexes: 'items', index });
+    for (const name of ['a', 'b', 'c', 'd', 'e']) await items.createIndex({ [name]: 1 });
+    await items.createIndex({ a: 1 }, { name: 'a_fr', collation: { locale: 'fr' } });
+    await assert.rejects(drop({ a: 1 }), (error: Error & { code: number }) => {
+      assert.equal(error.code, 181);
+      return /^2 indexes found for key: \{ a: 1 \}, identify by name instead\./.test(error.message);
+    });
+    assert.deepEqual(await drop('a_1'), { nIndexesWas: 7, ok: 1 });
+    assert.deepEqual(await drop({ a: 1 }), { nIndexesWas: 6, ok: 1 });
+    assert.deepEqual(await drop(['b_1', 'c_1', 'b_1']), { nIndexesWas: 5, ok: 1 });
+    await assert.rejects(drop(['d_1', 'nope']), { code: 27 });
+    await assert.rejects(drop('_id_'), { code: 72 });
+    await assert.rejects(drop({ _id: 1 }), { code: 72 });
+    const all = { nIndexesWas: 3, msg: 'non-_id indexes dropped for collection', ok: 1 };
+    assert.deepEqual(await drop('*'), all);
+    assert.equal((await items.listIndexes().toArray()).length, 1);
+  });
+
+  it('build all indexes again with reIndex', async () => {
+    const db = server.freshDatabase();
+    const items = db.collection<Item>('items');
+    await items.insertMany(Array.from({ length: 100 }, (_, n) => ({ _id: n, a: n % 7 })));
+    await items.createIndex({ a: 1 }, { name: 'mine' });
+    const reply = await db.command({ reIndex: 'items' });
+    assert.deepEqual(reply, {
+      nIndexesWas: 2,
+      nIndexes: 2,
+      indexes: [
+        { v: 2, key: { _id: 1 }, name: '_id_' },
+        { v: 2, key: { a: 1 }, name: 'mine' },
+      ],
+      ok: 1,
+    });
+    assert.equal((await items.find({ a: 3 }, { hint: 'mine' }).toArray()).length, 14);
+    await assert.rejects(db.command({ reIndex: 'none' }), { code: 26 });
+  });
+
+  it('are refused on views, by their own code', async () => {
+    const db = server.freshDatabase();
+    await db.createCollection('view', { viewOn: 'items', pipeline: [] });
+    for (const command of [
+      { createIndexes: 'view', indexes: [{ key: { a: 1 }, name: 'a' }] },
+      { dropIndexes: 'view', index: '*' },
+      { listIndexes: 'view' },
+      { reIndex: 'view' },
+    ]) {
+      await assert.rejects(db.command(command), { code: 166 }, JSON.stringify(command));
+    }
+  });
+
+  it('drop an index while it is built, and show how far it is', async () => {
+    const db = server.freshDatabase();
+    const items = db.collection<Item>('items');
+    for (let first = 0; first < 24_000; first += 8000) {
+      await items.insertMany(Array.from({ length: 8000 }, (_, n) => ({ _id: first + n, a: n })));
+    }
+    const building = db.command({
+      createIndexes: 'items',
+      indexes: [{ key: { a: 1 }, name: 'a' }],
+    });
+    const ended = building.then(
+      () => undefined,
+      (error: Error & { code: number }) => error.code,
+    );
+    let shown: Document | undefined;
+    while (shown === undefined) {
+      const { inprog } = await db
+        .admin()
+        .command({ currentOp: 1, 'command.createIndexes': 'items' });
+      shown = (inprog as Document[]).find(({ progress }) => progress !== undefined);
+    }
+    assert.match(shown['msg'] as string, /^Index Build: scanning collection .*: \d+\/\d+ \d+%$/);
+    assert.ok(shown['progress'].done <= shown['progress'].total);
+    await db.command({ dropIndexes: 'items', index: 'a' });
+    assert.equal(await ended, 276);
+    assert.equal((await items.listIndexes().toArray()).length, 1);
+  });
+});

@@ -18,8 +18,6 @@ import { requireCollection } from '../../catalog/namespace.ts';
 import { timeseriesOf } from '../../catalog/timeseries-catalog.ts';
 import { defineCommand } from '../../command/define-command.ts';
 
-const ID_INDEX_NAME = '_id_';
-
 export const dropIndexes = defineCommand({
   name: 'dropIndexes',
   aliases: ['deleteIndexes'],
@@ -41,7 +39,7 @@ export const dropIndexes = defineCommand({
       const found = requireCollection(transaction, namespace);
       const timeseries = timeseriesOf(transaction, found);
       const collection = timeseries?.buckets ?? found;
-      const dropped = indexesNamedBy(collection, which, timeseries?.options);
+      const dropped = new Set(indexesNamedBy(collection, which, timeseries?.options));
       for (const index of dropped) transaction.dropIndex(collection, index);
       const isAll = which.type === BsonType.string && which.asString() === '*';
       const { indexes } = collection;
@@ -65,7 +63,7 @@ function indexesNamedBy(
   switch (which.type) {
     case BsonType.string:
       return which.asString() === '*'
-        ? collection.indexes.slice(1)
+        ? collection.indexes.filter((index) => !isIdIndex(index))
         : [indexByName(collection, which.asString())];
     case BsonType.array:
       return namesOf(which).map((name) => indexByName(collection, name));
@@ -112,12 +110,25 @@ function indexByKeyPattern(
   collection: CollectionDescription,
   keyPattern: Buffer,
 ): IndexDescription {
-  const index = collection.indexes.find((each) => {
+  const found = collection.indexes.filter((each) => {
     const own = getField(each.spec, 'key');
     return own !== undefined && compareDocuments(own.asDocument(), keyPattern) === 0;
   });
-  if (index !== undefined) return droppable(index);
-  throw new CommandError('IndexNotFound', `can't find index with key: ${inspect(keyPattern)}`);
+  const [index, second] = found;
+  if (index === undefined) {
+    throw new CommandError('IndexNotFound', `can't find index with key: ${inspect(keyPattern)}`);
+  }
+  if (second === undefined) return droppable(index);
+  throw new CommandError(
+    'AmbiguousIndexKeyPattern',
+    `${found.length} indexes found for key: ${inspect(keyPattern)}, identify by name instead. ` +
+      `Conflicting indexes: ${found.map(({ spec }) => inspect(spec)).join(', ')}`,
+  );
+}
+
+/** The index that every collection has; a clustered one may bear another name. */
+function isIdIndex({ fields, unique }: IndexDescription): boolean {
+  return unique && fields.length === 1 && fields[0].path === '_id' && fields[0].kind === 'ordered';
 }
 
 function droppable(index: IndexDescription): IndexDescription {
@@ -126,6 +137,6 @@ function droppable(index: IndexDescription): IndexDescription {
     5_979_800,
     'It is illegal to drop the clusteredIndex',
   );
-  if (index.name !== ID_INDEX_NAME) return index;
+  if (!isIdIndex(index)) return index;
   throw new CommandError('InvalidOptions', 'cannot drop _id index');
 }
