@@ -18,7 +18,7 @@ export type { Expression } from './expression/expression.ts';
 export { Scope } from './expression/scope.ts';
 export { compileCollation } from './collation/collation.ts';
 export type { IndexKind, IndexRequest } from './index-kind/index-kind.ts';
-export { indexKeyGenerator } from './index-kind/key-generators.ts';
+export { indexKeyGenerator, VERSIONED_KEYS } from './index-kind/key-generators.ts';
 export { checkPartialFilter, partialFilterOf } from './index-kind/partial-filter.ts';
 export { indexKindNamed, kindNameOf } from './index-kind/registry.ts';
 export { involvedNamespaces, stagesOf } from './planner/involved-namespaces.ts';

@@ -17,7 +17,8 @@ import { silentLog, type Log } from '../common/log.ts';
 import { systemRandom, type Random } from '../common/random.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { IndexBuilds } from './index-builds/index-builds.ts';
-import type { KeyGeneratorSource } from './catalog/index-keys.ts';
+import { rebuildStale } from './index-builds/stale-indexes.ts';
+import type { KeyGeneratorSource, VersionedKeys } from './catalog/index-keys.ts';
 import { Admission } from './checkpoint/admission.ts';
 import { Checkpointer } from './checkpoint/checkpoint.ts';
 import type {
@@ -82,6 +83,8 @@ export interface EngineOptions {
   readonly smallBuildRecords?: number;
   /** Kinds of indexes beyond ordered fields; awaited before anything is replayed, so that it may load meanwhile. */
   readonly keyGenerators?: KeyGeneratorSource | Promise<KeyGeneratorSource>;
+  /** What keys of some indexes depend on; awaited as the generators are. */
+  readonly versionedKeys?: VersionedKeys | Promise<VersionedKeys>;
   /** Hears, once, why the store cannot go on: the program should end. */
   readonly onFailure?: (error: Error) => void;
 }
@@ -125,7 +128,15 @@ async function openWith(
   });
   try {
     const keyGenerators = await (options.keyGenerators ?? (() => undefined));
-    const engine = new Engine(files, parts, { ...options, clock, random, log, keyGenerators });
+    const versionedKeys = await options.versionedKeys;
+    const engine = new Engine(files, parts, {
+      ...options,
+      clock,
+      random,
+      log,
+      keyGenerators,
+      versionedKeys,
+    });
     fail = (error) => engine.fail(error);
     await engine.recover();
     return engine;
@@ -135,11 +146,12 @@ async function openWith(
   }
 }
 
-type OpenOptions = EngineOptions & {
+type OpenOptions = Omit<EngineOptions, 'versionedKeys'> & {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   readonly keyGenerators: KeyGeneratorSource;
+  readonly versionedKeys: VersionedKeys | undefined;
 };
 
 class Engine implements StorageEngine {
@@ -177,6 +189,7 @@ class Engine implements StorageEngine {
       failure: undefined,
       changedCollections: new Set(),
       watchedKeys: new Map(),
+      keyVersion: undefined,
     };
     this.builds = new IndexBuilds(
       this.store,
@@ -217,6 +230,10 @@ class Engine implements StorageEngine {
     });
     this.checkpointer.journalIsOpen = true;
     this.builds.abandonUnfinished();
+    const { versionedKeys } = this.options;
+    if (versionedKeys !== undefined) {
+      await rebuildStale(this.store, this.builds, versionedKeys, log);
+    }
     log.write({
       severity: 'I',
       component: 'RECOVERY',

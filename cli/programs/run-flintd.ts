@@ -233,6 +233,7 @@ async function openData(
       log,
       failPoints,
       keyGenerators: loading.then(({ indexKeyGenerator }) => indexKeyGenerator),
+      versionedKeys: loading.then(({ versionedKeys }) => versionedKeys),
       cacheBytes: options.cacheBytes ?? defaultCacheBytes(),
       ...(options.elevator === undefined ? {} : { elevator: options.elevator }),
       ...(options.journalCommitIntervalMs === undefined

@@ -3,7 +3,8 @@
  * documents.
  */
 import { compileIndexKeys } from '../../bson/index.ts';
-import type { IndexDescription, KeyGenerator } from '../../storage/index.ts';
+import { COLLATION_KEY_VERSION } from '../collation/collation-key.ts';
+import type { IndexDescription, KeyGenerator, VersionedKeys } from '../../storage/index.ts';
 import { collatorOf } from './collation.ts';
 import { partialFilterOf } from './partial-filter.ts';
 import { kindOf } from './registry.ts';
@@ -16,5 +17,11 @@ export function indexKeyGenerator(index: IndexDescription): KeyGenerator | undef
   const all = generator ?? compileIndexKeys(index.fields, { sparse: index.sparse });
   return { keysOf: (document) => (filter.matches(document) ? all.keysOf(document) : NO_KEYS) };
 }
+
+/** Keys of indexes with a collation change with the order of letters. */
+export const VERSIONED_KEYS: VersionedKeys = {
+  version: COLLATION_KEY_VERSION,
+  concerns: (index) => collatorOf(index) !== undefined,
+};
 
 const NO_KEYS = { keys: [], multikeyPaths: undefined };

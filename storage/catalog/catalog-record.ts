@@ -46,6 +46,8 @@ export interface StoreRecord {
   readonly base: Base;
   /** The next ident to be given out. */
   readonly identHighWater: number;
+  /** Version of the keys of indexes that depend on one; undefined: of none yet. */
+  readonly keyVersion: string | undefined;
 }
 
 /** A tree whose collection or index is gone, and that is deleted in slices. */
@@ -111,10 +113,11 @@ export function decodeCatalogRecord(key: Buffer, value: Buffer): CatalogRecord {
 }
 
 export function encodeStoreRecord(record: StoreRecord): Buffer {
-  return new DocumentBuilder()
+  const builder = new DocumentBuilder()
     .append('base', binaryValue(encodeBase(record.base), 0))
-    .append('identHighWater', integerValue(record.identHighWater))
-    .finish();
+    .append('identHighWater', integerValue(record.identHighWater));
+  if (record.keyVersion !== undefined) builder.appendString('keyVersion', record.keyVersion);
+  return builder.finish();
 }
 
 /** @throws CorruptionError malformed */
@@ -122,6 +125,7 @@ export function decodeStoreRecord(value: Buffer): StoreRecord {
   return {
     base: decodeBase(field(value, 'base').asBinary().bytes),
     identHighWater: field(value, 'identHighWater').asNumber(),
+    keyVersion: getField(value, 'keyVersion')?.asString(),
   };
 }
 

@@ -20,6 +20,13 @@ export interface KeyGenerator {
 /** Gives the generator of an index that is not made of ordered fields alone; undefined for the usual kind. */
 export type KeyGeneratorSource = (index: IndexDescription) => KeyGenerator | undefined;
 
+/** What keys of some indexes depend on besides their documents, such as the order of letters in a collation. */
+export interface VersionedKeys {
+  /** Another version makes other keys: indexes with keys of an older one are built again when the store is opened. */
+  readonly version: string;
+  readonly concerns: (index: IndexDescription) => boolean;
+}
+
 /** A key as delta and base keep it. */
 export interface StoredKey {
   readonly key: Buffer;

@@ -231,7 +231,11 @@ export class Checkpointer {
       this.step = 'index';
       changes.put(
         STORE_RECORD_KEY,
-        encodeStoreRecord({ base, identHighWater: frozen.identHighWater }),
+        encodeStoreRecord({
+          base,
+          identHighWater: frozen.identHighWater,
+          keyVersion: frozen.keyVersion,
+        }),
       );
       const committing = indexes.commit(changes, {
         checkpoint: base.checkpoint,

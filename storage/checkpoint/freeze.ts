@@ -24,6 +24,7 @@ export interface Frozen {
   /** In order of ident. */
   readonly collections: readonly FrozenCollection[];
   readonly identHighWater: number;
+  readonly keyVersion: string | undefined;
   /** Entries that index builds have scanned since the last freeze; older than the generation's, and put before them. */
   readonly bulkLoads: readonly BulkLoad[];
 }
@@ -49,6 +50,7 @@ export function freeze(store: StoreState, builds: Iterable<ScanningBuild>): Froz
     generation,
     collections,
     identHighWater: store.catalog.identHighWater,
+    keyVersion: store.keyVersion,
     bulkLoads: [...builds].flatMap((build) => build.takeScanned()),
   };
 }

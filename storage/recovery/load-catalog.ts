@@ -15,7 +15,11 @@ import type { StoreState } from '../views/store-state.ts';
 export function loadCatalog(store: StoreState): void {
   const { base } = store.epoch;
   const record = base.get(STORE_RECORD_KEY);
-  if (record !== undefined) store.catalog.noteIdent(decodeStoreRecord(record).identHighWater - 1);
+  if (record !== undefined) {
+    const { identHighWater, keyVersion } = decodeStoreRecord(record);
+    store.catalog.noteIdent(identHighWater - 1);
+    store.keyVersion = keyVersion;
+  }
   const cursor = base.scan(CATALOG_RANGE);
   while (cursor.next()) {
     const { description, size, recordIdHighWater } = decodeCatalogRecord(cursor.key, cursor.value);

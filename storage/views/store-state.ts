@@ -52,6 +52,8 @@ export interface StoreState {
   lastCommitNumber: CommitNumber;
   /** Commit number of the last freeze: what an index build scanned before it is folded with that generation. */
   frozenUpTo: CommitNumber;
+  /** Of all versioned keys in this store; the next checkpoint writes it down. */
+  keyVersion: string | undefined;
   /** Unique indexes whose entries a build compares: commits note the keys that they add meanwhile, as text of one character per byte. */
   readonly watchedKeys: Map<Ident, Set<string>>;
   /** Why nothing can be written any more, if so. */

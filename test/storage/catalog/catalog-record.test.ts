@@ -48,6 +48,7 @@ const STORE = {
     manifestGeneration: 4,
     manifestSectors: 5,
   },
+  keyVersion: undefined,
   identHighWater: 18,
 };
 
