@@ -24,7 +24,7 @@ export async function rebuildStale(
   log: Log,
 ): Promise<void> {
   if (store.keyVersion !== undefined && store.keyVersion !== version) {
-    for (const state of [...store.catalog.states()]) {
+    for (const state of Array.from(store.catalog.states())) {
       const current = state.versions.latest;
       if (current === undefined) continue;
       const stale = staleOf(current, concerns);
