@@ -17,6 +17,7 @@ import type {
 import type { ScriptSession } from '../script/script-session.ts';
 import { CollectionScan } from './collscan.ts';
 import { CutKeyOrder } from './cut-key-order.ts';
+import { DistinctScan } from './distinct-scan.ts';
 import { ExplainedWrite } from './explained-write.ts';
 import { Fetch } from './fetch.ts';
 import { IndexScan } from './ixscan.ts';
@@ -64,6 +65,8 @@ function makeStage(node: PlanNode, context: ExecutionContext, onStage: OnStage):
     case 'EXPRESS_IXSCAN':
     case 'EXPRESS_CLUSTERED_IXSCAN':
       return new Fetch(context, new IndexScan(context, node.scan), { whole: node.filter });
+    case 'DISTINCT_SCAN':
+      return new DistinctScan(context, node);
     case 'FETCH':
       return fetchOf(context, below(node.input), node);
     case 'OR':
@@ -87,7 +90,7 @@ function makeStage(node: PlanNode, context: ExecutionContext, onStage: OnStage):
     case 'LIMIT':
       return new Limit(below(node.input), node.limit);
     case 'PROJECTION_COVERED':
-      return new CoveredProject(context, below(node.input), node.projection);
+      return new CoveredProject(context, below(node.input), node.projection, node.filter);
     case 'PROJECTION_DEFAULT':
     case 'PROJECTION_SIMPLE':
       return new Project(context, preparedFor(node, context, below(node.input)), node);

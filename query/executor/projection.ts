@@ -14,7 +14,8 @@ import {
 } from '../../bson/index.ts';
 import type { Filter } from '../matcher/filter.ts';
 import type { DocumentMetadata, Projection } from '../projection/projection.ts';
-import type { ReadView } from '../../storage/index.ts';
+import type { CollectionDescription, IndexDescription, ReadView } from '../../storage/index.ts';
+import { CoveredDocument } from './covered-document.ts';
 import type { Row } from './row.ts';
 import {
   type ExecutionContext,
@@ -91,11 +92,20 @@ export class CoveredProject extends PullStage {
   private readonly context: ExecutionContext;
   private readonly input: Stage;
   private readonly projection: Projection;
-  /** The index became multikey while the plan rested: its entries hold elements where documents hold arrays. */
-  private mustFetch = false;
+  /** The query's, for documents that are read because their key was cut. */
+  private readonly filter: Filter | undefined;
+  private readonly makers = new Map<IndexDescription, CoveredDocument | undefined>();
+  /** The collection as it was when the plan last went on; undefined: as it was planned. */
+  private current: CollectionDescription | undefined;
 
-  constructor(context: ExecutionContext, input: Stage, projection: Projection) {
+  constructor(
+    context: ExecutionContext,
+    input: Stage,
+    projection: Projection,
+    filter: Filter | undefined,
+  ) {
     super(context.yielder);
+    this.filter = filter;
     this.context = context;
     this.input = input;
     this.projection = projection;
@@ -120,23 +130,34 @@ export class CoveredProject extends PullStage {
     const document = view.record(collection, row.recordId!);
     this.counters.docsExamined! += 1;
     this.context.statistics.docsExamined += 1;
-    if (document instanceof Promise) return document.then((loaded) => this.accept(loaded));
-    return this.accept(document);
+    if (document instanceof Promise) return document.then((loaded) => this.acceptRead(loaded));
+    return this.acceptRead(document);
+  }
+
+  private acceptRead(document: Buffer | undefined): boolean | undefined {
+    const isMatch = document !== undefined && (this.filter?.matches(document) ?? true);
+    return isMatch ? this.accept(document) : undefined;
   }
 
   private coveredDocument(): Buffer | undefined {
     const { row } = this.context;
-    if (this.mustFetch || !row.keyIsWhole || row.index === undefined) return undefined;
-    const { fields } = row.index;
-    const directions = fields.map((field) => field.direction);
-    const values = decodeIndexKey(row.key!, row.typeBits!, directions);
-    const builder = new DocumentBuilder();
-    for (let position = 0; position < fields.length; position += 1) {
-      const value = values[position]!;
-      if (value.isNullish) return undefined;
-      builder.append(fields[position]!.path, value);
-    }
-    return builder.finish();
+    const { index, key, typeBits } = row;
+    if (!row.keyIsWhole || index === undefined || key === undefined) return undefined;
+    return this.makerOf(index)?.make(key, typeBits!);
+  }
+
+  /** undefined: keys of the index hold elements where documents hold arrays. */
+  private makerOf(index: IndexDescription): CoveredDocument | undefined {
+    if (this.makers.has(index)) return this.makers.get(index);
+    const paths = this.projection.fieldsNeeded ?? [];
+    const now = this.current?.indexes.find(({ ident }) => ident === index.ident) ?? index;
+    // A wildcard scan sees other fields than the catalog has.
+    const isSame = now.fields.length === index.fields.length;
+    const hasArrays =
+      this.current !== undefined && now.multikey && (!isSame || holdsArrays(now, paths));
+    const maker = hasArrays ? undefined : new CoveredDocument(index, paths);
+    this.makers.set(index, maker);
+    return maker;
   }
 
   private accept(document: Buffer | undefined): boolean | undefined {
@@ -152,13 +173,20 @@ export class CoveredProject extends PullStage {
 
   attach(view: ReadView): void {
     this.input.attach(view);
-    const now = view.collectionByUuid(this.context.collection.uuid);
-    this.mustFetch ||= now?.indexes.some((index) => index.multikey) ?? true;
+    // An array may have come in meanwhile.
+    this.current = view.collectionByUuid(this.context.collection.uuid);
+    this.makers.clear();
   }
 
   close(): void {
     this.input.close();
   }
+}
+
+function holdsArrays(index: IndexDescription, paths: readonly string[]): boolean {
+  return index.fields.some(
+    ({ path }, position) => paths.includes(path) && index.multikeyPaths[position] !== false,
+  );
 }
 
 /** RETURN_KEY: the index entry in the document's place; an empty document without one. */

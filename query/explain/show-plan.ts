@@ -78,6 +78,9 @@ function showDetails(builder: DocumentBuilder, node: PlanNode): void {
     case 'IXSCAN':
       showScan(builder, node);
       return;
+    case 'DISTINCT_SCAN':
+      showScan(builder, node.scan);
+      return;
     case 'COUNT_SCAN':
       showCountScan(builder, node.scan);
       return;

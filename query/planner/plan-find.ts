@@ -261,8 +261,10 @@ function coveredNode(path: AccessPath, parts: StackParts): PlanNode | undefined 
   };
 }
 
+/** The index has all paths, and no array on them. */
 function covers(index: IndexDescription, needed: readonly string[]): boolean {
-  if (index.multikey) return false;
-  const held = new Set(index.fields.map((field) => field.path));
-  return needed.every((name) => held.has(name)) && ![...held].some((name) => name.includes('.'));
+  return needed.every((name) => {
+    const position = index.fields.findIndex(({ path }) => path === name);
+    return position >= 0 && !(index.multikey && index.multikeyPaths[position] !== false);
+  });
 }

@@ -66,6 +66,14 @@ export interface IxscanNode {
   readonly order?: SortOrder;
 }
 
+/** The first entry of each combination of values up to one field. */
+export interface DistinctScanNode {
+  readonly stage: 'DISTINCT_SCAN';
+  readonly scan: IxscanNode;
+  /** Of the field in the index. */
+  readonly position: number;
+}
+
 export interface FetchNode {
   readonly stage: 'FETCH';
   readonly input: PlanNode;
@@ -193,6 +201,7 @@ export type PlanNode =
   | CollscanNode
   | ClusteredScanNode
   | IxscanNode
+  | DistinctScanNode
   | FetchNode
   | OrNode
   | SortMergeNode

@@ -8,6 +8,7 @@ import type { OpenOptions } from '../executor/plan-executor.ts';
 import type { CollectionDescription, MaybePromise, ReadView } from '../../storage/index.ts';
 import { planAggregate } from './plan-aggregate.ts';
 import { planCollectionCount } from './plan-count.ts';
+import { planDistinctScans } from './distinct-scans.ts';
 import { distinctOver } from './plan-distinct.ts';
 import { planFind } from './plan-find.ts';
 import type {
@@ -121,11 +122,12 @@ export function planDistinct(
   context: QueryContext,
 ): DistinctPlan {
   const { filter, hint } = request;
-  const source = planQuery(
-    view,
-    collection,
-    { filter, ...(hint === undefined ? {} : { hint }) },
-    context,
-  );
+  const scans =
+    collection?.kind === 'collection'
+      ? planDistinctScans(view, collection, request, context)
+      : undefined;
+  const source =
+    scans ??
+    planQuery(view, collection, { filter, ...(hint === undefined ? {} : { hint }) }, context);
   return distinctOver(source, request, context);
 }

@@ -1,0 +1,98 @@
+/**
+ * The ways to the distinct values of a path that need not look at all documents: DISTINCT_SCANs over indexes that hold the path.
+ */
+import { DocumentBuilder } from '../../bson/index.ts';
+import type { QueryContext } from '../context.ts';
+import { compileFilter } from '../matcher/compile.ts';
+import { compileProjection } from '../projection/compile.ts';
+import type { CollectionDescription, IndexDescription, ReadView } from '../../storage/index.ts';
+import { accessPaths, resolveHint } from './access-path.ts';
+import type { AccessPath } from './access-request.ts';
+import { FindPlan } from './find-plan.ts';
+import { candidateOf, type PlanCandidate } from './find-plan-parts.ts';
+import { isHidden } from './index-usability.ts';
+import type { PlanNode } from './plan-node.ts';
+import { indexFilterFor } from './planner-rules.ts';
+import type { DistinctRequest } from './query-plan.ts';
+
+/** @returns a plan that gives at least one document for each distinct value; undefined when no index can. */
+export function planDistinctScans(
+  view: ReadView,
+  collection: CollectionDescription,
+  request: DistinctRequest,
+  context: QueryContext,
+): FindPlan | undefined {
+  const { key } = request;
+  // Elements of arrays by their number: an index and a condition may differ in what they take a number for.
+  if (/(^|\.)\d+(\.|$)/.test(key)) return undefined;
+  const filter = compileFilter(request.filter, context);
+  const hint = resolveHint(request.hint, collection);
+  if (hint !== undefined && 'natural' in hint) return undefined;
+  const allowed = indexFilterFor(collection, {}, { filter, context });
+  const common = { collection, filter, sort: undefined, hasLimit: false, context, view };
+  const paths = filter.isEmpty
+    ? wholeIndexes(collection, key, hint)
+        .filter((index) => allowed?.(index) !== false)
+        .flatMap((index) => accessPaths({ ...common, hint: index }).slice(0, 1))
+    : accessPaths({ ...common, hint, allowed });
+  const [first, ...others] = paths.flatMap((path) => distinctPath(path, key, filter.isEmpty));
+  if (first === undefined) return undefined;
+  const projection = new DocumentBuilder().appendInt32('_id', 0).appendInt32(key, 1).finish();
+  const covered = (path: DistinctPath): PlanCandidate =>
+    candidateOf(path, () => ({
+      stage: 'PROJECTION_COVERED',
+      input: path.node,
+      spec: projection,
+      projection: compileProjection(projection, { context, filter }),
+      filter,
+    }));
+  return new FindPlan({
+    candidates: [covered(first), ...others.map(covered)],
+    collection,
+    context,
+    query: request.filter,
+    filter,
+    projection,
+    allowDiskUse: true,
+    namespace: collection.namespace,
+    indexFilterSet: allowed !== undefined,
+  });
+}
+
+/** Without a condition any index does that begins with the path and lacks no document. */
+function wholeIndexes(
+  collection: CollectionDescription,
+  key: string,
+  hint: IndexDescription | undefined,
+): readonly IndexDescription[] {
+  const indexes = hint === undefined ? collection.indexes : [hint];
+  return indexes
+    .filter(
+      (index) => index.ready && !isHidden(index) && !index.sparse && index.fields[0].path === key,
+    )
+    .toSorted((a, b) => a.fields.length - b.fields.length);
+}
+
+interface DistinctPath extends Pick<AccessPath, 'id' | 'indexes' | 'summary'> {
+  readonly node: PlanNode;
+}
+
+function distinctPath(path: AccessPath, key: string, takesArrays: boolean): DistinctPath[] {
+  if (!path.holdsValues) return [];
+  const scan = path.decidedScan();
+  if (scan?.stage !== 'IXSCAN') return [];
+  const { index } = scan;
+  const position = index.fields.findIndex((field) => field.path === key);
+  if (position < 0) return [];
+  // Of an array with one matching element all elements count: those that do not match are outside the bounds.
+  const hasArrays = index.multikey && index.multikeyPaths[position] !== false;
+  if (hasArrays && !takesArrays) return [];
+  return [
+    {
+      id: `distinct ${path.id}`,
+      indexes: path.indexes,
+      summary: path.summary.replace('IXSCAN', 'DISTINCT_SCAN'),
+      node: { stage: 'DISTINCT_SCAN', scan, position },
+    },
+  ];
+}
