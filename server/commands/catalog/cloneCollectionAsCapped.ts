@@ -57,7 +57,10 @@ export const cloneCollectionAsCapped = defineCommand({
           `cloneCollectionAsCapped failed - destination collection ${target} already exists. source collection: ${source}`,
         );
       }
-      transaction.createCollection(target, { options: withOptions(from.options, changes) });
+      transaction.createCollection(target, {
+        options: withOptions(from.options, changes),
+        idIndex: from.indexes[0].spec,
+      });
     });
     const cursor = view.scanRecords(from);
     try {

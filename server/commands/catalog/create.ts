@@ -108,9 +108,11 @@ function idIndexOf({ options, idIndex }: RequestedCollection): Buffer | undefine
     'BadValue',
     `The field 'key' for an _id index must be {_id: 1}, but got ${inspect(keyPattern)}`,
   );
-  const own = getField(spec, 'collation')?.asDocument();
+  const own = getField(idIndex, 'collation');
+  if (own === undefined) return collation === undefined ? spec : idIndexWith(collation);
+  const given = getField(spec, 'collation')?.asDocument() ?? EMPTY_DOCUMENT;
   uassert(
-    (own ?? EMPTY_DOCUMENT).equals(collation ?? EMPTY_DOCUMENT),
+    given.equals(collation ?? EMPTY_DOCUMENT),
     'BadValue',
     "'idIndex' must have the same collation as the collection.",
   );

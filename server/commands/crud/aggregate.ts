@@ -5,9 +5,16 @@
 import { BsonType, type RawValue } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
-import { type AggregateRequest, planAggregate, type QueryPlan } from '../../../query/index.ts';
-import type { MaybePromise } from '../../../storage/index.ts';
-import { namespaceOf } from '../../catalog/namespace.ts';
+import {
+  type AggregateRequest,
+  compileCollation,
+  involvedNamespaces,
+  planAggregate,
+  type QueryContext,
+  type QueryPlan,
+} from '../../../query/index.ts';
+import type { MaybePromise, ReadView } from '../../../storage/index.ts';
+import { namespaceOf, splitNamespace } from '../../catalog/namespace.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import { nestedBody } from '../../command/nested-body.ts';
@@ -17,7 +24,7 @@ import type { OperationContext } from '../../operation/operation-context.ts';
 import { explainReply } from './explain-reply.ts';
 import { openPlan } from './find.ts';
 import { mergesIntoItsInput } from './merge-target.ts';
-import { queryContext } from './query-context.ts';
+import { defaultCollationOf, queryContext } from './query-context.ts';
 import { pipelineHost } from './server-sources.ts';
 import { hintIn } from './statement.ts';
 
@@ -133,6 +140,27 @@ function batchSizeOf(body: CommandBody, isExplain: boolean): number | undefined 
   return batchSize;
 }
 
+/** A view that the pipeline joins compares as it was created to compare. @throws CommandError OptionNotSupportedOnView */
+function checkInvolvedViews(
+  view: ReadView,
+  { namespace, pipeline }: AggregateCommandRequest,
+  context: QueryContext,
+): void {
+  const { database } = splitNamespace(namespace);
+  for (const involved of involvedNamespaces(pipeline, database)) {
+    const collection = view.collection(involved);
+    if (collection?.kind !== 'view') continue;
+    const own = defaultCollationOf(collection);
+    const collator = own === undefined ? undefined : compileCollation(own);
+    // Collators are made once per set of options.
+    if (collator === context.collator) continue;
+    throw new CommandError(
+      'OptionNotSupportedOnView',
+      `Cannot override a view's default collation: ${involved}`,
+    );
+  }
+}
+
 export function planAggregateCommand(
   request: AggregateCommandRequest,
   op: OperationContext,
@@ -146,6 +174,7 @@ export function planAggregateCommand(
   const view = op.view();
   const collection = view.collection(namespace);
   const context = queryContext(op, { collation, variables, collection });
+  checkInvolvedViews(view, request, context);
   const aggregateRequest: AggregateRequest = {
     namespace,
     pipeline,

@@ -58,8 +58,10 @@ export function queryContext(op: OperationContext, options: ContextOptions = {})
 }
 
 /** @throws CommandError OptionNotSupportedOnView for a view that has another collation */
-function collatorOf({ collation, collection }: ContextOptions): Collator | undefined {
+function collatorOf({ collation: given, collection }: ContextOptions): Collator | undefined {
   const byDefault = defaultCollationOf(collection);
+  // An empty document says nothing, as in MongoDB.
+  const collation = given === undefined || isEmpty(given) ? undefined : given;
   const wanted = collation ?? byDefault;
   const collator = wanted === undefined ? undefined : compileCollation(wanted);
   if (collection?.kind !== 'view' || collation === undefined) return collator;

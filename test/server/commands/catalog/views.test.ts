@@ -196,6 +196,9 @@ describe('views', () => {
     );
     await rejects({ create: 'mixed', viewOn: 'ci' }, 167);
     await run({ count: 'v', collation: { locale: 'simple' } });
+    const $lookup = { from: 'ci', pipeline: [], as: 'x' };
+    await rejects({ aggregate: 'items', pipeline: [{ $lookup }], cursor: {} }, 167);
+    await run({ aggregate: 'items', pipeline: [{ $lookup }], cursor: {}, collation });
   });
 
   it('take no option of find that a pipeline does not have', async () => {

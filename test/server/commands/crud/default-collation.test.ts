@@ -90,6 +90,10 @@ describe('the default collation of a collection', () => {
     assert.deepEqual(idIndex.collation, options.collation);
   });
 
+  it('counts when the command has an empty collation, too', async () => {
+    assert.deepEqual(ids(await run({ find: 'c', filter: { s: 'APPLE' }, collation: {} })), [1, 3]);
+  });
+
   it('of a foreign collection does not matter in a $lookup', async () => {
     await run({ insert: 'plain', documents: [{ _id: 1, s: 'APPLE' }] });
     const $lookup = { from: 'c', localField: 's', foreignField: 's', as: 'found' };
@@ -104,7 +108,10 @@ describe('the default collation of a collection', () => {
     const idIndex = { key: { _id: 1 }, name: '_id_' };
     const collation = { locale: 'fr' };
     await run({ create: 'd', collation, idIndex: { ...idIndex, collation } });
-    await assert.rejects(run({ create: 'e', collation, idIndex }), { code: 2 });
+    await run({ create: 'e', collation, idIndex });
+    assert.equal((await run({ listIndexes: 'e' })).cursor.firstBatch[0].collation.locale, 'fr');
+    const other = { ...idIndex, collation: { locale: 'de' } };
+    await assert.rejects(run({ create: 'i', collation, idIndex: other }), { code: 2 });
     await assert.rejects(run({ create: 'f', idIndex: { ...idIndex, collation } }), { code: 2 });
     await assert.rejects(run({ create: 'g', idIndex: { key: { a: 1 }, name: 'a_1' } }), {
       code: 2,
