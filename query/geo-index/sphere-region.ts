@@ -111,23 +111,37 @@ class GeometryRegion implements SphereRegion {
 
   within(cell: SphereCell): SphereRegion {
     return new GeometryRegion(
-      this.points.filter((point) => holds(cell, point)),
-      this.lineEdges.filter((edge) => meets(cell, edge)),
+      this.points.filter((point) => !isFarther(point, cell.center, cell.radius + MARGIN)),
+      this.lineEdges.filter((edge) => isNear(cell, edge)),
       this.polygons.map(({ polygon, edges }) => ({
         polygon,
-        edges: edges.filter((edge) => meets(cell, edge)),
+        edges: edges.filter((edge) => isNear(cell, edge)),
       })),
     );
   }
 }
 
+/** Whether two points are certainly farther apart than an angle: chords are shorter than arcs, and cheap. */
+function isFarther(a: Vector, b: Vector, radians: number): boolean {
+  const x = a.x - b.x;
+  const y = a.y - b.y;
+  const z = a.z - b.z;
+  return x * x + y * y + z * z > radians * radians;
+}
+
 function holds(cell: SphereCell, point: Vector): boolean {
-  if (angleBetween(point, cell.center) > cell.radius + MARGIN) return false;
+  if (isFarther(point, cell.center, cell.radius + MARGIN)) return false;
   return isInRing(point, cell.corners) || distanceToRing(point, cell.corners) <= MARGIN;
 }
 
-function meets(cell: SphereCell, { a, b, middle, radius }: Edge): boolean {
-  if (angleBetween(middle, cell.center) > radius + cell.radius + MARGIN) return false;
+/** Whether an edge may meet a cell: false is certain. */
+function isNear(cell: SphereCell, { middle, radius }: Edge): boolean {
+  return !isFarther(middle, cell.center, radius + cell.radius + MARGIN);
+}
+
+function meets(cell: SphereCell, edge: Edge): boolean {
+  if (!isNear(cell, edge)) return false;
+  const { a, b } = edge;
   return (
     holds(cell, a) ||
     holds(cell, b) ||

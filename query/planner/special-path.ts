@@ -61,7 +61,7 @@ export function specialPath(request: AccessRequest, help: PathHelp): AccessPath 
 export function checkSpecialRequest(
   { text, near }: SpecialConditions,
   collection: CollectionDescription | undefined,
-  request: Pick<FindRequest, 'hint'>,
+  request: Pick<FindRequest, 'hint' | 'min' | 'max'>,
   sort?: SortPattern,
 ): void {
   if (text !== undefined && hasHint(request.hint)) {
@@ -73,6 +73,9 @@ export function checkSpecialRequest(
   }
   if (near !== undefined && isNatural) {
     throw new CommandError('BadValue', 'geoNear expression not allowed with $natural sort order');
+  }
+  if (near !== undefined && (request.min !== undefined || request.max !== undefined)) {
+    throw new CommandError('BadValue', 'geoNear expression not allowed with min() and max()');
   }
   if (text !== undefined && collection === undefined) {
     throw new CommandError('IndexNotFound', 'text index required for $text query');

@@ -57,8 +57,6 @@ function withoutRules(): TextLanguage {
   return { name: 'none', stem: (word) => word, isStopWord: () => false, fold: foldCase };
 }
 
-/** Words repeat: a stem is looked up far more often than it is made. */
-const MAX_KEPT_STEMS = 20_000;
 /** A stemmer's rules look at a word's end again and again: what is longer than this is no word of a language. */
 const MAX_STEMMED_LENGTH = 100;
 
@@ -67,19 +65,9 @@ function load(name: string): TextLanguage {
   const require = createRequire(import.meta.url);
   const stemmer = name === 'english' ? stemEnglish : stemmerOf(require(`@orama/stemmers/${name}`));
   const stopWords = new Set(stopWordsOf(require(`@orama/stopwords/${name}`)));
-  const stems = new Map<string, string>();
   return {
     name,
-    stem: (word) => {
-      if (word.length > MAX_STEMMED_LENGTH) return word;
-      let stem = stems.get(word);
-      if (stem === undefined) {
-        stem = stemmer(word);
-        if (stems.size >= MAX_KEPT_STEMS) stems.clear();
-        stems.set(word, stem);
-      }
-      return stem;
-    },
+    stem: (word) => (word.length > MAX_STEMMED_LENGTH ? word : stemmer(word)),
     isStopWord: (word) => stopWords.has(word),
     fold: name === 'turkish' ? (text) => text.toLocaleLowerCase('tr') : foldCase,
   };
@@ -87,7 +75,8 @@ function load(name: string): TextLanguage {
 
 /** The two forms of the Greek sigma are one letter. */
 function foldCase(text: string): string {
-  return text.toLowerCase().replaceAll('ς', 'σ');
+  const lower = text.toLowerCase();
+  return lower.includes('ς') ? lower.replaceAll('ς', 'σ') : lower;
 }
 
 function stemmerOf(module: unknown): (word: string) => string {

@@ -51,7 +51,11 @@ export function angleBetween(a: Vector, b: Vector): number {
 }
 
 export function isSamePoint(a: Vector, b: Vector): boolean {
-  return angleBetween(a, b) <= TOLERANCE;
+  const x = a.x - b.x;
+  const y = a.y - b.y;
+  const z = a.z - b.z;
+  // So near to each other chord and arc are the same.
+  return x * x + y * y + z * z <= TOLERANCE * TOLERANCE;
 }
 
 /** Whether `point` lies on the arc from `a` to `b`. */

@@ -53,6 +53,8 @@ describe('areas', function () {
         () => ({ $geoWithin: { $geometry: random.polygon() } }),
         () => ({ $geoIntersects: { $geometry: random.polygon() } }),
         () => ({ $geoIntersects: { $geometry: random.line() } }),
+        () => ({ $geoWithin: { $geometry: random.bigPolygon() } }),
+        () => ({ $geoIntersects: { $geometry: random.bigPolygon() } }),
         () => ({ $geoIntersects: { $geometry: random.point() } }),
         () => ({
           $geoWithin: { $centerSphere: [random.pair(), random.pick([0, 0.00001, 0.01, 0.5, 2])] },

@@ -83,6 +83,20 @@ export class RandomGeometry {
     return { type: 'Polygon', coordinates: rings };
   }
 
+  /** What lies to the left of its ring, which is less or more than half of the Earth. */
+  bigPolygon(): Plain {
+    const [x, y] = this.pair();
+    const ring = this.ring([x, Math.max(-60, Math.min(60, y))], this.pick([1, 10, 30]));
+    return {
+      type: 'Polygon',
+      coordinates: [this.pick([ring, ring.toReversed()])],
+      crs: {
+        type: 'name',
+        properties: { name: 'urn:x-mongodb:crs:strictwinding:EPSG:4326' },
+      },
+    };
+  }
+
   stored(): unknown {
     const make = this.pick<() => unknown>([
       () => this.point(),
