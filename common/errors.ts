@@ -153,6 +153,7 @@ export const ERROR_CODES = {
   QueryFeatureNotAllowed: 224,
   TransactionTooOld: 225,
   CannotImplicitlyCreateCollection: 227,
+  MaxSubPipelineDepthExceeded: 232,
   TooManyDocumentSequences: 233,
   RetryChangeStream: 234,
   InternalErrorNotSupported: 235,

@@ -4,9 +4,14 @@
 import {
   ArrayBuilder,
   arrayValue,
+  BsonType,
   DocumentBuilder,
   documentOf,
   documentValue,
+  EMPTY_DOCUMENT,
+  fieldCount,
+  fieldsOf,
+  getField,
   int64Value,
   isEmpty,
 } from '../../bson/index.ts';
@@ -22,8 +27,31 @@ export function optimizePipeline(
   context: QueryContext,
 ): readonly PipelineStage[] {
   const result: PipelineStage[] = [];
-  for (const stage of stages) place(result, stage, context);
+  for (const stage of joinRuns(stages, context)) place(result, stage, context);
   return result;
+}
+
+/**
+ * Filters that stand behind each other become one in one step: joined two by two, a thousand of them would be compiled a
+ * thousand times, each time as one that is longer.
+ */
+function* joinRuns(
+  stages: readonly PipelineStage[],
+  context: QueryContext,
+): Iterable<PipelineStage> {
+  let run: Buffer[] = [];
+  for (const [index, stage] of stages.entries()) {
+    const next = stages[index + 1]?.nature;
+    const goesOn = next?.kind === 'match' && !next.filter.includes('$meta');
+    if (stage.nature.kind !== 'match' || (run.length === 0 && !goesOn)) {
+      yield stage;
+      continue;
+    }
+    run.push(stage.nature.filter);
+    if (goesOn) continue;
+    yield matchStage(allOf(run), context);
+    run = [];
+  }
 }
 
 /** Puts a stage behind those placed, joined with or moved before the last one where that changes nothing. */
@@ -75,8 +103,21 @@ function join(
 function both(a: Buffer, b: Buffer): Buffer {
   if (isEmpty(a)) return b;
   if (isEmpty(b)) return a;
-  const filters = new ArrayBuilder().pushDocument(a).pushDocument(b).finish();
-  return new DocumentBuilder().append('$and', arrayValue(filters)).finish();
+  return allOf([a, b]);
+}
+
+/** Flat: filters that were joined before stand beside the others, not below them. */
+function allOf(filters: readonly Buffer[]): Buffer {
+  const all = new ArrayBuilder();
+  for (const filter of filters) {
+    if (isEmpty(filter)) continue;
+    const joined = fieldCount(filter) === 1 ? getField(filter, '$and') : undefined;
+    if (joined?.type !== BsonType.array) all.pushDocument(filter);
+    else for (const [, each] of fieldsOf(joined.asDocument())) all.push(each);
+  }
+  const members = all.finish();
+  if (isEmpty(members)) return EMPTY_DOCUMENT;
+  return new DocumentBuilder().append('$and', arrayValue(members)).finish();
 }
 
 function limitOf(limit: number): PipelineStage {

@@ -11,6 +11,8 @@ import { findStage } from './registry.ts';
 
 /** Most stages of one pipeline, those inside others not counted. */
 const MAX_STAGES = 1000;
+/** $lookup in $lookup in ...: each level runs its pipeline for each document of the one around it. */
+const MAX_NESTED_PIPELINES = 20;
 
 export interface PipelineWhere {
   readonly database: string;
@@ -32,6 +34,12 @@ export function parsePipeline(
     throw new CommandError(7749501, `Pipeline length must be no longer than ${MAX_STAGES} stages`);
   }
   const inside = where.inside ?? [];
+  if (inside.filter((name) => name !== '$facet').length > MAX_NESTED_PIPELINES) {
+    throw new CommandError(
+      'MaxSubPipelineDepthExceeded',
+      `Maximum number of nested sub-pipelines exceeded. Limit is ${MAX_NESTED_PIPELINES}`,
+    );
+  }
   const parser: StageParser = {
     context,
     database: where.database,
