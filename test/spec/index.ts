@@ -10,7 +10,8 @@
 import { parseArgs } from 'node:util';
 import { SPEC_TESTS, SPEC_TESTS_ABSENT, specFolder } from '../support/spec-tests.ts';
 import { countOf, excusesOf, mistakesOf, runnable, tableOf } from './report.ts';
-import { LEAST_PASSED, Lane, openLanes, runSuite, SUITES, type CaseResult } from './suites.ts';
+import { SUITES } from './suite-names.ts';
+import { LEAST_PASSED, Lane, openLanes, runSuite, type CaseResult } from './suites.ts';
 
 const SHOWN_SLOWEST = 10;
 

@@ -2,7 +2,8 @@
  * What the suites came to: a table by suite, and every case that did not pass, with its reason.
  */
 import { AWAITED, excuseOf } from './excused.ts';
-import { SUITES, type CaseResult } from './suites.ts';
+import { SUITES } from './suite-names.ts';
+import type { CaseResult } from './suites.ts';
 
 /** How a result counts once excuses are taken into account. */
 export type Verdict = 'passed' | 'failed' | 'excused' | 'skipped' | 'needlessly excused';
