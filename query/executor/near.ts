@@ -20,8 +20,9 @@ import { RecordIdSet } from './record-id-set.ts';
 import { type ExecutionContext, PullStage, type StageCounters, type Step } from './stage.ts';
 import { indexAsItIs } from './still-there.ts';
 
-/** A cell of more entries than these is divided. */
-const MAX_CELL_ENTRIES = 16;
+/** A cell of more entries than these is divided; of more for who has taken many documents, and will take more. */
+const MIN_CELL_ENTRIES = 16;
+const DOCUMENTS_PER_ENTRY = 16;
 /** What an item of the queue takes, bytes. */
 const ITEM_BYTES = 120;
 /** Documents that wait in the queue are kept up to this many bytes, and read again beyond. */
@@ -161,7 +162,8 @@ class Near<Cell> extends PullStage {
       scan.cursor = undefined;
     } else {
       this.accept(cursor, scan);
-      if (scan.cell !== undefined && scan.entries.length > MAX_CELL_ENTRIES) this.divide(scan);
+      const most = Math.max(MIN_CELL_ENTRIES, this.counters.advanced / DOCUMENTS_PER_ENTRY);
+      if (scan.cell !== undefined && scan.entries.length > most) this.divide(scan);
     }
   }
 

@@ -26,7 +26,7 @@ export function gridOf(spec: Buffer): Grid {
   if (grid === undefined) {
     const number = (name: keyof Grid): number =>
       getField(spec, name)?.asNumber() ?? DEFAULT_GRID[name];
-    grid = { bits: number('bits'), min: number('min'), max: number('max') };
+    grid = { bits: Math.trunc(number('bits')), min: number('min'), max: number('max') };
     GRIDS.set(spec, grid);
   }
   return grid;

@@ -40,6 +40,7 @@ export function readLegacyPosition(value: RawValue): Position | undefined {
   if (value.type !== BsonType.array && value.type !== BsonType.object) return undefined;
   const [x, y, ...rest] = elementsOf(value);
   if (x?.isNumber !== true || y?.isNumber !== true) return undefined;
+  if (!Number.isFinite(x.asNumber()) || !Number.isFinite(y.asNumber())) return undefined;
   if (rest.length > 0 && value.type === BsonType.object) return undefined;
   return { x: x.asNumber(), y: y.asNumber() };
 }

@@ -123,6 +123,8 @@ function readCenter(value: RawValue): Center {
   const elements = Array.from(fieldsOf(value.asDocument()), ([, element]) => element);
   const [x, y, third] = elements;
   if (x?.isNumber === true && y?.isNumber === true) {
+    const isFinite = Number.isFinite(x.asNumber()) && Number.isFinite(y.asNumber());
+    if (!isFinite) throw bad(`Point coordinates must be finite numbers: ${inspect(value)}`);
     const isTooLong = elements.length > 3 || (third !== undefined && !third.isNumber);
     if (isTooLong) throw bad(`Point must only contain numeric elements: ${inspect(value)}`);
     return {
