@@ -14,6 +14,7 @@ interface Benchmark {
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   smoke: () => import('./macro/smoke.ts'),
   start: () => import('./macro/start.ts'),
+  timeseries: () => import('./macro/timeseries.ts'),
 };
 
 async function main(): Promise<void> {

@@ -39,6 +39,8 @@ class BoundedSortSource extends PullSource {
   private readonly heap: Entry[] = [];
   private heapBytes = 0;
   private given = 0;
+  /** Measurements of this rank or a greater one are not wanted any more. */
+  private threshold = Infinity;
   private isOver = false;
   private sorter: Sorter | undefined;
   private sorted: Iterator<{ readonly document: Buffer }> | undefined;
@@ -86,10 +88,26 @@ class BoundedSortSource extends PullSource {
     }
     const time = getField(document, this.sort.timeField);
     const ms = time?.type === BsonType.date ? time.asDateMs() : 0;
+    const rank = ms * this.sort.direction;
+    if (rank >= this.threshold) return;
     const owned = ownedDocument(document);
-    push(this.heap, { rank: ms * this.sort.direction, document: owned });
+    push(this.heap, { rank, document: owned });
     this.heapBytes += owned.length + ENTRY_BYTES;
+    const wanted = this.sort.limit - this.given;
+    if (this.sort.limit > 0 && this.heap.length >= 2 * wanted + 64) this.keepFirst(wanted);
     if (this.heapBytes > this.run.maxStageBytes) this.sortTheRest();
+  }
+
+  /** With a limit no more are wanted than so many, and none from the last of them on. */
+  private keepFirst(wanted: number): void {
+    // A sorted array is a heap.
+    this.heap.sort((a, b) => a.rank - b.rank);
+    this.heap.length = wanted;
+    this.threshold = this.heap.at(-1)?.rank ?? -Infinity;
+    this.heapBytes = this.heap.reduce(
+      (sum, { document }) => sum + document.length + ENTRY_BYTES,
+      0,
+    );
   }
 
   private takeFirst(first: Entry): Buffer {

@@ -71,6 +71,11 @@ export interface MeasurementWriterParts {
 /** Stored buckets that are looked at for a measurement that comes late, and buckets of this transaction. */
 const MAX_CANDIDATES = 4;
 const MAX_TOUCHED_CANDIDATES = 8;
+/**
+ * A stored bucket that is larger is left as it is, and another one begun: adding to a bucket writes it anew, so that a
+ * series whose measurements come a few at a time would be written over and over. Batches still fill buckets in one go.
+ */
+const MAX_REWRITTEN_BYTES = 16 * 1024;
 
 export class MeasurementWriter {
   private readonly parts: MeasurementWriterParts;
@@ -125,6 +130,7 @@ export class MeasurementWriter {
   ): TouchedBucket | undefined {
     const { options } = this.parts;
     for (const stored of this.candidates(series, timeMs)) {
+      if (stored.document.length > MAX_REWRITTEN_BYTES) continue;
       const builder = openBucket(options, stored.document, series.meta);
       if (builder?.add(measurement, timeMs) === undefined && builder !== undefined) {
         return { builder, stored };

@@ -133,6 +133,16 @@ describe('query/timeseries: a bucket', () => {
     assert.equal(unpack(builder.finish()).length, 1000);
   });
 
+  it('knows its count at every size', () => {
+    const builder = newBuilder();
+    for (let count = 1; count <= 1000; count += 1) {
+      add(builder, { t: at(count), v: count });
+      if (count < 120 || count % 97 === 0 || count === 1000) {
+        assert.equal(countOfBucket(builder.finish(), 't'), count);
+      }
+    }
+  });
+
   it('takes 125 KB, but ten measurements at least', () => {
     const builder = newBuilder();
     const text = 'x'.repeat(30_000);

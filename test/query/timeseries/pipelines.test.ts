@@ -213,6 +213,27 @@ describe('query/timeseries: pipelines over a time series', () => {
       }
     });
 
+    it('sorts with limits of every size', async () => {
+      const many = Array.from({ length: 400 }, (_, index) => ({
+        _id: index,
+        t: date(((index * 7919) % 400) * 20_000),
+        m: { s: index % 3 },
+      }));
+      const store = await TimeSeriesStore.open(many, INDEXES);
+      for (const limit of [1, 2, 10, 100, 399, 400, 500]) {
+        for (const direction of [1, -1]) {
+          const pipeline: Plain[] = [
+            { $sort: { t: direction } },
+            { $limit: limit },
+            { $project: { t: 1, _id: 0 } },
+          ];
+          const expected = await store.aggregate('plain', pipeline);
+          assert.deepEqual(await store.aggregate('series', pipeline), expected);
+        }
+      }
+      await store.close();
+    });
+
     it('sorts on by other means when the memory of a stage does not suffice', async () => {
       const pipeline: Plain[] = [{ $sort: { t: -1 } }, { $project: { t: 1, _id: 0 } }];
       const sorted = await store.aggregate('series', pipeline, 200);
