@@ -29,6 +29,7 @@ import { killed, shuttingDown } from './operation/interruptions.ts';
 import { OperationRegistry } from './operation/operation-registry.ts';
 import type { ServerIdentity, ServiceContext } from './operation/service-context.ts';
 import { WriteGate } from './operation/write-gate.ts';
+import { ClusterParameters } from './options/cluster-parameters.ts';
 import type { ParameterSet } from './options/parameters.ts';
 import { CollectionUsage } from './profiling/collection-usage.ts';
 import { ProfilerSettings } from './profiling/profiler-settings.ts';
@@ -105,6 +106,7 @@ export class FlintServer {
   /** Listens. @throws the system's error, such as EADDRINUSE. */
   async start(): Promise<void> {
     dropAllTemporary(this.service.engine);
+    await this.loadClusterParameters();
     this.sweepSessions();
     this.ttlMonitor.start();
     await this.listener.listen();
@@ -156,6 +158,15 @@ export class FlintServer {
     }
   }
 
+  private async loadClusterParameters(): Promise<void> {
+    const view = this.service.engine.snapshot();
+    try {
+      await this.service.clusterParameters.load(view);
+    } finally {
+      view.close();
+    }
+  }
+
   private sweepSessions(): void {
     this.service.timers.after(SESSION_SWEEP_MS, () => {
       this.service.sessions.sweep();
@@ -204,6 +215,7 @@ function createService(options: FlintServerOptions, connections: ConnectionCount
     sessions,
     cursors,
     writeGate: new WriteGate(),
+    clusterParameters: new ClusterParameters(),
     cappedCollections: new CappedCollections(),
     openBuckets: new OpenBuckets(),
     scripts: options.hasScripts === false ? undefined : scriptThreads(clock, parameters),

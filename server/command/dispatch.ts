@@ -167,7 +167,13 @@ export class Dispatcher {
     this.checkApiVersion(call);
     this.checkTransaction(generic);
     this.checkConcerns(command, generic);
-    limitTime(op, generic.maxTimeMs);
+    limitTime(op, generic.maxTimeMs > 0 ? generic.maxTimeMs : this.defaultLimitMs(command));
+  }
+
+  /** What an operator has set for reads whose client sets no limit; those that go on with a cursor have the cursor's. */
+  private defaultLimitMs(command: Command): number {
+    const isRead = command.kind === 'read' && command.route !== 'cursor';
+    return isRead ? this.service.clusterParameters.defaultReadLimitMs : 0;
   }
 
   private checkApiVersion({ command, body, generic }: Call): void {

@@ -56,6 +56,7 @@ import { filemd5 } from './crud/filemd5.ts';
 import { find } from './crud/find.ts';
 import { findAndModify } from './crud/findAndModify.ts';
 import { fsync, fsyncUnlock } from './diagnostics/fsync.ts';
+import { getClusterParameter, setClusterParameter } from './diagnostics/getClusterParameter.ts';
 import { getCmdLineOpts } from './diagnostics/getCmdLineOpts.ts';
 import { getDiagnosticData } from './diagnostics/getDiagnosticData.ts';
 import { getLog } from './diagnostics/getLog.ts';
@@ -181,6 +182,7 @@ const COMMANDS = [
   findAndModify,
   fsync,
   fsyncUnlock,
+  getClusterParameter,
   getCmdLineOpts,
   getDefaultRWConcern,
   getDiagnosticData,
@@ -232,6 +234,7 @@ const COMMANDS = [
   replSetSyncFrom,
   replSetUpdatePosition,
   serverStatus,
+  setClusterParameter,
   setDefaultRWConcern,
   setFeatureCompatibilityVersion,
   setIndexCommitQuorum,
@@ -285,7 +288,6 @@ const UNSUPPORTED = [
   'enableSharding',
   'flushRouterConfig',
   'getAuditConfig',
-  'getClusterParameter',
   'getShardMap',
   'getShardVersion',
   'grantPrivilegesToRole',
@@ -317,7 +319,6 @@ const UNSUPPORTED = [
   'saslStart',
   'setAllowMigrations',
   'setAuditConfig',
-  'setClusterParameter',
   'setShardVersion',
   'shardCollection',
   'split',

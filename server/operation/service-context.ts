@@ -14,6 +14,7 @@ import type { DocumentStamps } from '../catalog/stored-document.ts';
 import type { CursorRegistry } from '../cursors/cursor-registry.ts';
 import type { RecentOperations } from '../metrics/recent-operations.ts';
 import type { ServerMetrics } from '../metrics/server-metrics.ts';
+import type { ClusterParameters } from '../options/cluster-parameters.ts';
 import type { ParameterSet } from '../options/parameters.ts';
 import type { CollectionUsage } from '../profiling/collection-usage.ts';
 import type { ProfilerSettings } from '../profiling/profiler-settings.ts';
@@ -71,6 +72,7 @@ export interface ServiceContext {
   /** undefined: server-side JavaScript is switched off. */
   readonly scripts: ScriptThreads | undefined;
   readonly parameters: ParameterSet;
+  readonly clusterParameters: ClusterParameters;
   readonly metrics: ServerMetrics;
   readonly identity: ServerIdentity;
   /** Lines for getLog: the newest last. */

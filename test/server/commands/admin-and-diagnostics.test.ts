@@ -271,6 +271,35 @@ describe('server/commands: administration', () => {
     assert.notDeepEqual((await run({ find: 'c', batchSize: 0 }))['cursor'].id, Long.ZERO);
   });
 
+  it('setClusterParameter limits reads whose client says nothing', async () => {
+    const get = async (name: unknown): Promise<Document[]> =>
+      (await admin({ getClusterParameter: name }))['clusterParameters'];
+    const set = (value: unknown) => admin({ setClusterParameter: { defaultMaxTimeMS: value } });
+    assert.deepEqual(await get('*'), await get(['defaultMaxTimeMS']));
+    assert.deepEqual((await get('*'))[0]?.['readOperations'], Long.ZERO);
+    const documents = Array.from({ length: 3000 }, (_, _id) => ({ _id, a: _id }));
+    await run({ insert: 'many', documents });
+    const slow = { $expr: { $lt: [{ $sum: { $range: [0, { $add: [3000, '$a'] }] } }, 0] } };
+    await set({ readOperations: 20 });
+    try {
+      assert.deepEqual((await get('defaultMaxTimeMS'))[0]?.['readOperations'], Long.fromNumber(20));
+      await refused({ find: 'many', filter: slow }, 50);
+      await run({ find: 'many', filter: { a: 1 }, maxTimeMS: 10_000 });
+    } finally {
+      await set({ readOperations: 0 });
+    }
+    const stored = server.client.db('config').collection('clusterParameters');
+    assert.equal(await stored.countDocuments({ readOperations: 0 }), 1);
+    await adminRefused({ getClusterParameter: 'nope' }, 4);
+    await adminRefused({ getClusterParameter: 1 }, 14);
+    await adminRefused({ getClusterParameter: [] }, 2);
+    await adminRefused({ setClusterParameter: { nope: {} } }, 4);
+    await adminRefused({ setClusterParameter: {} }, 2);
+    await adminRefused({ setClusterParameter: { defaultMaxTimeMS: 1 } }, 2);
+    await adminRefused({ setClusterParameter: { defaultMaxTimeMS: { x: 1 } } }, 40_415);
+    await adminRefused({ setClusterParameter: { defaultMaxTimeMS: { readOperations: -1 } } }, 2);
+  });
+
   it('whatsmysni is empty without TLS', async () => {
     assert.deepEqual(await admin({ whatsmysni: 1 }), { sni: '', ok });
   });

@@ -146,7 +146,7 @@ describe('server/commands: diagnostics and sessions', () => {
       net: { port: new Int32(0) },
     });
     assert.equal(typeof (await admin({ hostInfo: 1 }))['system'].hostname, 'string');
-    assert.equal((await admin({ features: 1 }))['js'], false);
+    assert.equal((await admin({ features: 1 }))['js'], true);
     assert.deepEqual((await admin({ fsync: 1 }))['numFiles'], new Int32(1));
     await refused({ killOp: 1 }, 4);
     await refused({ killOp: 1, op: 'x' }, 14);
