@@ -4,13 +4,18 @@
 import {
   BsonType,
   type Collator,
+  compareValues,
+  documentValue,
+  EMPTY_DOCUMENT,
   fieldsOf,
   hashValue,
   int64Value,
   type RawValue,
+  stringValue,
 } from '../../bson/index.ts';
 import type { IndexDescription } from '../../storage/index.ts';
 import { type Interval, isPoint, pointInterval, unite } from '../planner/interval.ts';
+import type { Bounds } from '../planner/leaf-bounds.ts';
 import { collatedValue, collatorOf, dependsOnCollation, sameCollation } from './collation.ts';
 import type { ScanField } from './index-kind.ts';
 
@@ -36,10 +41,7 @@ export function orderedField(index: IndexDescription, collator: Collator | undef
   }
   if (own === undefined) return SIMPLE;
   return {
-    keyBounds: (bounds) => ({
-      ...bounds,
-      intervals: bounds.intervals.map((interval) => collatedInterval(interval, own)),
-    }),
+    keyBounds: (bounds) => collatedBounds(bounds, own),
     isOrdered: true,
     holdsValues: false,
   };
@@ -49,6 +51,20 @@ function holdsText({ lower, upper }: Interval): boolean {
   return dependsOnCollation(lower) || dependsOnCollation(upper);
 }
 
+/**
+ * Bounds of values as bounds of collation keys. What was in order need not be so any more: the gaps between excluded values may overlap then,
+ * or be none, and hold more than they should.
+ */
+function collatedBounds(bounds: Bounds, collator: Collator): Bounds {
+  if (!bounds.intervals.some(holdsText)) return bounds;
+  const intervals = bounds.intervals.map((interval) =>
+    bounds.bytewise === true ? withAllStrings(interval) : collatedInterval(interval, collator),
+  );
+  if (bounds.bytewise !== true && areInOrder(intervals)) return { ...bounds, intervals };
+  const held = intervals.filter(({ lower, upper }) => compareValues(lower, upper) <= 0);
+  return { ...bounds, intervals: unite(held), exact: false, exactWithoutArrays: false };
+}
+
 function collatedInterval(interval: Interval, collator: Collator): Interval {
   if (!holdsText(interval)) return interval;
   return {
@@ -56,6 +72,33 @@ function collatedInterval(interval: Interval, collator: Collator): Interval {
     lower: collatedValue(interval.lower, collator),
     upper: collatedValue(interval.upper, collator),
   };
+}
+
+/** The interval with all strings instead of some: a pattern says nothing of collation keys. */
+function withAllStrings(interval: Interval): Interval {
+  const { lower, upper } = interval;
+  const fromText = lower.type === BsonType.string;
+  const toText = upper.type === BsonType.string;
+  return {
+    lower: fromText ? FIRST_STRING : lower,
+    lowerInclusive: fromText || interval.lowerInclusive,
+    upper: toText ? AFTER_STRINGS : upper,
+    upperInclusive: !toText && interval.upperInclusive,
+  };
+}
+
+const FIRST_STRING = stringValue('');
+const AFTER_STRINGS = documentValue(EMPTY_DOCUMENT);
+
+/** Sorted and disjoint, as bounds must be. */
+function areInOrder(intervals: readonly Interval[]): boolean {
+  return intervals.every((interval, index) => {
+    if (compareValues(interval.lower, interval.upper) > 0) return false;
+    if (index === 0) return true;
+    const before = intervals[index - 1];
+    const order = compareValues(before.upper, interval.lower);
+    return order < 0 || (order === 0 && !(before.upperInclusive && interval.lowerInclusive));
+  });
 }
 
 /** From here on a double and a decimal that are equal have different hashes. */

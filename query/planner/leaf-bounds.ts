@@ -27,6 +27,8 @@ export interface Bounds {
   readonly exact: boolean;
   /** Null stands in the intervals, but a document without the field does not match. */
   readonly onlyExisting?: boolean;
+  /** Strings are compared by their bytes, whatever the collation: a pattern is among the conditions. */
+  readonly bytewise?: boolean;
   /** The condition is about an area: only geospatial indexes narrow it down. */
   readonly area?: GeoArea;
   /** They are exact where no array lies on the path. */
@@ -163,6 +165,7 @@ function membershipBounds(leaf: LeafNode): Bounds | undefined {
   const intervals: Interval[] = [];
   let exact = true;
   let mayTestKeys = true;
+  let bytewise = false;
   for (const operand of leaf.operands) {
     const isPattern = operand.type === BsonType.regex;
     const bounds = isPattern ? regexBounds(operand) : equalityBounds(operand);
@@ -170,10 +173,11 @@ function membershipBounds(leaf: LeafNode): Bounds | undefined {
     intervals.push(...bounds.intervals);
     exact &&= bounds.exact;
     mayTestKeys &&= isPattern || bounds.exact;
+    bytewise ||= isPattern;
   }
   const united = unite(intervals);
-  if (exact || !mayTestKeys) return { intervals: united, exact };
-  return { intervals: united, exact, keyTest: leaf.test };
+  if (exact || !mayTestKeys) return { intervals: united, exact, bytewise };
+  return { intervals: united, exact, bytewise, keyTest: leaf.test };
 }
 
 function rangeBounds(
@@ -202,7 +206,7 @@ function regexBounds(operand: RawValue): Bounds {
     prefix === undefined ? stringInterval('') : stringInterval(prefix, successorOfText(prefix));
   // A field may also hold the regular expression itself.
   const intervals = unite([strings, pointInterval(operand)]);
-  return { intervals, exact: prefix !== undefined && isOnlyPrefix(pattern) };
+  return { intervals, exact: prefix !== undefined && isOnlyPrefix(pattern), bytewise: true };
 }
 
 /** The least string that is greater than all that start with `prefix`; undefined when there is none. */

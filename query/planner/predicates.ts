@@ -19,16 +19,23 @@ export function predicatesOf(tree: FilterNode, context: QueryContext): readonly 
   return conjuncts(tree).flatMap((node) =>
     node.kind === 'document' && node.operator === '$expr'
       ? predicatesOfExpression(node, context)
-      : predicatesOfNode(node, node, '', undefined),
+      : predicatesOfNode(node, node, '', { group: undefined, context }),
   );
+}
+
+interface Surroundings {
+  /** The outermost $elemMatch over objects. */
+  readonly group: ElementNode | undefined;
+  readonly context: QueryContext;
 }
 
 function predicatesOfNode(
   node: FilterNode,
   origin: FilterNode,
   prefix: string,
-  group: ElementNode | undefined,
+  surroundings: Surroundings,
 ): readonly Predicate[] {
+  const { group, context } = surroundings;
   switch (node.kind) {
     case 'leaf':
       return predicate(prefix + node.path, boundsOfLeaf(node), origin, group).map((each) =>
@@ -41,9 +48,12 @@ function predicatesOfNode(
       );
     case 'elemMatch':
       return node.over === 'value'
-        ? predicate(prefix + node.path, boundsOfElements(node), origin, group)
+        ? predicate(prefix + node.path, boundsOfElements(node, context), origin, group)
         : conjuncts(node.child).flatMap((child) =>
-            predicatesOfNode(child, origin, `${prefix}${node.path}.`, group ?? node),
+            predicatesOfNode(child, origin, `${prefix}${node.path}.`, {
+              group: group ?? node,
+              context,
+            }),
           );
     case 'and':
     case 'or':
@@ -81,8 +91,11 @@ function predicate(
   return [{ path, bounds: part, node, group, ...(withoutArrays ? { withoutArrays } : {}) }];
 }
 
-/** Conditions of an $elemMatch over values hold for one element, which is one index key: they may be intersected. */
-function boundsOfElements(node: ElementNode): Bounds | undefined {
+/**
+ * Conditions of an $elemMatch over values hold for one element, which is one index key: they may be intersected. Not so under a collation,
+ * whose order of strings intervals do not know: then the first condition stands for all.
+ */
+function boundsOfElements(node: ElementNode, { collator }: QueryContext): Bounds | undefined {
   let result: Bounds | undefined;
   for (const child of conjuncts(node.child)) {
     const bounds =
@@ -92,9 +105,10 @@ function boundsOfElements(node: ElementNode): Bounds | undefined {
           ? boundsOfNegation(child.child)
           : undefined;
     if (bounds === undefined) continue;
+    if (result !== undefined && collator !== undefined) return result;
     const intervals =
       result === undefined ? bounds.intervals : intersect(result.intervals, bounds.intervals);
-    result = { intervals, exact: false };
+    result = { intervals, exact: false, bytewise: bounds.bytewise === true };
   }
   return result;
 }

@@ -9,6 +9,13 @@ interface Item extends Document {
   _id: number;
 }
 
+/** {a: {b: value}} of 'a.b'. */
+function nested(path: string, value: unknown): Document {
+  return path
+    .split('.')
+    .reduceRight((inner: unknown, name) => ({ [name]: inner }), value) as Document;
+}
+
 describe('kinds of indexes', () => {
   const server = serverForTests();
   let db: Db;
@@ -248,6 +255,13 @@ describe('kinds of indexes', () => {
     for (const s of ['APPLE', { t: ['PEAR'] }]) {
       await assert.rejects(items.insertOne({ _id: 9, s }), { code: 11000 });
     }
+    const { writeErrors } = await db.command({ insert: 'items', documents: [{ s: 'aPPle' }] });
+    const [error] = writeErrors as Document[];
+    const start = `E11000 duplicate key error collection: ${db.databaseName}.items index: ci collation: { locale: "en", `;
+    assert.ok((error?.['errmsg'] as string).startsWith(start), error?.['errmsg']);
+    assert.match(error?.['errmsg'] as string, / dup key: \{ s: "CollationKey\(0x[0-9a-f]+\)" \}$/);
+    assert.deepEqual(error?.['hexEncoded'], [true]);
+    assert.equal(error?.['collation'].strength, 2);
     await items.insertOne({ _id: 4, s: 'Äpple' });
     assert.match(await plan({ s: 'apple' }, { collation }), /IXSCAN/);
     assert.match(await plan({ s: 'apple' }), /COLLSCAN/);
@@ -260,6 +274,52 @@ describe('kinds of indexes', () => {
       sorted.map(({ _id }) => _id),
       [3, 1, 4, 2],
     );
+  });
+
+  it('keep values that are too long for a key, in every kind', async () => {
+    const long = (letter: string): string => letter.repeat(3000);
+    const collation = { locale: 'en', strength: 2 };
+    await items.createIndex({ '$**': 1 });
+    await items.createIndex({ s: 1 }, { name: 'ci', unique: true, collation });
+    await items.createIndex({ s: 'hashed' });
+    await items.createIndex({ s: -1 }, { unique: true, sparse: true, name: 'down' });
+    await items.createIndex(
+      { s: 1 },
+      { name: 'some', partialFilterExpression: { _id: { $gt: 1 } } },
+    );
+    const values = ['a', 'b', 'ä'].map((letter) => `${long('x')}${letter}`);
+    await items.insertMany(values.map((s, _id) => ({ _id, s })));
+    await assert.rejects(items.insertOne({ _id: 8, s: `${long('X')}A` }), { code: 11000 });
+    await assert.rejects(items.insertOne({ _id: 8, s: values[1] }), { code: 11000 });
+    for (const [_id, s] of values.entries()) {
+      for (const hint of ['$**_1', 's_hashed', 'down']) {
+        const found = await items.find({ s }, { hint }).toArray();
+        assert.deepEqual(
+          found.map((each) => each._id),
+          [_id],
+          hint,
+        );
+      }
+      const found = await items.find({ s: s.toUpperCase() }, { hint: 'ci', collation }).toArray();
+      assert.deepEqual(
+        found.map((each) => each._id),
+        [_id],
+      );
+    }
+    const sorted = await items.find({}, { hint: 'ci', collation, sort: { s: 1 } }).toArray();
+    assert.deepEqual(
+      sorted.map(({ _id }) => _id),
+      [0, 2, 1],
+    );
+    const path = Array.from({ length: 90 }, () => 'part-of-a-path').join('.');
+    await items.insertOne({ _id: 7, ...nested(path, 5) });
+    assert.equal(await items.countDocuments({ [path]: 5 }, { hint: '$**_1' }), 1);
+    const report = await db.command({ validate: 'items', full: true });
+    assert.deepEqual(report['errors'], []);
+    await items.deleteMany({});
+    const empty = await db.command({ validate: 'items', full: true });
+    assert.deepEqual(empty['errors'], []);
+    assert.equal(empty['keysPerIndex']['$**_1'], 0);
   });
 
   it('take over the default collation of their collection, unless they ask for the simple one', async () => {
