@@ -6,8 +6,10 @@
 import {
   booleanValue,
   BsonType,
+  DocumentBuilder,
   FieldCursor,
   fieldCount,
+  fieldsOf,
   getField,
   inspect,
   int32Value,
@@ -58,6 +60,15 @@ const OPTION_NAMES: ReadonlySet<string> = new Set([
   'name',
   ...INDEX_OPTIONS.map(({ name }) => name),
 ]);
+
+/** A specification without the fields that no index has: what ignoreUnknownIndexOptions makes of it. */
+export function withoutUnknownOptions(requested: Buffer): Buffer {
+  const known = new DocumentBuilder();
+  for (const [name, value] of fieldsOf(requested)) {
+    if (OPTION_NAMES.has(name)) known.append(name, value);
+  }
+  return known.finish();
+}
 
 /**
  * The options that a client asks for, checked, in the order of listIndexes.

@@ -256,12 +256,13 @@ describe('kinds of indexes', () => {
       await assert.rejects(items.insertOne({ _id: 9, s }), { code: 11000 });
     }
     const { writeErrors } = await db.command({ insert: 'items', documents: [{ s: 'aPPle' }] });
-    const [error] = writeErrors as Document[];
+    const error = (writeErrors as Document[])[0] ?? {};
+    const message = String(error['errmsg']);
     const start = `E11000 duplicate key error collection: ${db.databaseName}.items index: ci collation: { locale: "en", `;
-    assert.ok((error?.['errmsg'] as string).startsWith(start), error?.['errmsg']);
-    assert.match(error?.['errmsg'] as string, / dup key: \{ s: "CollationKey\(0x[0-9a-f]+\)" \}$/);
-    assert.deepEqual(error?.['hexEncoded'], [true]);
-    assert.equal(error?.['collation'].strength, 2);
+    assert.ok(message.startsWith(start), message);
+    assert.match(message, / dup key: \{ s: "CollationKey\(0x[0-9a-f]+\)" \}$/);
+    assert.deepEqual(error['hexEncoded'], [true]);
+    assert.equal(error['collation'].strength, 2);
     await items.insertOne({ _id: 4, s: 'Äpple' });
     assert.match(await plan({ s: 'apple' }, { collation }), /IXSCAN/);
     assert.match(await plan({ s: 'apple' }), /COLLSCAN/);
@@ -421,6 +422,23 @@ describe('commands on indexes', () => {
     const all = { nIndexesWas: 3, msg: 'non-_id indexes dropped for collection', ok: 1 };
     assert.deepEqual(await drop('*'), all);
     assert.equal((await items.listIndexes().toArray()).length, 1);
+  });
+
+  it('ignore what no index has when they are told to, and want a quorum that can be one', async () => {
+    const db = server.freshDatabase();
+    const indexes = [{ key: { a: 1 }, name: 'a', nope: 1, unique: true }];
+    await assert.rejects(db.command({ createIndexes: 'items', indexes }), { code: 197 });
+    await db.command({ createIndexes: 'items', indexes, ignoreUnknownIndexOptions: true });
+    assert.deepEqual((await db.collection('items').listIndexes().toArray())[1], {
+      v: 2,
+      key: { a: 1 },
+      name: 'a',
+      unique: true,
+    });
+    for (const commitQuorum of [-1, 51, true]) {
+      const command = { createIndexes: 'items', indexes: [{ key: { b: 1 }, name: 'b' }] };
+      await assert.rejects(db.command({ ...command, commitQuorum }), { code: 9 });
+    }
   });
 
   it('build all indexes again with reIndex', async () => {

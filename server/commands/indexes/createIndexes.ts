@@ -2,6 +2,7 @@
  * createIndexes: adds indexes to a collection, which is created when it is not there.
  * Source: MongoDB's manual, "createIndexes".
  */
+import { BsonType, type RawValue } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import type { ReadView } from '../../../storage/index.ts';
 import {
@@ -10,6 +11,7 @@ import {
   MAX_INDEXES_PER_COLLECTION,
   parseIndexSpecification,
 } from '../../catalog/index-specification.ts';
+import { withoutUnknownOptions } from '../../catalog/index-options.ts';
 import { bucketIndexSpecification, shownIndexes } from '../../catalog/bucket-index.ts';
 import { checkWritable, collectionForWrite } from '../../catalog/namespace.ts';
 import { timeseriesOf } from '../../catalog/timeseries-catalog.ts';
@@ -33,13 +35,15 @@ export const createIndexes = defineCommand({
   apiVersions: ['1'],
   parse: (body) => {
     const namespace = body.collection();
-    const requested = body.documents('indexes');
+    const ignoresUnknown = body.boolean('ignoreUnknownIndexOptions', false);
+    const requested = body
+      .documents('indexes')
+      .map((each) => (ignoresUnknown ? withoutUnknownOptions(each) : each));
     if (requested.length === 0) {
       throw new CommandError('BadValue', 'Must specify at least one index to create');
     }
-    // One member has to be ready for the index, and that is this one.
-    body.ignore('commitQuorum');
-    body.refuse('isTimeseriesNamespace', 'ignoreUnknownIndexOptions');
+    checkCommitQuorum(body.value('commitQuorum'));
+    body.refuse('isTimeseriesNamespace');
     // What is wrong with a specification is said before a collection is made for it.
     for (const specification of requested) parseIndexSpecification(specification);
     return { namespace, requested };
@@ -62,6 +66,24 @@ export const createIndexes = defineCommand({
     note: countBefore === countAfter ? 'all indexes already exist' : undefined,
   }),
 });
+
+/** One member has to be ready for the index, and that is this one: any quorum is met, but it must be one. */
+function checkCommitQuorum(quorum: RawValue | undefined): void {
+  if (quorum === undefined || quorum.type === BsonType.string) return;
+  if (!quorum.isNumber) {
+    throw new CommandError(
+      'FailedToParse',
+      `commitQuorum has to be a number or a string, but is of type ${quorum.typeName}`,
+    );
+  }
+  if (Number.isInteger(quorum.asNumber()) && quorum.asNumber() >= 0 && quorum.asNumber() <= 50) {
+    return;
+  }
+  throw new CommandError(
+    'FailedToParse',
+    `commitQuorum has to be a non-negative number and not greater than 50: ${quorum.asNumber()}`,
+  );
+}
 
 /** MongoDB's words for what a build spends its time with. */
 const SCANNING = 'Index Build: scanning collection Index Build: scanning collection';
