@@ -48,9 +48,6 @@ const NO_LAST_DESCRIPTION =
 const NETWORK_ERRORS_REDACTED =
   'The driver redacts every failure of a sensitive command (its src/cmap/command_monitoring_events.ts), where the command logging and monitoring specification says: “If the error is a server-side error, the "failure" field … MUST have all fields besides the following redacted”.';
 
-/** Not an excuse: cases that wait for what is being built. */
-export const AWAITED = 'It waits for a part of the server that is being built.';
-
 export const EXCUSED: readonly Excuse[] = [
   {
     suite: 'client-side-operations-timeout',
@@ -300,15 +297,6 @@ export const EXCUSED: readonly Excuse[] = [
   },
   {
     suite: 'server-discovery-and-monitoring/unified',
-    file: 'serverMonitoringMode',
-    reason: AWAITED_FIRST_HEARTBEAT,
-    cases: [
-      'connect with serverMonitoringMode=auto >=4.4',
-      'connect with serverMonitoringMode=stream >=4.4',
-    ],
-  },
-  {
-    suite: 'server-discovery-and-monitoring/unified',
     file: 'logging-standalone',
     reason: NO_LAST_DESCRIPTION,
     cases: ['Topology lifecycle'],
@@ -332,102 +320,13 @@ export const EXCUSED: readonly Excuse[] = [
     ],
   },
   {
-    suite: 'collection-management',
-    file: 'clustered-indexes',
-    reason: AWAITED,
+    suite: 'server-discovery-and-monitoring/unified',
+    file: 'serverMonitoringMode',
+    reason: AWAITED_FIRST_HEARTBEAT,
     cases: [
-      'createCollection with clusteredIndex',
-      'listCollections includes clusteredIndex',
-      'listIndexes returns the index',
+      'connect with serverMonitoringMode=auto >=4.4',
+      'connect with serverMonitoringMode=stream >=4.4',
     ],
-  },
-  {
-    suite: 'collection-management',
-    file: 'timeseries-collection',
-    reason: AWAITED,
-    cases: [
-      'createCollection with all options',
-      'insertMany with duplicate ids',
-      'createCollection with bucketing options',
-    ],
-  },
-  {
-    suite: 'crud/unified',
-    file: 'aggregate-let',
-    reason: AWAITED,
-    cases: ['Aggregate to collection with let option'],
-  },
-  {
-    suite: 'crud/unified',
-    file: 'aggregate-merge-errorResponse',
-    reason: AWAITED,
-    cases: ['aggregate $merge DuplicateKey error is accessible'],
-  },
-  {
-    suite: 'crud/unified',
-    file: 'aggregate-merge',
-    reason: AWAITED,
-    cases: [
-      'Aggregate with $merge',
-      'Aggregate with $merge and batch size of 0',
-      'Aggregate with $merge and majority readConcern',
-      'Aggregate with $merge and local readConcern',
-      'Aggregate with $merge and available readConcern',
-    ],
-  },
-  {
-    suite: 'crud/unified',
-    file: 'aggregate-out',
-    reason: AWAITED,
-    cases: ['Aggregate with $out', 'Aggregate with $out and batch size of 0'],
-  },
-  {
-    suite: 'read-write-concern/operation',
-    file: 'default-write-concern-3.4',
-    reason: AWAITED,
-    cases: ['Aggregate with $out omits default write concern'],
-  },
-  {
-    suite: 'read-write-concern/operation',
-    file: 'default-write-concern-4.2',
-    reason: AWAITED,
-    cases: ['Aggregate with $merge omits default write concern'],
-  },
-  {
-    suite: 'run-command/unified',
-    file: 'runCursorCommand',
-    reason: AWAITED,
-    cases: ['does not close the cursor when receiving an empty batch'],
-  },
-  {
-    suite: 'retryable-reads/unified',
-    file: 'mapReduce',
-    reason: AWAITED,
-    cases: ['MapReduce succeeds with retry on'],
-  },
-  {
-    suite: 'collection-management',
-    file: 'modifyCollection-errorResponse',
-    reason: AWAITED,
-    cases: ['modifyCollection prepareUnique violations are accessible'],
-  },
-  {
-    suite: 'collection-management',
-    file: 'modifyCollection-pre_and_post_images',
-    reason: AWAITED,
-    cases: ['modifyCollection to changeStreamPreAndPostImages enabled'],
-  },
-  {
-    suite: 'crud/unified',
-    file: 'findOneAndUpdate-errorResponse',
-    reason: AWAITED,
-    cases: ['findOneAndUpdate document validation errInfo is accessible'],
-  },
-  {
-    suite: 'read-write-concern/operation',
-    file: 'default-write-concern-3.4',
-    reason: AWAITED,
-    cases: ['MapReduce omits default write concern'],
   },
 ];
 

@@ -1,7 +1,7 @@
 /**
  * What the suites came to: a table by suite, and every case that did not pass, with its reason.
  */
-import { AWAITED, excuseOf } from './excused.ts';
+import { excuseOf } from './excused.ts';
 import { SUITES } from './suite-names.ts';
 import type { CaseResult } from './suites.ts';
 
@@ -9,9 +9,8 @@ import type { CaseResult } from './suites.ts';
 export type Verdict = 'passed' | 'failed' | 'excused' | 'skipped' | 'needlessly excused';
 
 export function verdictOf({ suite, name, outcome }: CaseResult): Verdict {
-  const excuse = excuseOf(suite, name);
-  if (excuse === undefined || outcome === 'skipped') return outcome;
-  if (excuse === AWAITED && outcome === 'passed') return 'passed';
+  const isExcused = excuseOf(suite, name) !== undefined;
+  if (!isExcused || outcome === 'skipped') return outcome;
   return outcome === 'failed' ? 'excused' : 'needlessly excused';
 }
 
