@@ -49,3 +49,10 @@ export function checkMetadata(names: ReadonlySet<string>, special: SpecialCondit
   }
   return isWanted;
 }
+
+const OF_ROWS: ReadonlySet<string> = new Set<MetadataName>(['recordId', 'indexKey', 'sortKey']);
+
+/** Whether it is known of the row in which a plan finds or sorts a document. */
+export function isOfRows(name: string): boolean {
+  return OF_ROWS.has(name);
+}

@@ -25,7 +25,14 @@ import { Limit, Skip } from './limit-skip.ts';
 import { newStatistics } from './plan-executor.ts';
 import { nearStage } from './near.ts';
 import { Or } from './or.ts';
-import { CoveredProject, Project, projectRow, ReturnKey, ShowRecordId } from './projection.ts';
+import {
+  AttachMetadata,
+  CoveredProject,
+  Project,
+  projectRow,
+  ReturnKey,
+  ShowRecordId,
+} from './projection.ts';
 import { ScriptRows } from './script-rows.ts';
 import { SortMerge } from './sort-merge.ts';
 import { Sort } from './sort.ts';
@@ -100,6 +107,8 @@ function makeStage(node: PlanNode, context: ExecutionContext, onStage: OnStage):
     case 'DELETE':
     case 'BATCHED_DELETE':
       return new ExplainedWrite(context, below(node.input), node);
+    case 'METADATA':
+      return new AttachMetadata(context, below(node.input));
     case 'SHOW_RECORD_ID':
       return new ShowRecordId(context, below(node.input));
   }

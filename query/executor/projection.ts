@@ -12,6 +12,7 @@ import {
   type RawValue,
   setField,
 } from '../../bson/index.ts';
+import { withMetadata } from '../document-metadata.ts';
 import type { Filter } from '../matcher/filter.ts';
 import type { DocumentMetadata, Projection } from '../projection/projection.ts';
 import type { CollectionDescription, IndexDescription, ReadView } from '../../storage/index.ts';
@@ -65,7 +66,7 @@ function metadataOf(row: Row): DocumentMetadata {
 }
 
 /** One value per field of the sort pattern, as `{$meta: 'sortKey'}` shows them. */
-function sortKeyValue(key: readonly (RawValue | undefined)[]): RawValue {
+export function sortKeyValue(key: readonly (RawValue | undefined)[]): RawValue {
   const values = new ArrayBuilder();
   for (const value of key) values.push(value ?? NULL);
   return arrayValue(values.finish());
@@ -217,5 +218,20 @@ export class ShowRecordId extends MapStage {
     const { row } = this.context;
     if (row.recordId === undefined) return;
     row.document = setField(row.document, '$recordId', int64Value(BigInt(row.recordId)));
+  }
+}
+
+/** Makes what the row knows travel with the document, into the stages of a pipeline. */
+export class AttachMetadata extends MapStage {
+  private readonly context: ExecutionContext;
+
+  constructor(context: ExecutionContext, input: Stage) {
+    super(input);
+    this.context = context;
+  }
+
+  protected change(): void {
+    const { row } = this.context;
+    row.document = withMetadata(row.document, metadataOf(row));
   }
 }

@@ -38,6 +38,7 @@ export interface ShowOptions {
 
 /** One stage and those below. */
 export function showPlan(node: PlanNode, options: ShowOptions = {}): Buffer {
+  if (node.stage === 'METADATA') return showPlan(node.input, options);
   const { isCached, run } = options;
   const builder = new DocumentBuilder();
   if (isCached !== undefined) builder.appendBoolean('isCached', isCached);
@@ -128,6 +129,7 @@ function showDetails(builder: DocumentBuilder, node: PlanNode): void {
     case 'DELETE':
     case 'EOF':
     case 'FETCH':
+    case 'METADATA':
     case 'TEXT_OR':
     case 'OR':
     case 'RECORD_STORE_FAST_COUNT':

@@ -41,6 +41,8 @@ export interface AggregatePlanParts {
   readonly collection: CollectionDescription | undefined;
   readonly context: QueryContext;
   readonly planPipeline: PlanPipeline;
+  /** Names of the metadata that the stages ask for. */
+  readonly metadata: ReadonlySet<string>;
 }
 
 export class AggregatePlan implements QueryPlan {
@@ -167,6 +169,10 @@ class PipelineExecutor implements PlanExecutor, PipelineRun {
       if (counts !== undefined) source = counted(source, counts, position);
     });
     this.top = source;
+  }
+
+  get metadata(): ReadonlySet<string> {
+    return this.parts.metadata;
   }
 
   get view(): ReadView {

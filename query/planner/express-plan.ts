@@ -78,6 +78,7 @@ function isPlainRequest(request: FindRequest): boolean {
     (request.skip ?? 0) === 0 &&
     request.returnKey !== true &&
     request.tailable !== true &&
+    (request.metadata ?? []).length === 0 &&
     request.showRecordId !== true
   );
 }

@@ -59,6 +59,7 @@ export function planAggregate(
     collection: resolved.collection,
     context,
     planPipeline: planAggregate,
+    metadata,
   };
   const options = {
     namespace,

@@ -10,7 +10,7 @@ import type { QueryContext } from '../context.ts';
 import { compileQueryFilter } from '../matcher/compile.ts';
 import type { Filter } from '../matcher/filter.ts';
 import { type SpecialConditions, specialConditionsOf } from '../matcher/special-conditions.ts';
-import { checkMetadata, collectMetadata } from '../metadata-needed.ts';
+import { checkMetadata, collectMetadata, isOfRows } from '../metadata-needed.ts';
 import type { Projection } from '../projection/projection.ts';
 import type {
   CollectionDescription,
@@ -239,6 +239,7 @@ function shape(node: PlanNode, { request, filter, projection }: StackParts): Pla
     };
   }
   if (request.showRecordId === true) shaped = { stage: 'SHOW_RECORD_ID', input: shaped };
+  if (request.metadata?.some(isOfRows) === true) shaped = { stage: 'METADATA', input: shaped };
   return shaped;
 }
 

@@ -134,6 +134,12 @@ export interface RecordIdNode {
   readonly input: PlanNode;
 }
 
+/** Gives documents what only their rows know (record id, index key, sort key), for stages of a pipeline. explain does not show it. */
+export interface MetadataNode {
+  readonly stage: 'METADATA';
+  readonly input: PlanNode;
+}
+
 /** Checks what the terms of a $text condition do not tell. */
 export interface TextMatchNode {
   readonly stage: 'TEXT_MATCH';
@@ -211,6 +217,7 @@ export type PlanNode =
   | ProjectionNode
   | ReturnKeyNode
   | RecordIdNode
+  | MetadataNode
   | TextMatchNode
   | TextOrNode
   | NearNode

@@ -79,6 +79,8 @@ export interface PipelineRun {
   readonly maxStageBytes: number;
   /** undefined: a stage that exceeds its memory fails. */
   readonly spill: SpillSpace | undefined;
+  /** Names of the metadata that some stage asks for by {$meta: name}. */
+  readonly metadata: ReadonlySet<string>;
   /** The view that reads are made in now; changes between batches. */
   readonly view: ReadView;
   /** Runs a pipeline on another collection of this view: $lookup, $unionWith, $graphLookup. */

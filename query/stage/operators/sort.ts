@@ -3,6 +3,8 @@
  */
 import { BsonType } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
+import { withMetadata } from '../../document-metadata.ts';
+import { sortKeyValue } from '../../executor/projection.ts';
 import { Sorter, type SortOrder } from '../../executor/sorter.ts';
 import { parseSort, sortOrderOf } from '../../planner/sort-pattern.ts';
 import { defineStage, type PipelineRun, type PipelineStage } from '../definition.ts';
@@ -36,11 +38,13 @@ class SortSource extends BlockingSource {
   }
 
   private *results(): Generator<Buffer> {
+    const wantsKey = this.run.metadata.has('sortKey');
     const rows = this.sorter.sorted();
     for (let given = 0; this.limit === 0 || given < this.limit; given += 1) {
       const next = rows.next();
       if (next.done === true) break;
-      yield next.value.document;
+      const { document, key } = next.value;
+      yield wantsKey ? withMetadata(document, { sortKey: sortKeyValue(key) }) : document;
     }
     this.sorter.close();
   }

@@ -346,4 +346,38 @@ describe('$text', function () {
     assert.equal((match['inputStage'] as Plain)['stage'], 'TEXT_OR');
     await store.close();
   });
+
+  it('is one kind of metadata of several that pipelines can ask for', async () => {
+    const store = await TestStore.open(
+      [
+        { _id: 1, n: 2 },
+        { _id: 2, n: 1 },
+      ],
+      [{ v: 2, key: { n: 1 }, name: 'n' }],
+    );
+    const metadata = (name: string): Plain => ({ $project: { x: { $meta: name } } });
+    assert.deepEqual(await store.aggregate([{ $match: { n: 2 } }, metadata('indexKey')]), [
+      { _id: 1, x: { n: 2 } },
+    ]);
+    assert.deepEqual(await store.aggregate([{ $match: { _id: 2 } }, metadata('recordId')]), [
+      { _id: 2, x: 2 },
+    ]);
+    const sorted = [
+      { _id: 2, x: [1] },
+      { _id: 1, x: [2] },
+    ];
+    assert.deepEqual(
+      await store.aggregate([
+        { $addFields: { m: '$n' } },
+        { $sort: { m: 1 } },
+        metadata('sortKey'),
+      ]),
+      sorted,
+    );
+    assert.deepEqual(await store.aggregate([{ $sort: { n: 1, _id: 1 } }, metadata('sortKey')]), [
+      { _id: 2, x: [1, 2] },
+      { _id: 1, x: [2, 1] },
+    ]);
+    await store.close();
+  });
 });
