@@ -22,7 +22,7 @@ export { indexKeyGenerator, VERSIONED_KEYS } from './index-kind/key-generators.t
 export { checkPartialFilter, partialFilterOf } from './index-kind/partial-filter.ts';
 export { indexKindNamed, kindNameOf } from './index-kind/registry.ts';
 export { involvedNamespaces, stagesOf } from './planner/involved-namespaces.ts';
-export { planAggregate } from './planner/plan-aggregate.ts';
+export { checkPipeline, planAggregate } from './planner/plan-aggregate.ts';
 export { planCount, planDistinct, planQuery } from './planner/plan-query.ts';
 export type { AggregateRequest } from './planner/aggregate-request.ts';
 export type {

@@ -116,3 +116,16 @@ function checkTextPlace(stages: readonly PipelineStage[]): void {
   const place = stages.findIndex(({ nature }) => nature.kind === 'match' && nature.hasText);
   uassert(place <= 0, 17313, '$match with $text is only allowed as the first pipeline stage');
 }
+
+/**
+ * Finds mistakes in a pipeline that is kept for later (a view's), whatever collections and indexes there are then.
+ * @param namespace that it will run on. @throws CommandError for whatever is wrong with the pipeline.
+ */
+export function checkPipeline(
+  pipeline: readonly Buffer[],
+  namespace: string,
+  context: QueryContext,
+): void {
+  const parsed = parsePipeline(pipeline, context, { database: databaseOf(namespace), namespace });
+  checkTextPlace(parsed);
+}

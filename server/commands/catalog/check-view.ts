@@ -2,7 +2,7 @@
  * Checks a view before it is created or changed: its place among other views, and its pipeline.
  */
 import { getField } from '../../../bson/index.ts';
-import { planAggregate, stagesOf } from '../../../query/index.ts';
+import { checkPipeline, stagesOf } from '../../../query/index.ts';
 import type { Transaction } from '../../../storage/index.ts';
 import { splitNamespace } from '../../catalog/namespace.ts';
 import { checkViewDefinition, type ViewDefinition } from '../../catalog/view-catalog.ts';
@@ -18,11 +18,10 @@ export function checkView(
   checkViewDefinition(transaction, definition);
   const { namespace, options } = definition;
   const source = `${splitNamespace(namespace).database}.${getField(options, 'viewOn')?.asString() ?? ''}`;
-  // Planning parses the pipeline: what is wrong in it is said now, not when somebody reads the view.
-  planAggregate(
-    transaction,
-    transaction.collection(source),
-    { namespace: source, pipeline: stagesOf(getField(options, 'pipeline')) },
+  // What is wrong in it is said now, not when somebody reads the view.
+  checkPipeline(
+    stagesOf(getField(options, 'pipeline')),
+    source,
     queryContext(op, { collation: getField(options, 'collation')?.asDocument() }),
   );
 }

@@ -2,9 +2,10 @@
  * createIndexes: adds indexes to a collection, which is created when it is not there.
  * Source: MongoDB's manual, "createIndexes".
  */
-import { BsonType, type RawValue } from '../../../bson/index.ts';
+import { BsonType, getField, type RawValue } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import type { ReadView } from '../../../storage/index.ts';
+import { cappedLimitsOf } from '../../catalog/capped-collections.ts';
 import {
   type IndexSpecification,
   isAlreadyThere,
@@ -112,7 +113,11 @@ function missingIndexes(
       : bucketIndexSpecification(each, timeseries, queryContext(op)),
   );
   const missing: IndexSpecification[] = [];
+  const isCapped = collection !== undefined && cappedLimitsOf(collection.options) !== undefined;
   for (const wanted of specifications) {
+    if (isCapped && getField(wanted.spec, 'expireAfterSeconds') !== undefined) {
+      throw new CommandError('CannotCreateIndex', 'Cannot create TTL index on a capped collection');
+    }
     if (isAlreadyThere(wanted, existing)) continue;
     if (isAlreadyThere(wanted, missing)) {
       throw new CommandError(

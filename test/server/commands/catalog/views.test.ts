@@ -174,6 +174,20 @@ describe('views', () => {
     await rejects({ create: 'v21', viewOn: 'v20' }, 165);
   });
 
+  it('may begin with what needs an index that comes later', async () => {
+    const pipeline = [{ $match: { $text: { $search: 'apple' } } }];
+    await run({ create: 'texts', viewOn: 'later', pipeline });
+    await run({
+      insert: 'later',
+      documents: [
+        { _id: 1, s: 'an apple' },
+        { _id: 2, s: 'a pear' },
+      ],
+    });
+    await run({ createIndexes: 'later', indexes: [{ key: { s: 'text' }, name: 's' }] });
+    assert.equal((await run({ count: 'texts' })).n, 1);
+  });
+
   it('have no stage that writes, and no stage that is wrong', async () => {
     await rejects({ create: 'x', viewOn: 'items', pipeline: [{ $out: 'y' }] }, 167);
     await rejects({ create: 'x', viewOn: 'items', pipeline: [{ $merge: 'y' }] }, 167);

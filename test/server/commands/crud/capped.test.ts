@@ -84,6 +84,12 @@ describe('capped collections', () => {
     assert.deepEqual(await ids('c'), [3, 4, 5]);
   });
 
+  it('have no documents that expire', async () => {
+    await run({ create: 'c', capped: true, size: 4096 });
+    const indexes = [{ key: { at: 1 }, name: 'at', expireAfterSeconds: 5 }];
+    await assert.rejects(run({ createIndexes: 'c', indexes }), { code: 67 });
+  });
+
   it('show their limits in collStats', async () => {
     await run({ create: 'c', capped: true, size: 4096, max: 3 });
     const stats = await run({ collStats: 'c', scale: 1024 });
