@@ -15,6 +15,7 @@ import {
   type RawValue,
 } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
+import { decimalExp, decimalLn, decimalLog, decimalPow } from '../decimal-functions.ts';
 import {
   addNumbers,
   multiplyNumbers,
@@ -261,7 +262,7 @@ function power(base: RawValue, exponent: RawValue): RawValue {
   }
   switch (widestNumberType(base, exponent)) {
     case BsonType.decimal128:
-      return decimalPower(base.asDecimal(), exponent.asDecimal());
+      return decimalValue(decimalPow(base.asDecimal(), exponent.asDecimal()));
     case BsonType.double:
       return doubleValue(base.asNumber() ** exponent.asNumber());
     case BsonType.int64:
@@ -291,33 +292,26 @@ function unitPower(base: bigint, exponent: bigint): bigint {
   return base === -1n && exponent % 2n === 0n ? 1n : base;
 }
 
-/** Whole exponents exactly, by squaring; others through doubles, which is what their 15 digits are worth. */
-function decimalPower(base: Decimal, exponent: Decimal): RawValue {
-  const whole = exponent.toBigInt();
-  if (whole === undefined || exponent.compare(Decimal.fromBigInt(whole)) !== 0 || whole > 10_000n) {
-    return decimalValue(Decimal.fromNumber(base.toNumber() ** exponent.toNumber()));
-  }
-  let result = Decimal.fromBigInt(1n);
-  let square = base;
-  for (let rest = whole < 0n ? -whole : whole; rest > 0n; rest >>= 1n) {
-    if ((rest & 1n) === 1n) result = result.multiply(square);
-    square = square.multiply(square);
-  }
-  return decimalValue(whole < 0n ? Decimal.fromBigInt(1n).divide(result) : result);
-}
-
 /** A function of one number whose result is a double, or a decimal for a decimal. */
-export function realFunction(compute: (x: number) => number): (value: RawValue) => RawValue {
+export function realFunction(
+  compute: (x: number) => number,
+  exact: (x: Decimal) => Decimal,
+): (value: RawValue) => RawValue {
   return (value) =>
     value.type === BsonType.decimal128
-      ? decimalValue(Decimal.fromNumber(compute(value.asNumber())))
+      ? decimalValue(exact(value.asDecimal()))
       : doubleValue(compute(value.asNumber()));
 }
 
-function positive(name: string, code: number, compute: (x: number) => number) {
-  const real = realFunction(compute);
+function positive(
+  name: string,
+  code: number,
+  compute: (x: number) => number,
+  exact: (x: Decimal) => Decimal,
+) {
+  const real = realFunction(compute, exact);
   return (value: RawValue): RawValue => {
-    if (value.asNumber() > 0 || Number.isNaN(value.asNumber())) return real(value);
+    if (isPositive(value) || Number.isNaN(value.asNumber())) return real(value);
     throw new CommandError(
       code,
       `${name}'s argument must be a positive number, but is ${value.asNumber()}`,
@@ -325,11 +319,17 @@ function positive(name: string, code: number, compute: (x: number) => number) {
   };
 }
 
+/** A decimal may be above zero and yet no double is so small. */
+function isPositive(value: RawValue): boolean {
+  if (value.type !== BsonType.decimal128) return value.asNumber() > 0;
+  return value.asDecimal().compare(Decimal.ZERO) > 0;
+}
+
 function squareRoot(value: RawValue): RawValue {
   if (value.asNumber() < 0) {
     throw new CommandError(28714, "$sqrt's argument must be greater than or equal to 0");
   }
-  return realFunction(Math.sqrt)(value);
+  return realFunction(Math.sqrt, (x) => x.squareRoot())(value);
 }
 
 function logarithm(value: RawValue, base: RawValue): RawValue {
@@ -341,21 +341,22 @@ function logarithm(value: RawValue, base: RawValue): RawValue {
   }
   const x = value.asNumber();
   const b = base.asNumber();
-  if (x <= 0) {
+  if (!isPositive(value) && !Number.isNaN(x)) {
     throw new CommandError(28758, `$log's argument must be a positive number, but is ${x}`);
   }
-  if (b <= 0 || b === 1) {
+  if ((!isPositive(base) && !Number.isNaN(b)) || b === 1) {
     throw new CommandError(
       28759,
       `$log's base must be a positive number not equal to 1, but is ${b}`,
     );
   }
-  const result = b === 10 ? Math.log10(x) : b === 2 ? Math.log2(x) : Math.log(x) / Math.log(b);
-  return widestNumberType(value, base) === BsonType.decimal128
-    ? decimalValue(Decimal.fromNumber(result))
-    : doubleValue(result);
+  if (widestNumberType(value, base) === BsonType.decimal128) {
+    return decimalValue(decimalLog(value.asDecimal(), base.asDecimal()));
+  }
+  return doubleValue(b === 10 ? Math.log10(x) : b === 2 ? Math.log2(x) : Math.log(x) / Math.log(b));
 }
 
+const TEN = Decimal.fromBigInt(10n);
 const UNARY = { args: 1, nullish: 'null', accepts: NUMERIC, wrongType: 28765 } as const;
 
 export const ARITHMETIC: readonly ExpressionDefinition[] = [
@@ -378,9 +379,17 @@ export const ARITHMETIC: readonly ExpressionDefinition[] = [
     evaluate: (value: RawValue) => toWhole(value, 'floor'),
   }),
   defineExpression({ name: '$sqrt', ...UNARY, evaluate: squareRoot }),
-  defineExpression({ name: '$exp', ...UNARY, evaluate: realFunction(Math.exp) }),
-  defineExpression({ name: '$ln', ...UNARY, evaluate: positive('$ln', 28766, Math.log) }),
-  defineExpression({ name: '$log10', ...UNARY, evaluate: positive('$log10', 28761, Math.log10) }),
+  defineExpression({ name: '$exp', ...UNARY, evaluate: realFunction(Math.exp, decimalExp) }),
+  defineExpression({
+    name: '$ln',
+    ...UNARY,
+    evaluate: positive('$ln', 28766, Math.log, decimalLn),
+  }),
+  defineExpression({
+    name: '$log10',
+    ...UNARY,
+    evaluate: positive('$log10', 28761, Math.log10, (x) => decimalLog(x, TEN)),
+  }),
   roundingOperator('$round', 'halfEven'),
   roundingOperator('$trunc', 'down'),
 ];

@@ -2,9 +2,26 @@
  * Trigonometry: doubles in, doubles out; a decimal gives a decimal.
  */
 import type { RawValue } from '../../../bson/index.ts';
-import { BsonType, Decimal, decimalValue, doubleValue } from '../../../bson/index.ts';
+import { BsonType, type Decimal, decimalValue, doubleValue } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { widestNumberType } from '../../arithmetic.ts';
+import {
+  decimalAcos,
+  decimalAcosh,
+  decimalAsin,
+  decimalAsinh,
+  decimalAtan,
+  decimalAtan2,
+  decimalAtanh,
+  decimalCos,
+  decimalCosh,
+  decimalSin,
+  decimalSinh,
+  decimalTan,
+  decimalTanh,
+  decimalToDegrees,
+  decimalToRadians,
+} from '../decimal-functions.ts';
 import { defineExpression, type ExpressionDefinition } from '../definition.ts';
 import { NUMERIC, typeNameOf } from '../types.ts';
 import { realFunction } from './arithmetic.ts';
@@ -19,8 +36,13 @@ const FINITE: Domain = { shown: '(-inf,inf)', holds: (x) => Math.abs(x) !== Infi
 const UNIT: Domain = { shown: '[-1,1]', holds: (x) => x >= -1 && x <= 1 };
 const FROM_ONE: Domain = { shown: '[1,inf]', holds: (x) => x >= 1 };
 
-function real(name: string, compute: (x: number) => number, domain: Domain): ExpressionDefinition {
-  const apply = realFunction(compute);
+function real(
+  name: string,
+  compute: (x: number) => number,
+  exact: (x: Decimal) => Decimal,
+  domain: Domain,
+): ExpressionDefinition {
+  const apply = realFunction(compute, exact);
   return defineExpression({
     name,
     args: 1,
@@ -41,20 +63,20 @@ function real(name: string, compute: (x: number) => number, domain: Domain): Exp
 const DEGREE = Math.PI / 180;
 
 export const TRIGONOMETRY: readonly ExpressionDefinition[] = [
-  real('$sin', Math.sin, FINITE),
-  real('$cos', Math.cos, FINITE),
-  real('$tan', Math.tan, FINITE),
-  real('$asin', Math.asin, UNIT),
-  real('$acos', Math.acos, UNIT),
-  real('$atan', Math.atan, EVERYWHERE),
-  real('$sinh', Math.sinh, EVERYWHERE),
-  real('$cosh', Math.cosh, EVERYWHERE),
-  real('$tanh', Math.tanh, EVERYWHERE),
-  real('$asinh', Math.asinh, EVERYWHERE),
-  real('$acosh', Math.acosh, FROM_ONE),
-  real('$atanh', Math.atanh, UNIT),
-  real('$degreesToRadians', (x) => x * DEGREE, EVERYWHERE),
-  real('$radiansToDegrees', (x) => x / DEGREE, EVERYWHERE),
+  real('$sin', Math.sin, decimalSin, FINITE),
+  real('$cos', Math.cos, decimalCos, FINITE),
+  real('$tan', Math.tan, decimalTan, FINITE),
+  real('$asin', Math.asin, decimalAsin, UNIT),
+  real('$acos', Math.acos, decimalAcos, UNIT),
+  real('$atan', Math.atan, decimalAtan, EVERYWHERE),
+  real('$sinh', Math.sinh, decimalSinh, EVERYWHERE),
+  real('$cosh', Math.cosh, decimalCosh, EVERYWHERE),
+  real('$tanh', Math.tanh, decimalTanh, EVERYWHERE),
+  real('$asinh', Math.asinh, decimalAsinh, EVERYWHERE),
+  real('$acosh', Math.acosh, decimalAcosh, FROM_ONE),
+  real('$atanh', Math.atanh, decimalAtanh, UNIT),
+  real('$degreesToRadians', (x) => x * DEGREE, decimalToRadians, EVERYWHERE),
+  real('$radiansToDegrees', (x) => x / DEGREE, decimalToDegrees, EVERYWHERE),
   defineExpression({
     name: '$atan2',
     args: 2,
@@ -68,10 +90,9 @@ export const TRIGONOMETRY: readonly ExpressionDefinition[] = [
           );
         }
       }
-      const angle = Math.atan2(y.asNumber(), x.asNumber());
       return widestNumberType(y, x) === BsonType.decimal128
-        ? decimalValue(Decimal.fromNumber(angle))
-        : doubleValue(angle);
+        ? decimalValue(decimalAtan2(y.asDecimal(), x.asDecimal()))
+        : doubleValue(Math.atan2(y.asNumber(), x.asNumber()));
     },
   }),
 ];
