@@ -38,7 +38,11 @@ export function isScripted(accumulator: Accumulator): accumulator is ScriptedAcc
 
 /** An accumulator with its arguments compiled. */
 export interface CompiledAccumulator {
-  create(): Accumulator;
+  /**
+   * @param id the group's _id when that is a document, empty otherwise: `n` and `initArgs` are expressions over it.
+   * @throws CommandError when they do not fit.
+   */
+  create(id: Buffer): Accumulator;
   /** Paths of the document that it reads; undefined: possibly all. */
   readonly paths: ReadonlySet<string> | undefined;
   /** What it makes are ScriptedAccumulators. */

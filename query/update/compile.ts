@@ -45,6 +45,11 @@ export function compileUpdate(update: RawValue, options: UpdateOptions): Update 
     'FailedToParse',
     'Update argument must be either an object or an array',
   );
+  uassert(
+    options.constants === undefined,
+    51198,
+    'Constant values may only be specified for pipeline updates',
+  );
   const document = update.asDocument();
   if (firstFieldName(document)?.startsWith('$') === true)
     return new ModifierUpdate(document, options);

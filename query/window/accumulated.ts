@@ -1,6 +1,7 @@
 /**
  * Accumulators over windows: every accumulator of $group is a window operator too.
  */
+import { EMPTY_DOCUMENT } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { Accumulator, AccumulatorDefinition } from '../accumulator/definition.ts';
 import type { Value } from '../expression/definition.ts';
@@ -23,7 +24,7 @@ export function overAccumulator(definition: AccumulatorDefinition): WindowDefini
       }
       const compiled = definition.compile(argument, context);
       return compute(
-        () => compiled.create(),
+        () => compiled.create(EMPTY_DOCUMENT),
         (partition) => windowsOver(partition, window),
       );
     },

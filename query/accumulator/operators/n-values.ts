@@ -2,13 +2,13 @@
  * $firstN, $lastN, $minN, $maxN: {input, n}.
  */
 import { compareValues, type RawValue } from '../../../bson/index.ts';
-import { CommandError } from '../../../common/errors.ts';
 import type { QueryContext } from '../../context.ts';
 import { compileExpression } from '../../expression/compile.ts';
 import type { Value } from '../../expression/definition.ts';
 import { arrayOf } from '../../expression/elements.ts';
 import { namedArguments } from '../../expression/named-arguments.ts';
 import { countOf } from '../../expression/operators/array-access.ts';
+import { Scope } from '../../expression/scope.ts';
 import { isNullish } from '../../expression/types.ts';
 import { ownedOrMissing } from '../../owned.ts';
 import { type AccumulatorDefinition, defineAccumulator } from '../definition.ts';
@@ -16,13 +16,18 @@ import { type AccumulatorState, tooLarge } from '../simple.ts';
 
 const VALUE_OVERHEAD_BYTES = 64;
 
-/** `n` has to be the same for all documents of a group; what is not constant is refused. */
-export function constantCount(name: string, argument: RawValue, context: QueryContext): number {
+/** `n` is the same for all documents of a group: a constant, or an expression over the group's _id. */
+export function compileCount(
+  name: string,
+  argument: RawValue,
+  context: QueryContext,
+): (id: Buffer) => number {
   const expression = compileExpression(argument, context);
   if (expression.constant === undefined) {
-    throw new CommandError(5787902, `'n' of ${name} must be a constant expression in this server`);
+    return (id) => countOf(name, expression.evaluate(new Scope(id)));
   }
-  return countOf(name, expression.constant.value);
+  const count = countOf(name, expression.constant.value);
+  return () => count;
 }
 
 abstract class Kept implements AccumulatorState {
@@ -123,12 +128,12 @@ function nValues(name: string, makeState: MakeState): AccumulatorDefinition {
         required: ['n', 'input'],
         codes: { notObject: 5787801, unknown: 5787901, missing: 5787906 },
       });
-      const n = constantCount(name, given.get('n')!, context);
+      const countFor = compileCount(name, given.get('n')!, context);
       const input = compileExpression(given.get('input')!, context);
       return {
         paths: input.paths,
-        create: () => {
-          const state = makeState(n, context);
+        create: (id) => {
+          const state = makeState(countFor(id), context);
           return {
             accept: (scope) => {
               state.add(input.evaluate(scope));

@@ -20,7 +20,7 @@ import { compileExpression } from '../../expression/compile.ts';
 import type { Value } from '../../expression/definition.ts';
 import type { Expression } from '../../expression/expression.ts';
 import { sourceOf } from '../../expression/operators/scripts.ts';
-import type { Scope } from '../../expression/scope.ts';
+import { Scope } from '../../expression/scope.ts';
 import { ownedValue } from '../../owned.ts';
 import type { ScriptCall, ScriptOutcome } from '../../script/script-calls.ts';
 import type { Scripts } from '../../script/scripts.ts';
@@ -45,30 +45,28 @@ interface AccumulatorParts {
 
 class JavaScriptAccumulator implements ScriptedAccumulator {
   private readonly parts: AccumulatorParts;
-  private initial: RawValue | undefined;
+  private readonly initial: RawValue;
   private state: RawValue | undefined;
   private inputs: RawValue[] = [];
   private isFinished = false;
   private pendingBytes = 0;
   lastInputBytes = 0;
 
-  constructor(parts: AccumulatorParts) {
+  constructor(parts: AccumulatorParts, id: Buffer) {
     this.parts = parts;
+    const initial = parts.initArgs.evaluate(new Scope(id));
+    if (initial?.type !== BsonType.array) {
+      throw new CommandError(4544711, '$accumulator initArgs must evaluate to an array');
+    }
+    this.initial = ownedValue(initial);
   }
 
   get heldBytes(): number {
     const state = this.state ?? this.initial;
-    return this.pendingBytes + (state === undefined ? 0 : state.end - state.start);
+    return this.pendingBytes + state.end - state.start;
   }
 
   accept(scope: Scope): void {
-    if (this.initial === undefined) {
-      const initial = this.parts.initArgs.evaluate(scope);
-      if (initial?.type !== BsonType.array) {
-        throw new CommandError(4544711, '$accumulator initArgs must evaluate to an array');
-      }
-      this.initial = ownedValue(initial);
-    }
     const input = this.parts.accumulateArgs.evaluate(scope);
     if (input?.type !== BsonType.array) {
       throw new CommandError(4544712, '$accumulator accumulateArgs must evaluate to an array');
@@ -84,7 +82,7 @@ class JavaScriptAccumulator implements ScriptedAccumulator {
     this.isFinished = end && this.inputs.length === 0;
     const builder = new DocumentBuilder();
     if (this.state !== undefined) builder.append('state', this.state);
-    else builder.append('init', this.initial ?? arrayValue(new ArrayBuilder().finish()));
+    else builder.append('init', this.initial);
     const inputs = new ArrayBuilder();
     for (const input of taken) inputs.push(input);
     const given = builder
@@ -166,8 +164,8 @@ const $accumulator = defineAccumulator({
     scriptsOf(context, '$accumulator').use();
     return {
       isScripted: true,
-      paths: unionOf(parts.initArgs.paths, parts.accumulateArgs.paths),
-      create: () => new JavaScriptAccumulator(parts),
+      paths: parts.accumulateArgs.paths,
+      create: (id) => new JavaScriptAccumulator(parts, id),
     };
   },
 });
@@ -207,13 +205,6 @@ function constantSource(name: string, value: RawValue, context: QueryContext): s
 function scriptsOf(context: QueryContext, name: string): Scripts {
   if (context.scripts !== undefined) return context.scripts;
   throw new CommandError(31264, `${name} can't be run on this process. Javascript is disabled.`);
-}
-
-function unionOf(
-  a: ReadonlySet<string> | undefined,
-  b: ReadonlySet<string> | undefined,
-): ReadonlySet<string> | undefined {
-  return a === undefined || b === undefined ? undefined : new Set([...a, ...b]);
 }
 
 /** Values of one key of a mapReduce, reduced to one. Its order of values is MongoDB's: the last one first. */

@@ -15,7 +15,7 @@ import { ownedOrMissing } from '../../owned.ts';
 import { parseSort, sortOrderOf } from '../../planner/sort-pattern.ts';
 import { type Accumulator, type AccumulatorDefinition, defineAccumulator } from '../definition.ts';
 import { tooLarge } from '../simple.ts';
-import { constantCount } from './n-values.ts';
+import { compileCount } from './n-values.ts';
 
 const ROW_OVERHEAD_BYTES = 160;
 const MAX_HELD_BYTES = 100 * 1024 * 1024;
@@ -29,7 +29,7 @@ interface Ranking {
   readonly name: string;
   readonly order: SortOrder;
   readonly output: Expression;
-  readonly n: number;
+  readonly countFor: (id: Buffer) => number;
   /** 'top': the first in order; 'bottom': the last. */
   readonly end: 'top' | 'bottom';
   /** One value instead of an array. */
@@ -39,15 +39,18 @@ interface Ranking {
 class RankedValues implements Accumulator {
   heldBytes = 0;
   private readonly ranking: Ranking;
+  private readonly n: number;
   /** In the sort's order. */
   private readonly rows: Ranked[] = [];
 
-  constructor(ranking: Ranking) {
+  constructor(ranking: Ranking, id: Buffer) {
     this.ranking = ranking;
+    this.n = ranking.countFor(id);
   }
 
   accept(scope: Scope): void {
-    const { order, output, n, end, name } = this.ranking;
+    const { n } = this;
+    const { order, output, end, name } = this.ranking;
     const key = order.keyOf(scope.document);
     const position = this.positionOf(key);
     if (this.rows.length === n) {
@@ -115,7 +118,7 @@ function compileRanking(
     name,
     order,
     output: compileExpression(given.get('output')!, context),
-    n: single ? 1 : constantCount(name, given.get('n')!, context),
+    countFor: single ? () => 1 : compileCount(name, given.get('n')!, context),
     end,
     single,
   };
@@ -126,7 +129,7 @@ function ranked(name: string, end: 'top' | 'bottom'): AccumulatorDefinition {
     name,
     compile: (argument, context) => {
       const ranking = compileRanking(name, argument, context, end);
-      return { paths: undefined, create: () => new RankedValues(ranking) };
+      return { paths: undefined, create: (id) => new RankedValues(ranking, id) };
     },
   });
 }

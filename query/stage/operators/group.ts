@@ -8,6 +8,7 @@ import {
   BsonType,
   canonicalKey,
   DocumentBuilder,
+  EMPTY_DOCUMENT,
   FieldCursor,
   fieldsOf,
   NULL,
@@ -18,6 +19,7 @@ import type { Accumulator, CompiledAccumulator } from '../../accumulator/definit
 import { findAccumulator } from '../../accumulator/registry.ts';
 import type { QueryContext } from '../../context.ts';
 import { compileExpression } from '../../expression/compile.ts';
+import type { Value } from '../../expression/definition.ts';
 import type { Expression } from '../../expression/expression.ts';
 import { Scope } from '../../expression/scope.ts';
 import {
@@ -55,11 +57,16 @@ export function groupEvaluation({ id, fields }: GroupSpecification): StageEvalua
       const scope = new Scope(Buffer.alloc(0));
       return (document) => {
         scope.document = document;
-        id.evaluate(scope);
-        for (const field of fields) field.accumulator.create().accept(scope);
+        const group = idDocumentOf(id.evaluate(scope));
+        for (const field of fields) field.accumulator.create(group).accept(scope);
       };
     },
   };
+}
+
+/** What `n` and `initArgs` of an accumulator see of its group. */
+function idDocumentOf(id: Value): Buffer {
+  return id?.type === BsonType.object ? id.asDocument() : EMPTY_DOCUMENT;
 }
 
 interface Group {
@@ -120,7 +127,9 @@ class GroupTable {
   private newGroup(id: RawValue): Group {
     return {
       id: ownedValue(id),
-      accumulators: this.specification.fields.map((field) => field.accumulator.create()),
+      accumulators: this.specification.fields.map((field) =>
+        field.accumulator.create(idDocumentOf(id)),
+      ),
     };
   }
 
