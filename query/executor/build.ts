@@ -5,7 +5,7 @@ import { fieldsOf } from '../../bson/index.ts';
 import { tassert } from '../../common/assert.ts';
 import { compileTree } from '../matcher/compile.ts';
 import type { Filter } from '../matcher/filter.ts';
-import { splitScripts } from '../matcher/tree.ts';
+import { splitPrepared } from '../matcher/tree.ts';
 import { clusteredIndexOf, wholeClusteredScan } from '../planner/clustered-scan.ts';
 import type {
   CollscanNode,
@@ -36,7 +36,9 @@ import {
 import { ScriptRows } from './script-rows.ts';
 import { SortMerge } from './sort-merge.ts';
 import { Sort } from './sort.ts';
+import type { Row } from './row.ts';
 import type { ExecutionContext, Stage } from './stage.ts';
+import { WatchedRows } from './watched-rows.ts';
 import { TextMatch, TextOr } from './text.ts';
 
 /** @param onStage is told of each stage and its node, and may put another in its place, for explain. */
@@ -151,18 +153,19 @@ function filtered(
   filter: Filter | undefined,
   make: (filter: Filter | undefined) => Stage,
 ): Stage {
-  if (filter?.usesScripts !== true) return make(filter);
-  const { plain, scripted } = splitScripts(filter.tree);
+  if (filter === undefined || !(filter.usesScripts || filter.hasLoops)) return make(filter);
+  const { plain, prepared } = splitPrepared(filter.tree);
   const below = make(plain && compileTree(plain));
-  return scripted === undefined ? below : scriptRows(context, below, compileTree(scripted));
+  return prepared === undefined ? below : preparedRows(context, below, compileTree(prepared));
 }
 
 function fetchOf(context: ExecutionContext, input: Stage, node: FetchNode): Stage {
   const { residual, whole } = node;
   // No index decides JavaScript: what the whole condition has of it, the residual one has as well.
   return filtered(context, residual ?? whole, (plainResidual) => {
-    const plain = whole?.usesScripts === true ? splitScripts(whole.tree).plain : undefined;
-    const plainWhole = whole?.usesScripts === true ? plain && compileTree(plain) : whole;
+    const isSplit = whole?.usesScripts === true || whole?.hasLoops === true;
+    const plain = isSplit ? splitPrepared(whole.tree).plain : undefined;
+    const plainWhole = isSplit ? plain && compileTree(plain) : whole;
     return new Fetch(context, input, {
       residual: residual === undefined ? undefined : plainResidual,
       whole: plainWhole,
@@ -170,16 +173,16 @@ function fetchOf(context: ExecutionContext, input: Stage, node: FetchNode): Stag
   });
 }
 
-function scriptRows(context: ExecutionContext, below: Stage, filter: Filter): Stage {
+function preparedRows(context: ExecutionContext, below: Stage, filter: Filter): Stage {
+  if (!filter.usesScripts) return new WatchedRows(context, below, { filter });
   return new ScriptRows(context, below, { session: sessionOf(context), filter });
 }
 
 function preparedFor(node: ProjectionNode, context: ExecutionContext, below: Stage): Stage {
-  if (!node.projection.usesScripts) return below;
-  return new ScriptRows(context, below, {
-    session: sessionOf(context),
-    evaluate: (row) => projectRow(row, node),
-  });
+  const { usesScripts, hasLoops } = node.projection;
+  const evaluate = (row: Row): void => void projectRow(row, node);
+  if (usesScripts) return new ScriptRows(context, below, { session: sessionOf(context), evaluate });
+  return hasLoops ? new WatchedRows(context, below, { evaluate }) : below;
 }
 
 function sessionOf({ scripts }: ExecutionContext): ScriptSession {

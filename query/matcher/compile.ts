@@ -27,7 +27,8 @@ import {
   ALWAYS_TRUE,
   type DocumentTest,
   type FilterNode,
-  splitScripts,
+  splitPrepared,
+  hasLoops,
   usesScripts,
   type ValueTest,
 } from './tree.ts';
@@ -95,6 +96,7 @@ export function compileRootedTest(tree: FilterNode): ValueTest {
 class CompiledFilter implements Filter {
   readonly tree: FilterNode;
   readonly usesScripts: boolean;
+  readonly hasLoops: boolean;
   readonly isEmpty: boolean;
   private readonly test: DocumentTest;
   /** Made when the position is first asked for. */
@@ -104,6 +106,7 @@ class CompiledFilter implements Filter {
   constructor(tree: FilterNode) {
     this.tree = tree;
     this.usesScripts = usesScripts(tree);
+    this.hasLoops = hasLoops(tree);
     this.isEmpty = tree.kind === 'and' && tree.children.length === 0;
     this.test = documentTest(tree, { index: -1, inOrder: false });
   }
@@ -119,7 +122,7 @@ class CompiledFilter implements Filter {
   matchPosition(document: Buffer): number | undefined {
     // JavaScript says nothing about the element that matched, and its results are gone by now.
     const { position, test } = (this.positional ??= positionalTest(
-      splitScripts(this.tree).plain ?? ALWAYS_TRUE,
+      splitPrepared(this.tree).plain ?? ALWAYS_TRUE,
     ));
     position.index = -1;
     return test(document, 0) && position.index >= 0 ? position.index : undefined;

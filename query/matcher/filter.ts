@@ -20,6 +20,8 @@ export interface Filter {
   readonly tree: FilterNode;
   /** Part of it is JavaScript: `matches` needs a prepared session. */
   readonly usesScripts: boolean;
+  /** Part of it may take long. */
+  readonly hasLoops: boolean;
   /** No condition at all: everything matches. */
   readonly isEmpty: boolean;
 }

@@ -86,6 +86,8 @@ export interface DocumentNode {
   readonly special?: SpecialCondition;
   /** The test runs JavaScript: it is evaluated where scripts are prepared, never in a scan. */
   readonly usesScripts?: boolean;
+  /** The test may take long: it is evaluated slice by slice, never in a scan. */
+  readonly hasLoops?: boolean;
 }
 
 export type SpecialCondition =
@@ -129,30 +131,42 @@ export function disjunction(children: readonly FilterNode[]): FilterNode {
   return flat.length === 1 && first !== undefined ? first : { kind: 'or', children: flat };
 }
 
-/** The tree in two parts that both must hold: without JavaScript, and with it. undefined: there is no such part. */
-export function splitScripts(tree: FilterNode): {
+/** The tree in two parts that both must hold: without JavaScript and long loops, and with them. undefined: there is no such part. */
+export function splitPrepared(tree: FilterNode): {
   readonly plain: FilterNode | undefined;
-  readonly scripted: FilterNode | undefined;
+  readonly prepared: FilterNode | undefined;
 } {
-  if (!usesScripts(tree)) return { plain: tree, scripted: undefined };
-  if (tree.kind !== 'and') return { plain: undefined, scripted: tree };
-  const plain = tree.children.filter((child) => !usesScripts(child));
+  if (!needsPreparation(tree)) return { plain: tree, prepared: undefined };
+  if (tree.kind !== 'and') return { plain: undefined, prepared: tree };
+  const plain = tree.children.filter((child) => !needsPreparation(child));
   return {
     plain: plain.length === 0 ? undefined : conjunction(plain),
-    scripted: conjunction(tree.children.filter(usesScripts)),
+    prepared: conjunction(tree.children.filter(needsPreparation)),
   };
 }
 
 export function usesScripts(tree: FilterNode): boolean {
+  return someDocumentTest(tree, (node) => node.usesScripts === true);
+}
+
+export function hasLoops(tree: FilterNode): boolean {
+  return someDocumentTest(tree, (node) => node.hasLoops === true);
+}
+
+function needsPreparation(tree: FilterNode): boolean {
+  return usesScripts(tree) || hasLoops(tree);
+}
+
+function someDocumentTest(tree: FilterNode, is: (node: DocumentNode) => boolean): boolean {
   switch (tree.kind) {
     case 'document':
-      return tree.usesScripts === true;
+      return is(tree);
     case 'and':
     case 'or':
     case 'nor':
-      return tree.children.some(usesScripts);
+      return tree.children.some((child) => someDocumentTest(child, is));
     case 'not':
-      return usesScripts(tree.child);
+      return someDocumentTest(tree.child, is);
     default:
       return false;
   }

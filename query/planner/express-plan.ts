@@ -109,9 +109,9 @@ export class ExpressPlan implements QueryPlan, ExpressLookup {
     this.projection = this.compiledProjection();
   }
 
-  /** It runs nothing in another thread: a plan of stages does. */
-  get usesScripts(): boolean {
-    return this.projection?.usesScripts === true;
+  /** It looks one document up in one step: what takes longer needs a plan of stages. */
+  get takesLong(): boolean {
+    return this.projection?.usesScripts === true || this.projection?.hasLoops === true;
   }
 
   get namespace(): string {

@@ -43,7 +43,7 @@ export function planFind(
   context: QueryContext,
 ): QueryPlan {
   const express = collection === undefined ? undefined : tryExpress(collection, request, context);
-  if (express !== undefined && !express.usesScripts) return express;
+  if (express !== undefined && !express.takesLong) return express;
   const filter = compileQueryFilter(request.filter, context);
   const sort = parseSort(request.sort);
   const special = specialConditionsOf(filter.tree);

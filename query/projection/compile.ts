@@ -5,6 +5,7 @@
  */
 import { DocumentBuilder } from '../../bson/index.ts';
 import { Scope } from '../expression/scope.ts';
+import { meetsLoops } from '../expression/long-loops.ts';
 import { meetsScripts } from '../script/scripts.ts';
 import { parseProjection, type ParsedProjection } from './parse.ts';
 import { projectFields } from './project.ts';
@@ -18,10 +19,13 @@ import type { BranchNode } from './tree.ts';
 
 /** @throws CommandError with MongoDB's codes (31249 ... 31325 and others) for a projection that is wrong. */
 export function compileProjection(projection: Buffer, options: ProjectionOptions): Projection {
-  const { result, session } = meetsScripts(options.context.scripts, () =>
-    parseProjection(projection, options),
+  const { result: parsed, hasLoops } = meetsLoops(() =>
+    meetsScripts(options.context.scripts, () => parseProjection(projection, options)),
   );
-  return new CompiledProjection(result, session !== undefined);
+  return new CompiledProjection(parsed.result, {
+    usesScripts: parsed.session !== undefined,
+    hasLoops,
+  });
 }
 
 class CompiledProjection implements Projection {
@@ -30,6 +34,7 @@ class CompiledProjection implements Projection {
   readonly needsPosition: boolean;
   readonly metadataNeeded: ReadonlySet<MetadataName>;
   readonly usesScripts: boolean;
+  readonly hasLoops: boolean;
   readonly isIdentity: boolean;
   private readonly kind: ParsedProjection['kind'];
   private readonly root: BranchNode;
@@ -38,10 +43,11 @@ class CompiledProjection implements Projection {
 
   constructor(
     { kind, root, needsPosition, metadataNeeded }: ParsedProjection,
-    usesScripts: boolean,
+    needs: { readonly usesScripts: boolean; readonly hasLoops: boolean },
   ) {
     this.kind = kind;
-    this.usesScripts = usesScripts;
+    this.usesScripts = needs.usesScripts;
+    this.hasLoops = needs.hasLoops;
     this.root = root;
     this.needsPosition = needsPosition;
     this.metadataNeeded = metadataNeeded;

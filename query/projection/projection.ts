@@ -38,6 +38,8 @@ export interface Projection {
   readonly metadataNeeded: ReadonlySet<MetadataName>;
   /** Part of it is JavaScript: `apply` needs a prepared session. */
   readonly usesScripts: boolean;
+  /** Part of it may take long. */
+  readonly hasLoops: boolean;
   /** It changes nothing: `{}`. */
   readonly isIdentity: boolean;
 }

@@ -12,7 +12,7 @@ import { ScriptWindow } from './script-window.ts';
 export class ScriptedSource extends PullSource {
   private readonly run: PipelineRun;
   private readonly input: DocumentSource;
-  private readonly evaluate: (document: Buffer) => void;
+  private readonly evaluate: (document: Buffer) => unknown;
   private readonly window: ScriptWindow<Buffer>;
   private ended = false;
 
@@ -21,7 +21,7 @@ export class ScriptedSource extends PullSource {
     run: PipelineRun,
     input: DocumentSource,
     session: ScriptSession,
-    options: { readonly evaluate: (document: Buffer) => void; readonly keepAll: boolean },
+    options: { readonly evaluate: (document: Buffer) => unknown; readonly keepAll: boolean },
   ) {
     super(run.yielder);
     this.run = run;

@@ -53,6 +53,8 @@ export interface PipelineStage {
   readonly map?: () => DocumentMap;
   /** How scripts in the stage's expressions are found; absent: it evaluates nothing on its input. */
   readonly evaluation?: StageEvaluation;
+  /** Its loops are watched in front of it. */
+  readonly watchesLoops?: boolean;
   /** Its scripts are prepared in front of it. */
   readonly preparesScripts?: boolean;
 }
@@ -60,7 +62,7 @@ export interface PipelineStage {
 /** All that a stage evaluates on a document of its input, without any other effect. */
 export interface StageEvaluation {
   /** @returns a function with scratch state of its own. */
-  start(): (document: Buffer) => void;
+  start(): (document: Buffer) => unknown;
   /** The stage evaluates documents later than it takes them: at the end of its input, say. */
   readonly isLate?: boolean;
 }

@@ -5,8 +5,10 @@ import { FieldCursor } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { QueryContext } from '../context.ts';
 import type { PipelineStage, StageDefinition, StageParser } from './definition.ts';
+import { meetsLoops } from '../expression/long-loops.ts';
 import { meetsScripts } from '../script/scripts.ts';
 import { withScripts } from '../script/scripted-stage.ts';
+import { withWatch } from './watched-source.ts';
 import { findStage } from './registry.ts';
 
 /** Most stages of one pipeline, those inside others not counted. */
@@ -50,10 +52,11 @@ export function parsePipeline(
   return stages.flatMap((stage, position) => {
     const { definition, cursor } = definitionOf(stage);
     checkPlace(definition, position, stages.length, where);
-    const { result, session } = meetsScripts(context.scripts, () =>
-      definition.parse(cursor.value(), parser, stage),
+    const { result: parsed, hasLoops } = meetsLoops(() =>
+      meetsScripts(context.scripts, () => definition.parse(cursor.value(), parser, stage)),
     );
-    return result.map((parsed) => withScripts(parsed, session));
+    const prepared = parsed.result.map((each) => withScripts(each, parsed.session));
+    return hasLoops ? prepared.map(withWatch) : prepared;
   });
 }
 

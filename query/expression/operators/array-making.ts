@@ -13,7 +13,9 @@ import {
 import { arrayOf, elementsOf } from '../elements.ts';
 import type { Expression } from '../expression.ts';
 import { int32Of } from '../integers.ts';
+import { HeldValues, type LoopState, noteLoop, runLoop } from '../long-loops.ts';
 import { namedArguments } from '../named-arguments.ts';
+import type { Scope } from '../scope.ts';
 import { isNullish, typeNameOf } from '../types.ts';
 import { checkUserVariable } from '../variable-name.ts';
 import { isTrue } from './boolean.ts';
@@ -98,18 +100,40 @@ function compileMap(argument: RawValue, compiler: ExpressionCompiler): Expressio
   const inner = compiler.withVariables([variableName(given, 'as', 'this')]);
   const body = inner.compiler.compile(given.get('in')!);
   const [slot] = inner.slots;
-  return compiler.combine([input, body], (scope) => {
+  const start = (scope: Scope): LoopState | Value => {
     const array = input.evaluate(scope);
     if (isNullish(array)) return NULL;
     if (array.type !== BsonType.array) {
       throw new CommandError(16883, `input to $map must be an array not ${typeNameOf(array)}`);
     }
-    return arrayOf(
-      elementsOf(array).map((element) => {
-        scope.slots[slot] = element;
-        return body.evaluate(scope);
-      }),
-    );
+    const elements = elementsOf(array);
+    const values: Value[] = [];
+    const held = new HeldValues('$map');
+    return {
+      count: elements.length,
+      round: (index) => {
+        scope.slots[slot] = elements[index];
+        const value = body.evaluate(scope);
+        held.add(value);
+        values.push(value);
+        return true;
+      },
+      finish: () => arrayOf(values),
+    };
+  };
+  return compileLoop(compiler, [input, body], start);
+}
+
+/** An expression that goes through an array: never folded, since even a constant one may take long. */
+function compileLoop(
+  compiler: ExpressionCompiler,
+  parts: readonly Expression[],
+  start: (scope: Scope) => LoopState | Value,
+): Expression {
+  noteLoop();
+  const owner = {};
+  return compiler.combine(parts, (scope) => runLoop(scope, owner, () => start(scope)), {
+    pure: false,
   });
 }
 
@@ -127,21 +151,27 @@ function compileFilter(argument: RawValue, compiler: ExpressionCompiler): Expres
   const condition = inner.compiler.compile(given.get('cond')!);
   const [slot] = inner.slots;
   const parts = limit === undefined ? [input, condition] : [input, condition, limit];
-  return compiler.combine(parts, (scope) => {
+  const start = (scope: Scope): LoopState | Value => {
     const array = input.evaluate(scope);
     if (isNullish(array)) return NULL;
     if (array.type !== BsonType.array) {
       throw new CommandError(28651, `input to $filter must be an array not ${typeNameOf(array)}`);
     }
     const most = filterLimit(limit?.evaluate(scope));
+    const elements = elementsOf(array);
     const kept: RawValue[] = [];
-    for (const element of elementsOf(array)) {
-      if (kept.length >= most) break;
-      scope.slots[slot] = element;
-      if (isTrue(condition.evaluate(scope))) kept.push(element);
-    }
-    return arrayOf(kept);
-  });
+    return {
+      count: elements.length,
+      round: (index) => {
+        const element = elements[index]!;
+        scope.slots[slot] = element;
+        if (isTrue(condition.evaluate(scope))) kept.push(element);
+        return kept.length < most;
+      },
+      finish: () => arrayOf(kept),
+    };
+  };
+  return compileLoop(compiler, parts, start);
 }
 
 function filterLimit(value: Value): number {
@@ -170,7 +200,7 @@ function compileReduce(argument: RawValue, compiler: ExpressionCompiler): Expres
   const inner = compiler.withVariables(['this', 'value']);
   const body = inner.compiler.compile(given.get('in')!);
   const [thisSlot, valueSlot] = inner.slots;
-  return compiler.combine([input, initial, body], (scope) => {
+  const start = (scope: Scope): LoopState | Value => {
     const array = input.evaluate(scope);
     if (isNullish(array)) return NULL;
     if (array.type !== BsonType.array) {
@@ -180,13 +210,19 @@ function compileReduce(argument: RawValue, compiler: ExpressionCompiler): Expres
       );
     }
     let value = initial.evaluate(scope);
-    for (const element of elementsOf(array)) {
-      scope.slots[thisSlot] = element;
-      scope.slots[valueSlot] = value;
-      value = body.evaluate(scope);
-    }
-    return value;
-  });
+    const elements = elementsOf(array);
+    return {
+      count: elements.length,
+      round: (index) => {
+        scope.slots[thisSlot] = elements[index];
+        scope.slots[valueSlot] = value;
+        value = body.evaluate(scope);
+        return true;
+      },
+      finish: () => value,
+    };
+  };
+  return compileLoop(compiler, [input, initial, body], start);
 }
 
 function compileSortArray(argument: RawValue, compiler: ExpressionCompiler): Expression {

@@ -6,6 +6,7 @@ import { uassert } from '../../../common/assert.ts';
 import { compileExpression } from '../../expression/compile.ts';
 import { Scope } from '../../expression/scope.ts';
 import { defineTopLevelOperator } from '../definition.ts';
+import { meetsLoops } from '../../expression/long-loops.ts';
 import { meetsScripts } from '../../script/scripts.ts';
 import { parseInteger } from '../operand.ts';
 import type { DocumentTest, FilterNode } from '../tree.ts';
@@ -22,16 +23,24 @@ export const $expr = defineTopLevelOperator({
       'QueryFeatureNotAllowed',
       '$expr is not allowed in this context',
     );
-    const { result: expression, session } = meetsScripts(context.scripts, () =>
-      compileExpression(operand, context),
+    const { result: compiled, hasLoops } = meetsLoops(() =>
+      meetsScripts(context.scripts, () => compileExpression(operand, context)),
     );
+    const { result: expression, session } = compiled;
     const scope = new Scope(EMPTY);
     const test: DocumentTest = (bytes, start) => {
       scope.document = documentAt(bytes, start);
       return expression.evaluate(scope)?.isTruthy() === true;
     };
     const usesScripts = session === undefined ? {} : { usesScripts: true };
-    return { kind: 'document', operator: '$expr', operand, test, ...usesScripts };
+    return {
+      kind: 'document',
+      operator: '$expr',
+      operand,
+      test,
+      ...usesScripts,
+      ...(hasLoops ? { hasLoops } : {}),
+    };
   },
 });
 

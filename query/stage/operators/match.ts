@@ -6,21 +6,26 @@ import { uassert } from '../../../common/assert.ts';
 import { compileFilter } from '../../matcher/compile.ts';
 import type { QueryContext } from '../../context.ts';
 import { specialConditionsOf } from '../../matcher/special-conditions.ts';
+import { meetsLoops } from '../../expression/long-loops.ts';
 import { withScripts } from '../../script/scripted-stage.ts';
 import { meetsScripts } from '../../script/scripts.ts';
 import { defineStage, type PipelineStage, type StageNature } from '../definition.ts';
+import { withWatch } from '../watched-source.ts';
 import { mapStage } from '../map-stage.ts';
 
 /** A $match that a client or the planner made. */
 export function matchStage(filter: Buffer, context: QueryContext): PipelineStage {
-  const makeMap = () => {
-    const compiled = compileFilter(filter, context, FEATURES);
-    return (document: Buffer) => (compiled.matches(document) ? document : undefined);
-  };
   const { result: stage, session } = meetsScripts(context.scripts, () => {
-    compileFilter(filter, context, FEATURES); // For its errors, and to learn whether it contains scripts.
+    // For its errors, and to learn whether it contains scripts or loops.
+    const { result: first, hasLoops } = meetsLoops(() => compileFilter(filter, context, FEATURES));
+    const makeMap = () => {
+      // A filter keeps scratch state, so each run has its own; but what was done in a loop is known to the same filter only.
+      const compiled = hasLoops ? first : compileFilter(filter, context, FEATURES);
+      return (document: Buffer) => (compiled.matches(document) ? document : undefined);
+    };
     const nature: StageNature = { kind: 'match', filter, hasText: hasText(filter, context) };
-    return mapStage('$match', documentOf({ $match: filter }), makeMap, nature);
+    const made = mapStage('$match', documentOf({ $match: filter }), makeMap, nature);
+    return hasLoops ? withWatch(made) : made;
   });
   return withScripts(stage, session);
 }

@@ -1,0 +1,122 @@
+/**
+ * Stands where a plan evaluates loops of expressions ($map over a long array, say): evaluates a row slice by slice, so that nobody
+ * waits for it and it can be stopped.
+ */
+import type { Clock } from '../../common/clock.ts';
+import type { Filter } from '../matcher/filter.ts';
+import type { ReadView } from '../../storage/index.ts';
+import { activateWatch, LoopSuspended, LoopWatch } from '../expression/long-loops.ts';
+import type { Row } from './row.ts';
+import {
+  type ExecutionContext,
+  PullStage,
+  type Stage,
+  type StageCounters,
+  type Step,
+} from './stage.ts';
+
+export interface WatchedEvaluation {
+  /** Rows that do not match are dropped. */
+  readonly filter?: Filter;
+  /** What the stage above evaluates on a row. */
+  readonly evaluate?: (row: Row) => void;
+}
+
+export class WatchedRows extends PullStage {
+  readonly counters: StageCounters;
+  private readonly context: ExecutionContext;
+  private readonly input: Stage;
+  private readonly watched: WatchedEvaluation;
+  private watch: LoopWatch | undefined;
+
+  constructor(context: ExecutionContext, input: Stage, watched: WatchedEvaluation) {
+    super(context.yielder);
+    this.context = context;
+    this.input = input;
+    this.watched = watched;
+    this.counters = { ...input.counters, advanced: 0 };
+  }
+
+  protected step(): Step {
+    for (;;) {
+      if (this.watch === undefined) {
+        const moved = this.input.next();
+        if (typeof moved !== 'boolean') return moved.then((ok) => this.moved(ok));
+        if (!moved) return this.finished();
+        this.begin();
+      }
+      if (this.context.yielder.tick()) return undefined;
+      const passes = this.evaluate();
+      if (passes === undefined) return undefined;
+      this.watch = undefined;
+      if (passes) {
+        this.counters.advanced += 1;
+        return true;
+      }
+    }
+  }
+
+  private moved(ok: boolean): false | undefined {
+    if (!ok) return this.finished();
+    this.begin();
+    return undefined;
+  }
+
+  private finished(): false {
+    Object.assign(this.counters, { ...this.input.counters, advanced: this.counters.advanced });
+    return this.end();
+  }
+
+  private begin(): void {
+    const { row, clock } = this.context;
+    this.watch = newWatch(row.document, clock);
+  }
+
+  /** undefined: the slice is over. */
+  private evaluate(): boolean | undefined {
+    const { row } = this.context;
+    const { filter, evaluate } = this.watched;
+    return evaluateWatched(this.watch!, () => {
+      if (filter?.matches(row.document) === false) return false;
+      evaluate?.(row);
+      return true;
+    });
+  }
+
+  detach(): void {
+    this.input.detach();
+  }
+
+  attach(view: ReadView): void {
+    this.input.attach(view);
+  }
+
+  close(): void {
+    this.input.close();
+  }
+}
+
+export function newWatch(document: Buffer, clock: Clock): LoopWatch {
+  return new LoopWatch(document, () => clock.monotonicMs());
+}
+
+/**
+ * One slice of an evaluation. The watch stays active afterwards: whoever evaluates the same on the same document finds its values.
+ * @returns undefined when it has to go on.
+ */
+export function evaluateWatched<Result>(
+  watch: LoopWatch,
+  evaluate: () => Result,
+): Result | undefined {
+  activateWatch(watch);
+  watch.restart();
+  try {
+    return evaluate();
+  } catch (error) {
+    if (!(error instanceof LoopSuspended)) throw error;
+    activateWatch(undefined);
+    return undefined;
+  } finally {
+    watch.rest();
+  }
+}
