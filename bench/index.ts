@@ -12,6 +12,7 @@ interface Benchmark {
 }
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
+  fairness: () => import('./macro/fairness.ts'),
   smoke: () => import('./macro/smoke.ts'),
   start: () => import('./macro/start.ts'),
   timeseries: () => import('./macro/timeseries.ts'),

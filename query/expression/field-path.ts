@@ -5,14 +5,15 @@
  */
 import { ArrayBuilder, arrayValue, BsonType, fieldsOf, getField } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
+import { checkPathLength } from '../path-length.ts';
 import type { Value } from './definition.ts';
 
 /** Splits and checks a path without its dollars. @throws the codes of MongoDB's FieldPath. */
 export function splitFieldPath(text: string): readonly string[] {
   uassert(text.length > 0, 40352, 'FieldPath cannot be constructed with empty string');
   uassert(!text.endsWith('.'), 40353, "FieldPath must not end with a '.'.");
+  checkPathLength(text);
   const parts = text.split('.');
-  uassert(parts.length <= 200, 'Overflow', 'FieldPath is too long');
   for (const part of parts) checkPathPart(part);
   return parts;
 }

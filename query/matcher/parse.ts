@@ -7,6 +7,7 @@
 import { BsonType, fieldsOf, type RawValue } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { QueryContext } from '../context.ts';
+import { checkPathLength } from '../path-length.ts';
 import type { FilterFeatures, FilterParser } from './definition.ts';
 import { isOperatorDocument } from './operator-document.ts';
 import { equalityNode } from './operators/equality.ts';
@@ -70,6 +71,7 @@ class Parser implements FilterParser {
   }
 
   private field(path: string, operand: RawValue, nested: boolean): FilterNode {
+    checkPathLength(path);
     if (isOperatorDocument(operand)) {
       return this.parseFieldOperators(path, operand.asDocument(), nested);
     }

@@ -13,6 +13,7 @@ import {
   type RawValue,
 } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
+import { checkPathLength } from '../path-length.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { QueryContext } from '../context.ts';
 import { metadataValueOf } from '../document-metadata.ts';
@@ -131,6 +132,7 @@ class MetadataOrder implements SortOrder {
 function checkPath(path: string): void {
   uassert(path.length > 0, 'BadValue', 'FieldPath cannot be constructed with empty string');
   if (path === '$natural') return;
+  checkPathLength(path);
   for (const part of path.split('.')) {
     uassert(part.length > 0, 15998, 'FieldPath field names may not be empty strings.');
     uassert(

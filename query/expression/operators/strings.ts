@@ -25,8 +25,21 @@ function concat(values: readonly Value[]): Value {
       throw new CommandError(16702, `$concat only supports strings, not ${typeNameOf(value)}`);
     }
     text += value.asString();
+    checkLength(text.length);
   }
   return stringValue(text);
+}
+
+/** Source: MongoDB's BufferMaxSize. */
+const MOST_TEXT_BYTES = 64 * 1024 * 1024;
+
+/** @throws CommandError 13548 for a text that no buffer of MongoDB's could hold. */
+function checkLength(length: number): void {
+  if (length <= MOST_TEXT_BYTES) return;
+  throw new CommandError(
+    13548,
+    `BufBuilder attempted to grow() to ${length} bytes, past the 64MB limit.`,
+  );
 }
 
 function requireString(value: Value, code: number, message: string): string {
@@ -84,7 +97,28 @@ function split(text: RawValue, separator: RawValue): Value {
     '$split requires an expression that evaluates to a string as a second argument, found: ',
   );
   if (by === '') throw new CommandError(40087, '$split requires a non-empty separator');
-  return arrayOf(whole.split(by).map(stringValue));
+  return arrayOf(pieces(whole, by).map(stringValue));
+}
+
+/** What an array costs per string besides the text, bytes; and all that one array may cost. */
+const PIECE_OVERHEAD_BYTES = 16;
+const MOST_PIECES_BYTES = 64 * 1024 * 1024;
+
+function pieces(text: string, separator: string): string[] {
+  const found: string[] = [];
+  let from = 0;
+  for (let at = text.indexOf(separator); at >= 0; at = text.indexOf(separator, from)) {
+    found.push(text.slice(from, at));
+    from = at + separator.length;
+    if (found.length * PIECE_OVERHEAD_BYTES > MOST_PIECES_BYTES - text.length) {
+      throw new CommandError(
+        'ExceededMemoryLimit',
+        '$split would use too much memory and cannot spill to disk',
+      );
+    }
+  }
+  found.push(text.slice(from));
+  return found;
 }
 
 function substringBytes(values: readonly Value[]): Value {

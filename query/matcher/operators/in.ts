@@ -80,11 +80,42 @@ export function anyOfNode(
 }
 
 function sortedWithoutDuplicates(values: readonly RawValue[], collator?: Collator): RawValue[] {
+  if (values.length > SHORT_LIST) {
+    const sorted = sortedNumbers(values) ?? sortedByBytes(values, collator);
+    if (sorted !== undefined) return sorted;
+  }
   const sorted = values.toSorted((a, b) => compareValues(a, b, collator));
   return sorted.filter((value, index) => {
     const before = sorted[index - 1];
     return before === undefined || compareValues(before, value, collator) !== 0;
   });
+}
+
+/** A list of half a million numbers is sorted as plain doubles, in a tenth of the time. */
+function sortedNumbers(values: readonly RawValue[]): RawValue[] | undefined {
+  const first = new Map<number, RawValue>();
+  for (const value of values) {
+    if (value.type !== BsonType.int32 && value.type !== BsonType.double) return undefined;
+    const number = value.asNumber();
+    if (Number.isNaN(number)) return undefined;
+    if (!first.has(number)) first.set(number, value);
+  }
+  return Array.from(Float64Array.from(first.keys()).sort(), (number) => first.get(number)!);
+}
+
+/** Strings and object ids, whose order is that of their bytes. */
+function sortedByBytes(values: readonly RawValue[], collator?: Collator): RawValue[] | undefined {
+  const type: number | undefined = values[0]?.type;
+  const isString = type === BsonType.string && collator === undefined;
+  if (!isString && type !== BsonType.objectId) return undefined;
+  const first = new Map<string, RawValue>();
+  for (const value of values) {
+    if (value.type !== type) return undefined;
+    const from = isString ? value.start + 4 : value.start;
+    const key = value.bytes.toString('latin1', from, isString ? value.end - 1 : value.end);
+    if (!first.has(key)) first.set(key, value);
+  }
+  return Array.from([...first.keys()].sort(), (key) => first.get(key)!);
 }
 
 /** Up to this many members are compared one by one; more are looked up in sets. */
@@ -126,10 +157,12 @@ function anyOf(tests: readonly ValueTest[]): ValueTest {
 function setTest(members: readonly RawValue[], collator?: Collator): ValueTest {
   const numbers = new Set<number>();
   const strings = new Set<string>();
-  const others = new Set<string>();
+  let keys: Set<string> | undefined;
+  // Made when the first value comes that is neither a string nor a plain number.
+  const others = (): Set<string> =>
+    (keys ??= new Set(members.map((member) => canonicalKey(member, collator))));
   let hasNull = false;
   for (const member of members) {
-    others.add(canonicalKey(member, collator));
     if (member.type === BsonType.null) hasNull = true;
     if (isText(member.type)) strings.add(member.asString());
     if (member.isNumber && isExactDouble(member)) numbers.add(member.asNumber());
@@ -142,7 +175,7 @@ function setTest(members: readonly RawValue[], collator?: Collator): ValueTest {
       return strings.has(bytes.toString('utf8', start + 4, end - 1));
     }
     const value = new RawValue(type as BsonTypeCode, bytes, start, end);
-    return others.has(canonicalKey(value, collator));
+    return others().has(canonicalKey(value, collator));
   };
 }
 
