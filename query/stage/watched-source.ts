@@ -60,10 +60,12 @@ class WatchedSource extends PullSource {
   }
 }
 
-/** The stage with its loops watched. */
+/** The stage with its loops watched. What contains scripts is tried in front of it anyway, and not watched. */
 export function withWatch(stage: PipelineStage): PipelineStage {
   const { evaluation } = stage;
-  if (evaluation === undefined || stage.watchesLoops === true) return stage;
+  if (evaluation === undefined || stage.watchesLoops === true || stage.preparesScripts === true) {
+    return stage;
+  }
   return {
     ...stage,
     watchesLoops: true,

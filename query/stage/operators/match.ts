@@ -25,9 +25,11 @@ export function matchStage(filter: Buffer, context: QueryContext): PipelineStage
     };
     const nature: StageNature = { kind: 'match', filter, hasText: hasText(filter, context) };
     const made = mapStage('$match', documentOf({ $match: filter }), makeMap, nature);
-    return hasLoops ? withWatch(made) : made;
+    return { made, hasLoops };
   });
-  return withScripts(stage, session);
+  const { made, hasLoops } = stage;
+  if (session !== undefined) return withScripts(made, session);
+  return hasLoops ? withWatch(made) : made;
 }
 
 /** $text: the planner must find it at the pipeline's beginning. */
