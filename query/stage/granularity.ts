@@ -73,11 +73,11 @@ function isZero(value: RawValue): boolean {
 
 /** The arithmetic that rounding needs, in doubles or in decimals. */
 interface Arithmetic<Number_> {
-  of(number: number): Number_;
+  readonly of: (number: number) => Number_;
   /** number * 10^power */
-  scale(number: Number_, power: number): Number_;
-  compare(a: Number_, b: Number_): number;
-  valueOf(number: Number_): RawValue;
+  readonly scale: (number: Number_, power: number) => Number_;
+  readonly compare: (a: Number_, b: Number_) => number;
+  readonly valueOf: (number: Number_) => RawValue;
 }
 
 const DOUBLES: Arithmetic<number> = {
