@@ -20,6 +20,7 @@ import { uassert } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
 import { compileCollation, indexKindNamed, kindNameOf } from '../../query/index.ts';
 import type { CollectionDescription, IndexDescription } from '../../storage/index.ts';
+import { cappedLimitsOf } from './capped-collections.ts';
 import { checkedOptions } from './index-options.ts';
 
 /** Most fields of one index. */
@@ -57,6 +58,13 @@ export function parseIndexSpecification(
   const isId = isIdPattern(key);
   if (isId) checkIdIndex(key, requested);
   else checkName(name, key);
+  uassert(
+    !options.has('expireAfterSeconds') ||
+      collection === undefined ||
+      cappedLimitsOf(collection.options) === undefined,
+    'CannotCreateIndex',
+    'Cannot create TTL index on a capped collection',
+  );
   const completed = kind!.complete({ keyPattern: key, options });
   const out = new DocumentBuilder();
   out.appendInt32('v', 2).appendDocument('key', completed.keyPattern);

@@ -2,7 +2,7 @@
  * Which entries of which index are of expired documents.
  *
  * A TTL index names the path of a date: a document goes when the least of its dates there is old enough. A clustered collection
- * goes by its `_id`: a date, or an ObjectId's time, which for a bucket of a time series is that of its first measurement.
+ * goes by the date in `_id`; in a bucket of a time series that is an ObjectId with the time of its first measurement.
  * Source: MongoDB's manual, "TTL Indexes".
  */
 import {
@@ -85,10 +85,10 @@ function clusteredExpiry(collection: CollectionDescription): Expiry | undefined 
   const [index] = collection.indexes;
   if (after === undefined || index?.fields[0]?.path !== '_id') return undefined;
   const delayMs = (after.asNumber() + spanSecondsOf(collection)) * 1000;
-  return expiryOf(collection, index, (nowMs) => [
-    datesUntil(nowMs - delayMs),
-    ...objectIdsUntil(nowMs - delayMs),
-  ]);
+  const isBuckets = timeseriesOptionsOf(collection.options) !== undefined;
+  return expiryOf(collection, index, (nowMs) =>
+    isBuckets ? objectIdsUntil(nowMs - delayMs) : [datesUntil(nowMs - delayMs)],
+  );
 }
 
 /** A bucket of a time series holds measurements up to its span after its first one. */

@@ -359,6 +359,11 @@ describe('kinds of indexes', () => {
     ]);
   });
 
+  it('are no TTL indexes on a capped collection', async () => {
+    await db.createCollection('items', { capped: true, size: 4096 });
+    await refused({ key: { a: 1 }, name: 'a', expireAfterSeconds: 1 }, 67, /capped collection$/);
+  });
+
   it('delete what has expired, in arrays by the least date, within the monitor’s period', async () => {
     const hourMs = 3_600_000;
     const old = new Date(Date.now() - 2 * hourMs);
@@ -376,12 +381,31 @@ describe('kinds of indexes', () => {
       { at: -1 },
       { expireAfterSeconds: 3600, partialFilterExpression: { _id: { $lte: 5 } } },
     );
+    const clustered = await db.createCollection<{ _id: Date | number }>('clustered', {
+      clusteredIndex: { key: { _id: 1 }, unique: true },
+      expireAfterSeconds: 3600,
+    });
+    await clustered.insertMany([{ _id: old }, { _id: young }, { _id: 1 }]);
+    const series = await db.createCollection('series', {
+      timeseries: { timeField: 't' },
+      expireAfterSeconds: 3600,
+    });
+    await series.insertMany([{ t: new Date(Date.now() - 5 * hourMs) }, { t: new Date() }]);
     await db.admin().command({ setParameter: 1, ttlMonitorSleepSecs: 1 });
     try {
       const endMs = Date.now() + 8000;
-      while ((await items.countDocuments()) > 5 && Date.now() < endMs) {
+      const isLeft = async (): Promise<boolean> =>
+        (await items.countDocuments()) > 5 ||
+        (await clustered.countDocuments()) > 2 ||
+        (await series.countDocuments()) > 1;
+      while ((await isLeft()) && Date.now() < endMs) {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
+      assert.deepEqual(
+        (await clustered.find().toArray()).map(({ _id }) => _id),
+        [1, young],
+      );
+      assert.equal(await series.countDocuments(), 1);
       const left = await items.find({}, { sort: { _id: 1 } }).toArray();
       assert.deepEqual(
         left.map(({ _id }) => _id),
