@@ -4,7 +4,13 @@
  * Promises: each record once, although a multikey index holds several entries of it, and although a writer moves its
  * entries while it pulls (forWrites). Ranges are disjoint and in the order of the walk.
  */
-import type { IndexCursor, IndexDescription, KeyRange, ReadView } from '../../storage/index.ts';
+import {
+  CUT_INDEX_KEY_PREFIX_BYTES,
+  type IndexCursor,
+  type IndexDescription,
+  type KeyRange,
+  type ReadView,
+} from '../../storage/index.ts';
 import type { Filter } from '../matcher/filter.ts';
 import type { KeyBounds } from '../planner/key-bounds.ts';
 import { type ExecutionContext, PullStage, type StageCounters, type Step } from './stage.ts';
@@ -39,7 +45,8 @@ export class IndexScan extends PullStage {
     super(context.yielder);
     this.context = context;
     this.options = options;
-    const hasSeveral = options.index.multikey || isWildcard(options.index);
+    const hasSeveral =
+      options.index.multikey || isWildcard(options.index) || mayOverlap(options.ranges);
     this.seen = hasSeveral || context.forWrites ? new RecordIdSet() : undefined;
   }
 
@@ -142,6 +149,17 @@ export class IndexScan extends PullStage {
     this.closeRange();
     this.nextRange = this.options.ranges.length;
   }
+}
+
+/** Around a bound that is itself cut a walk may give entries from outside: those of the next range. */
+function mayOverlap(ranges: readonly KeyRange[]): boolean {
+  return (
+    ranges.length > 1 &&
+    ranges.some(({ lower, upper }) => {
+      const longest = Math.max(lower?.length ?? 0, upper?.length ?? 0);
+      return longest > CUT_INDEX_KEY_PREFIX_BYTES;
+    })
+  );
 }
 
 /** Of a key that was cut nobody knows the path: a document may come once for each of its paths. */

@@ -3,6 +3,7 @@
  */
 import { DocumentBuilder } from '../../bson/index.ts';
 import type { QueryContext } from '../context.ts';
+import { partialFilterOf } from '../index-kind/partial-filter.ts';
 import { compileFilter } from '../matcher/compile.ts';
 import { compileProjection } from '../projection/compile.ts';
 import type { CollectionDescription, IndexDescription, ReadView } from '../../storage/index.ts';
@@ -68,7 +69,12 @@ function wholeIndexes(
   const indexes = hint === undefined ? collection.indexes : [hint];
   return indexes
     .filter(
-      (index) => index.ready && !isHidden(index) && !index.sparse && index.fields[0].path === key,
+      (index) =>
+        index.ready &&
+        !isHidden(index) &&
+        !index.sparse &&
+        partialFilterOf(index) === undefined &&
+        index.fields[0].path === key,
     )
     .toSorted((a, b) => a.fields.length - b.fields.length);
 }

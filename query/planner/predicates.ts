@@ -47,6 +47,8 @@ function predicatesOfNode(
         (each) => (excludesNull(node.child) ? { ...each, withoutArrays: true } : each),
       );
     case 'elemMatch':
+      // What stands at a number of an array is no array for an index.
+      if (hasNumericPart(node.path)) return [];
       return node.over === 'value'
         ? predicate(prefix + node.path, boundsOfElements(node, context), origin, group)
         : conjuncts(node.child).flatMap((child) =>
