@@ -16,6 +16,8 @@ import {
   isEmpty,
 } from '../../bson/index.ts';
 import type { QueryContext } from '../context.ts';
+import { compileFilter } from '../matcher/compile.ts';
+import type { FilterNode } from '../matcher/tree.ts';
 import { limitStage, skipStage } from '../stage/operators/limit-skip.ts';
 import { matchStage } from '../stage/operators/match.ts';
 import { sortStage } from '../stage/operators/sort.ts';
@@ -64,6 +66,14 @@ function place(result: PipelineStage[], stage: PipelineStage, context: QueryCont
       place(result, joined, context);
       return;
     }
+    const split = splitMatch(last, stage, context);
+    if (split !== undefined) {
+      result.pop();
+      place(result, split.before, context);
+      place(result, last, context);
+      if (split.after !== undefined) result.push(split.after);
+      return;
+    }
     if (maySwap(last, stage)) {
       result.pop();
       place(result, stage, context);
@@ -72,6 +82,61 @@ function place(result: PipelineStage[], stage: PipelineStage, context: QueryCont
     }
   }
   result.push(stage);
+}
+
+/** The conditions of a $match that may be asked before the stage in front of it, and the others. */
+function splitMatch(
+  before: PipelineStage,
+  stage: PipelineStage,
+  context: QueryContext,
+): { readonly before: PipelineStage; readonly after: PipelineStage | undefined } | undefined {
+  const { keepsField } = before;
+  if (stage.nature.kind !== 'match' || keepsField === undefined) return undefined;
+  const movable: Buffer[] = [];
+  const others: Buffer[] = [];
+  for (const condition of conditionsOf(stage.nature.filter)) {
+    const fields = fieldsAskedFor(compileFilter(condition, context).tree);
+    const isKept = fields !== undefined && fields.length > 0 && fields.every(keepsField);
+    (isKept ? movable : others).push(condition);
+  }
+  if (movable.length === 0) return undefined;
+  return {
+    before: matchStage(allOf(movable), context),
+    after: others.length === 0 ? undefined : matchStage(allOf(others), context),
+  };
+}
+
+/** The members of a filter that must all hold. */
+function conditionsOf(filter: Buffer): Buffer[] {
+  return Array.from(fieldsOf(filter)).flatMap(([name, value]) =>
+    name === '$and' && value.type === BsonType.array
+      ? Array.from(fieldsOf(value.asDocument()), ([, member]) => member.asDocument())
+      : [new DocumentBuilder().append(name, value).finish()],
+  );
+}
+
+function allOf(conditions: readonly Buffer[]): Buffer {
+  return conditions.reduce(both);
+}
+
+/** Top-level fields that a condition is about; undefined when it may be about anything. */
+function fieldsAskedFor(node: FilterNode): readonly string[] | undefined {
+  switch (node.kind) {
+    case 'leaf':
+    case 'elemMatch':
+      return [node.path.split('.')[0]];
+    case 'not':
+      return fieldsAskedFor(node.child);
+    case 'and':
+    case 'or':
+    case 'nor': {
+      const fields = node.children.map(fieldsAskedFor);
+      const known = fields.filter((each) => each !== undefined);
+      return known.length === fields.length ? known.flat() : undefined;
+    }
+    default:
+      return undefined;
+  }
 }
 
 function maySwap(before: PipelineStage, stage: PipelineStage): boolean {

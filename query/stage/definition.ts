@@ -44,6 +44,11 @@ export interface PipelineStage {
   readonly shown: Buffer;
   /** Paths of the input that the stage and those behind it need; undefined: possibly the whole document. */
   readonly pathsNeeded?: ReadonlySet<string>;
+  /**
+   * Whether a top-level field comes out of the stage as it went in, so that conditions on it may be asked before the stage. Absent: no
+   * field does, or the number of documents depends on what went in before.
+   */
+  readonly keepsField?: (name: string) => boolean;
   open(input: DocumentSource, run: PipelineRun): DocumentSource;
   /** It makes its documents itself: no collection is read before it. */
   readonly isSource?: boolean;

@@ -1,7 +1,7 @@
 /**
  * $addFields, also called $set.
  */
-import { BsonType } from '../../../bson/index.ts';
+import { BsonType, fieldsOf } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { defineStage, type StageDefinition } from '../definition.ts';
 import { compileFieldTree, fieldTreeMap } from '../field-tree.ts';
@@ -19,7 +19,11 @@ function addFields(name: '$addFields' | '$set'): StageDefinition {
         );
       }
       const fields = compileFieldTree(argument.asDocument(), context);
-      return [mapStage(name, shown, () => fieldTreeMap(fields))];
+      const changed = new Set(
+        Array.from(fieldsOf(argument.asDocument()), ([path]) => path.split('.')[0]),
+      );
+      const stage = mapStage(name, shown, () => fieldTreeMap(fields));
+      return [{ ...stage, keepsField: (field) => !changed.has(field) }];
     },
   });
 }

@@ -334,6 +334,7 @@ export const $lookup = defineStage({
         name: '$lookup',
         nature: { kind: 'oneToOne' },
         shown,
+        keepsField: (name) => name !== specification.as[0],
         evaluation: { start: () => variablesEvaluation(specification) },
         open: (input, run) => new LookupSource(run, input, specification),
       },

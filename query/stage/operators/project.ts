@@ -24,7 +24,37 @@ function projectionStage(
   const projection = compile(name, specification, context);
   const stage = mapStage(name, shown, () => (document) => projection.apply(document));
   const { pathsRead } = projection;
-  return pathsRead === undefined ? stage : { ...stage, pathsNeeded: pathsRead };
+  const keepsField = fieldsKept(specification);
+  return {
+    ...stage,
+    ...(pathsRead === undefined ? {} : { pathsNeeded: pathsRead }),
+    ...(keepsField === undefined ? {} : { keepsField }),
+  };
+}
+
+/** Which top-level fields go through whole; undefined for what is not plain inclusions, exclusions and computed fields. */
+function fieldsKept(specification: Buffer): ((name: string) => boolean) | undefined {
+  const included = new Set<string>();
+  const touched = new Set<string>();
+  let excludes = 0;
+  let includes = 0;
+  for (const [path, value] of fieldsOf(specification)) {
+    const name = path.split('.')[0];
+    const isFlag = value.isNumber || value.type === BsonType.bool;
+    const isOut = isFlag && !value.isTruthy();
+    if (!isOut && isFlag && path === name) included.add(name);
+    else touched.add(name);
+    if (name === '_id') continue;
+    if (isOut) excludes += 1;
+    else includes += 1;
+  }
+  if (includes > 0 && excludes > 0) return undefined;
+  if (includes > 0) {
+    return (name) => included.has(name) || (name === '_id' && !touched.has('_id'));
+  }
+  // {_id: 1} alone includes nothing else; {a: 0} and {_id: 0} keep all others.
+  if (excludes === 0 && included.has('_id')) return (name) => name === '_id';
+  return (name) => !touched.has(name);
 }
 
 /** Errors of the projection are shown as MongoDB shows them for a stage. */

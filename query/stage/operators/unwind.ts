@@ -187,6 +187,8 @@ export const $unwind = defineStage({
         name: '$unwind',
         nature: { kind: 'other' },
         shown,
+        keepsField: (name) =>
+          name !== specification.parts[0] && name !== specification.indexParts?.[0],
         open: (input, run) => new UnwindSource(run, input, specification),
       },
     ];
