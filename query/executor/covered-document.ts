@@ -17,9 +17,12 @@ export class CoveredDocument {
   constructor(index: IndexDescription, paths: Iterable<string>) {
     this.index = index;
     const wanted = new Set(paths);
-    index.fields.forEach(({ path }, position) => {
+    const fields = index.fields.map(({ path }, position) => ({ path, position }));
+    // As in every document, _id comes first.
+    fields.sort((a, b) => Number(b.path === '_id') - Number(a.path === '_id'));
+    for (const { path, position } of fields) {
       if (wanted.has(path)) plant(this.tree, path.split('.'), position);
-    });
+    }
   }
 
   /** The document of the paths, in the order of the index. */

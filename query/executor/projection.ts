@@ -137,7 +137,7 @@ export class CoveredProject extends PullStage {
 
   private acceptRead(document: Buffer | undefined): boolean | undefined {
     const isMatch = document !== undefined && (this.filter?.matches(document) ?? true);
-    return isMatch ? this.accept(document) : undefined;
+    return isMatch ? this.accept(this.projection.apply(document)) : undefined;
   }
 
   private coveredDocument(): Buffer | undefined {
@@ -161,9 +161,9 @@ export class CoveredProject extends PullStage {
     return maker;
   }
 
-  private accept(document: Buffer | undefined): boolean | undefined {
-    if (document === undefined) return undefined;
-    this.context.row.document = this.projection.apply(document);
+  /** @param document as the projection makes it: a key gives just its paths. */
+  private accept(document: Buffer): true {
+    this.context.row.document = document;
     this.counters.advanced += 1;
     return true;
   }

@@ -101,8 +101,8 @@ function splitMatch(
   }
   if (movable.length === 0) return undefined;
   return {
-    before: matchStage(allOf(movable), context),
-    after: others.length === 0 ? undefined : matchStage(allOf(others), context),
+    before: matchStage(movable.reduce(both), context),
+    after: others.length === 0 ? undefined : matchStage(others.reduce(both), context),
   };
 }
 
@@ -113,10 +113,6 @@ function conditionsOf(filter: Buffer): Buffer[] {
       ? Array.from(fieldsOf(value.asDocument()), ([, member]) => member.asDocument())
       : [new DocumentBuilder().append(name, value).finish()],
   );
-}
-
-function allOf(conditions: readonly Buffer[]): Buffer {
-  return conditions.reduce(both);
 }
 
 /** Top-level fields that a condition is about; undefined when it may be about anything. */
