@@ -16,12 +16,12 @@ export const buildInfo = defineCommand({
   lenient: true,
   parse: () => undefined,
   execute: () => undefined,
-  reply: () => ({
+  reply: (_request, op) => ({
     version: MONGODB_VERSION,
     gitVersion: '0000000000000000000000000000000000000000',
     modules: [],
     allocator: 'system',
-    javascriptEngine: 'none',
+    javascriptEngine: op.service.scripts === undefined ? 'none' : 'quickjs-ng',
     sysInfo: 'deprecated',
     versionArray: MONGODB_VERSION_PARTS,
     openssl: { running: `OpenSSL ${versions.openssl}`, compiled: versions.openssl },
