@@ -359,8 +359,11 @@ interface Field {
 }
 
 const LEAST_LONG = -(2 ** 63);
+/** The largest number below 2^63. */
+const LARGEST_LONG = 2 ** 63 - 1024;
 
-/** Cuts towards zero; NaN becomes 0 and what is too small the least int64, as MongoDB's safeNumberLong does. */
+/** Cuts towards zero; NaN becomes 0 and what is beyond an int64 the nearest one, as MongoDB's safeNumberLong does. */
 function toInteger(number: number): number {
-  return Number.isNaN(number) ? 0 : Math.max(LEAST_LONG, Math.trunc(number));
+  if (Number.isNaN(number)) return 0;
+  return Math.min(LARGEST_LONG, Math.max(LEAST_LONG, Math.trunc(number)));
 }
