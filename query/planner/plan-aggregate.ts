@@ -17,16 +17,23 @@ import { keepsIndexOrder, orderedBuckets } from './ordered-buckets.ts';
 import { planFind } from './plan-find.ts';
 import type { QueryPlan } from './query-plan.ts';
 import { databaseOf, resolveView } from './resolve-view.ts';
-import { optimizeUnpacking } from './time-series.ts';
+import { optimizeUnpacking, withShownIndexes } from './time-series.ts';
 
 /** The collection's place in the namespace of a pipeline that has none ({aggregate: 1}). */
 const COLLECTIONLESS = '.$cmd.aggregate';
 
 /** Sources that tell about a collection as it is stored. */
-const STATISTICS: ReadonlySet<string> = new Set(['$collStats', '$indexStats']);
+const STATISTICS: ReadonlySet<string> = new Set(['$collStats', '$indexStats', '$planCacheStats']);
 
-function readsStatistics([first]: readonly Buffer[]): boolean {
-  return first !== undefined && STATISTICS.has(firstFieldName(first) ?? '');
+/** Whether a pipeline on a time series is about its buckets. @throws CommandError for a source that none has */
+function readsStatistics({ pipeline: [first], namespace }: AggregateRequest): boolean {
+  const name = first === undefined ? undefined : firstFieldName(first);
+  uassert(
+    name !== '$changeStream',
+    'CommandNotSupportedOnView',
+    `Namespace ${namespace} is a timeseries collection`,
+  );
+  return name !== undefined && STATISTICS.has(name);
 }
 
 /**
@@ -43,7 +50,7 @@ export function planAggregate(
   const { namespace } = resolved;
   const { timeseries } = resolved;
   // Statistics are about the buckets themselves.
-  const isAboutBuckets = timeseries !== undefined && readsStatistics(request.pipeline);
+  const isAboutBuckets = timeseries !== undefined && readsStatistics(request);
   const pipeline = isAboutBuckets ? request.pipeline : [...resolved.pipeline, ...request.pipeline];
   const parsed = parsePipeline(pipeline, context, {
     database: databaseOf(namespace),
@@ -68,7 +75,9 @@ export function planAggregate(
       : { hint: timeseries === undefined ? request.hint : bucketHint(request.hint, timeseries) }),
     ...(request.allowDiskUse === undefined ? {} : { allowDiskUse: request.allowDiskUse }),
   };
-  const stages = optimizeUnpacking(optimizePipeline(parsed, context), context);
+  const shown =
+    isAboutBuckets && timeseries !== undefined ? withShownIndexes(parsed, timeseries) : parsed;
+  const stages = optimizeUnpacking(optimizePipeline(shown, context), context);
   if (stages[0]?.isSource === true)
     return new AggregatePlan({ ...common, find: undefined, stages });
   const first = stages[0]?.nature;

@@ -4,13 +4,16 @@
  *
  * Promises: a pipeline without that stage comes back as it is.
  */
-import { isEmpty } from '../../bson/index.ts';
+import { documentOf, documentValue, getField, isEmpty, setField } from '../../bson/index.ts';
 import type { QueryContext } from '../context.ts';
 import { parseFilter } from '../matcher/parse.ts';
 import type { FilterNode } from '../matcher/tree.ts';
 import type { PipelineStage } from '../stage/definition.ts';
+import { mapStage } from '../stage/map-stage.ts';
 import { unpackStage } from '../stage/operators/internal-unpack-bucket.ts';
 import { matchStage } from '../stage/operators/match.ts';
+import { measurementKeyPattern } from '../timeseries/bucket-indexes.ts';
+import type { TimeseriesOptions } from '../timeseries/options.ts';
 import { bucketFilterOf } from '../timeseries/bucket-filter.ts';
 import type { TimeRange } from '../timeseries/bucket-unpacker.ts';
 import { parseSort } from './sort-pattern.ts';
@@ -88,4 +91,30 @@ function addFieldsOf(node: FilterNode, names: Set<string>): boolean {
 function topLevel(path: string): string {
   const dot = path.indexOf('.');
   return dot < 0 ? path : path.slice(0, dot);
+}
+
+/** Behind $indexStats of a time series: its indexes are shown as clients know them, those of buckets alone are not. */
+export function withShownIndexes(
+  [source, ...rest]: readonly PipelineStage[],
+  options: TimeseriesOptions,
+): readonly PipelineStage[] {
+  if (source?.name !== '$indexStats') return source === undefined ? rest : [source, ...rest];
+  const name = '$_internalConvertBucketIndexStats';
+  const shown = documentOf({ [name]: documentOf({ timeField: options.timeField }) });
+  const convert = mapStage(name, shown, () => (index) => withShownKey(index, options), {
+    kind: 'other',
+  });
+  return [source, convert, ...rest];
+}
+
+function withShownKey(index: Buffer, options: TimeseriesOptions): Buffer | undefined {
+  const key = getField(index, 'key')?.asDocument();
+  const pattern = key === undefined ? undefined : measurementKeyPattern(key, options);
+  if (pattern === undefined) return undefined;
+  const shown = setField(index, 'key', documentValue(pattern));
+  const spec = getField(index, 'spec')?.asDocument();
+  if (spec === undefined) return shown;
+  const original =
+    getField(spec, 'originalSpec') ?? documentValue(setField(spec, 'key', documentValue(pattern)));
+  return setField(shown, 'spec', original);
 }

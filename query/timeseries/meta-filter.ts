@@ -51,6 +51,9 @@ export function metaCondition(
     : undefined;
 }
 
+/** Operators in the place of a path that name no field themselves. */
+const WITHOUT_FIELDS: ReadonlySet<string> = new Set(['$alwaysFalse', '$alwaysTrue', '$comment']);
+
 function asksOnlyFor(node: FilterNode, metaField: string): boolean {
   switch (node.kind) {
     case 'leaf':
@@ -69,18 +72,22 @@ function asksOnlyFor(node: FilterNode, metaField: string): boolean {
   }
 }
 
-/** A filter whose paths all lead into the metaField, about `meta`. */
-function renamed(filter: Buffer, metaField: string): Buffer {
+/** A filter whose paths all lead into the metaField, about `meta`. @returns undefined when it names fields in another way. */
+function renamed(filter: Buffer, metaField: string): Buffer | undefined {
   const builder = new DocumentBuilder(filter.length + 16);
   for (const [name, value] of fieldsOf(filter)) {
     if (name === '$and' || name === '$or' || name === '$nor') {
       const list = new ArrayBuilder();
       for (const member of membersOf(value.bytes, value.start)) {
-        list.pushDocument(renamed(member, metaField));
+        const moved = renamed(member, metaField);
+        if (moved === undefined) return undefined;
+        list.pushDocument(moved);
       }
       builder.appendArray(name, list.finish());
-    } else if (name.startsWith('$')) builder.append(name, value);
-    else builder.append(toBucketMeta(name, metaField), value);
+    } else if (name.startsWith('$')) {
+      if (!WITHOUT_FIELDS.has(name)) return undefined;
+      builder.append(name, value);
+    } else builder.append(toBucketMeta(name, metaField), value);
   }
   return builder.finish();
 }

@@ -78,6 +78,8 @@ export function bucketIndexSpecification(
   const builder = new DocumentBuilder();
   for (const [option, value] of fieldsOf(spec)) {
     if (option === 'key') builder.appendDocument('key', bucketPattern);
+    // Of measurements _id is a field like any other, and its index no _id index.
+    else if (option === 'name') builder.appendString('name', name);
     else if (option === 'partialFilterExpression' && bucketPartial !== undefined) {
       builder.appendDocument(option, bucketPartial.filter);
     } else builder.append(option, value);

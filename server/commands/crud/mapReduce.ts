@@ -19,6 +19,7 @@ import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { MAX_BSON_OBJECT_BYTES } from '../../../common/limits.ts';
 import { planAggregate, type QueryPlan } from '../../../query/index.ts';
+import { checkHasRecords } from '../../catalog/namespace.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { ReplyFields } from '../../command/reply.ts';
@@ -177,6 +178,7 @@ function checkFlag(given: Buffer, name: string): void {
 
 /** How it would run, for explain and for running it. */
 export function planMapReduce(request: MapReduceRequest, op: OperationContext): QueryPlan {
+  checkOutput(request, op);
   const { namespace, collation, scope } = request;
   const view = op.view();
   const collection = view.collection(namespace);
@@ -200,6 +202,12 @@ export function planMapReduce(request: MapReduceRequest, op: OperationContext): 
   return inContextNow(() =>
     planAggregate(view, collection, { namespace, pipeline: pipelineOf(request), host }, context),
   );
+}
+
+/** A result is no measurement. @throws CommandError CommandNotSupportedOnView */
+function checkOutput({ out, database }: MapReduceRequest, op: OperationContext): void {
+  if (out.kind === 'inline') return;
+  checkHasRecords(op.view().collection(`${out.database ?? database}.${out.collection}`));
 }
 
 function pipelineOf(request: MapReduceRequest): Buffer[] {

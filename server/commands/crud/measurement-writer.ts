@@ -76,6 +76,8 @@ const MAX_TOUCHED_CANDIDATES = 8;
  * series whose measurements come a few at a time would be written over and over. Batches still fill buckets in one go.
  */
 const MAX_REWRITTEN_BYTES = 16 * 1024;
+/** A bucket costs the time of so many bytes, whatever it holds: its record and its entries in two indexes. */
+const BUCKET_OVERHEAD_BYTES = 4096;
 
 export class MeasurementWriter {
   private readonly parts: MeasurementWriterParts;
@@ -107,7 +109,7 @@ export class MeasurementWriter {
     const bucket =
       this.addToStored(series, measurement, timeMs) ?? this.addToNew(series, measurement, timeMs);
     buckets.unshift(bucket);
-    this.weight += bucket.stored?.document.length ?? 0;
+    this.weight += BUCKET_OVERHEAD_BYTES + (bucket.stored?.document.length ?? 0);
   }
 
   private seriesOf(measurement: Buffer): Series {

@@ -284,6 +284,49 @@ describe('server/commands: time series collections', () => {
       assert.deepEqual((await indexes())[3], { v: 2, key: { v: 1 }, name: 'by v' });
     });
 
+    it('may be on _id, which is a field like any other', async () => {
+      const series = database.collection('s');
+      await series.createIndex({ _id: 1 });
+      assert.deepEqual((await indexes())[1], { v: 2, key: { _id: 1 }, name: '_id_1' });
+      await series.insertMany([1, 2].map((_id) => ({ _id: _id as never, t: new Date(), m: 1 })));
+      assert.equal(await series.countDocuments({ _id: 2 as never }), 1);
+      await series.dropIndex('_id_1');
+      assert.equal((await indexes()).length, 1);
+    });
+
+    it('may be of special kinds on meta', async () => {
+      const series = database.collection('s');
+      await series.createIndexes([
+        { key: { 'm.$**': 1 } },
+        { key: { 'm.a': 'hashed' } },
+        { key: { 'm.loc': '2dsphere' } },
+      ]);
+      assert.deepEqual((await keys()).slice(1), [
+        { 'm.$**': 1 },
+        { 'm.a': 'hashed' },
+        { 'm.loc': '2dsphere' },
+      ]);
+      const loc = { type: 'Point', coordinates: [1, 1] };
+      await series.insertOne({ t: new Date(), m: { a: 1, loc } });
+      assert.equal(await series.countDocuments({ 'm.a': 1 }), 1);
+      const $geoWithin = { $centerSphere: [[1, 1], 0.01] };
+      assert.equal(await series.countDocuments({ 'm.loc': { $geoWithin } }), 1);
+    });
+
+    it('count their uses', async () => {
+      const series = database.collection('s');
+      await series.createIndex({ v: 1 });
+      const stats = await series.aggregate([{ $indexStats: {} }]).toArray();
+      const seen = stats.map(({ name, key, spec }) => [name, key, spec.key] as const);
+      assert.deepEqual(
+        seen.toSorted(([a], [b]) => (a < b ? -1 : 1)),
+        [
+          ['m_1_t_1', { m: 1, t: 1 }, { m: 1, t: 1 }],
+          ['v_1', { v: 1 }, { v: 1 }],
+        ],
+      );
+    });
+
     it('are made once', async () => {
       const reply = await database.command({
         createIndexes: 's',
@@ -312,6 +355,7 @@ describe('server/commands: time series collections', () => {
 
     const REFUSED: readonly (readonly [string, Document, number])[] = [
       ['unique', { key: { m: 1 }, name: 'x', unique: true }, 72],
+      ['text', { key: { m: 'text' }, name: 'x' }, 72],
       ['sparse on measurements', { key: { v: 1 }, name: 'x', sparse: true }, 72],
       ['hashed on measurements', { key: { v: 'hashed' }, name: 'x' }, 67],
       ['wildcard on measurements', { key: { 'v.$**': 1 }, name: 'x' }, 67],
