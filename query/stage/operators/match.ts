@@ -19,6 +19,12 @@ export function matchStage(filter: Buffer, context: QueryContext): PipelineStage
     // For its errors, and to learn whether it contains scripts or loops.
     const { result: first, hasLoops } = meetsLoops(() => compileFilter(filter, context, FEATURES));
     const makeMap = () => {
+      // The planner has not made a find of it, so there is no index to ask.
+      uassert(
+        !hasText(filter, context),
+        17313,
+        '$match with $text is only allowed as the first pipeline stage',
+      );
       // A filter keeps scratch state, so each run has its own; but what was done in a loop is known to the same filter only.
       const compiled = hasLoops ? first : compileFilter(filter, context, FEATURES);
       return (document: Buffer) => (compiled.matches(document) ? document : undefined);

@@ -225,6 +225,7 @@ describe('$text', function () {
       ['a score without it', store.find({ projection: { s: { $meta: 'textScore' } } }), 40218],
       ['a sort without it', store.find({ sort: { s: { $meta: 'textScore' } } }), 40218],
       ['later in a pipeline', store.aggregate([{ $limit: 1 }, { $match: text }]), 17313],
+      ['in a facet', store.aggregate([{ $facet: { x: [{ $match: text }] } }]), 17313],
       [
         'a score without it in a pipeline',
         store.aggregate([{ $addFields: { s: { $meta: 'textScore' } } }]),
