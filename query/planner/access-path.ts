@@ -68,7 +68,14 @@ export function accessPaths(request: AccessRequest): readonly [AccessPath, ...Ac
   // Bounds that narrow nothing stand behind an OR whose branches all narrow.
   const all = best !== undefined && narrows(best) ? [...paths, ...either] : [...either, ...paths];
   const [first, ...others] = all.slice(0, MAX_CANDIDATES);
-  return first === undefined ? [collectionPath(filter, 1)] : [first, ...others];
+  if (first !== undefined) return [first, ...others];
+  if (hint !== undefined && !conjuncts(filter.tree).some(({ kind }) => kind === 'or')) {
+    throw new CommandError(
+      'NoQueryExecutionPlans',
+      `error processing query: ns=${request.collection.namespace}: planner returned error :: caused by :: No query solutions: the hinted index '${hint.name}' cannot answer the query`,
+    );
+  }
+  return [collectionPath(filter, 1)];
 }
 
 export function collectionPath(

@@ -359,6 +359,24 @@ describe('kinds of indexes', () => {
     ]);
   });
 
+  it('that lack documents do not answer for all of them', async () => {
+    await items.insertMany([
+      { _id: 1, a: 1, r: 1 },
+      { _id: 2, a: 2, r: 9 },
+      { _id: 3, b: 1 },
+    ]);
+    await items.createIndex({ a: 1 }, { partialFilterExpression: { r: { $gt: 5 } } });
+    assert.deepEqual(await items.distinct('a'), [1, 2]);
+    assert.deepEqual(await items.distinct('a', { r: { $gt: 6 } }), [2]);
+    await items.createIndex({ '$**': 1 }, { name: 'wild' });
+    assert.deepEqual(await items.distinct('b', { b: { $gt: 0 } }), [1]);
+    assert.equal(await items.countDocuments({ a: { $exists: true } }), 2);
+    await assert.rejects(items.find({}, { hint: 'wild' }).toArray(), { code: 291 });
+    await assert.rejects(items.find({ a: null }, { hint: 'wild' }).toArray(), { code: 291 });
+    const either = await items.find({ $or: [{ a: 1 }, { b: 1 }] }, { hint: 'wild' }).toArray();
+    assert.equal(either.length, 2);
+  });
+
   it('are no TTL indexes on a capped collection', async () => {
     await db.createCollection('items', { capped: true, size: 4096 });
     await refused({ key: { a: 1 }, name: 'a', expireAfterSeconds: 1 }, 67, /capped collection$/);
