@@ -67,6 +67,7 @@ export function boundsOnIndex(
       const isArea = predicate.bounds.area !== undefined;
       if (isArea !== (scanField.servesAreas === true)) return [];
       const keyBounds = scanField.keyBounds(predicate.bounds);
+      if (shape.sparse && holdsArrays && asksForMissing(keyBounds?.intervals)) return [];
       return keyBounds === undefined ? [] : [{ ...predicate, bounds: keyBounds }];
     });
     if (here.length === 0) {
@@ -86,6 +87,11 @@ export function boundsOnIndex(
     return chosen.bounds.intervals;
   });
   return isServed ? { index, shape, bounds, mayMissMatches, decided, keyTests } : undefined;
+}
+
+/** Elements of an array without the field have no entry in a sparse index, though their document has others there. */
+function asksForMissing(intervals: readonly Interval[] | undefined): boolean {
+  return intervals !== undefined && !isAllValues(intervals) && holdsNull(intervals);
 }
 
 function addKeyTests(tests: KeyTest[], predicates: readonly Predicate[], position: number): void {
