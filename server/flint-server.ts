@@ -49,6 +49,8 @@ export interface FlintServerOptions {
   readonly httpPort?: number | undefined;
   readonly compressors: readonly string[];
   readonly slowOperationMs: number;
+  /** Of databases for which nobody sets another one; absent: 0. */
+  readonly profilingLevel?: 0 | 1 | 2;
   /** Absent: server-side JavaScript is on. */
   readonly hasScripts?: boolean;
   /** Directory of the data, for dbStats; empty when there is none. */
@@ -227,7 +229,7 @@ function createService(options: FlintServerOptions, connections: ConnectionCount
     recentOperations: new RecentOperations(),
     offeredCompressors: options.compressors,
     planner: createPlannerServices(clock, () => parameters.get('notablescan')),
-    profiler: new ProfilerSettings(random, options.slowOperationMs),
+    profiler: new ProfilerSettings(random, options.slowOperationMs, options.profilingLevel),
     collectionUsage: new CollectionUsage(),
     commands: { all: () => options.commands.summaries() },
     connections,

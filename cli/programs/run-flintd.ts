@@ -106,6 +106,7 @@ async function serve(
       httpPort: options.httpPort,
       compressors: options.compressors,
       slowOperationMs: options.slowOperationMs,
+      profilingLevel: options.profilingLevel,
       hasScripts: options.hasScripts,
       dbPath: resolve(options.dbPath),
       argv: invocation.argv,

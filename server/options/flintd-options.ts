@@ -203,6 +203,14 @@ export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
     help: 'Logs no line for connections that open and close.',
   },
   {
+    flag: 'profile',
+    yaml: 'operationProfiling.mode',
+    type: 'string',
+    value: '<0|1|2>',
+    group: LOGGING,
+    help: 'Which operations are written into system.profile of their database: none (0, off), slow ones (1, slowOp) or all (2, all). Default 0.',
+  },
+  {
     flag: 'slowms',
     yaml: 'operationProfiling.slowOpThresholdMs',
     type: 'integer',
@@ -352,14 +360,6 @@ export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
     refused: later('repair tools'),
   },
   {
-    flag: 'profile',
-    yaml: 'operationProfiling.mode',
-    type: 'string',
-    group: REFUSED,
-    help: '',
-    refused: later('the profiler'),
-  },
-  {
     flag: 'syslog',
     type: 'switch',
     group: REFUSED,
@@ -394,6 +394,7 @@ export interface FlintdOptions {
   readonly logAppend: boolean;
   readonly logRotation: 'rename' | 'reopen';
   readonly slowOperationMs: number;
+  readonly profilingLevel: 0 | 1 | 2;
   /** Server-side JavaScript: $where, $function, $accumulator, mapReduce. */
   readonly hasScripts: boolean;
   readonly pidFilePath: string | undefined;
@@ -436,6 +437,7 @@ export function flintdOptionsFrom(given: GivenOptions): FlintdOptions {
     logAppend: flag(given, 'logappend'),
     logRotation: logRotationOf(given),
     slowOperationMs: number(given, 'slowms') ?? 100,
+    profilingLevel: profilingLevelOf(given),
     hasScripts: !flag(given, 'noscripting') && given.get('javascriptEnabled') !== false,
     pidFilePath: text(given, 'pidfilepath'),
     parameters: parametersOf(given),
@@ -501,6 +503,15 @@ function logRotationOf(given: GivenOptions): FlintdOptions['logRotation'] {
     throw new UsageError('--logRotate reopen needs --logappend.');
   }
   return rotation;
+}
+
+/** On the command line a number, in a file a word. */
+function profilingLevelOf(given: GivenOptions): 0 | 1 | 2 {
+  const mode = text(given, 'profile') ?? '0';
+  if (mode === '0' || mode === 'off') return 0;
+  if (mode === '1' || mode === 'slowOp') return 1;
+  if (mode === '2' || mode === 'all') return 2;
+  throw new UsageError(`--profile is 0, 1 or 2 (off, slowOp or all in a file), not '${mode}'.`);
 }
 
 function checkDestination(given: GivenOptions): void {

@@ -28,11 +28,13 @@ export class ProfilerSettings {
   sampleRate = 1;
   private readonly random: Random;
   private readonly databases = new Map<string, DatabaseSettings>();
-  private defaultLevel: ProfilingLevel = 0;
+  /** Of databases for which nobody has set one: the option --profile. */
+  private readonly defaultLevel: ProfilingLevel;
 
-  constructor(random: Random, slowMs: number) {
+  constructor(random: Random, slowMs: number, defaultLevel: ProfilingLevel = 0) {
     this.random = random;
     this.slowMs = slowMs;
+    this.defaultLevel = defaultLevel;
   }
 
   /** Whether an operation has to be looked at: the quick test after every operation. */
@@ -59,11 +61,6 @@ export class ProfilerSettings {
 
   setFilter(database: string, filter: ProfileFilter | undefined): void {
     this.settingsOf(database).filter = filter;
-  }
-
-  /** Level of databases for which nobody has set one: the option --profile. */
-  setDefaultLevel(level: ProfilingLevel): void {
-    this.defaultLevel = level;
   }
 
   /** Decides by lot whether a slow operation is among those that are shown. */
