@@ -2,6 +2,7 @@
  * Reading a stage's named arguments.
  */
 import { BsonType, fieldsOf, type RawValue } from '../../bson/index.ts';
+import { isValidDatabaseName } from '../../common/database-name.ts';
 import { CommandError } from '../../common/errors.ts';
 
 /** The argument's fields. @throws CommandError FailedToParse for another type or an unknown name. */
@@ -54,6 +55,14 @@ export function pipelineArgument(stage: string, value: RawValue): readonly Buffe
       "Each element of the 'pipeline' array must be an object",
     );
   });
+}
+
+/** The namespace that a stage writes to. @throws CommandError InvalidNamespace */
+export function outputNamespace(stage: string, database: string, collection: string): string {
+  const namespace = `${database}.${collection}`;
+  const isName = collection !== '' && !collection.startsWith('.') && !collection.includes('\0');
+  if (isName && isValidDatabaseName(database)) return namespace;
+  throw new CommandError('InvalidNamespace', `Invalid ${stage} target namespace, ${namespace}`);
 }
 
 /** @throws CommandError for a collection of the system's, which no stage writes to. @param codes of the two errors */

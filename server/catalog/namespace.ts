@@ -3,6 +3,7 @@
  * Source: MongoDB's manual, "Naming Restrictions".
  */
 import { uassert } from '../../common/assert.ts';
+import { isValidDatabaseName } from '../../common/database-name.ts';
 import { CommandError } from '../../common/errors.ts';
 import { namespaceOfBuckets } from '../../query/index.ts';
 import type { CollectionDescription, ReadView, Transaction } from '../../storage/index.ts';
@@ -19,25 +20,6 @@ export interface NamespaceParts {
 export function splitNamespace(namespace: string): NamespaceParts {
   const dot = namespace.indexOf('.');
   return { database: namespace.slice(0, dot), collection: namespace.slice(dot + 1) };
-}
-
-/** MongoDB's rule: 1 to 63 bytes, none of `/\. "$` and NUL; "$external" is the one name with a dollar. */
-export function isValidDatabaseName(name: string): boolean {
-  if (name.length === 0 || name.length > 63) return false;
-  for (let index = 0; index < name.length; index += 1) {
-    switch (name.charCodeAt(index)) {
-      case 0x00: // NUL
-      case 0x20: // space
-      case 0x22: // "
-      case 0x24: // $
-      case 0x2e: // .
-      case 0x2f: // slash
-      case 0x5c: // backslash
-        return name === '$external';
-      default:
-    }
-  }
-  return Buffer.byteLength(name) <= 63;
 }
 
 /** Joins and checks a namespace. @throws CommandError InvalidNamespace */

@@ -5,10 +5,10 @@
  * A name that stands here is parsed and given its effect, or refused by name, or ignored because MongoDB ignores it, too.
  * Source: MongoDB's generic argument definition (generic_argument.idl) and the driver specifications.
  */
+import { isValidDatabaseName } from '../../common/database-name.ts';
 import { CommandError } from '../../common/errors.ts';
 import { BsonType, FieldCursor, type RawValue } from '../../bson/index.ts';
 import type { DocumentSequence } from '../../wire/index.ts';
-import { isValidDatabaseName } from '../catalog/namespace.ts';
 import { CommandBody } from './command-body.ts';
 import { parseReadConcern, type ReadConcern } from './read-concern.ts';
 import { parseWriteConcern, type WriteConcern } from './write-concern.ts';

@@ -22,7 +22,7 @@ import type { Expression } from '../../expression/expression.ts';
 import { Scope } from '../../expression/scope.ts';
 import { collatorOf, sameCollation } from '../../index-kind/collation.ts';
 import { checkUserVariable } from '../../expression/variable-name.ts';
-import { checkOutput, namespaceArgument, pipelineArgument } from '../arguments.ts';
+import { checkOutput, outputNamespace, pipelineArgument } from '../arguments.ts';
 import { defineStage, type PipelineRun, type StageParser } from '../definition.ts';
 import type { OutputWriter } from '../host.ts';
 import { compileDocumentPipeline } from '../document-pipeline.ts';
@@ -228,11 +228,11 @@ function intoArgument(into: RawValue, database: string): string {
     const db = parts.get('db');
     const isWhole = coll?.type === BsonType.string && coll.asString() !== '';
     if (isWhole && (db === undefined || db.type === BsonType.string)) {
-      return `${db?.asString() ?? database}.${coll.asString()}`;
+      return outputNamespace('$merge', db?.asString() ?? database, coll.asString());
     }
   }
   if (into.type === BsonType.string && into.asString() !== '') {
-    return namespaceArgument('$merge', into, database);
+    return outputNamespace('$merge', database, into.asString());
   }
   throw new CommandError(
     51_178,

@@ -3,7 +3,7 @@
  */
 import { BsonType, fieldsOf, type RawValue } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
-import { checkOutput } from '../arguments.ts';
+import { checkOutput, outputNamespace } from '../arguments.ts';
 import { defineStage, type PipelineRun, type StageParser } from '../definition.ts';
 import type { DocumentSource } from '../source.ts';
 
@@ -67,7 +67,8 @@ interface OutTarget {
 
 function parseTarget(argument: RawValue, parser: StageParser): OutTarget {
   if (argument.type === BsonType.string) {
-    return { namespace: `${parser.database}.${argument.asString()}`, timeseries: undefined };
+    const namespace = outputNamespace('$out', parser.database, argument.asString());
+    return { namespace, timeseries: undefined };
   }
   if (argument.type !== BsonType.object) {
     throw new CommandError(
@@ -76,18 +77,38 @@ function parseTarget(argument: RawValue, parser: StageParser): OutTarget {
     );
   }
   const given = new Map(fieldsOf(argument.asDocument()));
-  const db = given.get('db');
-  const coll = given.get('coll');
-  if (db?.type !== BsonType.string || coll?.type !== BsonType.string) {
-    throw new CommandError(
-      16994,
-      "If an object is passed to $out it must have exactly 2 fields: 'db' and 'coll'",
-    );
+  for (const name of given.keys()) {
+    if (name !== 'db' && name !== 'coll' && name !== 'timeseries') {
+      throw new CommandError('IDLUnknownField', `BSON field '$out.${name}' is an unknown field.`);
+    }
   }
   return {
-    namespace: `${db.asString()}.${coll.asString()}`,
-    timeseries: given.get('timeseries')?.asDocument(),
+    namespace: outputNamespace('$out', nameIn(given, 'db'), nameIn(given, 'coll')),
+    timeseries: typedField(given, 'timeseries', 'object')?.asDocument(),
   };
+}
+
+function nameIn(given: ReadonlyMap<string, RawValue>, name: string): string {
+  const value = typedField(given, name, 'string');
+  if (value !== undefined) return value.asString();
+  throw new CommandError(
+    'IDLFailedToParse',
+    `BSON field '$out.${name}' is missing but a required field`,
+  );
+}
+
+/** @throws CommandError TypeMismatch */
+function typedField(
+  given: ReadonlyMap<string, RawValue>,
+  name: string,
+  wanted: 'string' | 'object',
+): RawValue | undefined {
+  const value = given.get(name);
+  if (value === undefined || value.type === BsonType[wanted]) return value;
+  throw new CommandError(
+    'TypeMismatch',
+    `BSON field '$out.${name}' is the wrong type '${value.typeName}', expected type '${wanted}'`,
+  );
 }
 
 export const $out = defineStage({

@@ -110,8 +110,25 @@ describe('$out and $merge', () => {
       await rejects([{ $out: { db: 'admin', coll: 'x' } }], 31321);
       await rejects([{ $out: 'x$' }], 73);
       await rejects([{ $out: 5 }], 16990);
+      await rejects([{ $out: { db: 'd', coll: 'x', mode: 'insert' } }], 40415);
+      await rejects([{ $out: { db: 'd' } }], 40414);
+      await rejects([{ $out: { coll: 'x' } }], 40414);
+      await rejects([{ $out: { db: 'd', coll: 'x', timeseries: [] } }], 14);
       await rejects([{ $out: 'o' }, { $match: {} }], 40601);
       await rejects([{ $facet: { x: [{ $out: 'o' }] } }], 40600);
+    });
+
+    it('is refused for names that no collection can have', async () => {
+      for (const name of ['', '.x']) {
+        await rejects([{ $out: name }], 73);
+        await rejects([{ $out: { db: 'd', coll: name } }], 73);
+      }
+      for (const db of ['', 'a b', 'a.b', 'a/b', 'x'.repeat(64)]) {
+        await rejects([{ $out: { db, coll: 'x' } }], 73);
+        await rejects([{ $merge: { into: { db, coll: 'x' } } }], 73);
+      }
+      await rejects([{ $merge: '.x' }], 73);
+      assert.deepEqual(await names(), ['c']);
     });
 
     it('is not run by explain', async () => {
