@@ -16,6 +16,7 @@ import {
   BUCKET_MIN_COUNT,
   BUCKET_VERSION,
   bucketParts,
+  idSecondsOf,
   LARGE_BUCKET_MAX_BYTES,
   rowsOfColumn,
   timesOfBucket,
@@ -61,6 +62,21 @@ export class BucketBuilder {
     this.timeName = Buffer.from(options.timeField);
     this.metaName = options.metaField === undefined ? undefined : Buffer.from(options.metaField);
     this.bytes = bucket.meta === undefined ? 0 : bucket.meta.end - bucket.meta.start;
+  }
+
+  /**
+   * Begins a bucket for a measurement of `timeMs`.
+   * @param id twelve bytes that no other bucket has; its first four become the second in which the bucket begins.
+   */
+  static begin(
+    options: TimeseriesOptions,
+    id: Buffer,
+    meta: RawValue | undefined,
+    timeMs: number,
+  ): BucketBuilder {
+    const minMs = bucketStartMs(timeMs, options);
+    id.writeUInt32BE(idSecondsOf(minMs), 0);
+    return new BucketBuilder(options, { id, minMs, meta });
   }
 
   /** Goes on with a bucket that is stored. @returns undefined for one that takes nothing more. @throws as bucketParts does. */

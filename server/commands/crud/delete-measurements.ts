@@ -16,7 +16,6 @@ import {
   compileFilter,
   countOfBucket,
   type Filter,
-  idSecondsOf,
   timeOfMeasurement,
   timesOfBucket,
   type FindRequest,
@@ -183,10 +182,7 @@ function rebuilt(
       builders.push(own);
       continue;
     }
-    const minMs = bucketStartMs(timeMs, options);
-    const id = stamps.objectIds.next();
-    id.writeUInt32BE(idSecondsOf(minMs), 0);
-    const further = new BucketBuilder(options, { id, minMs, meta });
+    const further = BucketBuilder.begin(options, stamps.objectIds.next(), meta, timeMs);
     const rejection = further.add(measurement, timeMs);
     tassert(rejection === undefined, 'a new bucket takes the measurement that it is made for');
     builders.push(further);

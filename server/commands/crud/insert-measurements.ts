@@ -15,7 +15,7 @@ import { statementError, type WriteError } from './write-batch.ts';
 
 /** One transaction holds at most so many measurements, and moves so many bytes. */
 const TRANSACTION_COUNT = 1000;
-const TRANSACTION_BYTES = 1024 * 1024;
+const TRANSACTION_BYTES = 256 * 1024;
 
 /** What of a batch is to be inserted. */
 export interface MeasurementBatch {

@@ -20,7 +20,6 @@ import {
 import { tassert } from '../../../common/assert.ts';
 import {
   BucketBuilder,
-  bucketStartMs,
   idSecondsOf,
   normalizedMeta,
   seriesKey,
@@ -184,10 +183,7 @@ export class MeasurementWriter {
 
   private addToNew(series: Series, measurement: Buffer, timeMs: number): TouchedBucket {
     const { options, stamps } = this.parts;
-    const minMs = bucketStartMs(timeMs, options);
-    const id = stamps.objectIds.next();
-    id.writeUInt32BE(idSecondsOf(minMs), 0);
-    const builder = new BucketBuilder(options, { id, minMs, meta: series.meta });
+    const builder = BucketBuilder.begin(options, stamps.objectIds.next(), series.meta, timeMs);
     const rejection = builder.add(measurement, timeMs);
     tassert(rejection === undefined, 'a new bucket takes the measurement that it is made for');
     return { builder, stored: undefined };

@@ -4,12 +4,7 @@
 import { documentOf, getField } from '../../../bson/index.ts';
 import { uninterruptible } from '../../../common/interruption.ts';
 import { planAggregate } from '../../../query/index.ts';
-import {
-  BucketBuilder,
-  bucketStartMs,
-  timeOfMeasurement,
-} from '../../../query/timeseries/bucket-builder.ts';
-import { idSecondsOf } from '../../../query/timeseries/bucket-layout.ts';
+import { BucketBuilder, timeOfMeasurement } from '../../../query/timeseries/bucket-builder.ts';
 import {
   bucketsNamespace,
   timeseriesDocument,
@@ -121,11 +116,9 @@ export function bucketsOf(measurements: readonly Buffer[]): Buffer[] {
     const key = seriesKey(meta);
     const timeMs = timeOfMeasurement(measurement, OPTIONS);
     if (open.get(key)?.add(measurement, timeMs) === undefined && open.has(key)) continue;
-    const minMs = bucketStartMs(timeMs, OPTIONS);
     const id = Buffer.alloc(12);
-    id.writeUInt32BE(idSecondsOf(minMs), 0);
     id.writeUInt32BE(all.length, 8);
-    const builder = new BucketBuilder(OPTIONS, { id, minMs, meta });
+    const builder = BucketBuilder.begin(OPTIONS, id, meta, timeMs);
     builder.add(measurement, timeMs);
     open.set(key, builder);
     all.push(builder);
