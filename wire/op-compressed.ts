@@ -49,7 +49,8 @@ export function decompressMessage(
     return compressor
       .decompress(compressed, bytes)
       .catch(damaged)
-      .then((plain) => ({ message: restoreMessage(message, plain, bytes), compressor }));
+      .then((plain) => restoreSlowly(message, plain, bytes))
+      .then((whole) => ({ message: whole, compressor }));
   }
   let plain: Buffer;
   try {
@@ -101,6 +102,29 @@ function damaged(error: unknown): never {
 }
 
 function restoreMessage(compressed: Buffer, plain: Buffer, claimedBytes: number): Buffer {
+  const message = beginMessage(compressed, plain, claimedBytes);
+  plain.copy(message, MESSAGE_HEADER.size);
+  return message;
+}
+
+/** So much is copied before others get their turn: fresh memory is paid for when it is first written to. */
+const COPIED_AT_ONCE_BYTES = 2 * 1024 * 1024;
+
+async function restoreSlowly(
+  compressed: Buffer,
+  plain: Buffer,
+  claimedBytes: number,
+): Promise<Buffer> {
+  const message = beginMessage(compressed, plain, claimedBytes);
+  for (let start = 0; start < plain.length; start += COPIED_AT_ONCE_BYTES) {
+    plain.copy(message, MESSAGE_HEADER.size + start, start, start + COPIED_AT_ONCE_BYTES);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return message;
+}
+
+/** The message's memory, with its header. */
+function beginMessage(compressed: Buffer, plain: Buffer, claimedBytes: number): Buffer {
   uassert(
     plain.length === claimedBytes,
     'BadValue',
@@ -112,7 +136,6 @@ function restoreMessage(compressed: Buffer, plain: Buffer, claimedBytes: number)
     responseTo: compressed.readInt32LE(MESSAGE_HEADER.responseTo),
     opCode: compressed.readInt32LE(OP_COMPRESSED.originalOpCode),
   });
-  plain.copy(message, MESSAGE_HEADER.size);
   return message;
 }
 

@@ -2,8 +2,9 @@
  * Work for zstd that is too long for the event loop.
  *
  * Owns: one worker thread, started by the first large message, and the requests that it has not answered. Promises: answers
- * come in order; a thread that ends rejects what it owed. Wasm memory never shrinks, so that the thread is let go once
- * it has had a message of megabytes to do and is through.
+ * come in order; a thread that ends rejects what it owed.
+ * Wasm memory never shrinks: after the largest message there is the thread keeps about a hundred megabytes. Ending it each time
+ * would cost everybody else more, since the event loop waits for a thread that ends.
  */
 import type { Worker } from 'node:worker_threads';
 import { jobUrl } from '../../common/workers/job-url.ts';
@@ -22,13 +23,9 @@ interface Waiter {
   readonly reject: (error: Error) => void;
 }
 
-/** A message of more bytes leaves the thread with memory that it would keep for good. */
-const LARGE_BYTES = 4 * 1024 * 1024;
-
 export class ZstdThread {
   private worker: Worker | undefined;
   private waiters: Waiter[] = [];
-  private hadLarge = false;
 
   compress(plain: Uint8Array): Promise<Buffer> {
     return this.run({ input: new Uint8Array(plain) });
@@ -40,8 +37,6 @@ export class ZstdThread {
 
   private run(request: ZstdRequest): Promise<Buffer> {
     const worker = this.worker ?? this.start();
-    const bytes = Math.max(request.input.length, request.uncompressedBytes ?? 0);
-    if (bytes > LARGE_BYTES) this.hadLarge = true;
     return new Promise((resolve, reject) => {
       this.waiters.push({ resolve, reject });
       // A process waits for the message that it asked for, not for a thread that rests.
@@ -68,12 +63,7 @@ export class ZstdThread {
       const { buffer, byteOffset, length } = answer.output;
       waiter?.resolve(Buffer.from(buffer, byteOffset, length));
     }
-    if (this.waiters.length > 0) return;
-    worker.unref();
-    if (!this.hadLarge) return;
-    this.hadLarge = false;
-    this.worker = undefined;
-    void worker.terminate();
+    if (this.waiters.length === 0) worker.unref();
   }
 
   private ended(worker: Worker): void {
