@@ -4,7 +4,8 @@
 import { DocumentBuilder } from '../../bson/index.ts';
 import type { QueryContext } from '../context.ts';
 import { partialFilterOf } from '../index-kind/partial-filter.ts';
-import { compileFilter } from '../matcher/compile.ts';
+import { compileQueryFilter } from '../matcher/compile.ts';
+import { specialConditionsOf } from '../matcher/special-conditions.ts';
 import { compileProjection } from '../projection/compile.ts';
 import type { CollectionDescription, IndexDescription, ReadView } from '../../storage/index.ts';
 import { accessPaths, resolveHint } from './access-path.ts';
@@ -26,7 +27,10 @@ export function planDistinctScans(
   const { key } = request;
   // Elements of arrays by their number: an index and a condition may differ in what they take a number for.
   if (/(^|\.)\d+(\.|$)/.test(key)) return undefined;
-  const filter = compileFilter(request.filter, context);
+  const filter = compileQueryFilter(request.filter, context);
+  const { text, near } = specialConditionsOf(filter.tree);
+  // They read documents.
+  if (text !== undefined || near !== undefined) return undefined;
   const hint = resolveHint(request.hint, collection);
   if (hint !== undefined && 'natural' in hint) return undefined;
   const allowed = indexFilterFor(collection, {}, { filter, context });

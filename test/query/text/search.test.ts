@@ -137,6 +137,8 @@ describe('$text', function () {
         expected.map(({ _id }) => _id),
       );
       assert.equal(await store.count(filter), expected.length);
+      const distinct = await store.distinct('_id', filter);
+      assert.equal(distinct.length, expected.length);
     }
     await store.close();
   });
