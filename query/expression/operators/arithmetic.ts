@@ -297,10 +297,12 @@ export function realFunction(
   compute: (x: number) => number,
   exact: (x: Decimal) => Decimal,
 ): (value: RawValue) => RawValue {
-  return (value) =>
-    value.type === BsonType.decimal128
-      ? decimalValue(exact(value.asDecimal()))
-      : doubleValue(compute(value.asNumber()));
+  return (value) => {
+    if (value.type === BsonType.decimal128) return decimalValue(exact(value.asDecimal()));
+    const result = compute(value.asNumber());
+    // Some functions of the engine give a NaN with other bits than NaN's own.
+    return doubleValue(Number.isNaN(result) ? NaN : result);
+  };
 }
 
 function positive(

@@ -10,7 +10,7 @@ const long = (value: number): BSON.Long => BSON.Long.fromNumber(value);
 const decimal = (text: string): BSON.Decimal128 => BSON.Decimal128.fromString(text);
 
 /** The values of `v` in order (undefined: missing), the accumulator, and its result. */
-const CASES: readonly (readonly [
+export const CASES: readonly (readonly [
   values: readonly unknown[],
   accumulator: Plain,
   expected: unknown,
@@ -43,6 +43,8 @@ const CASES: readonly (readonly [
   [[3, null, 1, 2], { $minN: { input: '$v', n: 2 } }, [1, 2]],
   [[3, 1, 2], { $maxN: { input: '$v', n: 5 } }, [3, 2, 1]],
   [[3, 1, 2], { $top: { sortBy: { v: 1 }, output: '$v' } }, 1],
+  [[3, 1, 2], { $bottom: { sortBy: { v: 1 }, output: '$v' } }, 3],
+  [[3, undefined], { $bottom: { sortBy: { v: -1 }, output: '$v' } }, null],
   [[3, 1, 2], { $bottomN: { sortBy: { v: 1 }, output: '$v', n: 2 } }, [2, 3]],
   [[1, 1, 1], { $topN: { sortBy: { v: 1 }, output: '$_id', n: 2 } }, [0, 1]],
   [[5, 1, 3, 'x'], { $median: { input: '$v', method: 'approximate' } }, double(3)],

@@ -8,7 +8,7 @@ const fields = (...entries: [string, unknown][]): object => Object.fromEntries(e
 
 const MAX = '9223372036854775807';
 
-const CASES: readonly Case[] = [
+export const CASES: readonly Case[] = [
   [{ $add: [1, 2] }, 3],
   [{ $add: [] }, 0],
   [{ $add: [2147483647, 1] }, long(2147483648)],

@@ -3,7 +3,7 @@
  */
 import { type Case, double, fails, MISSING, testCases } from './cases.ts';
 
-const CASES: readonly Case[] = [
+export const CASES: readonly Case[] = [
   ['$o.y.z', 'deep'],
   ['$list.v', [1, 2]],
   ['$a.0', []],

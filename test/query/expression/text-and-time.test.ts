@@ -7,7 +7,7 @@ import { type Case, decimal, double, fails, long, testCases } from './cases.ts';
 const at = (text: string): Date => new Date(text);
 const day = at('2021-03-28T00:30:00Z');
 
-const CASES: readonly Case[] = [
+export const CASES: readonly Case[] = [
   [{ $concat: ['a', '$s'] }, 'atext'],
   [{ $concat: ['a', '$missing'] }, null],
   [{ $concat: ['a', 1] }, fails(16702)],

@@ -90,7 +90,7 @@ const BITS: Document[] = [
   { _id: 9, a: Long.fromString('9223372036854775807') },
 ];
 
-const CASES: Case[] = [
+export const CASES: Case[] = [
   // $eq
   { name: '$eq with a number', documents: N, filter: { a: { $eq: 2 } }, ids: [2, 7] },
   { name: 'null equals null and missing', documents: N, filter: { a: null }, ids: [4, 5] },
@@ -798,7 +798,7 @@ const CASES: Case[] = [
   },
 ];
 
-const ERRORS: { name: string; filter: Document; code: number; message?: RegExp }[] = [
+export const ERRORS: { name: string; filter: Document; code: number; message?: RegExp }[] = [
   {
     name: 'an unknown operator',
     filter: { a: { $nope: 1 } },

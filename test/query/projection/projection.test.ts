@@ -48,7 +48,7 @@ interface Case extends Options {
   readonly result: Document;
 }
 
-const CASES: Case[] = [
+export const CASES: Case[] = [
   // inclusion
   {
     name: 'includes fields and paths',
@@ -291,7 +291,7 @@ const CASES: Case[] = [
   },
 ];
 
-const ERRORS: {
+export const ERRORS: {
   name: string;
   projection: Document;
   code: number;

@@ -31,7 +31,67 @@ interface StageCase {
 
 const byId = { $sort: { _id: 1 } };
 
-const CASES: readonly StageCase[] = [
+export const CASES: readonly StageCase[] = [
+  {
+    name: '$addFields makes and replaces fields, $unset and $replaceWith take them away',
+    pipeline: [
+      { $match: { _id: 1 } },
+      { $addFields: { n: { $add: ['$n', 1] }, 'o.q': null, gone: '$missing' } },
+      { $unset: ['tags', 'o.p'] },
+      { $replaceWith: { n: '$n', o: '$o', price: '$price' } },
+    ],
+    expected: [{ n: 3, o: { q: null }, price: 10 }],
+  },
+  {
+    name: '$bucketAuto parts documents evenly, and never equal keys',
+    pipeline: [{ $bucketAuto: { groupBy: '$price', buckets: 2 } }],
+    expected: [
+      { _id: { min: null, max: 20 }, count: 4 },
+      { _id: { min: 20, max: 20 }, count: 1 },
+    ],
+  },
+  {
+    name: '$bucketAuto rounds its boundaries to a series',
+    pipeline: [
+      {
+        $bucketAuto: {
+          groupBy: '$n',
+          buckets: 2,
+          granularity: 'POWERSOF2',
+          output: { n: { $sum: 1 } },
+        },
+      },
+    ],
+    expected: [
+      { _id: { min: 0.5, max: 8 }, n: 3 },
+      { _id: { min: 8, max: 16 }, n: 2 },
+    ],
+  },
+  {
+    name: '$documents brings documents, $densify and $fill close gaps',
+    pipeline: [
+      {
+        $unionWith: {
+          pipeline: [
+            {
+              $documents: [
+                { x: 1, v: 10 },
+                { x: 3, v: null },
+              ],
+            },
+          ],
+        },
+      },
+      { $match: { x: { $exists: true } } },
+      { $densify: { field: 'x', range: { step: 1, bounds: 'full' } } },
+      { $fill: { sortBy: { x: 1 }, output: { v: { method: 'locf' }, w: { value: 0 } } } },
+    ],
+    expected: [
+      { x: 1, v: 10, w: 0 },
+      { x: 2, v: 10, w: 0 },
+      { x: 3, v: 10, w: 0 },
+    ],
+  },
   {
     name: '$group counts, sums and collects by key',
     pipeline: [
@@ -278,7 +338,14 @@ const CASES: readonly StageCase[] = [
   },
 ];
 
-const ERRORS: readonly (readonly [pipeline: readonly Plain[], code: number])[] = [
+export const ERRORS: readonly (readonly [pipeline: readonly Plain[], code: number])[] = [
+  [[{ $bucketAuto: { groupBy: '$n', buckets: 2, granularity: 'R7' } }], 40257],
+  [[{ $bucketAuto: { groupBy: '$n', buckets: 2, granularity: 5 } }], 40261],
+  [[{ $bucketAuto: { groupBy: '$item', buckets: 2, granularity: 'R5' } }], 40258],
+  [[{ $bucketAuto: { groupBy: '$n', buckets: 0 } }], 40243],
+  [[{ $searchMeta: {} }], 31082],
+  [[{ $vectorSearch: {} }], 31082],
+  [[{ $listSearchIndexes: {} }], 31082],
   [[{ $nope: 1 }], 40324],
   [[{ $match: {}, $limit: 1 }], 40323],
   [[{}], 40323],

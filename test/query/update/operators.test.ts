@@ -36,7 +36,7 @@ interface Case extends Options {
 const long = (text: string): Long => Long.fromString(text);
 const decimal = (text: string): Decimal128 => Decimal128.fromString(text);
 
-const CASES: Case[] = [
+export const CASES: Case[] = [
   // $set
   {
     name: '$set changes and makes fields',
@@ -707,7 +707,7 @@ interface ErrorCase extends Options {
   readonly message?: string;
 }
 
-const ERRORS: ErrorCase[] = [
+export const ERRORS: ErrorCase[] = [
   {
     name: 'an unknown operator',
     update: { $nope: { a: 1 } },
