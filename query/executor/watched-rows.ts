@@ -3,6 +3,7 @@
  * waits for it and it can be stopped.
  */
 import type { Clock } from '../../common/clock.ts';
+import { CommandError } from '../../common/errors.ts';
 import type { Filter } from '../matcher/filter.ts';
 import type { ReadView } from '../../storage/index.ts';
 import { activateWatch, LoopSuspended, LoopWatch } from '../expression/long-loops.ts';
@@ -119,4 +120,40 @@ export function evaluateWatched<Result>(
   } finally {
     watch.rest();
   }
+}
+
+/**
+ * Evaluates something long for one document slice by slice; whoever evaluates the same next finds it done.
+ * @param pause gives others their turn; throws when the operation must stop
+ */
+export async function evaluateInSlices(
+  document: Buffer,
+  clock: Clock,
+  evaluate: () => void,
+  pause: () => Promise<void>,
+): Promise<void> {
+  const watch = newWatch(document, clock);
+  const slice = (): boolean | undefined =>
+    evaluateWatched(watch, () => {
+      evaluate();
+      return true;
+    });
+  try {
+    while (slice() === undefined) await pause();
+  } catch (error) {
+    // Whoever evaluates it for its result meets it again. A stop is not the evaluation's.
+    if (!(error instanceof CommandError) || isStop(error)) throw error;
+  }
+}
+
+const STOPS: ReadonlySet<string> = new Set([
+  'Interrupted',
+  'MaxTimeMSExpired',
+  'ClientDisconnect',
+  'InterruptedAtShutdown',
+  'InterruptedDueToReplStateChange',
+]);
+
+function isStop(error: CommandError): boolean {
+  return STOPS.has(error.codeName);
 }

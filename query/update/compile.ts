@@ -32,6 +32,7 @@ import {
 import type { Application, Modifier } from './modifier.ts';
 import { MODIFIERS } from './registry.ts';
 import { parseRename, renamedValue, type Rename } from './rename.ts';
+import { meetsLoops } from '../expression/long-loops.ts';
 import { meetsScripts } from '../script/scripts.ts';
 import { buildTree, identifiersIn, type NamesNode } from './tree.ts';
 import type { Update, UpdateOptions } from './update.ts';
@@ -264,10 +265,13 @@ function compilePipelineKind(update: RawValue, options: UpdateOptions): Update {
     'no compiler for update pipelines was given',
   );
   const withConstants = constants === undefined ? context : contextWith(context, constants);
-  const { result, session } = meetsScripts(context.scripts, () =>
-    compilePipeline(stages, withConstants),
+  const { result: compiled, hasLoops } = meetsLoops(() =>
+    meetsScripts(context.scripts, () => compilePipeline(stages, withConstants)),
   );
-  return new PipelineUpdate(result, context, session !== undefined);
+  return new PipelineUpdate(compiled.result, context, {
+    usesScripts: compiled.session !== undefined,
+    hasLoops,
+  });
 }
 
 function checkStage(stage: Buffer): void {
@@ -291,14 +295,16 @@ class PipelineUpdate implements Update {
   readonly needsPosition = false;
   private readonly transform: (document: Buffer) => Buffer;
   readonly usesScripts: boolean;
+  readonly hasLoops: boolean;
   private readonly context: QueryContext;
 
   constructor(
     transform: (document: Buffer) => Buffer,
     context: QueryContext,
-    usesScripts: boolean,
+    needs: { readonly usesScripts: boolean; readonly hasLoops: boolean },
   ) {
-    this.usesScripts = usesScripts;
+    this.usesScripts = needs.usesScripts;
+    this.hasLoops = needs.hasLoops;
     this.transform = transform;
     this.context = context;
   }

@@ -16,6 +16,8 @@ export interface Update {
   readonly needsPosition: boolean;
   /** Part of it is JavaScript: `apply` needs a prepared session. */
   readonly usesScripts?: boolean;
+  /** Part of it may take long. */
+  readonly hasLoops?: boolean;
   /**
    * The updated document; the same Buffer when nothing changes. Untouched fields are copied byte for byte.
    * @param positionalIndex index of the array element that the filter matched, for `$`.

@@ -7,6 +7,7 @@
  */
 import {
   compileQueryFilter,
+  evaluateInSlices,
   type Filter,
   type FindRequest,
   planQuery,
@@ -139,6 +140,8 @@ export interface ChangeOptions extends WriterOptions {
   readonly prepare: PrepareTarget;
   /** What the change evaluates on a document, for the scripts in it. */
   readonly evaluate?: (document: Buffer) => void;
+  /** What it evaluates may take long. */
+  readonly hasLoops?: () => boolean;
 }
 
 type ChangeRecord = (writer: RecordWriter, record: FoundRecord, target: WriteTarget) => boolean;
@@ -230,6 +233,15 @@ async function prepareBatch(
   };
 }
 
+/** What takes long is evaluated slice by slice first; the change then finds it done. */
+async function evaluateLoops({ op, target, options }: Batch, document: Buffer): Promise<void> {
+  if (!target.filter.hasLoops && options.hasLoops?.() !== true) return;
+  const evaluate = (): void => {
+    if (target.filter.matches(document)) options.evaluate?.(document);
+  };
+  await evaluateInSlices(document, op.service.clock, evaluate, () => op.yield());
+}
+
 async function changeBatch(batch: Batch): Promise<BatchResult> {
   const { transaction, target, change } = batch;
   let matchedCount = 0;
@@ -244,6 +256,7 @@ async function changeBatch(batch: Batch): Promise<BatchResult> {
     const read = transaction.record(collection, recordId);
     const document = read instanceof Promise ? await read : read;
     prepared?.replay(index);
+    if (document !== undefined) await evaluateLoops(batch, document);
     if (document === undefined || !target.filter.matches(document)) continue;
     const savepoint = transaction.savepoint();
     try {

@@ -7,7 +7,12 @@ import { getField, indexName } from '../../../bson/index.ts';
 import { tassert, uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { MAX_BSON_OBJECT_BYTES } from '../../../common/limits.ts';
-import { explainWrite, type QueryContext, type Update } from '../../../query/index.ts';
+import {
+  evaluateInSlices,
+  explainWrite,
+  type QueryContext,
+  type Update,
+} from '../../../query/index.ts';
 import type { CollectionDescription, MaybePromise, Transaction } from '../../../storage/index.ts';
 import { checkNotView, checkWritable } from '../../catalog/namespace.ts';
 import { documentToInsert } from '../../catalog/stored-document.ts';
@@ -317,8 +322,9 @@ async function updateMany(
         return target;
       },
       evaluate: (document) => {
-        if (update?.usesScripts === true) update.apply(document);
+        if (update?.usesScripts === true || update?.hasLoops === true) update.apply(document);
       },
+      hasLoops: () => update?.hasLoops === true,
     },
     (writer, record, target) => {
       tassert(update !== undefined, 'an update was not compiled');
@@ -342,13 +348,13 @@ export function applyUpdate(
   compiled: Update,
   record: FoundRecord,
 ): MaybePromise<Buffer> {
-  return whenPrepared(
-    op,
-    target.context,
-    compiled.usesScripts === true,
-    () => void compiled.apply(record.document),
-    () => writeUpdate(writer, target, compiled, record),
-  );
+  const evaluate = (): void => void compiled.apply(record.document);
+  const write = (): Buffer => writeUpdate(writer, target, compiled, record);
+  if (compiled.hasLoops === true && compiled.usesScripts !== true) {
+    const { clock } = op.service;
+    return evaluateInSlices(record.document, clock, evaluate, () => op.yield()).then(write);
+  }
+  return whenPrepared(op, target.context, compiled.usesScripts === true, evaluate, write);
 }
 
 function writeUpdate(

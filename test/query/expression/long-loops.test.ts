@@ -1,0 +1,124 @@
+/**
+ * Loops of expressions that would take minutes: they end at maxTimeMS and killOp, and delay nobody meanwhile.
+ */
+import assert from 'node:assert/strict';
+import type { Collection, Db, Document } from 'mongodb';
+import { serverForTests } from '../../support/test-server.ts';
+
+const range = (count: number): Document => ({ $range: [0, count] });
+const inner = { $map: { input: range(5_000), in: { $multiply: ['$$this', 2] } } };
+/** Ten thousand times five thousand rounds. */
+const LONG = { $size: { $map: { input: range(10_000), as: 'outer', in: { $size: inner } } } };
+
+describe('a long loop in an expression', () => {
+  const server = serverForTests();
+  let db: Db;
+  let docs: Collection<{ _id: number; a: number; r?: number }>;
+
+  before(async () => {
+    db = server.freshDatabase();
+    docs = db.collection('docs');
+    await docs.insertMany([
+      { _id: 1, a: 1 },
+      { _id: 2, a: 2 },
+    ]);
+  });
+
+  const maxTimeMS = 300;
+  const isLong = { $expr: { $gt: [LONG, 5] } };
+  const places: readonly [string, () => Promise<unknown>][] = [
+    ['a $project', () => docs.aggregate([{ $project: { r: LONG } }], { maxTimeMS }).toArray()],
+    ['a $set', () => docs.aggregate([{ $set: { r: LONG } }], { maxTimeMS }).toArray()],
+    [
+      'a $match',
+      () => docs.aggregate([{ $limit: 1 }, { $match: isLong }], { maxTimeMS }).toArray(),
+    ],
+    [
+      'a $group',
+      () => docs.aggregate([{ $group: { _id: LONG, n: { $sum: LONG } } }], { maxTimeMS }).toArray(),
+    ],
+    ['a find', () => docs.find(isLong, { maxTimeMS }).toArray()],
+    [
+      'the projection of a find',
+      () => docs.find({ _id: 1 }, { maxTimeMS, projection: { r: LONG } }).toArray(),
+    ],
+    [
+      'an update of one',
+      () =>
+        db.command({
+          update: 'docs',
+          updates: [{ q: { _id: 1 }, u: [{ $set: { r: LONG } }] }],
+          maxTimeMS,
+        }),
+    ],
+    [
+      'an update of many',
+      () =>
+        db.command({
+          update: 'docs',
+          updates: [{ q: {}, u: [{ $set: { r: LONG } }], multi: true }],
+          maxTimeMS,
+        }),
+    ],
+    [
+      'a delete',
+      () => db.command({ delete: 'docs', deletes: [{ q: isLong, limit: 0 }], maxTimeMS }),
+    ],
+  ];
+  for (const [name, run] of places) {
+    it(`ends at maxTimeMS in ${name}, and others are served meanwhile`, async () => {
+      const began = performance.now();
+      const ended = run().then(
+        (reply) => assert.fail(`it came to an end: ${JSON.stringify(reply).slice(0, 200)}`),
+        (error: { code?: number; message: string }) => assert.equal(error.code, 50, error.message),
+      );
+      const tookMs: number[] = [];
+      while (performance.now() - began < 200) {
+        const before = performance.now();
+        await db.command({ ping: 1 });
+        tookMs.push(performance.now() - before);
+      }
+      await ended;
+      const median = tookMs.toSorted((a, b) => a - b)[tookMs.length >> 1] ?? Infinity;
+      // Milliseconds on a quiet machine; unsliced the loop would hold them for its whole time.
+      assert.ok(median < 250, `half of the pings took more than ${median} ms`);
+    });
+  }
+
+  it('comes to the same result in slices as at once', async () => {
+    const sums = {
+      $reduce: {
+        input: { $filter: { input: range(3000), cond: { $eq: [{ $mod: ['$$this', 3] }, 0] } } },
+        initialValue: { n: 0, list: [] },
+        in: {
+          n: { $add: ['$$value.n', { $size: { $map: { input: range(100), in: '$$this' } } }] },
+          list: { $slice: [{ $concatArrays: ['$$value.list', ['$$this']] }, -3] },
+        },
+      },
+    };
+    const [found] = await docs
+      .aggregate([{ $match: { _id: 1 } }, { $project: { r: sums } }])
+      .toArray();
+    assert.deepEqual(found?.r, { n: 100_000, list: [2991, 2994, 2997] });
+    const both = { $set: { r: { $add: [{ $size: inner }, { $size: inner }] } } };
+    await docs.updateMany({}, [both]);
+    assert.deepEqual(
+      (await docs.find().toArray()).map(({ r }) => r),
+      [10_000, 10_000],
+    );
+  });
+
+  it('refuses what would hold too much memory', async () => {
+    const text = { $literal: 'x'.repeat(1_000_000) };
+    const grown = {
+      $map: { input: range(300), in: { $concat: [text, { $toString: '$$this' }] } },
+    };
+    await assert.rejects(docs.aggregate([{ $project: { r: { $size: grown } } }]).toArray(), {
+      code: 146,
+    });
+    const doubled = {
+      $reduce: { input: range(40), initialValue: 'xx', in: { $concat: ['$$value', '$$value'] } },
+    };
+    await assert.rejects(docs.aggregate([{ $project: { r: doubled } }]).toArray(), { code: 13548 });
+  });
+});
