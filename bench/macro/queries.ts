@@ -5,8 +5,8 @@
  * Estimate beforehand: a point read through a driver is 0.2-0.4 ms; each further document 3-5 µs for the fetch and 1 µs for its key, so 100
  * documents 1 ms, a covered scan or a count of 10,000 entries 5-15 ms; a distinct over 1000 values 1000 jumps of 2 µs.
  *
- * Run: npx tsx bench/macro/queries.ts [--documents 1000000] [--repeat 200] [--dbpath DIR]; ends with exit code 1 when a check fails.
- * With --dbpath the collection is kept there, and used again.
+ * Run: npx tsx bench/macro/queries.ts [--documents 1000000] [--repeat 200] [--uri URI]; ends with exit code 1 when a check fails.
+ * With --uri the collection stays in that server, and is used again.
  */
 import { parseArgs } from 'node:util';
 import { MongoClient, type Collection, type Document, type Filter } from 'mongodb';
