@@ -51,13 +51,16 @@ function argumentsFor(deadlineMs: number): string[] {
   return ['--testing', ...parameters.flatMap((parameter) => ['--setParameter', parameter])];
 }
 const PATIENCE_MS = 12_000;
-const AT_ONCE = 4;
 const MARKER_ID = 0x7abc_def0;
 
-/** @param deadlineMs of the server, for what a client sends. */
+/**
+ * @param deadlineMs of the server, for what a client sends
+ * @param atOnce connections that break a rule at the same time
+ */
 export async function runBrokenProtocol(
   rules: readonly ProtocolRule[],
   deadlineMs = DEADLINE_MS,
+  atOnce = 1,
 ): Promise<BrokenProtocolResult> {
   const program = await Program.start({ args: argumentsFor(deadlineMs) });
   const elsewhere = await Program.start({ args: argumentsFor(deadlineMs) });
@@ -74,7 +77,7 @@ export async function runBrokenProtocol(
         return;
       }
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, takeRules));
+    await Promise.all(Array.from({ length: atOnce }, takeRules));
     const report = await healthy.stop();
     if (report.failure !== undefined) violations.push(`the healthy client: ${report.failure}`);
     return { rules: results, healthy: report, violations };

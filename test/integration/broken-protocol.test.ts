@@ -20,7 +20,7 @@ describe('the rules of the protocol', () => {
     const chosen = rules.filter(
       ({ family, name }) => !SLOW.test(`${family} ${name}`) || name === 'of many small replies',
     );
-    const { rules: results, healthy, violations } = await runBrokenProtocol(chosen, 10_000);
+    const { rules: results, healthy, violations } = await runBrokenProtocol(chosen, 10_000, 4);
     assert.deepEqual(violations, []);
     const wrong = results
       .filter(({ isRight }) => !isRight)
