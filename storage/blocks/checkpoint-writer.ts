@@ -197,7 +197,12 @@ export class CheckpointCollector implements CheckpointWriter {
     const target = this.writer.pageAt(sector, sectors * layout.sectorBytes);
     const header = { address: sector, generation, commitNumber, storeId };
     const collections = this.collections.stored;
-    encodeManifest(header, { checkpoint, collections, extents: allocation.stored }, target);
+    const extents = allocation.stored;
+    // Room was taken for extents that the manifest might have come to need: a reader goes by what it uses.
+    const usedSectors = layout.sectorsFor(manifestBytes(collections.length, extents.length));
+    const page = target.subarray(0, usedSectors * layout.sectorBytes);
+    encodeManifest(header, { checkpoint, collections, extents }, page);
+    target.fill(0, page.length);
     this.count(target.length);
     return {
       checkpoint,

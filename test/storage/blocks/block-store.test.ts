@@ -64,6 +64,24 @@ describe('block store', () => {
     await again.close();
   });
 
+  it('opens whatever its manifest weighs: also when room for it was a sector more than it came to need', async () => {
+    const store = await createStore(volume);
+    const sectors = new Set<number>();
+    let base = store.base;
+    for (let collection = 20; collection < 220; collection += 1) {
+      base = await checkpoint(store, (writer) => {
+        appendMany(writer, collection, { count: 1, bytes: 40 });
+      });
+      sectors.add(base.manifestSectors);
+      if (collection < 100) continue;
+      const again = await openStore(volume, base);
+      assert.equal(again.base.checkpoint, base.checkpoint);
+      await again.close();
+    }
+    assert.ok(sectors.size > 1);
+    await store.close();
+  });
+
   it('gives a document larger than a page, or an extent, a page of its own', async () => {
     const store = await createStore(volume);
     const places = new Map<number, Place>();
