@@ -43,7 +43,8 @@ export class BucketBuilder {
   private readonly options: TimeseriesOptions;
   private readonly meta: RawValue | undefined;
   private readonly columns: BucketColumn[] = [];
-  private readonly byName = new Map<string, BucketColumn>();
+  /** Numbers of columns: a search among many would cost as much as there are, for each field. */
+  private readonly byName = new Map<string, number>();
   private timeColumn: BucketColumn | undefined;
   private readonly timeName: Buffer;
   private readonly metaName: Buffer | undefined;
@@ -113,8 +114,8 @@ export class BucketBuilder {
   }
 
   private addColumn(column: BucketColumn): void {
+    this.byName.set(column.name, this.columns.length);
     this.columns.push(column);
-    this.byName.set(column.name, column);
     if (column.nameBytes.equals(this.timeName)) this.timeColumn = column;
     const extremes = column.min.end - column.min.start + (column.max.end - column.max.start);
     this.bytes += column.byteLength + 3 * (column.nameBytes.length + 2) + extremes;
@@ -125,6 +126,7 @@ export class BucketBuilder {
    * @param measurement has a date in the time field.
    * @param timeMs that date.
    * @returns why not; undefined when it was added.
+   * @throws CommandError BSONObjectTooLarge for one that no bucket can hold.
    */
   add(measurement: Buffer, timeMs: number): Rejection | undefined {
     const rejection = this.rejectionOf(measurement, timeMs);
@@ -144,12 +146,24 @@ export class BucketBuilder {
     const spanMs = this.options.bucketMaxSpanSeconds * 1000;
     if (timeMs < this.minMs || timeMs - this.minMs >= spanMs) return 'time';
     if (this.rows >= BUCKET_MAX_COUNT) return 'count';
-    if (this.rows > 0) {
+    if (this.rows === 0) this.checkSize(measurement);
+    else {
       const bytes = this.bytes + measurement.length;
       const isFull = bytes > BUCKET_MAX_BYTES && this.rows >= BUCKET_MIN_COUNT;
       if (isFull || bytes > LARGE_BUCKET_MAX_BYTES) return 'size';
     }
     return this.findColumns(measurement) ? undefined : 'shape';
+  }
+
+  /**
+   * A field stands in a bucket three times: as a column, and in both extremes. What cannot fit is refused before columns
+   * are made of it: there may be a million of them.
+   */
+  private checkSize(measurement: Buffer): void {
+    const { meta } = this;
+    const metaBytes = meta === undefined ? 0 : meta.end - meta.start;
+    const least = 3 * (measurement.length - metaBytes);
+    if (least > MAX_BSON_OBJECT_BYTES) throw tooLarge(least);
   }
 
   /** Fills `found`; makes columns for new fields. @returns false when a value does not fit the shape of its column. */
@@ -180,9 +194,9 @@ export class BucketBuilder {
   /** Number of the column for the cursor's field, which is made if there is none; -1 when the value does not fit it. */
   private columnOf(cursor: FieldCursor): number {
     const { name, type, bytes, valueStart, valueEnd } = cursor;
-    const column = this.byName.get(name);
-    if (column !== undefined) {
-      return column.fits(type, bytes, valueStart, valueEnd) ? this.columns.indexOf(column) : -1;
+    const index = this.byName.get(name);
+    if (index !== undefined) {
+      return this.columns[index].fits(type, bytes, valueStart, valueEnd) ? index : -1;
     }
     const value = cursor.value();
     this.addColumn(new BucketColumn(Buffer.from(name), value, value));
@@ -214,12 +228,7 @@ export class BucketBuilder {
     const control = 5 + 13 + 5 + mins + 5 + maxs;
     const metaBytes = meta === undefined ? 0 : 6 + meta.end - meta.start;
     const total = 5 + 17 + 9 + control + metaBytes + 6 + data;
-    if (total > MAX_BSON_OBJECT_BYTES) {
-      throw new CommandError(
-        'BSONObjectTooLarge',
-        `A time-series bucket of ${total} bytes is larger than ${MAX_BSON_OBJECT_BYTES}`,
-      );
-    }
+    if (total > MAX_BSON_OBJECT_BYTES) throw tooLarge(total);
     const target = Buffer.allocUnsafe(total);
     let at = target.writeInt32LE(total, 0);
     at = writeHeader(target, at, BsonType.objectId, '_id');
@@ -275,6 +284,13 @@ export class BucketBuilder {
     target[at] = 0;
     return at + 1;
   }
+}
+
+function tooLarge(bytes: number): CommandError {
+  return new CommandError(
+    'BSONObjectTooLarge',
+    `A time-series bucket of ${bytes} bytes is larger than ${MAX_BSON_OBJECT_BYTES}`,
+  );
 }
 
 function* namedValues(document: RawValue): Generator<[string, RawValue]> {

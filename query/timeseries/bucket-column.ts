@@ -15,7 +15,6 @@ export interface ByteRange {
 }
 
 const NO_BYTES: ByteRange = { bytes: Buffer.alloc(0), start: 0, end: 0 };
-const INITIAL_BYTES = 256;
 
 export class BucketColumn {
   readonly name: string;
@@ -27,7 +26,8 @@ export class BucketColumn {
   /** Number of the measurement that gave the last value: a field named twice counts once. */
   lastRow = -1;
   private readonly before: ByteRange;
-  private added = Buffer.allocUnsafe(INITIAL_BYTES);
+  /** Grows from nothing: most columns of a measurement with very many fields get one value. */
+  private added = NO_BYTES.bytes;
   private addedBytes = 0;
   /** Extremes as numbers while all values are doubles or int32, none of them NaN, or all of them dates; else NaN. */
   private minNumber = NaN;

@@ -49,6 +49,11 @@ function unpack(bucket: Buffer, include?: readonly string[]): Document[] {
 
 const at = (ms: number): Date => new Date(ms);
 
+/** Without the time. */
+function numbersOf({ t: _time, ...fields }: Document): Document {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, Number(value)]));
+}
+
 describe('query/timeseries: a bucket', () => {
   it('has _id, control, meta and data, with the extremes of every field', () => {
     const builder = newBuilder({ s: 1 }, 60_000);
@@ -150,6 +155,31 @@ describe('query/timeseries: a bucket', () => {
       assert.equal(add(builder, { t: at(index), text }), undefined);
     }
     assert.equal(add(builder, { t: at(11), text }), 'size');
+  });
+
+  it('refuses at once what it could never hold, and makes no columns of it', () => {
+    const fields = Array.from({ length: 450_000 }, (_, index) => [`field ${index}`, null]);
+    const builder = newBuilder();
+    const measurement = { t: at(0), ...Object.fromEntries(fields) };
+    assert.equal(
+      errorCodeOf(() => add(builder, measurement)),
+      10_334,
+    );
+    assert.equal(builder.count, 0);
+    assert.equal(add(builder, { t: at(0), v: 1 }), undefined);
+  });
+
+  it('takes fields in any order', () => {
+    const builder = newBuilder();
+    add(builder, { t: at(0), a: 1, b: 2, c: 3 });
+    assert.equal(add(builder, { c: 4, a: { x: 1 }, t: at(1), d: 5 }), 'shape');
+    assert.equal(add(builder, { c: 4, b: 5, t: at(1), d: 6, a: 7 }), undefined);
+    assert.equal(add(builder, { e: 8, c: 9, t: at(2) }), undefined);
+    assert.deepEqual(unpack(builder.finish()).map(numbersOf), [
+      { a: 1, b: 2, c: 3 },
+      { a: 7, b: 5, c: 4, d: 6 },
+      { c: 9, e: 8 },
+    ]);
   });
 
   it('holds one shape per path: a measurement that would mix objects with values is rejected whole', () => {
