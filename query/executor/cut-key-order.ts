@@ -151,6 +151,8 @@ export class CutKeyOrder extends PullStage {
   }
 
   attach(view: ReadView): void {
+    // It was read before: the document may have another key by now.
+    if (this.ahead !== undefined) this.ahead = { ...this.ahead, keyIsWhole: false };
     this.input.attach(view);
   }
 

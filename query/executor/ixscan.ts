@@ -2,7 +2,8 @@
  * IXSCAN: walks ranges of one index and gives record ids with their keys.
  *
  * Promises: each record once, although a multikey index holds several entries of it, and although a writer moves its
- * entries while it pulls (forWrites). Ranges are disjoint and in the order of the walk.
+ * entries while it pulls (forWrites). Ranges are disjoint and in the order of the walk. When arrays come into the index meanwhile,
+ * documents decide from then on: the bounds were made for keys that are whole values.
  */
 import {
   CUT_INDEX_KEY_PREFIX_BYTES,
@@ -40,6 +41,8 @@ export class IndexScan extends PullStage {
   private seen: RecordIdSet | undefined;
   private cursor: IndexCursor | undefined;
   private nextRange = 0;
+  /** Arrays are where there were none when the plan was made. */
+  private hasNewArrays = false;
 
   constructor(context: ExecutionContext, options: IndexScanOptions) {
     super(context.yielder);
@@ -58,7 +61,7 @@ export class IndexScan extends PullStage {
       if (yielder.tick()) return undefined;
       if (!cursor.next()) this.closeRange();
       else if (this.accept(cursor)) {
-        const decided = this.options.whole === undefined || this.decide(cursor, this.options.whole);
+        const decided = this.options.whole === undefined || this.decide(this.options.whole);
         if (decided === true) return true;
         if (decided !== false) return decided;
       }
@@ -92,12 +95,9 @@ export class IndexScan extends PullStage {
   }
 
   /** A key that was cut says too little: the document decides. */
-  private decide(
-    { keyIsWhole }: IndexCursor,
-    whole: Filter,
-  ): boolean | Promise<boolean | undefined> {
-    if (keyIsWhole) return true;
+  private decide(whole: Filter): boolean | Promise<boolean | undefined> {
     const { view, collection, row, statistics } = this.context;
+    if (row.keyIsWhole) return true;
     const matches = (document: Buffer | undefined): boolean => {
       statistics.docsExamined += 1;
       const isMatch = document !== undefined && whole.matches(document);
@@ -125,7 +125,7 @@ export class IndexScan extends PullStage {
     row.recordId = cursor.recordId;
     row.key = cursor.key;
     row.typeBits = cursor.typeBits;
-    row.keyIsWhole = cursor.keyIsWhole;
+    row.keyIsWhole = cursor.keyIsWhole && !this.hasNewArrays;
     row.index = this.options.index;
   }
 
@@ -142,6 +142,7 @@ export class IndexScan extends PullStage {
     const index = indexAsItIs(view, this.context.collection, this.options.index);
     // An array may have come in meanwhile: from now on a record can have several entries.
     if (index.multikey) this.seen ??= new RecordIdSet();
+    this.hasNewArrays ||= holdsMoreArrays(index, this.options.index);
     this.cursor?.attach(view);
   }
 
@@ -149,6 +150,15 @@ export class IndexScan extends PullStage {
     this.closeRange();
     this.nextRange = this.options.ranges.length;
   }
+}
+
+/** Of a wildcard index, whose entries tell of paths with arrays, nobody looks again: it may. */
+function holdsMoreArrays(now: IndexDescription, planned: IndexDescription): boolean {
+  if (!now.multikey) return false;
+  if (!planned.multikey || now.fields.length !== planned.fields.length) return true;
+  return planned.multikeyPaths.some(
+    (heldArrays, field) => heldArrays === false && now.multikeyPaths[field] !== false,
+  );
 }
 
 /** Around a bound that is itself cut a walk may give entries from outside: those of the next range. */

@@ -26,7 +26,8 @@ interface Head {
   readonly recordId: RecordId | undefined;
   readonly key: Buffer | undefined;
   readonly typeBits: Buffer | undefined;
-  readonly keyIsWhole: boolean;
+  /** Not so any more once the view was renewed: the document may have another key by now. */
+  keyIsWhole: boolean;
   readonly index: IndexDescription | undefined;
 }
 
@@ -187,6 +188,7 @@ export class SortMerge extends PullStage {
   }
 
   attach(view: ReadView): void {
+    for (const head of this.heads) head.keyIsWhole = false;
     for (const input of this.inputs) input.attach(view);
   }
 

@@ -146,6 +146,69 @@ describe('an executor', () => {
     view.close();
   });
 
+  describe('whose data changed between two batches', () => {
+    let changing: TestStore;
+
+    beforeEach(async () => {
+      const documents = Array.from({ length: 20 }, (_, i) => ({ _id: i, a: i % 2, s: i }));
+      changing = await TestStore.open(documents, [
+        { v: 2, key: { a: 1, s: 1 }, name: 'a_1_s_1' },
+        { v: 2, key: { s: 1 }, name: 's_1' },
+      ]);
+    });
+
+    afterEach(() => changing.close());
+
+    /** Takes some, changes documents, takes the rest in a new view. */
+    async function around(
+      request: Parameters<typeof rawRequest>[0],
+      change: (id: number) => Plain | undefined,
+    ): Promise<readonly [first: unknown[], rest: unknown[]]> {
+      const { engine, namespace } = changing;
+      const before = engine.snapshot();
+      const executor = planQuery(
+        before,
+        before.collection(namespace),
+        rawRequest(request),
+        context,
+      ).open(before, uninterruptible);
+      const first = await take(executor, 3);
+      executor.detach();
+      before.close();
+      const write = engine.begin();
+      const collection = write.collection(namespace)!;
+      const cursor = write.scanRecords(collection);
+      while (await cursor.next()) {
+        const changed = change(Number(plain(cursor.document)['_id']));
+        if (changed === undefined) continue;
+        write.update(collection, cursor.recordId, cursor.document, bytes(changed));
+      }
+      cursor.close();
+      write.commit();
+      const after = engine.snapshot();
+      executor.attach(after, uninterruptible);
+      const rest = await take(executor, 1000);
+      executor.close();
+      after.close();
+      return [first, rest];
+    }
+
+    it('gives nothing of a merge that does not match any more', async () => {
+      const request = { filter: { a: { $in: [0, 1] } }, sort: { s: 1 }, hint: 'a_1_s_1' };
+      const [first, rest] = await around(request, (id) => ({ _id: id, a: 7, s: id }));
+      assert.deepEqual(first, [0, 1, 2]);
+      assert.deepEqual(rest, []);
+    });
+
+    it('looks at documents when arrays came into its index', async () => {
+      const request = { filter: { s: { $ne: 17 } }, hint: 's_1' };
+      const [, rest] = await around(request, (id) =>
+        id === 15 ? { _id: 15, a: 1, s: [16, 17] } : undefined,
+      );
+      assert.deepEqual(rest, [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 18, 19]);
+    });
+  });
+
   it('lets go of old views while a pipeline gathers', async () => {
     let view = store.engine.snapshot();
     let renewed = 0;
