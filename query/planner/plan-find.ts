@@ -4,8 +4,7 @@
  * Promises: everything the client wrote is checked here, also when the collection does not exist. The plan of {_id: value}
  * takes a short way of its own.
  */
-import { encodeIndexKey, EMPTY_DOCUMENT, getField, isEmpty } from '../../bson/index.ts';
-import { uassert } from '../../common/assert.ts';
+import { EMPTY_DOCUMENT, isEmpty } from '../../bson/index.ts';
 import type { QueryContext } from '../context.ts';
 import { compileQueryFilter } from '../matcher/compile.ts';
 import type { Filter } from '../matcher/filter.ts';
@@ -15,17 +14,16 @@ import type { Projection } from '../projection/projection.ts';
 import type {
   CollectionDescription,
   IndexDescription,
-  KeyRange,
   ReadView,
 } from '../../storage/index.ts';
-import { accessPaths, collectionPath, resolveHint, showKeyPattern } from './access-path.ts';
+import { accessPaths, collectionPath, resolveHint } from './access-path.ts';
 import type { AccessPath, AccessRequest } from './access-request.ts';
 import { tryExpress } from './express-plan.ts';
 import { FindPlan } from './find-plan.ts';
 import { candidateOf, onlyCandidate, type PlanCandidate } from './find-plan-parts.ts';
 import { checkTableScan, indexFilterFor } from './planner-rules.ts';
-import { ALL_VALUES } from './interval.ts';
-import type { IxscanNode, PlanNode } from './plan-node.ts';
+import { boundedPath, hasBounds } from './min-max-path.ts';
+import type { PlanNode } from './plan-node.ts';
 import { projectionFor } from './projection-cache.ts';
 import type { FindRequest, QueryPlan } from './query-plan.ts';
 import { checkSpecialRequest } from './special-path.ts';
@@ -122,14 +120,7 @@ function pathsFor(
   const hint = resolveHint(request.hint, collection);
   const isNatural = hint !== undefined && 'natural' in hint;
   if (request.tailable === true) return [collectionPath(filter, 1, { tailable: true })];
-  if (request.min !== undefined || request.max !== undefined) {
-    uassert(
-      hint !== undefined && !isNatural,
-      51173,
-      'When using min()/max() a hint of which index to use must be provided',
-    );
-    return [boundedPath(hint, request, filter)];
-  }
+  if (hasBounds(request)) return [boundedPath(hint, request, { collection, filter, context })];
   if (isNatural) return [collectionPath(filter, hint.natural)];
   if (sort?.natural !== undefined) {
     return [collectionPath(filter, sort.natural)];
@@ -145,54 +136,6 @@ function pathsFor(
     context,
     view,
   });
-}
-
-/** min() and max(): one range of the hinted index, whatever the filter says. */
-function boundedPath(index: IndexDescription, request: FindRequest, filter: Filter): AccessPath {
-  const range: KeyRange = {
-    ...(request.min === undefined
-      ? {}
-      : { lower: boundKey(index, request.min, 'min'), lowerInclusive: true }),
-    ...(request.max === undefined
-      ? {}
-      : { upper: boundKey(index, request.max, 'max'), upperInclusive: false }),
-  };
-  const scan: IxscanNode = {
-    stage: 'IXSCAN',
-    index,
-    bounds: index.fields.map(() => ALL_VALUES),
-    ranges: [range],
-    direction: 1,
-    keyBounds: undefined,
-  };
-  const checked = filter.isEmpty ? undefined : filter;
-  return {
-    id: index.name,
-    node: () => ({ stage: 'FETCH', input: scan, residual: checked, whole: checked }),
-    sorted: false,
-    decidedScan: () => (checked === undefined ? scan : undefined),
-    holdsValues: false,
-    indexes: [index],
-    summary: `IXSCAN ${showKeyPattern(index)}`,
-  };
-}
-
-function boundKey(index: IndexDescription, bound: Buffer, option: 'min' | 'max'): Buffer {
-  const values = index.fields.map((field) => {
-    const value = getField(bound, field.path);
-    uassert(
-      value !== undefined,
-      51174,
-      option === 'min'
-        ? 'The index specified by hint does not match the fields of min'
-        : 'The index specified by hint does not match the fields of max',
-    );
-    return value;
-  });
-  return encodeIndexKey(
-    values,
-    index.fields.map((field) => field.direction),
-  ).key;
 }
 
 interface StackParts {

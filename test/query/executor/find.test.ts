@@ -3,7 +3,8 @@
  */
 import assert from 'node:assert/strict';
 import { CommandError } from '../../../common/errors.ts';
-import { type Plain, type PlainFind, TestStore } from './store.ts';
+import { compileCollation } from '../../../query/index.ts';
+import { bytes, context, type Plain, type PlainFind, TestStore } from './store.ts';
 
 const DOCUMENTS: readonly Plain[] = [
   { _id: 1, a: 1, b: 'x', tags: ['p', 'q'], n: { m: 5 } },
@@ -202,6 +203,55 @@ describe('find', () => {
   it('bounds a hinted index by min and max', async () => {
     const request = { hint: { _id: 1 }, min: { _id: 3 }, max: { _id: 6 } };
     assert.deepEqual(ids(await indexed.find(request)), [3, 4, 5]);
+  });
+
+  it('takes as min and max what the hinted index can have', async () => {
+    const hint = { _id: 1 };
+    assert.equal((await indexed.find({ hint, min: {}, max: { _id: 3 } })).length, 2);
+    const refused: readonly (readonly [Parameters<TestStore['find']>[0], number])[] = [
+      [{ min: { _id: 3 } }, 51173],
+      [{ hint: { $natural: 1 }, min: { _id: 3 } }, 291],
+      [{ hint, min: { a: 3 } }, 51174],
+      [{ hint, min: { _id: 3, a: 1 } }, 51174],
+      [{ hint: 'b_1_a_-1', min: { a: 1, b: 1 } }, 51174],
+      [{ hint, min: { _id: 3 }, max: { _id: 3 } }, 51175],
+      [{ hint, min: { _id: 3 }, max: { _id: 2 } }, 51175],
+    ];
+    for (const [request, code] of refused) {
+      await assert.rejects(
+        () => indexed.find(request),
+        (error) => error instanceof CommandError && error.code === code,
+        JSON.stringify(request),
+      );
+    }
+  });
+
+  it('takes strings as min and max only of an index that orders them as the query does', async () => {
+    const collation = { locale: 'en', strength: 2 };
+    const store = await TestStore.open(
+      ['a', 'B', 'c', 'D', 3].map((value, _id) => ({ _id, value })),
+      [
+        { v: 2, key: { value: 1 }, name: 'plain' },
+        { v: 2, key: { value: 1 }, name: 'collated', collation },
+      ],
+    );
+    const collated = { ...context, collator: compileCollation(bytes(collation))! };
+    const min = { value: 'b' };
+    const max = { value: 'd' };
+    const found = await store.find({ hint: 'collated', min, max }, collated);
+    assert.deepEqual(ids(found), [1, 2]);
+    const numbers = await store.find({ hint: 'collated', min: { value: 1 }, max: { value: 5 } });
+    assert.deepEqual(ids(numbers), [4]);
+    for (const [hint, using] of [
+      ['collated', context],
+      ['plain', collated],
+    ] as const) {
+      await assert.rejects(
+        () => store.find({ hint, min }, using),
+        (error) => error instanceof CommandError && error.code === 51174,
+      );
+    }
+    await store.close();
   });
 
   it('gives keys and record ids on request', async () => {
