@@ -82,6 +82,39 @@ export const INDEX_MAKERS: readonly IndexMaker[] = [
   },
   { weight: 1, make: () => ({ key: { c: 1, 'a.$**': 1 }, options: {}, hinted: 'sound' }) },
   {
+    weight: 2,
+    make: (random) => ({
+      ...pick(random, WILDCARDS),
+      hinted: 'sound',
+    }),
+  },
+  {
+    weight: 2,
+    make: (random) => ({
+      key: pattern(random, 1 + random.below(2)),
+      options: {
+        collation: pick(random, COLLATIONS),
+        ...pick<Plain>(random, [
+          { sparse: true },
+          { partialFilterExpression: pick(random, PARTIAL_FILTERS) },
+        ]),
+      },
+      hinted: 'sound',
+    }),
+  },
+  {
+    weight: 1,
+    make: (random) => ({
+      key: { [pick(random, ['a', 'b.x'])]: 'hashed' },
+      options: pick<Plain>(random, [
+        { sparse: true },
+        { collation: pick(random, COLLATIONS) },
+        { partialFilterExpression: pick(random, PARTIAL_FILTERS) },
+      ]),
+      hinted: 'sound',
+    }),
+  },
+  {
     weight: 1,
     make: (random) => ({ key: pattern(random, 1), options: { hidden: true }, hinted: 'none' }),
   },
@@ -91,6 +124,17 @@ function plain(key: Plain): OracleIndex {
   return { key, options: {}, hinted: 'complete' };
 }
 
+const WILDCARDS: readonly Pick<OracleIndex, 'key' | 'options'>[] = [
+  { key: { '$**': 1 }, options: { wildcardProjection: { a: 1, 'b.x': 1 } } },
+  { key: { '$**': 1 }, options: { wildcardProjection: { a: 0, 'b.y': 0 } } },
+  { key: { '$**': -1 }, options: { wildcardProjection: { _id: 1, 'a.x': 1 } } },
+  { key: { '$**': 1, c: -1 }, options: { wildcardProjection: { c: 0 } } },
+  { key: { d: -1, 'b.$**': -1, c: 1 }, options: {} },
+  { key: { '$**': 1 }, options: { collation: { locale: 'en', strength: 2 } } },
+  { key: { '$**': 1 }, options: { partialFilterExpression: { b: { $gt: 1 } } } },
+  { key: { c: 1, 'a.$**': 1 }, options: { partialFilterExpression: { a: { $exists: true } } } },
+];
+
 const PARTIAL_FILTERS: readonly Plain[] = [
   { a: { $exists: true } },
   { b: { $gt: 1 } },
@@ -99,6 +143,10 @@ const PARTIAL_FILTERS: readonly Plain[] = [
   { a: 1 },
   { $and: [{ a: { $gte: 0 } }, { b: { $exists: true } }] },
   { d: { $in: [1, 2, 'a'] } },
+  { $or: [{ a: { $lt: 3 } }, { 'b.x': { $exists: true } }] },
+  { 'a.x': { $gte: 1, $lt: 4 } },
+  { b: null },
+  { c: { $gte: 'a', $lt: 'b' } },
 ];
 
 export function anyIndex(random: SeededRandom): OracleIndex {

@@ -63,6 +63,15 @@ function condition(random: SeededRandom, depth = 0): unknown {
     ],
     [1, () => ({ $elemMatch: { $or: [{ x: operand(random) }, { y: comparison(random) }] } })],
     [1, () => ({ $eq: null, $exists: true })],
+    [1, () => ({ $not: { $elemMatch: comparison(random) } })],
+    [1, () => ({ $elemMatch: { $not: comparison(random) } })],
+    [1, () => ({ $elemMatch: { $nin: [operand(random), null] } })],
+    [1, () => ({ $elemMatch: { $elemMatch: comparison(random) } })],
+    [1, () => ({ $not: { $not: comparison(random) } })],
+    [1, () => ({ $not: { $type: pick(random, TYPES) } })],
+    [1, () => ({ $not: { $mod: [2, 1] }, $exists: true })],
+    [1, () => ({ $gte: operand(random), $ne: operand(random), $lt: operand(random) })],
+    [1, () => ({ $in: [[], [operand(random)], null, {}] })],
   ]);
 }
 
@@ -99,6 +108,23 @@ export function anyFilter(random: SeededRandom): Plain {
       }),
     ],
     [1, () => ({ $nor: [simple(random)] })],
+    [1, () => ({ $nor: [simple(random), simple(random)], ...simple(random) })],
+    [
+      2,
+      () => ({
+        $or: [
+          { $and: [simple(random), { $or: [simple(random), simple(random)] }] },
+          { ...simple(random), $or: [simple(random), simple(random)] },
+        ],
+      }),
+    ],
+    [
+      1,
+      () => ({
+        $expr: { $and: [expression(random)['$expr'], expression(random)['$expr']] },
+        ...simple(random),
+      }),
+    ],
   ]);
 }
 
