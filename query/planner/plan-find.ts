@@ -11,11 +11,7 @@ import type { Filter } from '../matcher/filter.ts';
 import { type SpecialConditions, specialConditionsOf } from '../matcher/special-conditions.ts';
 import { checkMetadata, collectMetadata, isOfRows } from '../metadata-needed.ts';
 import type { Projection } from '../projection/projection.ts';
-import type {
-  CollectionDescription,
-  IndexDescription,
-  ReadView,
-} from '../../storage/index.ts';
+import type { CollectionDescription, IndexDescription, ReadView } from '../../storage/index.ts';
 import { accessPaths, collectionPath, resolveHint } from './access-path.ts';
 import type { AccessPath, AccessRequest } from './access-request.ts';
 import { tryExpress } from './express-plan.ts';
