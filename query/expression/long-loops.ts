@@ -1,5 +1,5 @@
 /**
- * Loops inside expressions that may take longer than one turn of the event loop: $map, $filter, $reduce.
+ * Loops inside expressions that may take longer than one turn of the event loop: $map, $filter, $reduce, $regexFindAll.
  *
  * An evaluation is synchronous. One that is *watched* stops in the middle of such a loop when its slice is over: it throws
  * LoopSuspended, its stage lets others have their turn and evaluates again, and each loop goes on where it was. For that a
@@ -12,7 +12,8 @@
  *  2. What a loop has done is never done again for the same document, while its watch is active.
  */
 import { CommandError } from '../../common/errors.ts';
-import type { Value } from './definition.ts';
+import type { ExpressionCompiler, Value } from './definition.ts';
+import type { Expression } from './expression.ts';
 import type { Scope } from './scope.ts';
 
 /** The slice is over: evaluate again after a pause. Never reaches a client. */
@@ -155,7 +156,7 @@ export function activateWatch(watch: LoopWatch | undefined): void {
 let compiled = 0;
 
 /** A loop is compiled. */
-export function noteLoop(): void {
+function noteLoop(): void {
   compiled += 1;
 }
 
@@ -174,8 +175,24 @@ export function meetsLoops<Result>(compile: () => Result): {
  * @param owner the compiled expression: always the same object for the same loop
  * @param start evaluates the input; gives the value itself when there is nothing to go through
  */
-export function runLoop(scope: Scope, owner: object, start: () => LoopState | Value): Value {
+function runLoop(scope: Scope, owner: object, start: () => LoopState | Value): Value {
   return active?.document === scope.document ? active.run(owner, start) : runThrough(start);
+}
+
+/**
+ * An expression that is one loop: never folded, since even a constant one may take long.
+ * @param start evaluates the input; gives the value itself when there is nothing to go through
+ */
+export function compileLoop(
+  compiler: ExpressionCompiler,
+  parts: readonly Expression[],
+  start: (scope: Scope) => LoopState | Value,
+): Expression {
+  noteLoop();
+  const owner = {};
+  return compiler.combine(parts, (scope) => runLoop(scope, owner, () => start(scope)), {
+    pure: false,
+  });
 }
 
 /** Without a watch. */

@@ -13,7 +13,7 @@ import {
 import { arrayOf, elementsOf } from '../elements.ts';
 import type { Expression } from '../expression.ts';
 import { int32Of } from '../integers.ts';
-import { HeldValues, type LoopState, noteLoop, runLoop } from '../long-loops.ts';
+import { compileLoop, HeldValues, type LoopState } from '../long-loops.ts';
 import { namedArguments } from '../named-arguments.ts';
 import type { Scope } from '../scope.ts';
 import { isNullish, typeNameOf } from '../types.ts';
@@ -122,19 +122,6 @@ function compileMap(argument: RawValue, compiler: ExpressionCompiler): Expressio
     };
   };
   return compileLoop(compiler, [input, body], start);
-}
-
-/** An expression that goes through an array: never folded, since even a constant one may take long. */
-function compileLoop(
-  compiler: ExpressionCompiler,
-  parts: readonly Expression[],
-  start: (scope: Scope) => LoopState | Value,
-): Expression {
-  noteLoop();
-  const owner = {};
-  return compiler.combine(parts, (scope) => runLoop(scope, owner, () => start(scope)), {
-    pure: false,
-  });
 }
 
 function compileFilter(argument: RawValue, compiler: ExpressionCompiler): Expression {

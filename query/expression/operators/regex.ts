@@ -26,11 +26,13 @@ import {
 } from '../definition.ts';
 import { arrayOf } from '../elements.ts';
 import type { Expression } from '../expression.ts';
+import { compileLoop, type LoopState } from '../long-loops.ts';
 import { namedArguments } from '../named-arguments.ts';
 import type { Scope } from '../scope.ts';
 import { isNullish, isString, typeNameOf } from '../types.ts';
 
-type Use = (regex: RegularExpression, text: string) => RawValue;
+/** What an operator makes of a text: its result, or the loop that finds it. */
+type Use = (regex: RegularExpression, text: string) => RawValue | LoopState;
 
 /** Pattern and options, from a regular expression value or from strings. undefined: one of them is null. */
 function regexOf(name: string, regex: Value, options: Value): RegularExpression | undefined {
@@ -86,7 +88,7 @@ function compileRegex(
   const fixed = isFixed ? regexOf(name, regex.constant?.value, options.constant?.value) : undefined;
   const regexFor = (scope: Scope): RegularExpression | undefined =>
     isFixed ? fixed : regexOf(name, regex.evaluate(scope), options.evaluate(scope));
-  return compiler.combine([input, regex, options], (scope) => {
+  return compileLoop(compiler, [input, regex, options], (scope) => {
     const text = input.evaluate(scope);
     if (!isNullish(text) && !isString(text)) {
       throw new CommandError(
@@ -99,11 +101,12 @@ function compileRegex(
   });
 }
 
-function matchDocument(text: string, match: RegularExpressionMatch): RawValue {
+/** @param codePointIndex where the match begins, counted in code points */
+function matchDocument(match: RegularExpressionMatch, codePointIndex: number): RawValue {
   return documentValue(
     documentOf({
       match: stringValue(match.text),
-      idx: int32Value(Array.from(text.slice(0, match.index)).length),
+      idx: int32Value(codePointIndex),
       captures: arrayOf(
         match.captures.map((capture) => (capture === undefined ? NULL : stringValue(capture))),
       ),
@@ -113,20 +116,53 @@ function matchDocument(text: string, match: RegularExpressionMatch): RawValue {
 
 function findFirst(regex: RegularExpression, text: string): RawValue {
   const match = regex.find(text);
-  return match === undefined ? NULL : matchDocument(text, match);
+  return match === undefined ? NULL : matchDocument(match, countCodePoints(text, 0, match.index));
 }
 
-function findAll(regex: RegularExpression, text: string): RawValue {
+/** Most bytes that $regexFindAll gives. Source: MongoDB's expression.cpp, ExpressionRegexFindAll. */
+const MOST_FOUND_BYTES = 64 * 1024 * 1024;
+
+/** One match a round: a long text may hold millions. */
+function findAll(regex: RegularExpression, text: string): LoopState {
   const matches: RawValue[] = [];
-  for (let from = 0; from <= text.length;) {
-    const match = regex.find(text, from);
-    if (match === undefined) break;
-    matches.push(matchDocument(text, match));
-    // An empty match goes on behind the next character.
-    const end = match.index + match.text.length;
-    from = match.text === '' ? end + ((text.codePointAt(end) ?? 0) > 0xffff ? 2 : 1) : end;
+  let from = 0;
+  let codePoints = 0;
+  let countedTo = 0;
+  let bytes = 0;
+  return {
+    count: Infinity,
+    round() {
+      const match = from > text.length ? undefined : regex.find(text, from);
+      if (match === undefined) return false;
+      codePoints += countCodePoints(text, countedTo, match.index);
+      countedTo = match.index;
+      const found = matchDocument(match, codePoints);
+      bytes += found.end - found.start;
+      if (bytes > MOST_FOUND_BYTES) {
+        throw new CommandError(
+          51151,
+          '$regexFindAll: the size of buffer to store output exceeded the 64MB limit',
+        );
+      }
+      matches.push(found);
+      // An empty match goes on behind the next character.
+      const end = match.index + match.text.length;
+      from = match.text === '' ? end + ((text.codePointAt(end) ?? 0) > 0xffff ? 2 : 1) : end;
+      return true;
+    },
+    finish: () => arrayOf(matches),
+  };
+}
+
+/** Code points that begin in [from, to), UTF-16 indexes. */
+function countCodePoints(text: string, from: number, to: number): number {
+  let count = to - from;
+  for (let index = from; index < to; index += 1) {
+    const unit = text.charCodeAt(index);
+    // The second half of a pair.
+    if (unit >= 0xdc00 && unit <= 0xdfff) count -= 1;
   }
-  return arrayOf(matches);
+  return count;
 }
 
 export const REGEX: readonly ExpressionDefinition[] = [

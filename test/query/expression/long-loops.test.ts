@@ -65,6 +65,24 @@ describe('a long loop in an expression', () => {
       () => db.command({ delete: 'docs', deletes: [{ q: isLong, limit: 0 }], maxTimeMS }),
     ],
   ];
+  it('finds every place in a text of megabytes, and refuses more than 64 MB of them', async () => {
+    const text = 'aé😀'.repeat(400_000);
+    const find = (regex: string, keep: Document): Promise<Document[]> =>
+      db
+        .aggregate([
+          { $documents: [{ text }] },
+          { $set: { found: { $regexFindAll: { input: '$text', regex } } } },
+          { $project: keep },
+        ])
+        .toArray();
+    const [{ count, last }] = await find('a.😀aé😀aé😀aé😀aé😀aé😀aé😀aé😀', {
+      count: { $size: '$found' },
+      last: { $last: '$found.idx' },
+    });
+    assert.deepEqual({ count, last }, { count: 50_000, last: 1_199_976 });
+    await assert.rejects(find('.', { count: { $size: '$found' } }), { code: 51151 });
+  });
+
   for (const [name, run] of places) {
     it(`ends at maxTimeMS in ${name}, and others are served meanwhile`, async () => {
       const began = performance.now();
