@@ -6,7 +6,7 @@ import { tassert } from '../../common/assert.ts';
 import { compileTree } from '../matcher/compile.ts';
 import type { Filter } from '../matcher/filter.ts';
 import { splitPrepared } from '../matcher/tree.ts';
-import { clusteredIndexOf, wholeClusteredScan } from '../planner/clustered-scan.ts';
+import { clusteredIndexOf, clusteredOrder, wholeClusteredScan } from '../planner/clustered-scan.ts';
 import type {
   CollscanNode,
   CountNode,
@@ -136,7 +136,9 @@ function clusteredScan(
       return context.view;
     },
   };
-  return new Fetch(context, new IndexScan(uncounted, scan), { residual: filter, whole: filter });
+  const order = clusteredOrder(scan.index, scan.direction);
+  const entries = new CutKeyOrder(uncounted, new IndexScan(uncounted, scan), order);
+  return new Fetch(context, entries, { residual: filter, whole: filter });
 }
 
 /** A count is the number of rows that come out. */

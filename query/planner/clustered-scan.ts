@@ -4,8 +4,18 @@
  * The store keeps records in the order of their insertion, and an index on _id. A clustered collection marks that index
  * (clustered: true), and all that reads the collection goes along it: docs/decisions/0006-clustered-collections.md.
  */
-import { encodeIndexKey, getField, isEmpty, MAX_KEY, MIN_KEY } from '../../bson/index.ts';
+import {
+  compileSort,
+  documentOf,
+  encodeIndexKey,
+  getField,
+  isEmpty,
+  MAX_KEY,
+  MIN_KEY,
+} from '../../bson/index.ts';
 import type { CollectionDescription, IndexDescription } from '../../storage/index.ts';
+import type { SortOrder } from '../executor/sorter.ts';
+import { collatorOf } from '../index-kind/collation.ts';
 import { ALL_VALUES } from './interval.ts';
 import type { IxscanNode } from './plan-node.ts';
 
@@ -38,6 +48,11 @@ export function wholeClusteredScan(index: IndexDescription, direction: 1 | -1): 
     direction,
     keyBounds: undefined,
   };
+}
+
+/** The order of a clustered collection: that of its index, for entries whose keys were cut. */
+export function clusteredOrder(index: IndexDescription, direction: 1 | -1): SortOrder {
+  return compileSort(documentOf({ _id: direction }), collatorOf(index));
 }
 
 const WHOLE = {

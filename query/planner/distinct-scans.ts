@@ -42,7 +42,7 @@ export function planDistinctScans(
     : accessPaths({ ...common, hint, allowed });
   const [first, ...others] = paths.flatMap((path) => distinctPath(path, key, filter.isEmpty));
   if (first === undefined) return undefined;
-  const projection = new DocumentBuilder().appendInt32('_id', 0).appendInt32(key, 1).finish();
+  const projection = projectionOf(key);
   const covered = (path: DistinctPath): PlanCandidate =>
     candidateOf(path, () => ({
       stage: 'PROJECTION_COVERED',
@@ -62,6 +62,13 @@ export function planDistinctScans(
     namespace: collection.namespace,
     indexFilterSet: allowed !== undefined,
   });
+}
+
+/** Of the path alone. */
+function projectionOf(key: string): Buffer {
+  const builder = new DocumentBuilder();
+  if (key !== '_id' && !key.startsWith('_id.')) builder.appendInt32('_id', 0);
+  return builder.appendInt32(key, 1).finish();
 }
 
 /** Without a condition any index does that begins with the path and lacks no document. */

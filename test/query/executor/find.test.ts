@@ -264,6 +264,9 @@ describe('find', () => {
   it('gives distinct values, elements of arrays one by one', async () => {
     assert.deepEqual(await indexed.distinct('tags'), ['p', 'q']);
     assert.deepEqual(await indexed.distinct('items.k', { _id: { $gt: 5 } }), [1]);
+    assert.deepEqual(await indexed.distinct('_id', { _id: { $gt: 8 } }), [9, 10]);
+    assert.equal((await indexed.distinct('_id')).length, 10);
+    assert.deepEqual(await indexed.distinct('_id.a'), []);
   });
 
   it('counts with skip and limit', async () => {

@@ -138,6 +138,35 @@ describe('clustered collections', () => {
     assert.deepEqual(cursor.firstBatch, [{ _id: 'b' }]);
   });
 
+  it('are in order also where keys are too long to stand whole in an index', async () => {
+    const clusteredIndex = { key: { _id: 1 }, unique: true };
+    await run({ create: 'c2', clusteredIndex });
+    await run({ create: 'c3', clusteredIndex, collation: { locale: 'en', strength: 2 } });
+    const lengths = Array.from({ length: 40 }, (_, index) => 900 + ((index * 37) % 40) * 30);
+    const documents = lengths.map((length) => ({ _id: `${'x'.repeat(length)}y` }));
+    for (const name of ['c2', 'c3']) {
+      await run({ insert: name, documents });
+      for (const direction of [1, -1]) {
+        // A longer run of x stands before the y of a shorter one.
+        const expected = documents
+          .map(({ _id }) => _id.length)
+          .toSorted((a, b) => (b - a) * direction);
+        for (const options of [
+          { sort: { _id: direction } },
+          { hint: { $natural: direction } },
+          { sort: { _id: direction }, filter: { _id: { $gte: 'x' } } },
+        ]) {
+          const { cursor } = await run({ find: name, batchSize: 1000, ...options });
+          assert.deepEqual(
+            cursor.firstBatch.map(({ _id }: Document) => _id.length),
+            expected,
+            JSON.stringify([name, options]),
+          );
+        }
+      }
+    }
+  });
+
   it('give cursors that go on where they were', async () => {
     const first = await run({ find: 'c', batchSize: 2 });
     await run({ insert: 'c', documents: [{ _id: 2.5 }, { _id: 0 }] });
