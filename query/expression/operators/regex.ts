@@ -2,15 +2,14 @@
  * $regexMatch, $regexFind, $regexFindAll. Positions in results count code points.
  */
 import {
+  arrayValue,
   booleanValue,
   BsonType,
-  documentOf,
+  DocumentBuilder,
   documentValue,
   FALSE,
-  int32Value,
   NULL,
   type RawValue,
-  stringValue,
 } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import {
@@ -101,22 +100,26 @@ function compileRegex(
   });
 }
 
-/** @param codePointIndex where the match begins, counted in code points */
-function matchDocument(match: RegularExpressionMatch, codePointIndex: number): RawValue {
-  return documentValue(
-    documentOf({
-      match: stringValue(match.text),
-      idx: int32Value(codePointIndex),
-      captures: arrayOf(
-        match.captures.map((capture) => (capture === undefined ? NULL : stringValue(capture))),
-      ),
-    }),
-  );
+/** Appends {match, idx, captures}. @param codePointIndex where the match begins, counted in code points */
+function appendMatch(
+  out: DocumentBuilder,
+  match: RegularExpressionMatch,
+  codePointIndex: number,
+): void {
+  out.appendString('match', match.text).appendInt32('idx', codePointIndex).beginArray('captures');
+  for (const [group, capture] of match.captures.entries()) {
+    if (capture === undefined) out.appendNull(String(group));
+    else out.appendString(String(group), capture);
+  }
+  out.end();
 }
 
 function findFirst(regex: RegularExpression, text: string): RawValue {
   const match = regex.find(text);
-  return match === undefined ? NULL : matchDocument(match, countCodePoints(text, 0, match.index));
+  if (match === undefined) return NULL;
+  const out = new DocumentBuilder();
+  appendMatch(out, match, countCodePoints(text, 0, match.index));
+  return documentValue(out.finish());
 }
 
 /** Most bytes that $regexFindAll gives. Source: MongoDB's expression.cpp, ExpressionRegexFindAll. */
@@ -124,34 +127,41 @@ const MOST_FOUND_BYTES = 64 * 1024 * 1024;
 
 /** One match a round: a long text may hold millions. */
 function findAll(regex: RegularExpression, text: string): LoopState {
-  const matches: RawValue[] = [];
+  const matches = new DocumentBuilder();
   let from = 0;
   let codePoints = 0;
   let countedTo = 0;
-  let bytes = 0;
   return {
     count: Infinity,
-    round() {
+    round(index) {
       const match = from > text.length ? undefined : regex.find(text, from);
       if (match === undefined) return false;
       codePoints += countCodePoints(text, countedTo, match.index);
       countedTo = match.index;
-      const found = matchDocument(match, codePoints);
-      bytes += found.end - found.start;
-      if (bytes > MOST_FOUND_BYTES) {
+      if (matches.byteLength + mostBytesOf(match) > MOST_FOUND_BYTES) {
         throw new CommandError(
           51151,
           '$regexFindAll: the size of buffer to store output exceeded the 64MB limit',
         );
       }
-      matches.push(found);
+      matches.beginDocument(String(index));
+      appendMatch(matches, match, codePoints);
+      matches.end();
       // An empty match goes on behind the next character.
       const end = match.index + match.text.length;
       from = match.text === '' ? end + ((text.codePointAt(end) ?? 0) > 0xffff ? 2 : 1) : end;
       return true;
     },
-    finish: () => arrayOf(matches),
+    finish: () => arrayValue(matches.finish()),
   };
+}
+
+/** UTF-8 takes at most three bytes per UTF-16 unit; names and numbers take some more. */
+function mostBytesOf({ text, captures }: RegularExpressionMatch): number {
+  return captures.reduce(
+    (bytes, capture) => bytes + 3 * (capture?.length ?? 0) + 16,
+    3 * text.length + 64,
+  );
 }
 
 /** Code points that begin in [from, to), UTF-16 indexes. */
