@@ -15,6 +15,7 @@ import {
   setField,
 } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
+import { namespaceOfBuckets } from '../../query/index.ts';
 import type { CollectionDescription, IndexDescription } from '../../storage/index.ts';
 import type { CommandBody } from '../command/command-body.ts';
 import { nestedBody } from '../command/nested-body.ts';
@@ -95,10 +96,13 @@ export function listedSpec(
   return setField(spec, 'expireAfterSeconds', expiry);
 }
 
-/** @throws CommandError InvalidOptions: a collection in the order of its _id has no oldest document at its beginning */
+/**
+ * Buckets of time series are clustered in MongoDB: made capped, they would lose measurements that nobody deleted.
+ * @throws CommandError InvalidOptions: a collection in the order of its _id has no oldest document at its beginning
+ */
 export function checkNotClustered({ namespace, options }: CollectionDescription): void {
   uassert(
-    clusteredIndexOf(options) === undefined,
+    clusteredIndexOf(options) === undefined && namespaceOfBuckets(namespace) === undefined,
     'InvalidOptions',
     `A clustered collection cannot become capped: ${namespace}`,
   );

@@ -196,6 +196,17 @@ describe('server/commands: buckets of time series', () => {
         });
       });
     }
+
+    it('leaves buckets uncapped', async () => {
+      const size = 4096;
+      const buckets = 'system.buckets.s';
+      for (const command of [
+        { convertToCapped: buckets, size },
+        { cloneCollectionAsCapped: buckets, toCollection: 'x', size },
+      ]) {
+        await assert.rejects(database.command(command), { code: 72 });
+      }
+    });
   });
 
   describe('expiry', () => {
