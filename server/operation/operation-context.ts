@@ -253,7 +253,10 @@ export class OperationContext implements Interruption, RunningOperation {
   insideWriteGate<Result>(write: () => MaybePromise<Result>): MaybePromise<Result> {
     const { writeGate } = this.service;
     if (writeGate.isClosed) {
-      return this.waitFor(writeGate.whenOpen()).then(() => this.insideWriteGate(write));
+      const { over, cancel } = writeGate.whenOpen();
+      return this.waitFor(over)
+        .finally(cancel)
+        .then(() => this.insideWriteGate(write));
     }
     writeGate.enter();
     let result: MaybePromise<Result>;

@@ -54,7 +54,11 @@ export const fsyncUnlock = defineCommand({
   adminOnly: true,
   parse: () => undefined,
   execute(_request, { service }) {
-    uassert(service.writeGate.isClosed, 'IllegalOperation', 'fsyncUnlock called when not locked');
+    uassert(
+      service.writeGate.lockCount > 0,
+      'IllegalOperation',
+      'fsyncUnlock called when not locked',
+    );
     return service.writeGate.unlock();
   },
   reply: (lockCount) => ({ info: 'fsyncUnlock completed', lockCount: BigInt(lockCount) }),
@@ -63,20 +67,21 @@ export const fsyncUnlock = defineCommand({
 /** @returns the locks held, this one included. Nothing is held when it throws. */
 async function takeLock(op: OperationContext, acquisitionMs: number): Promise<number> {
   const { writeGate, timers } = op.service;
-  const drained = writeGate.lock();
+  const lock = writeGate.want();
   let tooLate = (_error: Error): void => {};
   const limit = new Promise<never>((_resolve, reject) => (tooLate = reject));
   const deadline = timers.after(acquisitionMs, () =>
     tooLate(new CommandError('LockTimeout', 'Fsync lock timed out')),
   );
   try {
-    await op.waitFor(Promise.race([drained, limit]));
+    await op.waitFor(Promise.race([lock.drained.over, limit]));
     await op.waitFor(op.engine.checkpoint());
-    return writeGate.lockCount;
+    return lock.take();
   } catch (error) {
-    writeGate.unlock();
+    lock.giveUp();
     throw error;
   } finally {
+    lock.drained.cancel();
     deadline.cancel();
   }
 }

@@ -2,6 +2,7 @@
  * Commands of operators and tools, sent as documents.
  */
 import assert from 'node:assert/strict';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Binary, Double, Int32, Long, ObjectId, type Document } from 'bson';
 import { MongoClient, type Db } from 'mongodb';
 import { RawClient } from '../raw-client.ts';
@@ -124,6 +125,26 @@ describe('server/commands: administration', () => {
     assert.deepEqual((await admin({ lockInfo: 1 }))['lockInfo'], []);
     assert.equal(await database.collection('c').countDocuments(), 4);
     await adminRefused({ fsyncUnlock: 1 }, 20);
+  });
+
+  it('fsyncUnlock gives back no lock that another client still waits for', async () => {
+    const slow = database.command({
+      update: 'c',
+      updates: [{ q: { $where: 'while (true) {}' }, u: { $set: { b: 1 } } }],
+      maxTimeMS: 1_500,
+    });
+    const ended = assert.rejects(slow, { code: 50 });
+    await pause(150);
+    const locked = adminRefused(
+      { fsync: 1, lock: true, fsyncLockAcquisitionTimeoutMillis: 300 },
+      24,
+      /Fsync lock timed out/,
+    );
+    await pause(100);
+    await adminRefused({ fsyncUnlock: 1 }, 20);
+    await locked;
+    await ended;
+    await database.collection('c').insertOne({ a: 5 });
   });
 
   it('shows no connections to other servers, and drops none', async () => {
