@@ -63,9 +63,17 @@ export function openSink(options: FlintdOptions): Sink {
   }
 }
 
-/** Written synchronously: the last lines before an end are the ones that matter, and a rotation falls between two lines. */
+/**
+ * Written synchronously: the last lines before an end are the ones that matter, and a rotation falls between two lines.
+ *
+ * A file that takes no line (a full disk) ends no server: the first line that is lost is told on standard error, and how many
+ * were lost stands in the file as soon as it takes lines again. mongod ends itself here.
+ */
 class FileSink implements Sink {
   private readonly path: string;
+  private lostCount = 0;
+  /** The last line stands there in part. */
+  private isTorn = false;
   private readonly rotation: FlintdOptions['logRotation'];
   private descriptor: number;
 
@@ -77,7 +85,16 @@ class FileSink implements Sink {
   }
 
   write(text: string): void {
-    writeSync(this.descriptor, text);
+    try {
+      if (this.lostCount > 0) this.tellLost();
+      this.writeWhole(text);
+    } catch (error) {
+      if (this.lostCount === 0) {
+        const what = `cannot write the log to ${this.path}: ${messageOf(error)}`;
+        process.stderr.write(`flintd: ${what}. The server goes on; lines are lost.\n`);
+      }
+      this.lostCount += 1;
+    }
   }
 
   rotate(): void {
@@ -90,11 +107,36 @@ class FileSink implements Sink {
     }
     const before = this.descriptor;
     this.descriptor = next;
+    this.isTorn = false;
     closeSync(before);
   }
 
   close(): void {
     closeSync(this.descriptor);
+  }
+
+  /** A disk that fills up takes a part. */
+  private writeWhole(text: string): void {
+    const bytes = Buffer.from(this.isTorn ? `\n${text}` : text);
+    let written = 0;
+    while (written < bytes.length) {
+      written += writeSync(this.descriptor, bytes, written);
+      this.isTorn = written < bytes.length;
+    }
+  }
+
+  private tellLost(): void {
+    let line = '';
+    const log = createLog({ clock: systemClock, sink: (text) => (line = text) });
+    log.write({
+      severity: 'E',
+      component: 'CONTROL',
+      id: 2_300_005,
+      message: 'Lines of the log could not be written and are lost',
+      attributes: { count: this.lostCount },
+    });
+    this.writeWhole(line);
+    this.lostCount = 0;
   }
 
   private moveAside(): void {
@@ -107,6 +149,8 @@ class FileSink implements Sink {
     try {
       renameSync(this.path, target);
     } catch (error) {
+      // Somebody has moved it already: a new one begins.
+      if (!existsSync(this.path)) return;
       throw new CommandError('FileRenameFailed', `cannot rename ${this.path}: ${messageOf(error)}`);
     }
   }

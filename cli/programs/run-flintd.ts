@@ -1,7 +1,7 @@
 /**
  * A running flintd: log, engine, server, the line that says "ready", and the way back.
  */
-import { mkdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { onInvariantFailure } from '../../common/assert.ts';
@@ -117,7 +117,7 @@ async function serve(
     });
     crashReporter.watch(server);
     await startListening(server, options);
-    const releasePidFile = writePidFile(options);
+    const releasePidFile = await writePidFile(server, options, log);
     announce(server, options);
     tellServiceManager('--ready');
     const why = await stop.requested;
@@ -253,7 +253,7 @@ async function openData(
 const GIGABYTE = 1024 ** 3;
 
 /**
- * Half of the memory beyond 1 GB, at least 256 MB; of little memory an eighth, because the heap and the rest of the process
+ * Half of the memory beyond 1 GB, at least 256 MB or, where that is less, an eighth of the memory, because the heap and the rest of the process
  * need as much whatever the cache is. Memory is what the process may use: in a container, its limit.
  */
 function defaultCacheBytes(): number {
@@ -268,13 +268,22 @@ async function startListening(server: FlintServer, options: FlintdOptions): Prom
     await server.start();
   } catch (error) {
     await server.stop();
-    const where = `${options.bindAddresses.join(', ')} port ${options.port}`;
-    const why =
-      isSystemError(error) && error.code === 'EADDRINUSE'
-        ? 'the port is taken by another program. Give another one with --port.'
-        : messageOf(error);
-    throw new EndError(EXIT.netError, `cannot listen on ${where}: ${why}`);
+    if (isSystemError(error) && error.syscall === 'listen') throw cannotListen(error, options);
+    throw error;
   }
+}
+
+/** The port may be that of HTTP, too. */
+function cannotListen(error: NodeJS.ErrnoException, options: FlintdOptions): EndError {
+  const refused: unknown = Reflect.get(error, 'port');
+  const { httpPort, port, bindAddresses } = options;
+  const isHttp = refused === httpPort && httpPort !== port;
+  const where = `${bindAddresses.join(', ')} port ${isHttp ? httpPort : port}`;
+  const why =
+    error.code === 'EADDRINUSE'
+      ? `the port is taken by another program. Give another one with ${isHttp ? '--httpPort' : '--port'}.`
+      : messageOf(error);
+  return new EndError(EXIT.netError, `cannot listen on ${where}: ${why}`);
 }
 
 /** The one line on standard output that says "ready", for programs; and for people what to do now. */
@@ -292,10 +301,32 @@ function announce(server: FlintServer, options: FlintdOptions): void {
   process.stdout.write(firstStepsText({ version: FLINTDB_VERSION, port: server.port, dbPath }));
 }
 
-function writePidFile({ pidFilePath }: FlintdOptions): () => void {
+/** @returns takes the file away again. @throws EndError, when the server has stopped */
+async function writePidFile(
+  server: FlintServer,
+  { pidFilePath }: FlintdOptions,
+  log: Log,
+): Promise<() => void> {
   if (pidFilePath === undefined) return () => {};
-  writeFileSync(pidFilePath, `${process.pid}\n`);
-  return () => unlinkSync(pidFilePath);
+  try {
+    writeFileSync(pidFilePath, `${process.pid}\n`);
+  } catch (error) {
+    await server.stop();
+    throw new EndError(EXIT.badOptions, `cannot write ${pidFilePath}: ${messageOf(error)}`);
+  }
+  return () => {
+    try {
+      rmSync(pidFilePath, { force: true });
+    } catch (error) {
+      log.write({
+        severity: 'W',
+        component: 'CONTROL',
+        id: 2_300_006,
+        message: 'The file with the process id could not be removed',
+        attributes: { path: pidFilePath, error: messageOf(error) },
+      });
+    }
+  };
 }
 
 interface StopSignal {

@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -45,8 +45,7 @@ describe('integration: operations', () => {
 
   it('keeps every acknowledged write when it is told to stop under load', async () => {
     const flintd = await start();
-    const acknowledged = await writeUntilStopped(flintd, 8, 500);
-    assert.ok(acknowledged.length > 50, `${acknowledged.length} writes were acknowledged`);
+    const acknowledged = await writeUntilStopped(flintd, 8, 200);
     await flintd.restart();
     const client = await MongoClient.connect(flintd.uri);
     const found = await client.db('test').collection('writes').distinct('_id');
@@ -58,11 +57,11 @@ describe('integration: operations', () => {
     );
   });
 
-  /** Eight clients insert; after `afterMs` the server gets SIGTERM. @returns the ids that were acknowledged. */
+  /** Clients insert; when so many inserts were acknowledged the server gets SIGTERM. @returns their ids, and those of later ones. */
   async function writeUntilStopped(
     flintd: Program,
     clients: number,
-    afterMs: number,
+    wantedCount: number,
   ): Promise<string[]> {
     const acknowledged: string[] = [];
     const writers = Array.from({ length: clients }, async (_, writer) => {
@@ -78,7 +77,7 @@ describe('integration: operations', () => {
         await client.close();
       }
     });
-    await pause(afterMs);
+    while (acknowledged.length < wantedCount) await pause(5);
     const stoppedMs = performance.now();
     assert.deepEqual(await flintd.stop('SIGTERM'), { code: 0, signal: null });
     assert.ok(performance.now() - stoppedMs < 10_000);
@@ -138,6 +137,61 @@ describe('integration: operations', () => {
     await client.close();
     assert.deepEqual(readdirSync(path), ['flintd.log']);
     assert.match(readFileSync(log, 'utf8'), /Log rotated/);
+  });
+
+  it('goes on when its log takes no line, and says how many were lost when it takes them again', async () => {
+    const path = directory();
+    const log = join(path, 'flintd.log');
+    symlinkSync('/dev/full', log);
+    const flintd = await start({
+      args: ['--logpath', log, '--logappend', '--logRotate', 'reopen'],
+    });
+    const client = await MongoClient.connect(flintd.uri);
+    await client.db('test').collection('c').insertOne({ a: 1 });
+    rmSync(log);
+    await client.db('admin').command({ logRotate: 1 });
+    await client.close();
+    assert.deepEqual(await flintd.stop(), { code: 0, signal: null });
+    assert.equal(flintd.output.match(/cannot write the log to .*ENOSPC/g)?.length, 1);
+    const [first, second] = readFileSync(log, 'utf8').trim().split('\n');
+    const lost = JSON.parse(first) as { id: number; attr: { count: number } };
+    assert.equal(lost.id, 2_300_005);
+    assert.ok(lost.attr.count > 3);
+    assert.match(second, /Log rotated/);
+  });
+
+  it('begins a new log when somebody else has taken the old one away', async () => {
+    const log = join(directory(), 'flintd.log');
+    const flintd = await start({ args: ['--logpath', log] });
+    rmSync(log);
+    const client = await MongoClient.connect(flintd.uri);
+    await client.db('admin').command({ logRotate: 1 });
+    await client.close();
+    await flintd.stop();
+    assert.match(readFileSync(log, 'utf8'), /Log rotated/);
+  });
+
+  it('ends with a sentence when it cannot say its process id, and cleanly when that file is gone', async () => {
+    const path = directory();
+    const missing = join(path, 'none', 'flintd.id');
+    const refused = await runToEnd(['--dbpath', path, '--port', '0', '--pidfilepath', missing]);
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /flintd: cannot write .*none\/flintd\.id: ENOENT/);
+    const pidFile = join(path, 'flintd.id');
+    const flintd = await start({ dbpath: path, args: ['--pidfilepath', pidFile] });
+    rmSync(pidFile);
+    assert.deepEqual(await flintd.stop(), { code: 0, signal: null });
+  });
+
+  it('names the option of the port that is taken', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' ? String(address?.port) : '';
+    const refused = await runToEnd(['--dbpath', directory(), '--port', '0', '--httpPort', port]);
+    server.close();
+    assert.equal(refused.code, 48);
+    assert.match(refused.stderr, new RegExp(`port ${port}: .*Give another one with --httpPort`));
   });
 
   it('leaves a crash report when it ends at a bug, and starts again', async () => {
