@@ -253,8 +253,8 @@ async function openData(
 const GIGABYTE = 1024 ** 3;
 
 /**
- * Half of the memory beyond 1 GB, at least 256 MB or, where that is less, an eighth of the memory, because the heap and the rest of the process
- * need as much whatever the cache is. Memory is what the process may use: in a container, its limit.
+ * Half of the memory beyond 1 GB, at least 256 MB or, where that is less, an eighth of the memory, because the heap and the
+ * rest of the process need as much whatever the cache is. Memory is what the process may use: in a container, its limit.
  */
 function defaultCacheBytes(): number {
   const limit = process.constrainedMemory() ?? 0;
