@@ -15,7 +15,7 @@ import {
 import type { IndexCursor, ReadView } from '../../storage/index.ts';
 import type { DistinctScanNode } from '../planner/plan-node.ts';
 import { type ExecutionContext, PullStage, type StageCounters, type Step } from './stage.ts';
-import { indexAsItIs } from './still-there.ts';
+import { holdsMoreArrays, indexAsItIs } from './still-there.ts';
 
 export class DistinctScan extends PullStage {
   readonly counters: StageCounters = { advanced: 0, keysExamined: 0, seeks: 0, isEOF: false };
@@ -105,7 +105,7 @@ export class DistinctScan extends PullStage {
   attach(view: ReadView): void {
     const { scan } = this.node;
     const index = indexAsItIs(view, this.context.collection, scan.index);
-    if (index.multikey && !scan.index.multikey) this.mayJump = false;
+    if (holdsMoreArrays(index, scan.index)) this.mayJump = false;
     this.cursor?.attach(view);
   }
 

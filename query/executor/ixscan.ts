@@ -16,7 +16,7 @@ import type { Filter } from '../matcher/filter.ts';
 import type { KeyBounds } from '../planner/key-bounds.ts';
 import { type ExecutionContext, PullStage, type StageCounters, type Step } from './stage.ts';
 import { RecordIdSet } from './record-id-set.ts';
-import { indexAsItIs } from './still-there.ts';
+import { holdsMoreArrays, indexAsItIs } from './still-there.ts';
 
 export interface IndexScanOptions {
   readonly index: IndexDescription;
@@ -150,15 +150,6 @@ export class IndexScan extends PullStage {
     this.closeRange();
     this.nextRange = this.options.ranges.length;
   }
-}
-
-/** Of a wildcard index, whose entries tell of paths with arrays, nobody looks again: it may. */
-function holdsMoreArrays(now: IndexDescription, planned: IndexDescription): boolean {
-  if (!now.multikey) return false;
-  if (!planned.multikey || now.fields.length !== planned.fields.length) return true;
-  return planned.multikeyPaths.some(
-    (heldArrays, field) => heldArrays === false && now.multikeyPaths[field] !== false,
-  );
 }
 
 /** Around a bound that is itself cut a walk may give entries from outside: those of the next range. */

@@ -15,7 +15,7 @@ import {
 import { withMetadata } from '../document-metadata.ts';
 import type { Filter } from '../matcher/filter.ts';
 import type { DocumentMetadata, Projection } from '../projection/projection.ts';
-import type { CollectionDescription, IndexDescription, ReadView } from '../../storage/index.ts';
+import type { IndexDescription, ReadView } from '../../storage/index.ts';
 import { CoveredDocument } from './covered-document.ts';
 import type { Row } from './row.ts';
 import {
@@ -86,7 +86,7 @@ export function indexKeyOf(row: Row): Buffer | undefined {
 
 /**
  * Only the index is read. A null in the entry may stand for a missing field: then the document decides.
- * The planner uses it only where no field of the index is an array.
+ * The planner uses it only where no field of the index is an array; of arrays that come in later the scan says that keys are not whole.
  */
 export class CoveredProject extends PullStage {
   readonly counters: StageCounters = { advanced: 0, docsExamined: 0, isEOF: false };
@@ -95,9 +95,7 @@ export class CoveredProject extends PullStage {
   private readonly projection: Projection;
   /** The query's, for documents that are read because their key was cut. */
   private readonly filter: Filter | undefined;
-  private readonly makers = new Map<IndexDescription, CoveredDocument | undefined>();
-  /** The collection as it was when the plan last went on; undefined: as it was planned. */
-  private current: CollectionDescription | undefined;
+  private readonly makers = new Map<IndexDescription, CoveredDocument>();
 
   constructor(
     context: ExecutionContext,
@@ -144,20 +142,15 @@ export class CoveredProject extends PullStage {
     const { row } = this.context;
     const { index, key, typeBits } = row;
     if (!row.keyIsWhole || index === undefined || key === undefined) return undefined;
-    return this.makerOf(index)?.make(key, typeBits!);
+    return this.makerOf(index).make(key, typeBits!);
   }
 
-  /** undefined: keys of the index hold elements where documents hold arrays. */
-  private makerOf(index: IndexDescription): CoveredDocument | undefined {
-    if (this.makers.has(index)) return this.makers.get(index);
-    const paths = this.projection.fieldsNeeded ?? [];
-    const now = this.current?.indexes.find(({ ident }) => ident === index.ident) ?? index;
-    // A wildcard scan sees other fields than the catalog has.
-    const isSame = now.fields.length === index.fields.length;
-    const hasArrays =
-      this.current !== undefined && now.multikey && (!isSame || holdsArrays(now, paths));
-    const maker = hasArrays ? undefined : new CoveredDocument(index, paths);
-    this.makers.set(index, maker);
+  private makerOf(index: IndexDescription): CoveredDocument {
+    let maker = this.makers.get(index);
+    if (maker === undefined) {
+      maker = new CoveredDocument(index, this.projection.fieldsNeeded ?? []);
+      this.makers.set(index, maker);
+    }
     return maker;
   }
 
@@ -174,20 +167,11 @@ export class CoveredProject extends PullStage {
 
   attach(view: ReadView): void {
     this.input.attach(view);
-    // An array may have come in meanwhile.
-    this.current = view.collectionByUuid(this.context.collection.uuid);
-    this.makers.clear();
   }
 
   close(): void {
     this.input.close();
   }
-}
-
-function holdsArrays(index: IndexDescription, paths: readonly string[]): boolean {
-  return index.fields.some(
-    ({ path }, position) => paths.includes(path) && index.multikeyPaths[position] !== false,
-  );
 }
 
 /** RETURN_KEY: the index entry in the document's place; an empty document without one. */

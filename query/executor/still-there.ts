@@ -34,6 +34,18 @@ export function indexAsItIs(
   throw new CommandError('QueryPlanKilled', `query plan killed :: index '${index.name}' dropped`);
 }
 
+/**
+ * Whether arrays are where there were none when a scan was planned: its keys may be less than whole values then.
+ * Of a wildcard index, whose entries tell of paths with arrays, nobody looks again: it may.
+ */
+export function holdsMoreArrays(now: IndexDescription, planned: IndexDescription): boolean {
+  if (!now.multikey) return false;
+  if (!planned.multikey || now.fields.length !== planned.fields.length) return true;
+  return planned.multikeyPaths.some(
+    (heldArrays, field) => heldArrays === false && now.multikeyPaths[field] !== false,
+  );
+}
+
 /** As UUIDs are printed: 8-4-4-4-12 digits. */
 function formatUuid(uuid: string): string {
   return uuid.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');

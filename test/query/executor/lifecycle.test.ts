@@ -29,14 +29,18 @@ const slowContext = simpleContext(new AgeingClock(), new SeededRandom(1));
 
 const MANY: readonly Plain[] = Array.from({ length: 500 }, (_, i) => ({ _id: i, k: i % 7 }));
 
-async function take(executor: PlanExecutor, count: number): Promise<unknown[]> {
-  const ids: unknown[] = [];
-  while (ids.length < count) {
+async function takeWhole(executor: PlanExecutor, count: number): Promise<Plain[]> {
+  const documents: Plain[] = [];
+  while (documents.length < count) {
     const document = await executor.next();
     if (document === undefined) break;
-    ids.push(plain(document)['_id']);
+    documents.push(plain(document));
   }
-  return ids;
+  return documents;
+}
+
+async function take(executor: PlanExecutor, count: number): Promise<unknown[]> {
+  return (await takeWhole(executor, count)).map((document) => document['_id']);
 }
 
 describe('an executor', () => {
@@ -163,7 +167,7 @@ describe('an executor', () => {
     async function around(
       request: Parameters<typeof rawRequest>[0],
       change: (id: number) => Plain | undefined,
-    ): Promise<readonly [first: unknown[], rest: unknown[]]> {
+    ): Promise<readonly [first: unknown[], rest: Plain[]]> {
       const { engine, namespace } = changing;
       const before = engine.snapshot();
       const executor = planQuery(
@@ -187,7 +191,7 @@ describe('an executor', () => {
       write.commit();
       const after = engine.snapshot();
       executor.attach(after, uninterruptible);
-      const rest = await take(executor, 1000);
+      const rest = await takeWhole(executor, 1000);
       executor.close();
       after.close();
       return [first, rest];
@@ -205,7 +209,20 @@ describe('an executor', () => {
       const [, rest] = await around(request, (id) =>
         id === 15 ? { _id: 15, a: 1, s: [16, 17] } : undefined,
       );
-      assert.deepEqual(rest, [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 18, 19]);
+      const ids = rest.map((document) => document['_id']);
+      assert.deepEqual(ids, [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 18, 19]);
+    });
+
+    it('covers nothing where arrays came in', async () => {
+      const projection = { _id: 0, a: 1, s: 1 };
+      const request = { filter: { a: 1, s: { $gt: 10 } }, projection, hint: 'a_1_s_1' };
+      const [, rest] = await around(request, (id) =>
+        id === 19 ? { _id: 19, a: 1, s: [3, 20] } : undefined,
+      );
+      assert.deepEqual(rest, [
+        { a: 1, s: 17 },
+        { a: 1, s: [3, 20] },
+      ]);
     });
   });
 
