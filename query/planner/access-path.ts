@@ -53,6 +53,10 @@ interface Candidate {
 
 /** More candidates than these are not tried (internalQueryPlannerMaxIndexedSolutions). */
 const MAX_CANDIDATES = 64;
+/** Of many conditions on one path with arrays so many are tried as the one that gives bounds. */
+const MAX_PREFERRED = 10;
+/** Of many $or beside each other so many are tried (internalQueryEnumerationMaxOrSolutions). */
+const MAX_OR_PATHS = 10;
 
 /** The ways to the documents, the most promising first; there is at least one. */
 export function accessPaths(request: AccessRequest): readonly [AccessPath, ...AccessPath[]] {
@@ -128,7 +132,8 @@ function candidatesOf(
   const { index } = shape;
   if (index.multikey) {
     const leading = predicates.filter(({ path }) => path === index.fields[0].path);
-    for (const [position, preferred] of leading.length > 1 ? leading.entries() : []) {
+    const tried = leading.length > 1 ? leading.slice(0, MAX_PREFERRED) : [];
+    for (const [position, preferred] of tried.entries()) {
       const bounds = boundsOnIndex(shape, predicates, preferred);
       if (bounds === undefined || sameIntervals(bounds.bounds[0], first.bounds[0])) continue;
       candidates.push(candidateOf(`${name}#${position}`, bounds, request));
@@ -288,7 +293,8 @@ function residualOf(filter: Filter, decided: ReadonlySet<FilterNode>): Filter {
  */
 function orPaths(request: AccessRequest): readonly AccessPath[] {
   const all = conjuncts(request.filter.tree);
-  return all.flatMap((either, position) => {
+  const tried = all.filter(({ kind }) => kind === 'or').slice(0, MAX_OR_PATHS);
+  return tried.flatMap((either, position) => {
     if (either.kind !== 'or') return [];
     const siblings = all.filter((node) => node !== either);
     const branches = either.children.map((branch) =>

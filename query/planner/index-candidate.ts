@@ -110,14 +110,18 @@ function intersectAll(
   decided: Set<FilterNode>,
   holdsValues: boolean,
 ): readonly Interval[] {
-  let intervals: readonly Interval[] = ALL_VALUES;
-  for (const predicate of predicates) {
-    intervals = intersect(intervals, predicate.bounds.intervals);
-    const { exact, exactWithoutArrays, keyTest } = predicate.bounds;
-    const isTested = holdsValues && keyTest !== undefined;
-    if (exact || exactWithoutArrays === true || isTested) decided.add(predicate.node);
+  for (const { bounds, node } of predicates) {
+    const isTested = holdsValues && bounds.keyTest !== undefined;
+    if (bounds.exact || bounds.exactWithoutArrays === true || isTested) decided.add(node);
   }
-  return intervals;
+  return commonIntervals(predicates.map(({ bounds }) => bounds.intervals));
+}
+
+/** Half by half: one by one, thousands of lists that grow would be walked thousands of times. */
+function commonIntervals(lists: readonly (readonly Interval[])[]): readonly Interval[] {
+  if (lists.length < 2) return lists[0] ?? ALL_VALUES;
+  const middle = lists.length >> 1;
+  return intersect(commonIntervals(lists.slice(0, middle)), commonIntervals(lists.slice(middle)));
 }
 
 /**

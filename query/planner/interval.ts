@@ -213,13 +213,23 @@ export function intersect(
   if (left === ALL_VALUES) return right;
   if (right === ALL_VALUES) return left;
   const result: Interval[] = [];
-  for (const a of left) {
-    for (const b of right) {
-      const both = intersectTwo(a, b);
-      if (both !== undefined) result.push(both);
-    }
+  let place = 0;
+  let other = 0;
+  while (place < left.length && other < right.length) {
+    const a = left[place];
+    const b = right[other];
+    const both = intersectTwo(a, b);
+    if (both !== undefined) result.push(both);
+    // What follows the one that ends first may still meet the other.
+    if (endsBefore(a, b)) place += 1;
+    else other += 1;
   }
   return result;
+}
+
+function endsBefore(a: Interval, b: Interval): boolean {
+  const order = compareValues(a.upper, b.upper);
+  return order < 0 || (order === 0 && !a.upperInclusive);
 }
 
 function intersectTwo(a: Interval, b: Interval): Interval | undefined {

@@ -6,7 +6,7 @@
 import { valuesEqual } from '../../bson/index.ts';
 import { dependsOnCollation } from '../index-kind/collation.ts';
 import type { FilterNode, LeafNode } from '../matcher/tree.ts';
-import { allPoints, holdsNull, intersect, type Interval } from './interval.ts';
+import { holdsNull, intersect, type Interval, sameIntervals } from './interval.ts';
 import { boundsOfLeaf } from './leaf-bounds.ts';
 import { conjuncts } from './predicates.ts';
 
@@ -63,18 +63,7 @@ function sameLeaf(a: LeafNode, b: LeafNode): boolean {
   );
 }
 
-/** Each interval lies within the wanted ones: what both allow is the interval itself. */
+/** What both allow is all that the inner ones allow. */
 function within(inner: readonly Interval[], outer: readonly Interval[]): boolean {
-  return inner.every((interval) => {
-    const both = intersect([interval], outer);
-    const first = both[0];
-    if (both.length !== 1 || first === undefined) return false;
-    if (allPoints([interval])) return allPoints(both);
-    return (
-      valuesEqual(first.lower, interval.lower) &&
-      valuesEqual(first.upper, interval.upper) &&
-      first.lowerInclusive === interval.lowerInclusive &&
-      first.upperInclusive === interval.upperInclusive
-    );
-  });
+  return sameIntervals(intersect(inner, outer), inner);
 }
