@@ -27,7 +27,8 @@ function concatArrays(values: readonly Value[]): Value {
     if (value.type !== BsonType.array) {
       throw new CommandError(28664, `$concatArrays only supports arrays, not ${typeNameOf(value)}`);
     }
-    elements.push(...elementsOf(value));
+    // One by one: a call takes no million arguments.
+    for (const element of elementsOf(value)) elements.push(element);
   }
   return arrayOf(elements);
 }

@@ -34,6 +34,8 @@ class UnwindSource extends PullSource {
   private readonly input: DocumentSource;
   private readonly specification: UnwindSpecification;
   private document: Buffer | undefined;
+  /** The document with null where the array is: each result is made of it, and costs nothing for the other elements. */
+  private frame: Buffer | undefined;
   private elements: FieldCursor | undefined;
   private index = 0;
 
@@ -72,6 +74,7 @@ class UnwindSource extends PullSource {
     if (value !== undefined && value.type === BsonType.array) {
       if (!isEmpty(value.asDocument())) {
         this.document = document;
+        this.frame = this.with(document, NULL);
         this.elements = new FieldCursor(value.asDocument());
         this.index = 0;
         return undefined;
@@ -86,10 +89,11 @@ class UnwindSource extends PullSource {
     if (!elements.next()) {
       this.elements = undefined;
       this.document = undefined;
+      this.frame = undefined;
       return undefined;
     }
     const document = this.document!;
-    const unwound = this.with(document, elements.value());
+    const unwound = this.with(this.frame!, elements.value());
     this.index += 1;
     return carryMetadata(document, this.withIndex(unwound, int64Value(BigInt(this.index - 1))));
   }

@@ -83,6 +83,14 @@ describe('a long loop in an expression', () => {
     await assert.rejects(find('(.)', { count: { $size: '$found' } }), { code: 51151 });
   });
 
+  it('joins arrays of hundreds of thousands of elements', async () => {
+    const joined = { $concatArrays: [range(300_000), range(300_000)] };
+    const [{ size }] = await db
+      .aggregate([{ $documents: [{}] }, { $project: { size: { $size: joined } } }])
+      .toArray();
+    assert.equal(size, 600_000);
+  });
+
   for (const [name, run] of places) {
     it(`ends at maxTimeMS in ${name}, and others are served meanwhile`, async () => {
       const began = performance.now();
