@@ -220,12 +220,13 @@ function onTimes(range: ValueRange, fields: BucketFields): Buffer | undefined {
   const max = `control.max.${fields.timeField}`;
   if (lower !== undefined) {
     const first = shifted(lower, -spanMs);
-    conditions.push(atLeast(min, first, lowerInclusive));
+    conditions.push(atLeast(min, first, lowerInclusive || isEnd(first)));
     const id = idOf(idSecondsOf(first.asDateMs()), 0);
     conditions.push(documentOf({ _id: documentOf({ $gte: id }) }));
   }
   if (upper !== undefined) {
-    conditions.push(atMost(max, shifted(upper, spanMs), upperInclusive));
+    const last = shifted(upper, spanMs);
+    conditions.push(atMost(max, last, upperInclusive || isEnd(last)));
     const id = idOf(idSecondsOf(upper.asDateMs()), 0xff);
     conditions.push(documentOf({ _id: documentOf({ $lte: id }) }));
   }
@@ -238,6 +239,12 @@ const MIN_DATE = -(2n ** 63n);
 function shifted(date: RawValue, byMs: bigint): RawValue {
   const moved = date.bytes.readBigInt64LE(date.start) + byMs;
   return dateBigIntValue(moved > MAX_DATE ? MAX_DATE : moved < MIN_DATE ? MIN_DATE : moved);
+}
+
+/** A bound that would lie beyond all dates: it holds for each of them. */
+function isEnd(date: RawValue): boolean {
+  const ms = date.bytes.readBigInt64LE(date.start);
+  return ms === MAX_DATE || ms === MIN_DATE;
 }
 
 /** An _id of these seconds, all other bytes the same. */

@@ -90,6 +90,11 @@ class BoundedSortSource extends PullSource {
     const ms = time?.type === BsonType.date ? time.asDateMs() : 0;
     const rank = ms * this.sort.direction;
     if (rank >= this.threshold) return;
+    if (!Number.isSafeInteger(ms)) {
+      // Numbers do not tell times so far away apart: it takes the dates themselves.
+      this.sortTheRest().add(document, 0);
+      return;
+    }
     const owned = ownedDocument(document);
     push(this.heap, { rank, document: owned });
     this.heapBytes += owned.length + ENTRY_BYTES;
@@ -117,18 +122,20 @@ class BoundedSortSource extends PullSource {
   }
 
   /** What was not given yet comes behind all that was, so that sorting it by itself is right. */
-  private sortTheRest(): void {
+  private sortTheRest(): Sorter {
     const { order, limit } = this.sort;
     const { spill, maxStageBytes } = this.run;
-    this.sorter = new Sorter({
+    const sorter = new Sorter({
       order,
       limit: limit === 0 ? 0 : limit - this.given,
       spill,
       maxMemoryBytes: maxStageBytes,
     });
-    for (const { document } of this.heap) this.sorter.add(document, 0);
+    for (const { document } of this.heap) sorter.add(document, 0);
     this.heap.length = 0;
     this.heapBytes = 0;
+    this.sorter = sorter;
+    return sorter;
   }
 
   private giveSorted(): Buffer | undefined {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { ObjectId } from 'bson';
+import { inspect } from 'node:util';
+import { dateBigIntValue, documentOf } from '../../../bson/index.ts';
 import type { Plain } from '../executor/store.ts';
-import { TimeSeriesStore, unordered } from './time-series-store.ts';
+import { type Given, TimeSeriesStore, unordered } from './time-series-store.ts';
 
 const HOUR = 3_600_000;
 const date = (ms: number): Date => new Date(ms);
@@ -232,6 +234,33 @@ describe('query/timeseries: pipelines over a time series', () => {
         }
       }
       await store.close();
+    });
+
+    it('tells the first and last dates of all apart', async () => {
+      const ends = [-(2n ** 63n), -(2n ** 53n), 0n, 2n ** 53n, 2n ** 63n - 10n];
+      const times = ends.flatMap((end) => [4n, 1n, 0n, 2n, 5n].map((more) => end + more));
+      const many = times.map((ms, index) => documentOf({ _id: index, t: dateBigIntValue(ms) }));
+      const far = await TimeSeriesStore.open(many, INDEXES);
+      const same = async (pipeline: readonly Given[]): Promise<void> =>
+        assert.deepEqual(
+          await far.aggregate('series', pipeline),
+          await far.aggregate('plain', pipeline),
+          inspect(pipeline),
+        );
+      const onlyId = { $project: { _id: 1 } };
+      for (const direction of [1, -1]) {
+        for (const limit of [3, 100]) {
+          await same([{ $sort: { t: direction } }, { $limit: limit }, onlyId]);
+        }
+      }
+      for (const ms of times) {
+        for (const operator of ['$eq', '$gt', '$gte', '$lt', '$lte']) {
+          const condition = documentOf({ [operator]: dateBigIntValue(ms) });
+          const match = documentOf({ $match: documentOf({ t: condition }) });
+          await same([match, { $sort: { _id: 1 } }, onlyId]);
+        }
+      }
+      await far.close();
     });
 
     it('sorts on by other means when the memory of a stage does not suffice', async () => {

@@ -22,6 +22,13 @@ export const OPTIONS: TimeseriesOptions = {
   bucketRoundingSeconds: 60,
 };
 
+/** A document, or its bytes when JavaScript has no value for what it holds. */
+export type Given = Plain | Buffer;
+
+function bytesOf(given: Given): Buffer {
+  return Buffer.isBuffer(given) ? given : bytes(given);
+}
+
 export class TimeSeriesStore {
   private readonly engine: StorageEngine;
 
@@ -30,7 +37,7 @@ export class TimeSeriesStore {
   }
 
   static async open(
-    documents: readonly Plain[],
+    documents: readonly Given[],
     indexes: readonly Plain[] = [],
   ): Promise<TimeSeriesStore> {
     const store = new TimeSeriesStore(await openEngine());
@@ -38,7 +45,7 @@ export class TimeSeriesStore {
     return store;
   }
 
-  private add(documents: readonly Plain[], indexes: readonly Plain[]): void {
+  private add(documents: readonly Given[], indexes: readonly Plain[]): void {
     const write = this.engine.begin();
     const options = documentOf({ timeseries: timeseriesDocument(OPTIONS) });
     write.createCollection('test.plain');
@@ -47,8 +54,8 @@ export class TimeSeriesStore {
     const buckets = () => write.collection(bucketsNamespace('test.series'))!;
     for (const index of indexes) write.createIndex(buckets(), bytes(index));
     for (const document of documents)
-      write.insert(write.collection('test.plain')!, bytes(document));
-    for (const bucket of bucketsOf(documents.map(bytes))) write.insert(buckets(), bucket);
+      write.insert(write.collection('test.plain')!, bytesOf(document));
+    for (const bucket of bucketsOf(documents.map(bytesOf))) write.insert(buckets(), bucket);
     write.commit();
   }
 
@@ -64,7 +71,7 @@ export class TimeSeriesStore {
   /** @param maxStageBytes memory of a stage. */
   async aggregate(
     namespace: 'plain' | 'series',
-    pipeline: readonly Plain[],
+    pipeline: readonly Given[],
     maxStageBytes?: number,
   ): Promise<Plain[]> {
     const options = maxStageBytes === undefined ? {} : { maxStageBytes };
@@ -85,7 +92,7 @@ export class TimeSeriesStore {
 
   private async open<Result>(
     name: string,
-    pipeline: readonly Plain[],
+    pipeline: readonly Given[],
     run: (
       plan: ReturnType<typeof planAggregate>,
       view: ReturnType<StorageEngine['snapshot']>,
@@ -94,7 +101,7 @@ export class TimeSeriesStore {
     const view = this.engine.snapshot();
     try {
       const namespace = `test.${name}`;
-      const request = { pipeline: pipeline.map(bytes), namespace };
+      const request = { pipeline: pipeline.map(bytesOf), namespace };
       return await run(planAggregate(view, view.collection(namespace), request, context), view);
     } finally {
       view.close();
