@@ -46,12 +46,17 @@ const WRITABLE_SYSTEM_COLLECTIONS: ReadonlySet<string> = new Set([
   'system.version',
 ]);
 
+/** Written by the profiler alone; operators drop and create it, with another size than the usual one. */
+export function isSystemProfile(namespace: string): boolean {
+  return splitNamespace(namespace).collection === 'system.profile';
+}
+
 /** @throws CommandError InvalidNamespace for a name that no client may insert into. */
 export function checkWritable(namespace: string): void {
   const { collection } = splitNamespace(namespace);
   if (!collection.startsWith('system.') || WRITABLE_SYSTEM_COLLECTIONS.has(collection)) return;
   if (namespaceOfBuckets(namespace) !== undefined) return;
-  const isServersOwn = collection === 'system.views' || collection === 'system.profile';
+  const isServersOwn = collection === 'system.views' || isSystemProfile(namespace);
   throw new CommandError(
     'InvalidNamespace',
     isServersOwn ? `cannot write to ${namespace}` : `Invalid system namespace: ${namespace}`,

@@ -88,21 +88,25 @@ export class DiagnosticRing {
       await appendFile(join(directory, file.name), member);
       file.bytes += member.length;
       if (file.bytes >= this.options.fileBytes() && this.file === file) this.file = undefined;
-      await this.removeOldest();
+      await this.removeOldest(file.name);
     } catch (error) {
+      // Later changes would count from samples that nobody has: the next sample begins a file.
+      if (this.file === file) this.file = undefined;
       this.reportOnce(error);
     }
   }
 
-  private async removeOldest(): Promise<void> {
+  /** @param current stays, also when the clock has gone back and its name is the oldest. */
+  private async removeOldest(current: string): Promise<void> {
     const { directory, directoryBytes } = this.options;
     const names = (await readdir(directory)).filter((name) => name.startsWith(FILE_PREFIX)).sort();
     const sizes = await Promise.all(
       names.map(async (name) => (await stat(join(directory, name))).size),
     );
     let total = sizes.reduce((sum, size) => sum + size, 0);
-    for (const [index, name] of names.slice(0, -1).entries()) {
+    for (const [index, name] of names.entries()) {
       if (total <= directoryBytes()) return;
+      if (name === current) continue;
       await unlink(join(directory, name));
       total -= sizes[index];
     }

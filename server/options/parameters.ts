@@ -208,26 +208,37 @@ export class ParameterSet {
   }
 
   /**
+   * Whether a parameter may be changed at this time.
+   * @throws CommandError InvalidOptions for an unknown name, IllegalOperation at the wrong time
+   */
+  check(name: string, when: 'startup' | 'runtime'): void {
+    this.settable(name, when);
+  }
+
+  /**
    * Changes a parameter. @returns the value before.
    * @throws CommandError InvalidOptions for an unknown name, IllegalOperation at the wrong time, TypeMismatch, BadValue.
    */
   set(name: string, value: unknown, when: 'startup' | 'runtime'): ParameterValue {
+    const parameter = this.settable(name, when);
+    const before = this.values.get(name) ?? parameter.initial;
+    this.values.set(name, coerce(parameter, value));
+    return before;
+  }
+
+  private settable(name: string, when: 'startup' | 'runtime'): Parameter {
     const parameter: Parameter | undefined = PARAMETERS.find((each) => each.name === name);
-    const before = this.values.get(name);
-    if (parameter === undefined || before === undefined) {
+    if (parameter === undefined) {
       throw new CommandError(
         'InvalidOptions',
         `attempted to set unrecognized parameter [${name}], use help:true to see options `,
       );
     }
-    if (when === 'startup' ? !parameter.setAtStartup : !parameter.setAtRuntime) {
-      throw new CommandError(
-        'IllegalOperation',
-        `not allowed to change [${name}] at ${when === 'startup' ? 'startup' : 'runtime'}`,
-      );
-    }
-    this.values.set(name, coerce(parameter, value));
-    return before;
+    if (when === 'startup' ? parameter.setAtStartup : parameter.setAtRuntime) return parameter;
+    throw new CommandError(
+      'IllegalOperation',
+      `not allowed to change [${name}] at ${when === 'startup' ? 'startup' : 'runtime'}`,
+    );
   }
 }
 

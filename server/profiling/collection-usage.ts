@@ -28,11 +28,14 @@ const MAX_NAMESPACES = 10_000;
 
 export class CollectionUsage {
   private readonly namespaces = new Map<string, NamespaceUsage>();
+  /** Its drop is counted when it is over, and must not bring it back. */
+  private lastForgotten: string | undefined;
 
   /** @param micros how long the operation took. */
   add(namespace: string, kind: UsageKind, isWrite: boolean, micros: number): void {
     let usage = this.namespaces.get(namespace);
     if (usage === undefined) {
+      if (this.isOwnDrop(namespace, kind)) return;
       if (this.namespaces.size >= MAX_NAMESPACES) return;
       usage = newUsage();
       this.namespaces.set(namespace, usage);
@@ -45,10 +48,17 @@ export class CollectionUsage {
   /** The collection is gone. */
   forget(namespace: string): void {
     this.namespaces.delete(namespace);
+    this.lastForgotten = namespace;
   }
 
   all(): ReadonlyMap<string, NamespaceUsage> {
     return this.namespaces;
+  }
+
+  private isOwnDrop(namespace: string, kind: UsageKind): boolean {
+    if (kind !== 'commands' || namespace !== this.lastForgotten) return false;
+    this.lastForgotten = undefined;
+    return true;
   }
 }
 

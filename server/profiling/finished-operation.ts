@@ -6,7 +6,7 @@
 import type { MaybePromise } from '../../storage/index.ts';
 import { documentOf } from '../../bson/index.ts';
 import { documentToInsert } from '../catalog/stored-document.ts';
-import { splitNamespace } from '../catalog/namespace.ts';
+import { isSystemProfile, splitNamespace } from '../catalog/namespace.ts';
 import { RecordWriter } from '../commands/crud/record-writer.ts';
 import { OperationContext } from '../operation/operation-context.ts';
 import type { ServiceContext } from '../operation/service-context.ts';
@@ -32,7 +32,7 @@ export function watchFinished(finished: FinishedOperation): void {
       : isSlow && profiler.isSampled();
   if (isShown) logSlowOperation(finished);
   if (entry === undefined || !(level === 2 || (level === 1 && isShown))) return;
-  if (op.namespace.endsWith('.system.profile')) return;
+  if (isSystemProfile(op.namespace)) return;
   writeEntry(service, database, entry);
 }
 

@@ -63,6 +63,11 @@ export class ProfilerSettings {
     this.settingsOf(database).filter = filter;
   }
 
+  /** The database is gone, and its settings with it, as in MongoDB. */
+  forget(database: string): void {
+    this.databases.delete(database);
+  }
+
   /** Decides by lot whether a slow operation is among those that are shown. */
   isSampled(): boolean {
     return this.sampleRate >= 1 || this.random.next() < this.sampleRate;

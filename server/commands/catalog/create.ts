@@ -19,7 +19,7 @@ import {
   type RequestedCollection,
 } from '../../catalog/collection-options.ts';
 import { parseIndexSpecification } from '../../catalog/index-specification.ts';
-import { checkCreatable, checkDatabaseCase } from '../../catalog/namespace.ts';
+import { checkCreatable, checkDatabaseCase, isSystemProfile } from '../../catalog/namespace.ts';
 import { createTimeseries } from '../../catalog/timeseries-catalog.ts';
 import { createView } from '../../catalog/view-catalog.ts';
 import { defineCommand } from '../../command/define-command.ts';
@@ -42,7 +42,7 @@ export const create = defineCommand({
     return { namespace, hasAutoIndexId, requested: parseCollectionOptions(body) };
   },
   execute: ({ namespace, hasAutoIndexId, requested }, op) => {
-    checkCreatable(namespace);
+    if (!isSystemProfile(namespace)) checkCreatable(namespace);
     checkValidator(op, namespace, requested);
     const reply = { hasAutoIndexId };
     const done = op.transact((transaction) => createIn(op, transaction, namespace, requested));

@@ -5,7 +5,7 @@
 import { uassert } from '../../../common/assert.ts';
 import { namespaceOfBuckets } from '../../../query/index.ts';
 import type { CollectionDescription, MaybePromise, Transaction } from '../../../storage/index.ts';
-import { checkWritable, splitNamespace } from '../../catalog/namespace.ts';
+import { checkWritable, isSystemProfile, splitNamespace } from '../../catalog/namespace.ts';
 import { dropTimeseries, timeseriesOf } from '../../catalog/timeseries-catalog.ts';
 import { dropView, dropViews, isSystemViews } from '../../catalog/view-catalog.ts';
 import { defineCommand } from '../../command/define-command.ts';
@@ -25,7 +25,7 @@ export const drop = defineCommand({
     return { namespace };
   },
   execute: ({ namespace }, op) => {
-    if (!isSystemViews(namespace)) checkWritable(namespace);
+    checkDroppable(op, namespace);
     return op.transact((transaction) => {
       const collection = droppable(transaction, namespace);
       if (collection === undefined) return undefined;
@@ -42,6 +42,17 @@ export const drop = defineCommand({
       ? {}
       : { nIndexesWas: dropped.indexCount || undefined, ns: dropped.namespace },
 });
+
+/** @throws CommandError InvalidNamespace, IllegalOperation */
+function checkDroppable({ service }: OperationContext, namespace: string): void {
+  if (isSystemViews(namespace)) return;
+  if (!isSystemProfile(namespace)) return checkWritable(namespace);
+  uassert(
+    service.profiler.levelOf(splitNamespace(namespace).database) === 0,
+    'IllegalOperation',
+    'turn off profiling before dropping system.profile collection',
+  );
+}
 
 /** Buckets are dropped with the time series that they belong to. */
 function droppable(transaction: Transaction, namespace: string): CollectionDescription | undefined {
@@ -69,5 +80,8 @@ function dropIn(
     dropViews(transaction, database);
   }
   transaction.dropCollection(collection);
-  op.afterCommit(() => op.service.cappedCollections.forget(collection));
+  op.afterCommit(() => {
+    op.service.cappedCollections.forget(collection);
+    op.service.collectionUsage.forget(namespace);
+  });
 }

@@ -30,8 +30,12 @@ export const dropDatabase = defineCommand({
       const collections = transaction.collections(database);
       for (const collection of collections) {
         transaction.dropCollection(collection);
-        op.afterCommit(() => op.service.cappedCollections.forget(collection));
+        op.afterCommit(() => {
+          op.service.cappedCollections.forget(collection);
+          op.service.collectionUsage.forget(collection.namespace);
+        });
       }
+      op.afterCommit(() => op.service.profiler.forget(database));
       return collections.length > 0 ? database : undefined;
     });
   },

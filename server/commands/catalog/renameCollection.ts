@@ -67,7 +67,10 @@ export const renameCollection = defineCommand({
         op.afterCommit(() => op.service.cappedCollections.forget(existing));
       }
       transaction.renameCollection(collection, target);
-      op.afterCommit(() => op.service.cappedCollections.forget(collection));
+      op.afterCommit(() => {
+        op.service.cappedCollections.forget(collection);
+        op.service.collectionUsage.forget(source);
+      });
     });
   },
   reply: () => ({}),

@@ -32,7 +32,7 @@ export const profile = defineCommand({
     return {
       database: body.database,
       level,
-      slowMs: body.number('slowms', undefined),
+      slowMs: body.integer('slowms', undefined),
       sampleRate: body.number('sampleRate', undefined),
       filter: filterOf(body),
     };
@@ -46,16 +46,15 @@ export const profile = defineCommand({
       sampleRate: doubleValue(profiler.sampleRate),
       filter: profiler.filterOf(database)?.source,
     };
-    if (sampleRate !== undefined) {
-      uassert(
-        sampleRate >= 0 && sampleRate <= 1,
-        'BadValue',
-        "'sampleRate' must be between 0.0 and 1.0 inclusive",
-      );
-      profiler.sampleRate = sampleRate;
-    }
-    if (slowMs !== undefined) profiler.slowMs = slowMs;
+    uassert(
+      sampleRate === undefined || (sampleRate >= 0 && sampleRate <= 1),
+      'BadValue',
+      "'sampleRate' must be between 0.0 and 1.0 inclusive",
+    );
+    // The last that can be refused: a request that is wrong in part changes nothing.
     setFilter(request, op);
+    if (sampleRate !== undefined) profiler.sampleRate = sampleRate;
+    if (slowMs !== undefined) profiler.slowMs = slowMs;
     if (level === 0 || level === 1 || level === 2) profiler.setLevel(database, level);
     return {
       ...before,

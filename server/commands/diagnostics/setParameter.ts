@@ -21,6 +21,8 @@ export const setParameter = defineCommand({
     const { parameters } = op.service;
     const first = changes[0];
     const was = first === undefined ? undefined : parameters.lookUp(first.name);
+    // A name that is wrong refuses all of them, as in MongoDB; of values the first wrong one ends it.
+    for (const { name } of changes) parameters.check(name, 'runtime');
     for (const { name, value } of changes) parameters.set(name, plain(value), 'runtime');
     return { was };
   },

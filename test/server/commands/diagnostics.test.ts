@@ -114,6 +114,10 @@ describe('server/commands: diagnostics and sessions', () => {
     assert.deepEqual(reply['was'], new Int32(600_000));
     await admin({ setParameter: 1, cursorTimeoutMillis: 600_000 });
     await refused({ setParameter: 1, nope: 1 }, 72);
+    await refused({ setParameter: 1, cursorTimeoutMillis: 5, nope: 1 }, 72);
+    await refused({ setParameter: 1, cursorTimeoutMillis: 5, maxSessions: 1 }, 20);
+    const { cursorTimeoutMillis } = await admin({ getParameter: 1, cursorTimeoutMillis: 1 });
+    assert.equal(Number(cursorTimeoutMillis), 600_000);
     await refused({ setParameter: 1 }, 72);
     await refused({ setParameter: 1, enableTestCommands: true }, 20);
   });

@@ -75,6 +75,55 @@ describe('server/commands: queries as operators see them', () => {
     await refused({ profile: 'x' }, 14);
   });
 
+  it('profile changes nothing when a part of it is wrong', async () => {
+    await refused({ profile: 1, slowms: 7, filter: { $nothing: 1 } }, 2);
+    await refused({ profile: 1, slowms: 7, sampleRate: 2 }, 2);
+    const { was, slowms } = await run({ profile: -1 });
+    assert.deepEqual([was, slowms], [0, 100]);
+  });
+
+  it('system.profile can be dropped and created with another size while nothing is profiled', async () => {
+    await run({ profile: 2 });
+    await collection.find({ a: 3 }).toArray();
+    await refused({ drop: 'system.profile' }, 20);
+    await run({ profile: 0 });
+    await run({ drop: 'system.profile' });
+    await run({ create: 'system.profile', capped: true, size: 4_000_000 });
+    await run({ profile: 2 });
+    await collection.find({ a: 3 }).toArray();
+    await run({ profile: 0 });
+    const { maxSize, count } = await run({ collStats: 'system.profile' });
+    assert.equal(maxSize, 4_000_000);
+    assert.ok(count > 0);
+    await refused({ insert: 'system.profile', documents: [{}] }, 73);
+  });
+
+  it('profile ends with its database', async () => {
+    await run({ profile: 2 });
+    await run({ dropDatabase: 1 });
+    assert.equal((await run({ profile: -1 }))['was'], 0);
+    assert.deepEqual(await database.listCollections().toArray(), []);
+  });
+
+  it('top forgets collections that are gone', async () => {
+    const namesOf = async (): Promise<string[]> => {
+      const { totals } = (await server.client.db('admin').command({ top: 1 })) as Document;
+      return Object.keys(totals as Document).filter((name) =>
+        name.startsWith(`${database.databaseName}.`),
+      );
+    };
+    await database.collection('d').insertOne({});
+    await database.collection('d').rename('e');
+    await database.collection('f').insertOne({});
+    await database.collection('f').drop();
+    const ofDatabase = await namesOf();
+    assert.ok(ofDatabase.includes(collection.namespace));
+    assert.ok(!ofDatabase.includes(`${database.databaseName}.d`));
+    assert.ok(!ofDatabase.includes(`${database.databaseName}.f`));
+    await database.dropDatabase();
+    assert.deepEqual(await namesOf(), []);
+  });
+
   it('top counts the time spent on each collection', async () => {
     await collection.find({ a: 1 }).toArray();
     const { totals } = (await server.client.db('admin').command({ top: 1 })) as Document;
