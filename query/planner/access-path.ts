@@ -5,7 +5,6 @@
  * the data. Indexes are not intersected (AND_SORTED, AND_HASH): a scan of the most selective index, with the other condition checked on the
  * document, wins the trial in all but contrived cases, and MongoDB does not try intersections either unless it is told to.
  */
-import { fieldsOf, getField, inspect, isEmpty, stringValue } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import { collatorOf, sameCollation } from '../index-kind/collation.ts';
 import type { IndexScanShape, ScanQuestion } from '../index-kind/index-kind.ts';
@@ -14,11 +13,7 @@ import { kindOf } from '../index-kind/registry.ts';
 import { compileTree } from '../matcher/compile.ts';
 import type { Filter } from '../matcher/filter.ts';
 import { conjunction, type FilterNode } from '../matcher/tree.ts';
-import type {
-  CollectionDescription,
-  IndexDescription,
-  IndexFieldDescription,
-} from '../../storage/index.ts';
+import type { IndexDescription } from '../../storage/index.ts';
 import type { AccessPath, AccessRequest } from './access-request.ts';
 import {
   boundsOnIndex,
@@ -29,6 +24,7 @@ import {
   type Selectivity,
   selectivityOf,
 } from './index-candidate.ts';
+import { showKeyPattern } from './index-hint.ts';
 import { isHidden } from './index-usability.ts';
 import { isClustered } from './clustered-scan.ts';
 import { ALL_VALUES, isAllValues, sameIntervals } from './interval.ts';
@@ -37,6 +33,7 @@ import type { IxscanNode, PlanNode } from './plan-node.ts';
 import type { Predicate } from './predicate.ts';
 import { conjuncts, predicatesOf } from './predicates.ts';
 import { raceScans } from './race.ts';
+import { rangePath } from './range-path.ts';
 import { sortOrderOf } from './sort-pattern.ts';
 import { specialPath } from './special-path.ts';
 
@@ -60,7 +57,7 @@ const MAX_OR_PATHS = 10;
 
 /** The ways to the documents, the most promising first; there is at least one. */
 export function accessPaths(request: AccessRequest): readonly [AccessPath, ...AccessPath[]] {
-  const special = specialPath(request, { holdsAllMatches, pathsOf: accessPaths, showKeyPattern });
+  const special = specialPath(request, { holdsAllMatches, pathsOf: accessPaths });
   if (special !== undefined) return [special];
   const { filter, hint } = request;
   const candidates = candidatesFor(filter.tree, request);
@@ -68,18 +65,12 @@ export function accessPaths(request: AccessRequest): readonly [AccessPath, ...Ac
   // At most one document: nothing is better.
   if (best?.selectivity.single === true) return [indexPath(best, filter, request)];
   const paths = candidates.map((candidate) => indexPath(candidate, filter, request));
-  const either = hint === undefined ? orPaths(request) : [];
+  const either = hint === undefined || best === undefined ? orPaths(request) : [];
   // Bounds that narrow nothing stand behind an OR whose branches all narrow.
   const all = best !== undefined && narrows(best) ? [...paths, ...either] : [...either, ...paths];
   const [first, ...others] = all.slice(0, MAX_CANDIDATES);
   if (first !== undefined) return [first, ...others];
-  if (hint !== undefined && !conjuncts(filter.tree).some(({ kind }) => kind === 'or')) {
-    throw new CommandError(
-      'NoQueryExecutionPlans',
-      `error processing query: ns=${request.collection.namespace}: planner returned error :: caused by :: No query solutions: the hinted index '${hint.name}' cannot answer the query`,
-    );
-  }
-  return [collectionPath(filter, 1)];
+  return [hint === undefined ? collectionPath(filter, 1) : wholeIndexPath(hint, request)];
 }
 
 export function collectionPath(
@@ -97,6 +88,17 @@ export function collectionPath(
     indexes: [],
     summary: 'COLLSCAN',
   };
+}
+
+/** All entries of a hinted index that says nothing of the conditions. @throws CommandError for a wildcard index */
+function wholeIndexPath(hint: IndexDescription, { filter, collection }: AccessRequest): AccessPath {
+  if (hint.fields.some(({ kind }) => kind === 'wildcard')) {
+    throw new CommandError(
+      'NoQueryExecutionPlans',
+      `error processing query: ns=${collection.namespace} planner returned error :: caused by :: $hint: refusing to build whole-index solution, because it's a wildcard index`,
+    );
+  }
+  return rangePath(hint, {}, filter);
 }
 
 /** Candidates, the best first. */
@@ -357,60 +359,4 @@ function fastest(candidates: readonly Candidate[], request: AccessRequest): Cand
   const contenders = candidates.slice(0, MAX_CONTENDERS);
   const scans = contenders.map(({ bounds, direction }) => scanOf(bounds, direction));
   return contenders[raceScans(scans, request.view) ?? 0];
-}
-
-const SHOWN_PATTERNS = new WeakMap<IndexDescription, string>();
-
-/** `{ a: 1, b: -1 }` */
-export function showKeyPattern(index: IndexDescription): string {
-  let shown = SHOWN_PATTERNS.get(index);
-  if (shown === undefined) {
-    shown = `{ ${index.fields.map(showField).join(', ')} }`;
-    SHOWN_PATTERNS.set(index, shown);
-  }
-  return shown;
-}
-
-function showField({ path, direction, kind }: IndexFieldDescription): string {
-  return `${path}: ${kind === 'ordered' || kind === 'wildcard' ? direction : inspect(stringValue(kind))}`;
-}
-
-/**
- * The index that a hint names.
- * @returns 'natural' directions as numbers. @throws BadValue when there is no such index.
- */
-export function resolveHint(
-  hint: string | Buffer | undefined,
-  collection: CollectionDescription,
-): IndexDescription | { readonly natural: 1 | -1 } | undefined {
-  if (hint === undefined || (typeof hint !== 'string' && isEmpty(hint))) return undefined;
-  if (typeof hint !== 'string') {
-    const natural = getField(hint, '$natural');
-    if (natural !== undefined) return { natural: natural.asNumber() < 0 ? -1 : 1 };
-  } else if (hint === '$natural') return { natural: 1 };
-  const found = collection.indexes.find(
-    (index) =>
-      index.ready &&
-      !isHidden(index) &&
-      (typeof hint === 'string' ? index.name === hint : hasKeyPattern(index, hint)),
-  );
-  if (found === undefined) {
-    throw new CommandError(
-      'BadValue',
-      `error processing query: ns=${collection.namespace}: planner returned error :: caused by :: hint provided does not correspond to an existing index`,
-    );
-  }
-  return found;
-}
-
-/** Whether a pattern names the index: {a: 1} is {a: 1.0} too. */
-export function hasKeyPattern(index: IndexDescription, pattern: Buffer): boolean {
-  const key = getField(index.spec, 'key')?.asDocument();
-  if (key?.equals(pattern) === true) return true;
-  return index.fields.length > 0 && showKeyPattern(index) === showPattern(pattern);
-}
-
-function showPattern(pattern: Buffer): string {
-  const fields = Array.from(fieldsOf(pattern), ([path, value]) => `${path}: ${inspect(value)}`);
-  return `{ ${fields.join(', ')} }`;
 }

@@ -10,11 +10,9 @@ import type { QueryContext } from '../context.ts';
 import { collatorOf, dependsOnCollation, sameCollation } from '../index-kind/collation.ts';
 import type { Filter } from '../matcher/filter.ts';
 import type { CollectionDescription, IndexDescription, KeyRange } from '../../storage/index.ts';
-import { showKeyPattern } from './access-path.ts';
 import type { AccessPath } from './access-request.ts';
-import { ALL_VALUES } from './interval.ts';
-import type { IxscanNode } from './plan-node.ts';
 import type { FindRequest } from './query-plan.ts';
+import { rangePath } from './range-path.ts';
 
 type BoundsRequest = Pick<FindRequest, 'min' | 'max'>;
 
@@ -46,24 +44,7 @@ export function boundedPath(
       `error processing query: ns=${collection.namespace} planner returned error :: caused by :: min and max are incompatible with $natural`,
     );
   }
-  const scan: IxscanNode = {
-    stage: 'IXSCAN',
-    index: hint,
-    bounds: hint.fields.map(() => ALL_VALUES),
-    ranges: [rangeOf(hint, request, context)],
-    direction: 1,
-    keyBounds: undefined,
-  };
-  const checked = filter.isEmpty ? undefined : filter;
-  return {
-    id: hint.name,
-    node: () => ({ stage: 'FETCH', input: scan, residual: checked, whole: checked }),
-    sorted: false,
-    decidedScan: () => (checked === undefined ? scan : undefined),
-    holdsValues: false,
-    indexes: [hint],
-    summary: `IXSCAN ${showKeyPattern(hint)}`,
-  };
+  return rangePath(hint, rangeOf(hint, request, context), filter);
 }
 
 function rangeOf(

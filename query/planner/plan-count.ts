@@ -10,7 +10,8 @@ import { compileQueryFilter } from '../matcher/compile.ts';
 import type { Filter } from '../matcher/filter.ts';
 import { specialConditionsOf } from '../matcher/special-conditions.ts';
 import type { CollectionDescription, MaybePromise, ReadView } from '../../storage/index.ts';
-import { accessPaths, collectionPath, resolveHint } from './access-path.ts';
+import { accessPaths, collectionPath } from './access-path.ts';
+import { resolveHint } from './index-hint.ts';
 import type { AccessPath } from './access-request.ts';
 import {
   candidateOf,

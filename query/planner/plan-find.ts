@@ -12,7 +12,8 @@ import { type SpecialConditions, specialConditionsOf } from '../matcher/special-
 import { checkMetadata, collectMetadata, isOfRows } from '../metadata-needed.ts';
 import type { Projection } from '../projection/projection.ts';
 import type { CollectionDescription, IndexDescription, ReadView } from '../../storage/index.ts';
-import { accessPaths, collectionPath, resolveHint } from './access-path.ts';
+import { accessPaths, collectionPath } from './access-path.ts';
+import { resolveHint } from './index-hint.ts';
 import type { AccessPath, AccessRequest } from './access-request.ts';
 import { tryExpress } from './express-plan.ts';
 import { FindPlan } from './find-plan.ts';

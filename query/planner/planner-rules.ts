@@ -5,7 +5,7 @@ import { CommandError } from '../../common/errors.ts';
 import type { QueryContext } from '../context.ts';
 import type { Filter } from '../matcher/filter.ts';
 import type { CollectionDescription, IndexDescription } from '../../storage/index.ts';
-import { hasKeyPattern } from './access-path.ts';
+import { hasKeyPattern } from './index-hint.ts';
 import type { AccessPath } from './access-request.ts';
 import { shapeOf } from './query-shape.ts';
 

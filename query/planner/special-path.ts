@@ -26,6 +26,7 @@ import { isHidden } from './index-usability.ts';
 import { ALL_VALUES, allPoints, pointInterval } from './interval.ts';
 import { keyRangesOf } from './key-ranges.ts';
 import type { IxscanNode, PlanNode, TextOrNode } from './plan-node.ts';
+import { showKeyPattern } from './index-hint.ts';
 import { conjuncts, predicatesOf } from './predicates.ts';
 import type { FindRequest } from './query-plan.ts';
 import type { SortPattern } from './sort-pattern.ts';
@@ -36,7 +37,6 @@ export interface PathHelp {
   holdsAllMatches(index: IndexDescription, tree: FilterNode, request: AccessRequest): boolean;
   /** The ways for another filter. */
   pathsOf(request: AccessRequest): readonly [AccessPath, ...AccessPath[]];
-  showKeyPattern(index: IndexDescription): string;
 }
 
 /**
@@ -195,7 +195,7 @@ function textPath(
         [...termScoresOf(document, text).keys()].some((term) => storedTerms.has(storedTerm(term))),
     }),
     indexes: [index],
-    summary: `TEXT_MATCH ${help.showKeyPattern(index)}`,
+    summary: `TEXT_MATCH ${showKeyPattern(index)}`,
   };
 }
 
@@ -284,7 +284,7 @@ function nearPath(
       wantsMetadata: request.wantsMetadata === true,
     }),
     indexes: [best.index],
-    summary: `${stage} ${help.showKeyPattern(best.index)}`,
+    summary: `${stage} ${showKeyPattern(best.index)}`,
   };
 }
 

@@ -42,6 +42,38 @@ describe('kinds of indexes', () => {
         .winningPlan,
     );
 
+  it('are read whole when they are hinted and say nothing of the conditions', async () => {
+    const square = [
+      [0, 0],
+      [0, 9],
+      [9, 9],
+      [9, 0],
+      [0, 0],
+    ];
+    await items.insertMany([
+      { _id: 1, n: 1, at: [1, 2], words: 'one two', place: { type: 'Point', coordinates: [1, 2] } },
+      { _id: 2, n: 2, at: [5, 5], place: { type: 'Polygon', coordinates: [square] } },
+      { _id: 3, n: 1 },
+      { _id: 4, n: 1, at: [3, 3], words: 'two' },
+    ]);
+    for (const key of [{ place: '2dsphere' }, { at: '2d' }, { words: 'text' }, { '$**': 1 }]) {
+      await items.createIndex(key as Document);
+    }
+    const hinted = async (filter: Document, hint: string): Promise<number[]> =>
+      (await items.find(filter, { hint, sort: { _id: 1 } }).toArray()).map(({ _id }) => _id);
+    assert.deepEqual(await hinted({}, 'place_2dsphere'), [1, 2]);
+    assert.equal((await db.command({ count: 'items', hint: 'place_2dsphere' }))['n'], 2);
+    assert.deepEqual(await hinted({ n: 1 }, 'place_2dsphere'), [1]);
+    assert.deepEqual(await hinted({ n: 1 }, 'at_2d'), [1, 4]);
+    assert.deepEqual(await hinted({ n: 1 }, 'words_text'), [1, 4]);
+    assert.deepEqual(await hinted({ $or: [{ n: 2 }, { words: 'two' }] }, '$**_1'), [2, 4]);
+    await assert.rejects(hinted({}, '$**_1'), (error: Error & { code: number }) => {
+      assert.equal(error.code, 291);
+      assert.match(error.message, /refusing to build whole-index solution/);
+      return true;
+    });
+  });
+
   it('show their options in one order, with defaults and types as MongoDB has them', async () => {
     await create({
       expireAfterSeconds: 60.7,
