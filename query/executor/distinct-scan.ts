@@ -60,7 +60,8 @@ export class DistinctScan extends PullStage {
     const { counters, context, node } = this;
     counters.keysExamined! += 1;
     context.statistics.keysExamined += 1;
-    const checked = node.scan.keyBounds?.check(cursor) ?? true;
+    const { keyBounds } = node.scan;
+    const checked = keyBounds === undefined ? true : keyBounds.check(cursor);
     if (checked !== true) {
       this.seek(cursor, checked);
       return false;

@@ -269,6 +269,26 @@ describe('find', () => {
     assert.deepEqual(await indexed.distinct('_id.a'), []);
   });
 
+  it('gives distinct values that match by their value, not by their range alone', async () => {
+    const values = [1, 2, 3, 4, 5, 'a', 'ba', 'cb'];
+    const store = await TestStore.open(
+      values.map((m, t) => ({ _id: t, m, t })),
+      [{ v: 2, key: { m: 1, t: 1 }, name: 'm_1_t_1' }],
+    );
+    const CONDITIONS: readonly (readonly [Plain, readonly number[]])[] = [
+      [{ $mod: [2, 1] }, [0, 2, 4]],
+      [{ $bitsAllSet: 2 }, [1, 2]],
+      [{ $type: 'double' }, []],
+      [{ $regex: 'a' }, [5, 6]],
+    ];
+    for (const [condition, times] of CONDITIONS) {
+      const matching = times.map((time) => values[time]);
+      assert.deepEqual(await store.distinct('m', { m: condition }), matching);
+      assert.deepEqual(await store.distinct('t', { m: condition }), times);
+    }
+    await store.close();
+  });
+
   it('counts with skip and limit', async () => {
     assert.equal(await indexed.count({}), 10);
     assert.equal(await indexed.count({}, { skip: 4, limit: 3 }), 3);
