@@ -62,8 +62,10 @@ export function createLog(options: LogOptions): Log {
 /** A log that nobody reads. */
 export const silentLog: Log = { write: () => {}, withContext: () => silentLog };
 
+/** An attribute takes so much of a line, as with mongod's maxLogSizeKB: it may hold a client's whole document. */
+const MAX_ATTRIBUTE_CHARACTERS = 10 * 1024;
+
 function jsonLine(time: string, context: string, line: LogLine): string {
-  const attributes = line.attributes === undefined ? {} : { attr: line.attributes };
   return `${JSON.stringify({
     t: { $date: time.replace('Z', '+00:00') },
     s: line.severity,
@@ -71,11 +73,26 @@ function jsonLine(time: string, context: string, line: LogLine): string {
     id: line.id,
     ctx: context,
     msg: line.message,
-    ...attributes,
+    ...boundedAttributes(line),
   })}\n`;
 }
 
+/** What is too long is cut to a text, with its type and size beside it. */
+function boundedAttributes({ attributes }: LogLine): Record<string, unknown> {
+  if (attributes === undefined) return {};
+  const attr: Record<string, unknown> = {};
+  const truncated: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(attributes)) {
+    const text = typeof value === 'object' ? JSON.stringify(value) : value;
+    const isLong = typeof text === 'string' && text.length > MAX_ATTRIBUTE_CHARACTERS;
+    attr[name] = isLong ? text.slice(0, MAX_ATTRIBUTE_CHARACTERS) : value;
+    if (isLong) truncated[name] = { type: typeof value, size: text.length };
+  }
+  return Object.keys(truncated).length === 0 ? { attr } : { attr, truncated };
+}
+
 function terminalLine(time: string, line: LogLine): string {
-  const attributes = line.attributes === undefined ? '' : ` ${JSON.stringify(line.attributes)}`;
+  const { attr } = boundedAttributes(line);
+  const attributes = attr === undefined ? '' : ` ${JSON.stringify(attr)}`;
   return `${time} ${line.severity} ${line.component.padEnd(8)} ${line.message}${attributes}\n`;
 }

@@ -28,6 +28,27 @@ describe('the log', () => {
     });
   });
 
+  it('cuts attributes that a client may have filled with anything', () => {
+    for (const terminal of [false, true]) {
+      const lines: string[] = [];
+      const sink = (text: string): void => void lines.push(text);
+      const log = createLog({ clock: new ManualClock(START_MS), sink, terminal });
+      const long = 'x'.repeat(5_000_000);
+      const attributes = { namespace: 'd.c', found: { value: long }, text: long, none: undefined };
+      log.write({ severity: 'W', component: 'STORAGE', id: 1, message: 'Long', attributes });
+      const [line] = lines;
+      assert.ok(line.length < 25_000, `${line.length} characters`);
+      if (terminal) continue;
+      const { attr, truncated } = JSON.parse(line);
+      assert.equal(attr.namespace, 'd.c');
+      assert.ok(attr.found.startsWith('{"value":"xxx'));
+      assert.deepEqual(truncated, {
+        found: { type: 'object', size: long.length + 12 },
+        text: { type: 'string', size: long.length },
+      });
+    }
+  });
+
   it('writes readable lines for a terminal', () => {
     const lines: string[] = [];
     const sink = (text: string): void => void lines.push(text);
