@@ -54,6 +54,7 @@ export class LoopWatch {
   private position = 0;
   private isWorking = false;
   private rounds = 0;
+  private sliceStartMs = 0;
   private sliceEndMs = 0;
 
   constructor(document: Buffer, nowMs: () => number) {
@@ -66,7 +67,8 @@ export class LoopWatch {
     this.isWorking = true;
     this.position = 0;
     this.rounds = 0;
-    this.sliceEndMs = this.nowMs() + SLICE_MS;
+    this.sliceStartMs = this.nowMs();
+    this.sliceEndMs = this.sliceStartMs + SLICE_MS;
   }
 
   /** From now on whoever evaluates the same on the document finds what is done. */
@@ -93,6 +95,8 @@ export class LoopWatch {
       if (!isLoop(state)) return finished(record, state);
       record.state = state;
       record.inner = [];
+    } else {
+      this.returned();
     }
     const { state } = record;
     for (; record.next < state.count; record.next += 1) {
@@ -126,6 +130,15 @@ export class LoopWatch {
       this.frame = frame;
       this.position = position;
     }
+  }
+
+  /**
+   * A loop goes on. What stands around it was evaluated again on the way here (a long $range beside a $map, say): the slice
+   * lasts at least as long again, or most of the time would go there.
+   */
+  private returned(): void {
+    const now = this.nowMs();
+    this.sliceEndMs = now + Math.max(SLICE_MS, now - this.sliceStartMs);
   }
 
   private look(): void {

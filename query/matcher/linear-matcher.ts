@@ -56,7 +56,16 @@ export type Captures = readonly number[];
 export interface LinearMatcher {
   test(text: string): boolean;
   /** The match that a backtracking engine would find first, at or after `from`. */
-  find(text: string, from: number): Captures | undefined;
+  find(text: string, from: number, work?: MatchWork): Captures | undefined;
+}
+
+/** Counts the steps of all searches in one text: together they stay below the limit. */
+export interface MatchWork {
+  steps: number;
+}
+
+export function newMatchWork(): MatchWork {
+  return { steps: 0 };
 }
 
 /** @returns undefined when the automaton would be too large. */
@@ -70,7 +79,7 @@ export function compileLinear(
   const { states } = builder;
   return {
     test: (text) => new Simulation(states, text).test(start),
-    find: (text, from) => new Simulation(states, text).find(start, from, groupCount),
+    find: (text, from, work) => new Simulation(states, text, work).find(start, from, groupCount),
   };
 }
 
@@ -167,10 +176,13 @@ class Simulation {
   private readonly text: string;
   /** For each state the position at which it was last reached, so that it is followed once per position. */
   private readonly reachedAt: Int32Array;
-  private steps = 0;
+  private readonly work: MatchWork;
 
-  constructor(states: readonly State[], text: string) {
+  constructor(states: readonly State[], text: string, work = newMatchWork()) {
     this.states = states;
+    this.work = work;
+    // Each search begins by clearing its notes: cheap, but not free.
+    work.steps += states.length >> 4;
     this.text = text;
     this.reachedAt = new Int32Array(states.length).fill(-1);
   }
@@ -261,8 +273,8 @@ class Simulation {
   }
 
   private countStep(): void {
-    this.steps += 1;
-    if (this.steps > MAX_STEPS) {
+    this.work.steps += 1;
+    if (this.work.steps > MAX_STEPS) {
       throw new CommandError(
         51156,
         'Error occurred while executing a regular expression: match limit exceeded',

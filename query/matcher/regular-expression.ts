@@ -10,11 +10,18 @@
  * Source: pcre2pattern(3), MongoDB's manual "$regex".
  */
 import { CommandError } from '../../common/errors.ts';
-import { compileLinear, type LinearMatcher } from './linear-matcher.ts';
+import {
+  compileLinear,
+  type LinearMatcher,
+  type MatchWork,
+  newMatchWork,
+} from './linear-matcher.ts';
 import { isOnlyPrefix, literalPrefix } from './literal-prefix.ts';
 import { UnsupportedPatternError } from './pcre-sets.ts';
 import { translatePattern } from './pcre-translation.ts';
 import { backtrackingRisk, parseRegexSource } from './regex-program.ts';
+
+export { newMatchWork } from './linear-matcher.ts';
 
 /** One match, as $regexFind reports it. */
 export interface RegularExpressionMatch {
@@ -100,9 +107,12 @@ export class RegularExpression {
     return this.test(bytes.toString('utf8', start, end));
   }
 
-  /** The first match at or after the UTF-16 index `from`. */
-  find(text: string, from = 0): RegularExpressionMatch | undefined {
-    if (text.length > this.safeLength) return this.findCautiously(text, from);
+  /**
+   * The first match at or after the UTF-16 index `from`.
+   * @param work shared by the searches of one text
+   */
+  find(text: string, from = 0, work = newMatchWork()): RegularExpressionMatch | undefined {
+    if (text.length > this.safeLength) return this.findCautiously(text, from, work);
     this.engine.lastIndex = from;
     const found = this.engine.exec(text);
     if (found === null) return undefined;
@@ -110,8 +120,12 @@ export class RegularExpression {
     return { index: found.index, text: found[0], captures };
   }
 
-  private findCautiously(text: string, from: number): RegularExpressionMatch | undefined {
-    const slots = this.cautious().find(text, from);
+  private findCautiously(
+    text: string,
+    from: number,
+    work: MatchWork,
+  ): RegularExpressionMatch | undefined {
+    const slots = this.cautious().find(text, from, work);
     if (slots === undefined) return undefined;
     const textOf = (group: number): string | undefined =>
       slots[2 * group] < 0 ? undefined : text.slice(slots[2 * group], slots[2 * group + 1]);

@@ -14,6 +14,7 @@ import {
 import { CommandError } from '../../../common/errors.ts';
 import {
   compileRegularExpression,
+  newMatchWork,
   type RegularExpression,
   type RegularExpressionMatch,
 } from '../../matcher/regular-expression.ts';
@@ -128,13 +129,14 @@ const MOST_FOUND_BYTES = 64 * 1024 * 1024;
 /** One match a round: a long text may hold millions. */
 function findAll(regex: RegularExpression, text: string): LoopState {
   const matches = new DocumentBuilder();
+  const work = newMatchWork();
   let from = 0;
   let codePoints = 0;
   let countedTo = 0;
   return {
     count: Infinity,
     round(index) {
-      const match = from > text.length ? undefined : regex.find(text, from);
+      const match = from > text.length ? undefined : regex.find(text, from, work);
       if (match === undefined) return false;
       codePoints += countCodePoints(text, countedTo, match.index);
       countedTo = match.index;

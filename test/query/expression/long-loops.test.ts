@@ -134,6 +134,45 @@ describe('a long loop in an expression', () => {
     );
   });
 
+  it('finds all matches of a long text in time that grows with the text, and can be stopped', async () => {
+    const text = 'ab'.repeat(200_000);
+    await docs.insertOne({ _id: 3, a: 3, text } as never);
+    const matches = (regex: string, input: unknown = '$text'): Document => ({
+      $regexFindAll: { input, regex },
+    });
+    const project = (r: Document, options = {}): Promise<Document[]> =>
+      docs.aggregate([{ $match: { _id: 3 } }, { $project: { _id: 0, r } }], options).toArray();
+    assert.deepEqual(await project({ $last: matches('b') }), [
+      { r: { match: 'b', idx: 399_999, captures: [] } },
+    ]);
+    assert.deepEqual(await project({ $size: matches('') }), [{ r: 400_001 }]);
+    assert.deepEqual(await project(matches('(a)|(é)', '😀a😀éa')), [
+      {
+        r: [
+          { match: 'a', idx: 1, captures: ['a', null] },
+          { match: 'é', idx: 3, captures: [null, 'é'] },
+          { match: 'a', idx: 4, captures: ['a', null] },
+        ],
+      },
+    ]);
+    const long = { $concat: Array.from({ length: 20 }, () => '$text') };
+    await assert.rejects(project({ $size: matches('', long) }, { maxTimeMS: 100 }), { code: 50 });
+    await docs.deleteOne({ _id: 3 });
+  });
+
+  it('spends most of its time in the loop, not in what stands beside it', async () => {
+    const beside = {
+      $concatArrays: [{ $range: ['$a', 200_001] }, { $map: { input: range(40_000), in: { $size: range(10) } } }],
+    };
+    const began = performance.now();
+    const [found] = await docs
+      .aggregate([{ $match: { _id: 1 } }, { $project: { r: { $size: beside } } }])
+      .toArray();
+    assert.equal(found?.r, 240_000);
+    const tookMs = performance.now() - began;
+    assert.ok(tookMs < 8_000, `${tookMs} ms: once for each slice of 5 ms it would be minutes`);
+  });
+
   it('refuses what would hold too much memory', async () => {
     const text = { $literal: 'x'.repeat(1_000_000) };
     const grown = {
