@@ -162,7 +162,10 @@ describe('a long loop in an expression', () => {
 
   it('spends most of its time in the loop, not in what stands beside it', async () => {
     const beside = {
-      $concatArrays: [{ $range: ['$a', 200_001] }, { $map: { input: range(40_000), in: { $size: range(10) } } }],
+      $concatArrays: [
+        { $range: ['$a', 200_001] },
+        { $map: { input: range(40_000), in: { $size: range(10) } } },
+      ],
     };
     const began = performance.now();
     const [found] = await docs
