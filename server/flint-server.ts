@@ -138,10 +138,11 @@ export class FlintServer {
     const { operations, cursors, sessions, timers } = this.service;
     this.service.isStopping = true;
     const listeningEnded = this.listener.stopListening();
-    await this.http?.close();
     operations.interruptAll(shuttingDown);
     await this.ttlMonitor.stop();
     await this.waitUntil(() => operations.count === 0);
+    // Up to here it says that it stops, to who asks whether it is ready.
+    await this.http?.close();
     this.listener.endConnections();
     await this.waitUntil(() => this.listener.count === 0, GRACE_MS / 20);
     this.listener.destroyConnections();

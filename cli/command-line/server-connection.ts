@@ -13,6 +13,7 @@ import { FailedCommand } from './subcommand.ts';
 
 const REPLY_TIMEOUT_MS = 30_000;
 const DEFAULT_PORT = 27_017;
+const HIGHEST_PORT = 65_535;
 
 export class ServerConnection {
   private readonly connection: Connection;
@@ -65,11 +66,10 @@ function addressOf(uri: string): { host: string; port: number } {
       `'${uri}' is no connection string of the form mongodb://host:port (names and passwords are not supported yet).`,
     );
   }
-  const [, host, port] = match;
-  return {
-    host: host.replace(/^\[|\]$/g, ''),
-    port: port === undefined ? DEFAULT_PORT : Number(port),
-  };
+  const [, host, digits] = match;
+  const port = digits === undefined ? DEFAULT_PORT : Number(digits);
+  if (port === 0 || port > HIGHEST_PORT) throw new FailedCommand(`${port} is no port.`);
+  return { host: host.replace(/^\[|\]$/g, ''), port };
 }
 
 function messageOf(error: unknown): string {

@@ -125,9 +125,7 @@ async function partsOfServer(uri: string): Promise<readonly Part[]> {
 }
 
 async function partsOfDirectory(dbpath: string): Promise<readonly Part[]> {
-  const names = await readdir(dbpath).catch((error: unknown) => {
-    throw new FailedCommand(`cannot read ${dbpath}: ${messageOf(error)}`);
-  });
+  const names = await readdir(dbpath).catch(cannotRead(dbpath));
   const files = await listFiles(dbpath);
   const crashes = names.filter((name) => name.startsWith('crash.') && name.endsWith('.json'));
   const metrics = names.includes(DIAGNOSTIC_DIRECTORY)
@@ -135,34 +133,56 @@ async function partsOfDirectory(dbpath: string): Promise<readonly Part[]> {
         join(DIAGNOSTIC_DIRECTORY, name),
       )
     : [];
-  const packed = [...crashes, ...metrics].map(async (name): Promise<Part> => {
-    return { name, bytes: await readFile(join(dbpath, name)) };
+  const packed = [...crashes, ...metrics].map(async (name): Promise<Part | undefined> => {
+    const path = join(dbpath, name);
+    const bytes = await unlessGone(readFile(path)).catch(cannotRead(path));
+    return bytes === undefined ? undefined : { name, bytes };
   });
-  return [jsonPart('files.json', files), ...(await Promise.all(packed))];
+  const parts = await Promise.all(packed);
+  return [jsonPart('files.json', files), ...parts.filter((part) => part !== undefined)];
 }
 
 /** Names and sizes, which tell whether a part of the store is missing or has grown. */
 async function listFiles(dbpath: string): Promise<object[]> {
-  const entries = await readdir(dbpath, { recursive: true, withFileTypes: true });
+  const entries = await readdir(dbpath, { recursive: true, withFileTypes: true }).catch(
+    cannotRead(dbpath),
+  );
   const files = entries.filter((entry) => entry.isFile());
-  return Promise.all(
+  const listed = await Promise.all(
     files.map(async (file) => {
       const path = join(file.parentPath, file.name);
-      const { size, blocks, mtime } = await stat(path);
+      const found = await unlessGone(stat(path)).catch(cannotRead(path));
+      if (found === undefined) return undefined;
+      const { size, blocks, mtime } = found;
       return { path, size, allocatedBytes: blocks * 512, modified: mtime };
     }),
   );
+  return listed.filter((file) => file !== undefined);
+}
+
+/** A running server takes files of its own away at any moment. */
+async function unlessGone<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function cannotRead(path: string): (error: unknown) => never {
+  return (error) => {
+    throw new FailedCommand(`cannot read ${path}: ${messageOf(error)}`);
+  };
 }
 
 async function endOfFile(path: string): Promise<Buffer> {
-  const file = await open(path).catch((error: unknown) => {
-    throw new FailedCommand(`cannot read the log ${path}: ${messageOf(error)}`);
-  });
+  const file = await open(path).catch(cannotRead(path));
   try {
     const { size } = await file.stat();
     const length = Math.min(size, LOG_BYTES);
     const bytes = Buffer.alloc(length);
-    const { bytesRead } = await file.read(bytes, 0, length, size - length);
+    const { bytesRead } = await file.read(bytes, 0, length, size - length).catch(cannotRead(path));
     return bytes.subarray(0, bytesRead);
   } finally {
     await file.close();

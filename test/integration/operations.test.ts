@@ -263,6 +263,22 @@ describe('integration: operations', () => {
     assert.match(again.stderr, /cannot write .*report\.tar\.gz/);
   });
 
+  it('refuses to report on what cannot be read by a sentence', async () => {
+    const path = directory();
+    const cases: readonly (readonly [readonly string[], RegExp])[] = [
+      [['--dbpath', path, '--log', path], /cannot read .*EISDIR/],
+      [['--dbpath', join(path, 'none')], /cannot read .*ENOENT/],
+      [['mongodb://127.0.0.1:99999'], /99999 is no port/],
+    ];
+    for (const [args, message] of cases) {
+      const output = ['--output', join(path, 'report.tar.gz')];
+      const refused = await runToEnd(['report', ...args, ...output], { program: 'flint' });
+      assert.equal(refused.code, 1);
+      assert.match(refused.stderr, message);
+      assert.equal(refused.stderr.trim().split('\n').length, 1);
+    }
+  });
+
   it('shows what it does to flint top', async () => {
     const flintd = await start();
     const shown = await runToEnd(

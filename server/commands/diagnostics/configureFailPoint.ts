@@ -61,7 +61,14 @@ function modeOf(value: RawValue): FailPointMode {
     uassert(number >= 0, 'BadValue', `'mode.${name}' must not be negative`);
     if (name === 'times') return { kind: 'times', times: Math.trunc(number) };
     if (name === 'skip') return { kind: 'skip', skip: Math.trunc(number) };
-    if (name === 'activationProbability') return { kind: name, probability: number };
+    if (name === 'activationProbability') {
+      uassert(
+        number <= 1,
+        'BadValue',
+        `activationProbability must be between 0.0 and 1.0; found ${number}`,
+      );
+      return { kind: name, probability: number };
+    }
     throw new CommandError('BadValue', `unknown mode '${name}' of a fail point`);
   }
   throw new CommandError('BadValue', "'mode' of a fail point is empty");

@@ -116,6 +116,7 @@ describe('server/commands: configureFailPoint', () => {
   it('refuses unknown modes, unknown data and a block without a time', async () => {
     await assert.rejects(failCommand('sometimes', {}), { code: 2 });
     await assert.rejects(failCommand({ often: 1 }, {}), { code: 2 });
+    await assert.rejects(failCommand({ activationProbability: 1.5 }, {}), { code: 2 });
     await assert.rejects(failCommand('alwaysOn', { failComands: ['ping'] }), { code: 2 });
     await assert.rejects(failCommand('alwaysOn', { blockConnection: true }), { code: 72 });
     const past = { blockConnection: true, blockTimeMS: -1 };
