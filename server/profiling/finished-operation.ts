@@ -33,6 +33,8 @@ export function watchFinished(finished: FinishedOperation): void {
   if (isShown) logSlowOperation(finished);
   if (entry === undefined || !(level === 2 || (level === 1 && isShown))) return;
   if (isSystemProfile(op.namespace)) return;
+  // Under fsync's lock reads go on, and what they did would wait in memory: as in MongoDB it is not profiled.
+  if (service.writeGate.isClosed) return;
   writeEntry(service, database, entry);
 }
 

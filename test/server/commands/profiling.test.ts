@@ -98,6 +98,22 @@ describe('server/commands: queries as operators see them', () => {
     await refused({ insert: 'system.profile', documents: [{}] }, 73);
   });
 
+  it('profiles nothing while fsync holds its lock: reads would wait in memory to be written', async () => {
+    await run({ profile: 2 });
+    const admin = server.client.db('admin');
+    await admin.command({ fsync: 1, lock: true });
+    const countOperations = async (): Promise<number> =>
+      ((await admin.command({ currentOp: 1 })) as { inprog: Document[] }).inprog.length;
+    const before = await countOperations();
+    for (let i = 0; i < 10; i += 1) await collection.findOne({ a: 3 }, { comment: 'locked' });
+    const during = await countOperations();
+    await admin.command({ fsyncUnlock: 1 });
+    await run({ profile: 0 });
+    assert.ok(during < before + 5, `${before} operations before, ${during} under the lock`);
+    const entries = await database.collection('system.profile').find().toArray();
+    assert.ok(entries.every((entry) => entry['command']['comment'] !== 'locked'));
+  });
+
   it('profile ends with its database', async () => {
     await run({ profile: 2 });
     await run({ dropDatabase: 1 });

@@ -5,7 +5,8 @@ import { startTestServer } from '../test-server.ts';
 
 describe('server/http: readiness', () => {
   it('says that it stops for as long as operations are ending, and then nothing', async () => {
-    const { server, stop } = await startTestServer({ httpPort: 0 });
+    const test = await startTestServer({ httpPort: 0 });
+    const { server } = test;
     const lingering = new OperationContext(server.service, {
       commandName: 'lingers',
       database: 'db',
@@ -15,7 +16,7 @@ describe('server/http: readiness', () => {
     });
     const url = `http://127.0.0.1:${server.httpPort}/readyz`;
     assert.equal((await fetch(url)).status, 200);
-    const stopped = stop();
+    const stopped = test.stop();
     const answer = await fetch(url);
     lingering.finish();
     assert.equal(answer.status, 503);
