@@ -10,6 +10,7 @@ import {
   BsonType,
   compareDocuments,
   DocumentBuilder,
+  EMPTY_DOCUMENT,
   FieldCursor,
   getField,
   inspect,
@@ -70,6 +71,13 @@ export function parseIndexSpecification(
   out.appendInt32('v', 2).appendDocument('key', completed.keyPattern);
   out.appendString('name', isId && !options.has('clustered') ? ID_INDEX_NAME : name);
   const collation = collationOf(requested, collection);
+  uassert(
+    !isId ||
+      collection === undefined ||
+      sameBytes(collation, collationOf(EMPTY_DOCUMENT, collection)),
+    'CannotCreateIndex',
+    '_id index must have the collection default collation',
+  );
   for (const [option, value] of completed.options) {
     if (option !== 'collation') out.append(option, value);
   }
@@ -97,6 +105,10 @@ function collationOf(
     collection === undefined ? undefined : getField(collection.options, 'collation');
   const collation = own ?? inherited;
   return collation === undefined ? undefined : compileCollation(collation.asDocument())?.spec;
+}
+
+function sameBytes(a: Buffer | undefined, b: Buffer | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && a.equals(b));
 }
 
 /** Says of an error which specification it is about. */
@@ -280,6 +292,26 @@ function unknownKind(kind: string): CommandError {
   return new CommandError('CannotCreateIndex', `Unknown index plugin '${kind}'`);
 }
 
+/** Only the index that gives a collection its order is clustered, and only it bears its name. */
+function checkClustered(wanted: IndexSpecification, existing: readonly NamedIndex[]): void {
+  const clustered = existing.find(isClusteredIndex);
+  if (clustered !== undefined && isIdPattern(wanted.keyPattern)) return;
+  uassert(
+    !isClusteredIndex(wanted),
+    6243700,
+    "Cannot create index with option 'clustered' that does not match an existing clustered index",
+  );
+  if (clustered?.name !== wanted.name) return;
+  throw new CommandError(
+    6100906,
+    `Cannot create an index where the name matches the clusteredIndex but the key does not - indexSpec: ${inspect(wanted.spec)}, clusteredIndex: ${inspect(clustered.spec)}`,
+  );
+}
+
+function isClusteredIndex({ spec }: Pick<NamedIndex, 'spec'>): boolean {
+  return getField(spec, 'clustered')?.isTruthy() === true;
+}
+
 /** An index that is there, or will be. */
 type NamedIndex = Pick<IndexDescription, 'name' | 'spec'>;
 
@@ -289,12 +321,13 @@ type Comparison = 'identical' | 'equivalent' | 'different';
 /**
  * Compares a wanted index with those that are there.
  * @returns true when it is there already
- * @throws CommandError IndexKeySpecsConflict, IndexOptionsConflict
+ * @throws CommandError IndexKeySpecsConflict, IndexOptionsConflict, 6243700 and 6100906 about clustered indexes
  */
 export function isAlreadyThere(
   wanted: IndexSpecification,
   existing: readonly NamedIndex[],
 ): boolean {
+  checkClustered(wanted, existing);
   // The _id index cannot be asked for with options of its own.
   if (isIdPattern(wanted.keyPattern) && existing.some(isIdIndex)) return true;
   const namesake = existing.find(({ name }) => name === wanted.name);

@@ -42,6 +42,37 @@ describe('kinds of indexes', () => {
         .winningPlan,
     );
 
+  it('on _id have the collation of their collection', async () => {
+    const collation = { locale: 'en', strength: 2 };
+    await db.createCollection('items', { collation });
+    await create({ key: { _id: 1 }, name: '_id_', collation });
+    await refused(
+      { key: { _id: 1 }, name: '_id_', collation: { locale: 'fr' } },
+      67,
+      /^_id index must have the collection default collation$/,
+    );
+    await refused({ key: { _id: 1 }, name: '_id_', collation: { locale: 'simple' } }, 67, /^_id/);
+    assert.equal((await items.listIndexes().toArray()).length, 1);
+  });
+
+  it('are clustered only as the order of their collection', async () => {
+    await items.insertMany([
+      { _id: 1, a: 2 },
+      { _id: 2, a: 1 },
+    ]);
+    for (const key of [{ a: 1 }, { _id: 1 }]) {
+      await refused({ key, name: 'x', clustered: true, unique: true }, 6243700, /^Cannot create/);
+    }
+    await items.drop();
+    await db.createCollection('items', {
+      clusteredIndex: { key: { _id: 1 }, unique: true, name: 'order' },
+    });
+    await create({ key: { _id: 1 }, name: 'x', clustered: true, unique: true });
+    await refused({ key: { a: 1 }, name: 'x', clustered: true }, 6243700, /^Cannot create/);
+    await refused({ key: { a: 1 }, name: 'order' }, 6100906, /but the key does not/);
+    assert.equal((await items.listIndexes().toArray()).length, 1);
+  });
+
   it('are read whole when they are hinted and say nothing of the conditions', async () => {
     const square = [
       [0, 0],
