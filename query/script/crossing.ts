@@ -164,6 +164,9 @@ export type Leaving =
       };
     };
 
+/** Codes of the mistakes that the prelude finds. A script may put any other number in their place: it means nothing. */
+const PRELUDE_CODES: ReadonlySet<number> = new Set([17279, 31220, 31265]);
+
 /** Reads what `enter` in prelude.ts answered. @throws CommandError when it is no value of BSON. */
 export function leavingValue(text: string): Leaving {
   const answer: unknown = JSON.parse(text);
@@ -175,7 +178,7 @@ export function leavingValue(text: string): Leaving {
         name: String(name),
         message: String(message),
         stack: String(stack),
-        code: typeof code === 'number' ? code : 0,
+        code: typeof code === 'number' && PRELUDE_CODES.has(code) ? code : 0,
       },
     };
   }

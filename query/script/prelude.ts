@@ -457,6 +457,16 @@ export const PRELUDE = String.raw`
       return indirectEval('(function() { ' + text + '\n})');
     }
   };
+  // PCRE has patterns that JavaScript has not. They come and go as they are; only who matches with one meets the mistake.
+  const regularExpression = (pattern, flags) => {
+    try {
+      return new RegExp(pattern, flags);
+    } catch (mistake) {
+      const unusable = /(?:)/;
+      hidden(unusable, 'exec', () => { throw mistake; });
+      return unusable;
+    }
+  };
   const special = (kind, payload) => {
     switch (kind) {
       case 'o': return new ObjectId(payload);
@@ -466,7 +476,7 @@ export const PRELUDE = String.raw`
       case 'b': return new BinData(payload[0], payload[1]);
       case 't': return new Timestamp(payload[0], payload[1]);
       case 'r': {
-        const expression = new RegExp(payload[0], payload[1].replace(/[^imsu]/g, ''));
+        const expression = regularExpression(payload[0], payload[1].replace(/[^imsu]/g, ''));
         patterns.set(expression, payload);
         return expression;
       }

@@ -52,7 +52,7 @@ export interface ScriptJob {
 
 /** Thread -> event loop. */
 export interface ScriptAnswer {
-  /** Per call: start and end of a document {r: value} in `bytes`, or the exception. */
+  /** Per call that was run: start and end of a document {r: value} in `bytes`, or the exception. */
   readonly outcomes: readonly (
     readonly [number, number] | { readonly code: number; readonly message: string }
   )[];

@@ -4,10 +4,12 @@
  * Expressions, filters and accumulators are evaluated synchronously; scripts run in another thread. The seam between them:
  * a stage first *tries* the evaluation of a document. A script whose result is not known is noted, a placeholder stands for it,
  * and the evaluation counts for nothing. What was noted in a batch of documents is run in one hop; then they are tried again, and
- * once nothing is missing the stage evaluates as it always does, and finds every result. docs/decisions/0006-scripts.md.
+ * once nothing is missing the stage evaluates as it always does, and finds every result. docs/decisions/0020-scripts.md.
  *
  * Owns: the results that are held, and what is still to be run. Invariants:
  *  1. A result is held as long as a lease on it; results without a lease are gone.
+ *     It belongs to the document whose evaluation asked for it: the same call for another document is run again, since it may
+ *     give something else (a random number, a new id, a count of calls).
  *  2. Each round of tries resolves the first missing script of every document, so it ends.
  *  3. Random numbers of a document's evaluation are the same at every try, so that arguments made of them are.
  */
@@ -21,6 +23,8 @@ import type { ScriptClient, ScriptThreads } from './script-threads.ts';
 
 /** Results that may be held at a time, bytes. */
 const MOST_HELD_BYTES = 100 * 1024 * 1024;
+/** With more than this only the document whose turn it is gets further results. */
+const MANY_HELD_BYTES = 32 * 1024 * 1024;
 /** Calls of one hop. */
 const MOST_CALLS_PER_HOP = 512;
 const MOST_BYTES_PER_HOP = 16 * 1024 * 1024;
@@ -29,6 +33,8 @@ const MOST_BYTES_PER_HOP = 16 * 1024 * 1024;
 export class ScriptsNeeded extends Error {}
 
 interface Held {
+  /** What was called, whoever asked for it. */
+  readonly call: string;
   readonly outcome: ScriptOutcome;
   readonly bytes: number;
   leases: number;
@@ -41,6 +47,8 @@ export class ScriptLease {
 
 /** One evaluation that is being prepared. */
 export interface ScriptTrial {
+  /** Begins the keys of its results. */
+  readonly owner: string;
   readonly evaluate: () => void;
   readonly lease: ScriptLease;
   readonly draws: number[];
@@ -49,8 +57,12 @@ export interface ScriptTrial {
   isSettled: boolean;
 }
 
-function newTrial(evaluate: () => void): ScriptTrial {
+/** Evaluations that share their results: their documents are evaluated later, in another order. */
+const SHARED = '';
+
+function newTrial(evaluate: () => void, owner: string): ScriptTrial {
   return {
+    owner,
     evaluate,
     lease: new ScriptLease(),
     draws: [],
@@ -74,6 +86,9 @@ export class ScriptSession implements ScriptClient {
   private readonly threads: ScriptThreads;
   private readonly options: ScriptSessionOptions;
   private readonly held = new Map<string, Held>();
+  /** By call the key of a result of it. */
+  private readonly someKey = new Map<string, string>();
+  private trialCount = 0;
   private heldBytes = 0;
   private trial: ScriptTrial | undefined;
   private isTrying = false;
@@ -101,8 +116,9 @@ export class ScriptSession implements ScriptClient {
    * @throws CommandError the script's exception. @throws ScriptsNeeded when nobody prepared it.
    */
   valueOf(call: ScriptCall): RawValue {
-    const key = keyOf(call);
-    const held = this.held.get(key);
+    const name = keyOf(call);
+    const key = (this.trial?.owner ?? SHARED) + name;
+    const held = this.held.get(key) ?? this.resultForAnother(name);
     if (held !== undefined) {
       if (this.isTrying) this.hold(key, held);
       if ('error' in held.outcome) throw held.outcome.error;
@@ -116,17 +132,33 @@ export class ScriptSession implements ScriptClient {
     return this.placeholder;
   }
 
-  /** Begins to prepare an evaluation: tries it. */
-  begin(evaluate: () => void): ScriptTrial {
-    const trial = newTrial(evaluate);
+  /** An evaluation that counts must find a result, even when it is not the turn of its own document. */
+  private resultForAnother(name: string): Held | undefined {
+    if (this.isTrying) return undefined;
+    const key = this.someKey.get(name);
+    return this.held.get(SHARED + name) ?? (key === undefined ? undefined : this.held.get(key));
+  }
+
+  /**
+   * Begins to prepare an evaluation: tries it.
+   * @param isLate documents are evaluated long after their turn: equal calls of all of them share a result
+   */
+  begin(evaluate: () => void, isLate = false): ScriptTrial {
+    this.trialCount += 1;
+    const trial = newTrial(evaluate, isLate ? SHARED : `${this.trialCount}\0`);
     this.try(trial);
     return trial;
   }
 
-  /** Runs scripts until each of these evaluations finds all its results. */
+  /**
+   * Runs scripts until the first of these evaluations finds all its results; of the others as many do as their results leave
+   * room for.
+   */
   async settle(trials: readonly ScriptTrial[], interruption: Interruption): Promise<void> {
+    const [first] = trials;
     let open = trials.filter((trial) => !trial.isSettled);
     while (open.length > 0) {
+      if (first?.isSettled === true && this.heldBytes > MANY_HELD_BYTES) return;
       await this.runWanted(interruption, open);
       open = open.filter((trial) => !this.try(trial));
     }
@@ -152,6 +184,7 @@ export class ScriptSession implements ScriptClient {
       held.leases -= 1;
       if (held.leases > 0) continue;
       this.held.delete(key);
+      if (this.someKey.get(held.call) === key) this.someKey.delete(held.call);
       this.heldBytes -= held.bytes;
     }
     lease.keys.clear();
@@ -165,7 +198,7 @@ export class ScriptSession implements ScriptClient {
     body: () => Result | Promise<Result>,
     interruption: Interruption,
   ): Promise<Result> {
-    const trial = newTrial(() => {});
+    const trial = newTrial(() => {}, SHARED);
     try {
       for (;;) {
         this.replay(trial);
@@ -184,8 +217,9 @@ export class ScriptSession implements ScriptClient {
   /** Runs calls whose results the caller keeps itself. */
   async run(calls: readonly ScriptCall[], interruption: Interruption): Promise<ScriptOutcome[]> {
     const outcomes: ScriptOutcome[] = [];
-    for (const part of hops(calls)) {
-      outcomes.push(...(await this.threads.run(this, part, interruption)));
+    while (outcomes.length < calls.length) {
+      const hop = nextHop(calls, outcomes.length);
+      outcomes.push(...(await this.threads.run(this, hop, interruption)));
     }
     return outcomes;
   }
@@ -198,6 +232,7 @@ export class ScriptSession implements ScriptClient {
   /** Lets the sandboxes go. The session may be used again: it gets new ones. */
   close(): void {
     this.held.clear();
+    this.someKey.clear();
     this.heldBytes = 0;
     this.threads.forget(this);
   }
@@ -226,38 +261,47 @@ export class ScriptSession implements ScriptClient {
     held.leases += 1;
   }
 
-  /** Results belong to all open trials until they are tried again. */
+  /** Runs what these trials have missed, as far as there is room for the results. */
   private async runWanted(interruption: Interruption, open: readonly ScriptTrial[]): Promise<void> {
     const byKey = new Map<string, ScriptCall>();
-    for (const trial of open) {
+    const asking = this.heldBytes > MANY_HELD_BYTES ? open.slice(0, 1) : open;
+    for (const trial of asking) {
       for (const [key, call] of trial.wanted) byKey.set(key, call);
-      trial.wanted.clear();
     }
-    const wanted = [...byKey];
-    const outcomes = await this.run(
-      wanted.map(([, call]) => call),
-      interruption,
-    );
+    for (const trial of open) trial.wanted.clear();
+    const keys = [...byKey.keys()];
+    const calls = [...byKey.values()];
     const [first] = open;
-    wanted.forEach(([key], position) => {
-      const held = this.held.get(key) ?? this.keep(key, outcomes[position]!);
-      // The first open trial answers for it: no result is lost before the others were tried again.
-      if (first === undefined || first.lease.keys.has(key)) return;
-      first.lease.keys.add(key);
-      held.leases += 1;
-    });
-    if (this.heldBytes > MOST_HELD_BYTES) {
-      throw new CommandError(
-        'ExceededMemoryLimit',
-        `Results of JavaScript functions exceed ${MOST_HELD_BYTES} bytes of memory`,
-      );
+    for (let at = 0; at < calls.length;) {
+      const outcomes = await this.threads.run(this, nextHop(calls, at), interruption);
+      for (const outcome of outcomes) {
+        const key = keys[at]!;
+        const held = this.held.get(key) ?? this.keep(key, keyOf(calls[at]!), outcome);
+        at += 1;
+        // The first open trial answers for it: no result is lost before the others were tried again.
+        if (first === undefined || first.lease.keys.has(key)) continue;
+        first.lease.keys.add(key);
+        held.leases += 1;
+      }
+      this.checkHeldBytes();
+      // The others are tried again and ask again.
+      if (asking.length > 1 && this.heldBytes > MANY_HELD_BYTES) return;
     }
   }
 
-  private keep(key: string, outcome: ScriptOutcome): Held {
+  private checkHeldBytes(): void {
+    if (this.heldBytes <= MOST_HELD_BYTES) return;
+    throw new CommandError(
+      'ExceededMemoryLimit',
+      `Results of JavaScript functions exceed ${MOST_HELD_BYTES} bytes of memory`,
+    );
+  }
+
+  private keep(key: string, call: string, outcome: ScriptOutcome): Held {
     const bytes = key.length + ('value' in outcome ? outcome.value.end - outcome.value.start : 0);
-    const held: Held = { outcome, bytes, leases: 0 };
+    const held: Held = { call, outcome, bytes, leases: 0 };
     this.held.set(key, held);
+    this.someKey.set(call, key);
     this.heldBytes += bytes;
     return held;
   }
@@ -271,17 +315,15 @@ export class ScriptSession implements ScriptClient {
   }
 }
 
-function* hops(calls: readonly ScriptCall[]): Generator<readonly ScriptCall[]> {
-  let from = 0;
-  let bytes = 0;
-  for (let at = 0; at < calls.length; at += 1) {
-    bytes += calls[at]!.given.length;
-    if (at + 1 - from < MOST_CALLS_PER_HOP && bytes < MOST_BYTES_PER_HOP) continue;
-    yield calls.slice(from, at + 1);
-    from = at + 1;
-    bytes = 0;
+/** As many calls as go together, from a position on. */
+function nextHop(calls: readonly ScriptCall[], from: number): readonly ScriptCall[] {
+  let end = from;
+  for (let bytes = 0; end < calls.length;) {
+    bytes += calls[end]!.given.length;
+    end += 1;
+    if (end - from >= MOST_CALLS_PER_HOP || bytes >= MOST_BYTES_PER_HOP) break;
   }
-  if (from < calls.length) yield calls.slice(from);
+  return calls.slice(from, end);
 }
 
 /** Arguments up to this length are their own key; of longer ones a hash that nobody can collide. */

@@ -20,6 +20,8 @@ import {
 
 /** A little below the default: much less, and scripts would starve on a busy machine. */
 const SCRIPT_NICENESS = 3;
+/** With so much to answer a job ends early, bytes: the rest of its calls is asked for again. */
+const MOST_ANSWER_BYTES = 16 * 1024 * 1024;
 
 interface Resident {
   readonly sandbox: Sandbox;
@@ -49,17 +51,19 @@ function answerTo(job: ScriptJob): ScriptAnswer {
   resident.sources.push(...job.newSources);
   const bytes = Buffer.from(job.bytes.buffer, job.bytes.byteOffset, job.bytes.length);
   const outcomes: SandboxOutcome[] = [];
+  let answerBytes = 0;
   for (const [kind, start, end, ...sources] of job.calls) {
-    if (resident.sandbox.isLost) break;
-    outcomes.push(
+    if (resident.sandbox.isLost || answerBytes > MOST_ANSWER_BYTES) break;
+    const outcome: SandboxOutcome =
       resident.setupFailure === undefined
         ? resident.sandbox.call(
             SCRIPT_CALL_KINDS[kind]!,
             sources.map((number) => resident.sources[number]!),
             bytes.subarray(start, end),
           )
-        : { code: ERROR_CODES.JSInterpreterFailure, message: resident.setupFailure },
-    );
+        : { code: ERROR_CODES.JSInterpreterFailure, message: resident.setupFailure };
+    if ('document' in outcome) answerBytes += outcome.document.length;
+    outcomes.push(outcome);
   }
   const { isLost } = resident.sandbox;
   if (isLost) forget(job.session);

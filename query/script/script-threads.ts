@@ -73,6 +73,7 @@ export class ScriptThreads {
 
   /**
    * Runs calls one after the other in the client's sandbox. An exception is the outcome of its call.
+   * @returns the outcomes of the first calls, of one at least: fewer than asked for when their answers are large.
    * @throws the interruption's reason; CommandError JSInterpreterFailure when the sandbox was lost: out of memory, of time.
    */
   async run(
@@ -223,7 +224,7 @@ class ScriptThread {
         answered: (answer) => {
           takeBack();
           try {
-            resolve(this.outcomesOf(client, answer, calls.length));
+            resolve(this.outcomesOf(client, answer));
           } catch (error) {
             reject(error as Error);
           }
@@ -295,7 +296,7 @@ class ScriptThread {
     return sources;
   }
 
-  private outcomesOf(client: ScriptClient, answer: ScriptAnswer, callCount: number) {
+  private outcomesOf(client: ScriptClient, answer: ScriptAnswer): ScriptOutcome[] {
     if (answer.sandboxLost) this.residents.delete(client.id);
     const bytes = Buffer.from(
       answer.bytes.buffer,
@@ -312,7 +313,7 @@ class ScriptThread {
     // What comes after a lost sandbox was not run: the error of the last one is that of all.
     const last = outcomes.at(-1);
     if (answer.sandboxLost && last !== undefined && 'error' in last) throw last.error;
-    if (outcomes.length < callCount) {
+    if (outcomes.length === 0) {
       throw new CommandError('JSInterpreterFailure', 'the JavaScript engine gave up');
     }
     return outcomes;

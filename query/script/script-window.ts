@@ -41,18 +41,18 @@ export class ScriptWindow<Item> {
   }
 
   offer(item: Item, bytes: number, evaluate: () => void): void {
-    const trial = this.session.begin(evaluate);
+    const trial = this.session.begin(evaluate, this.keepAll);
     this.entries.push({ item, trial });
     this.bytes += bytes;
     // Nothing to wait for: it may leave at once.
     if (this.entries.length === 1 && trial.isSettled) this.isOpen = false;
   }
 
-  /** Runs what the items inside need; they may leave afterwards. undefined: they need nothing. */
+  /** Runs what the items inside need; the next may leave afterwards. undefined: it needs nothing. */
   settle(interruption: Interruption): Promise<void> | undefined {
     this.isOpen = false;
-    const trials = this.entries.map((entry) => entry.trial);
-    if (trials.every((trial) => trial.isSettled)) return undefined;
+    if (this.entries[this.next]?.trial.isSettled !== false) return undefined;
+    const trials = this.entries.slice(this.next).map((entry) => entry.trial);
     this.limit = Math.min(this.limit * 2, MOST_COUNT);
     return this.session.settle(trials, interruption);
   }

@@ -206,7 +206,7 @@ export function whenPrepared<Result>(
 async function prepareBatch(
   { op, transaction, target, recordIds, options }: Batch,
   collection: CollectionDescription,
-): Promise<{ replay(index: number): void } | undefined> {
+): Promise<{ replay(index: number): MaybePromise<void> } | undefined> {
   const session = target.context.scripts?.running;
   if (session === undefined) return undefined;
   const trials: (ScriptTrial | undefined)[] = [];
@@ -224,11 +224,18 @@ async function prepareBatch(
   op.onRelease(() => {
     for (const trial of present) session.release(trial);
   });
-  await session.settle(present, op);
+  const settleFrom = (index: number): Promise<void> =>
+    session.settle(
+      trials.slice(index).filter((trial) => trial !== undefined),
+      op,
+    );
   return {
     replay: (index) => {
-      const trial = trials[index];
-      if (trial !== undefined) session.replay(trial);
+      const [before, trial] = [trials[index - 1], trials[index]];
+      if (before !== undefined) session.release(before);
+      if (trial === undefined) return undefined;
+      if (trial.isSettled) return session.replay(trial);
+      return settleFrom(index).then(() => session.replay(trial));
     },
   };
 }
@@ -255,7 +262,8 @@ async function changeBatch(batch: Batch): Promise<BatchResult> {
   for (const [index, recordId] of batch.recordIds.entries()) {
     const read = transaction.record(collection, recordId);
     const document = read instanceof Promise ? await read : read;
-    prepared?.replay(index);
+    const ready = prepared?.replay(index);
+    if (ready !== undefined) await ready;
     if (document !== undefined) await evaluateLoops(batch, document);
     if (document === undefined || !target.filter.matches(document)) continue;
     const savepoint = transaction.savepoint();

@@ -61,6 +61,64 @@ describe('server-side JavaScript', () => {
     return true;
   };
 
+  it('runs a function for each document, even when its arguments are the same', async () => {
+    const random = await docs
+      .aggregate([{ $project: { r: call('function() { return Math.random(); }') } }])
+      .toArray();
+    assert.equal(new Set(random.map(({ r }) => r)).size, 300);
+    const counted = await docs
+      .aggregate([
+        { $limit: 5 },
+        {
+          $project: { r: call('function() { globalThis.n = (globalThis.n || 0) + 1; return n; }') },
+        },
+      ])
+      .toArray();
+    assert.deepEqual(
+      counted.map(({ r }) => r),
+      [1, 2, 3, 4, 5],
+    );
+    const marked = db.collection('marked');
+    await marked.insertMany(Array.from({ length: 20 }, () => ({})));
+    await marked.updateMany({}, [{ $set: { u: call('function() { return UUID(); }') } }]);
+    assert.equal((await marked.distinct('u')).length, 20);
+  });
+
+  it('holds results of a few documents at a time, however large they are', async () => {
+    const large = db.collection('large');
+    await large.insertMany(Array.from({ length: 30 }, (_, n) => ({ n })));
+    const length = { $strLenBytes: call('function(n) { return "x".repeat(5e6 + n); }', '$n') };
+    const found = await large.aggregate([{ $project: { _id: 0, n: 1, r: length } }]).toArray();
+    assert.equal(found.length, 30);
+    for (const { n, r } of found) assert.equal(r, 5_000_000 + n);
+    const { modifiedCount } = await large.updateMany({}, [{ $set: { r: length } }]);
+    assert.equal(modifiedCount, 30);
+    assert.equal(await large.countDocuments({ $expr: { $eq: ['$r', { $add: ['$n', 5e6] }] } }), 30);
+  });
+
+  it('lets a pattern through that JavaScript does not know', async () => {
+    const patterns = db.collection<Document>('patterns');
+    await patterns.insertOne({ n: 1, pattern: new BSONRegExp('(?>a+)b', 'ix') });
+    assert.equal(await patterns.find({ $where: 'this.n === 1' }).count(), 1);
+    const [same] = await patterns
+      .aggregate([{ $project: { _id: 0, r: call('function(x) { return x; }', '$pattern') } }], {
+        bsonRegExp: true,
+      })
+      .toArray();
+    assert.deepEqual(same?.r, new BSONRegExp('(?>a+)b', 'ix'));
+    await assert.rejects(
+      patterns.find({ $where: 'this.pattern.test("ab")' }).toArray(),
+      failing(139, /SyntaxError/),
+    );
+  });
+
+  it('gives no code of its own to an exception that bears a number', async () => {
+    await assert.rejects(
+      evaluate(call('function() { const e = new Error("mine"); e.mongoCode = 1e300; throw e; }')),
+      failing(139, /mine/),
+    );
+  });
+
   describe('values', () => {
     const exact: readonly [string, unknown][] = [
       ['a long beyond doubles', Long.fromString('9007199254740993')],
