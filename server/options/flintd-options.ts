@@ -135,7 +135,7 @@ export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
     range: [0.016, 10_000],
     value: '<gigabytes>',
     group: STORAGE,
-    help: 'Size of the page cache. Default half of the memory beyond 1 GB, at least 0.25 (of less than 2 GB: an eighth). Not in mongod.',
+    help: 'Size of the page cache. Default half of the memory beyond 1 GB, at least 0.25 or, where that is less, an eighth of the memory. Not in mongod.',
   },
   {
     flag: 'wiredTigerCacheSizeGB',

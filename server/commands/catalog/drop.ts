@@ -32,6 +32,7 @@ export const drop = defineCommand({
       const timeseries = timeseriesOf(transaction, collection);
       const { indexes } = timeseries?.buckets ?? collection;
       const result = { namespace, indexCount: indexes.length };
+      op.afterCommit(() => op.service.collectionUsage.forget(namespace));
       const dropped = dropIn(op, transaction, collection);
       return dropped instanceof Promise ? dropped.then(() => result) : result;
     });
@@ -80,8 +81,5 @@ function dropIn(
     dropViews(transaction, database);
   }
   transaction.dropCollection(collection);
-  op.afterCommit(() => {
-    op.service.cappedCollections.forget(collection);
-    op.service.collectionUsage.forget(namespace);
-  });
+  op.afterCommit(() => op.service.cappedCollections.forget(collection));
 }

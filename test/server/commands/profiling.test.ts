@@ -132,10 +132,14 @@ describe('server/commands: queries as operators see them', () => {
     await database.collection('d').rename('e');
     await database.collection('f').insertOne({});
     await database.collection('f').drop();
+    await database.createCollection('v', { viewOn: 'c' });
+    await database.collection('v').findOne();
+    await database.collection('v').drop();
     const ofDatabase = await namesOf();
     assert.ok(ofDatabase.includes(collection.namespace));
     assert.ok(!ofDatabase.includes(`${database.databaseName}.d`));
     assert.ok(!ofDatabase.includes(`${database.databaseName}.f`));
+    assert.ok(!ofDatabase.includes(`${database.databaseName}.v`));
     await database.dropDatabase();
     assert.deepEqual(await namesOf(), []);
   });
