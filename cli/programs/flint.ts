@@ -67,6 +67,10 @@ Exit codes: 0 done, 1 it could not be done, 2 wrong use, 3 not in this version.
 `;
 }
 
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+// The timers of the clock keep no process alive: while top waits for its next round and the server goes away, nothing else would.
+const untilTheEnd = setInterval(() => {}, LONGEST_TIMER_MS);
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
@@ -74,4 +78,6 @@ try {
   else if (error instanceof FailedCommand) process.exitCode = EXIT.failed;
   else throw error;
   process.stderr.write(`flint: ${error.message}\n`);
+} finally {
+  clearInterval(untilTheEnd);
 }

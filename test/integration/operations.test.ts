@@ -293,6 +293,28 @@ describe('integration: operations', () => {
     assert.ok(round.operations.length >= 1);
   });
 
+  it('tells flint top in a sentence that the server has gone', async () => {
+    const flintd = await start();
+    const shown = runToEnd(['top', flintd.uri, '--interval', '1'], { program: 'flint' });
+    await connected(flintd);
+    await flintd.stop();
+    const { code, stderr } = await shown;
+    assert.equal(code, 1);
+    assert.match(stderr, /^flint: the server (did not answer|refused): .*\n$/);
+  });
+
+  /** Resolves when somebody besides us is there. */
+  async function connected(flintd: Program): Promise<void> {
+    const client = await MongoClient.connect(flintd.uri);
+    for (let others = 0; others === 0; await pause(20)) {
+      const { inprog } = await client.db('admin').command({ currentOp: 1, $all: true });
+      others = (inprog as Document[]).filter(
+        (each) => each['clientMetadata']?.driver?.name === 'flint',
+      ).length;
+    }
+    await client.close();
+  }
+
   it('tells flint in a sentence that nobody listens', async () => {
     const server = createServer().listen(0);
     await once(server, 'listening');
