@@ -37,7 +37,13 @@ import { CommandError } from '../../common/errors.ts';
 
 type PathPart = string | number;
 
-/** The text of `document` for the sandbox: {v: values, s: [[kind, payload, ...path], ...]}. */
+/** MongoDB's BSONDepth: deeper values cannot cross. */
+const MAX_ENTERING_DEPTH = 200;
+
+/**
+ * The text of `document` for the sandbox: {v: values, s: [[kind, payload, ...path], ...]}.
+ * @throws CommandError Overflow when it is nested too deeply.
+ */
 export function enteringText(document: Buffer): string {
   const specials: string[] = [];
   const json = containerText(document, false, [], specials);
@@ -50,6 +56,9 @@ function containerText(
   path: readonly PathPart[],
   specials: string[],
 ): string {
+  if (path.length > MAX_ENTERING_DEPTH) {
+    throw new CommandError('Overflow', 'BSONObj exceeds maximum nested object depth');
+  }
   const cursor = new FieldCursor(document);
   const parts: string[] = [];
   const ints: string[] = [];

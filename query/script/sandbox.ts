@@ -59,7 +59,9 @@ export class Sandbox {
   }
 
   call(kind: ScriptCallKind, sources: readonly string[], given: Buffer): SandboxOutcome {
-    const answer = this.run(this.enter, [kind, JSON.stringify(sources), enteringText(given)]);
+    const entering = enteringOrRefusal(given);
+    if (typeof entering !== 'string') return entering;
+    const answer = this.run(this.enter, [kind, JSON.stringify(sources), entering]);
     if ('failed' in answer) return answer.failed;
     const left = readAnswer(answer.text);
     if (left instanceof CommandError) return { code: left.code, message: left.message };
@@ -135,6 +137,15 @@ export class Sandbox {
     } catch {
       return false;
     }
+  }
+}
+
+function enteringOrRefusal(given: Buffer): string | { code: number; message: string } {
+  try {
+    return enteringText(given);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    return { code: error.code, message: error.message };
   }
 }
 

@@ -19,6 +19,7 @@ import { parseDistinct, planDistinctCommand } from './distinct.ts';
 import { type Explainable, explainReply } from './explain-reply.ts';
 import { parseFind, planFindCommand } from './find.ts';
 import { parseFindAndModify, planFindAndModifyForExplain } from './findAndModify.ts';
+import { parseMapReduce, planMapReduce } from './mapReduce.ts';
 import { parseUpdateRequest, planUpdateForExplain } from './update.ts';
 
 /** Parses the command inside explain and plans it. */
@@ -33,6 +34,8 @@ const EXPLAINABLE: ReadonlyMap<string, PlanForExplain> = new Map<string, PlanFor
   ['find', (body, op) => planFindCommand(parseFind(body), op)],
   ['findAndModify', (body, op) => planFindAndModifyForExplain(parseFindAndModify(body), op)],
   ['findandmodify', (body, op) => planFindAndModifyForExplain(parseFindAndModify(body), op)],
+  ['mapReduce', (body, op) => planMapReduce(parseMapReduce(body), op)],
+  ['mapreduce', (body, op) => planMapReduce(parseMapReduce(body), op)],
   ['update', (body, op) => planUpdateForExplain(parseUpdateRequest(body), op)],
 ]);
 

@@ -9,6 +9,7 @@ import {
   documentOf,
   documentValue,
   EMPTY_DOCUMENT,
+  fieldsOf,
   getField,
   int64Value,
   isEmpty,
@@ -161,6 +162,12 @@ function collectionOutput(given: Buffer): Output {
   );
   checkFlag(given, 'nonAtomic');
   checkFlag(given, 'sharded');
+  const known = [kind, 'db', 'nonAtomic', 'sharded'];
+  uassert(
+    Array.from(fieldsOf(given)).every(([field]) => known.includes(field)),
+    'BadValue',
+    "'out' supports only output type with collection name, optional 'sharded' and optional 'db'",
+  );
   uassert(
     getField(given, 'sharded') === undefined,
     'InvalidOptions',

@@ -112,6 +112,15 @@ describe('server-side JavaScript', () => {
     );
   });
 
+  it('takes no argument that is nested more deeply than documents may be', async () => {
+    const nested = (levels: unknown): Document => ({
+      $reduce: { input: { $range: [0, levels] }, initialValue: { a: 1 }, in: { a: '$$value' } },
+    });
+    const one = 'function(x) { return 1; }';
+    await assert.rejects(evaluate(call(one, nested(20_000))), failing(15, /nested object depth/));
+    assert.equal(Number(await evaluate(call(one, nested(100)))), 1);
+  });
+
   it('gives no code of its own to an exception that bears a number', async () => {
     await assert.rejects(
       evaluate(call('function() { const e = new Error("mine"); e.mongoCode = 1e300; throw e; }')),

@@ -54,6 +54,13 @@ describe('mapReduce', () => {
     ]);
   });
 
+  it('explains itself', async () => {
+    const { map, reduce } = { map: 'function () {}', reduce: 'function () {}' };
+    const command = { mapReduce: 'sales', map, reduce, out: { inline: 1 } };
+    const explained = await db.command({ explain: command, verbosity: 'queryPlanner' });
+    assert.ok('stages' in explained || 'queryPlanner' in explained);
+  });
+
   it('takes several emits of one document, none, and keys of any type', async () => {
     const reply = await run({
       query: { _id: { $lt: 2 } },
@@ -100,6 +107,8 @@ describe('mapReduce', () => {
       [{ out: 5 }, 2],
       [{ out: {} }, 2],
       [{ out: { inline: 1, db: 'x' } }, 72],
+      [{ out: { replace: 'out', merge: 'out' } }, 2],
+      [{ out: { replace: 'out', unknown: 1 } }, 2],
       [{ out: { inline: 2 } }, 2],
       [{ out: { replace: 5 } }, 2],
       [{ out: { replace: 'x', db: 'admin' } }, 115],
