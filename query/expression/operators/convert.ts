@@ -205,10 +205,25 @@ function toDecimal(value: RawValue): RawValue {
   }
 }
 
+/** @throws CommandError ConversionFailure when digits became an infinity, or nothing. */
+function checkInRange(text: string, parsed: Decimal): void {
+  const [digits = ''] = text.split(/e/i);
+  const overflows = parsed.toString().endsWith('Infinity') && /\d/.test(digits);
+  const underflows = parsed.isZero && /[1-9]/.test(digits);
+  if (!overflows && !underflows) return;
+  throw new CommandError(
+    'ConversionFailure',
+    `Failed to parse number '${text}' in $convert with no onError value: Conversion from string to decimal would ${overflows ? 'overflow' : 'underflow'}`,
+  );
+}
+
 function parseDecimal(text: string): Decimal {
   try {
-    return Decimal.fromString(text);
+    const decimal = Decimal.fromString(text);
+    checkInRange(text, decimal);
+    return decimal;
   } catch (cause) {
+    if (cause instanceof CommandError) throw cause;
     throw new CommandError(
       'ConversionFailure',
       `Failed to parse number '${text}' in $convert with no onError value`,
