@@ -4,7 +4,7 @@
  * Expressions, filters and accumulators are evaluated synchronously; scripts run in another thread. The seam between them:
  * a stage first *tries* the evaluation of a document. A script whose result is not known is noted, a placeholder stands for it,
  * and the evaluation counts for nothing. What was noted in a batch of documents is run in one hop; then they are tried again, and
- * once nothing is missing the stage evaluates as it always does, and finds every result. docs/decisions/0020-scripts.md.
+ * once nothing is missing the stage evaluates as it always does, and finds every result. docs/decisions/0007-scripts.md.
  *
  * Owns: the results that are held, and what is still to be run. Invariants:
  *  1. A result is held as long as a lease on it; results without a lease are gone.
