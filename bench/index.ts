@@ -12,6 +12,7 @@ interface Benchmark {
 }
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
+  'interrupted-stages': () => import('./macro/interrupted-stages.ts'),
   fairness: () => import('./macro/fairness.ts'),
   smoke: () => import('./macro/smoke.ts'),
   start: () => import('./macro/start.ts'),
