@@ -42,7 +42,7 @@ const PIPELINES: Readonly<Record<string, readonly Document[]>> = {
         connectFromField: 'next',
         connectToField: '_id',
         as: 'chain',
-        maxDepth: 20_000,
+        maxDepth: 3000,
       },
     },
     { $project: { length: { $size: '$chain' } } },

@@ -15,12 +15,7 @@ export function overAccumulator(definition: AccumulatorDefinition): WindowDefini
     compile: ({ argument, window = WHOLE_PARTITION, hasSort, context }) => {
       const isBounded = window.lower !== 'unbounded' || window.upper !== 'unbounded';
       if (isBounded && !hasSort) {
-        throw new CommandError(
-          5339901,
-          window.kind === 'documents'
-            ? 'Document-based bounds require a sortBy'
-            : 'Range-based bounds require a sortBy a single field',
-        );
+        throw new CommandError(5339901, 'Document-based bounds require a sortBy');
       }
       const compiled = definition.compile(argument, context);
       return compute(
@@ -35,14 +30,14 @@ function compute(
   create: () => Accumulator,
   windowsOf: (partition: Partition) => WindowAt,
 ): ComputeWindow {
-  return (partition) => {
+  return function* (partition) {
     const windowAt = windowsOf(partition);
     const scope = new Scope(Buffer.alloc(0));
     const values: Value[] = [];
     let accumulator = create();
     let from = 0;
     let to = 0;
-    partition.documents.forEach((_document, position) => {
+    for (const position of partition.documents.keys()) {
       const [start, end] = windowAt(position);
       // A window that only grew goes on from where it was; any other is counted anew.
       if (start !== from || end < to) {
@@ -53,9 +48,11 @@ function compute(
       for (; to < end; to += 1) {
         scope.document = partition.documents[to];
         accumulator.accept(scope);
+        yield;
       }
       values.push(accumulator.result());
-    });
+      yield;
+    }
     return values;
   };
 }

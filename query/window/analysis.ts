@@ -22,20 +22,20 @@ import {
   type WindowUse,
 } from './definition.ts';
 import { coordinateOf, type Partition, WHOLE_PARTITION, windowsOver } from './partition.ts';
+import { mapInSteps, type Steps } from './steps.ts';
 
-function valuesOf(expression: Expression, { documents }: Partition): readonly Value[] {
+function valuesOf(expression: Expression, { documents }: Partition): Steps<Value[]> {
   const scope = new Scope(Buffer.alloc(0));
-  return documents.map((document) => {
+  return mapInSteps(documents, (document) => {
     scope.document = document;
     return expression.evaluate(scope);
   });
 }
 
-function sortValues(partition: Partition): readonly Value[] {
+function* sortValues(partition: Partition): Steps<readonly Value[]> {
   const path = partition.sortPath;
-  return path === undefined
-    ? []
-    : partition.documents.map((document) => valueAtPath(document, path, 0));
+  if (path === undefined) return [];
+  return yield* mapInSteps(partition.documents, (document) => valueAtPath(document, path, 0));
 }
 
 /** Length of `unit` in milliseconds; only units of fixed length make sense here. */
@@ -48,7 +48,15 @@ function unitLength(name: string, unit: RawValue | undefined): number | undefine
   return addUnits(0, parsed, 1, UTC);
 }
 
-type OverWindow = (xs: readonly number[], ys: readonly number[], perUnit: number) => Value;
+/** Points in order of x, and the part of them that a window takes. */
+interface Points {
+  readonly xs: readonly number[];
+  readonly ys: readonly number[];
+  readonly start: number;
+  readonly end: number;
+}
+
+type OverWindow = (points: Points, perUnit: number) => Steps<Value>;
 
 /** $derivative and $integral: {input, unit} over the points (sortBy, input) of a window. */
 function overPoints(name: '$derivative' | '$integral', compute: OverWindow): WindowDefinition {
@@ -70,14 +78,19 @@ function overPoints(name: '$derivative' | '$integral', compute: OverWindow): Win
       );
       const length = unitLength(name, given.get('unit'));
       const input = compileExpression(given.get('input')!, context);
-      return (partition) => {
+      return function* (partition) {
         const windowAt = windowsOver(partition, window ?? WHOLE_PARTITION);
-        const xs = sortValues(partition).map((value) => x(name, value, length !== undefined));
-        const ys = valuesOf(input, partition).map((value) => coordinateOf(value) ?? Number.NaN);
-        return partition.documents.map((_document, position) => {
+        const sorted = yield* sortValues(partition);
+        const xs = yield* mapInSteps(sorted, (value) => x(name, value, length !== undefined));
+        const inputs = yield* valuesOf(input, partition);
+        const ys = yield* mapInSteps(inputs, (value) => coordinateOf(value) ?? Number.NaN);
+        const values: Value[] = [];
+        for (const position of partition.documents.keys()) {
           const [start, end] = windowAt(position);
-          return compute(xs.slice(start, end), ys.slice(start, end), length ?? 1);
-        });
+          values.push(yield* compute({ xs, ys, start, end }, length ?? 1));
+          yield;
+        }
+        return values;
       };
     },
   });
@@ -96,18 +109,21 @@ function x(name: string, value: Value, wantsDate: boolean): number {
   return coordinateOf(value) ?? Number.NaN;
 }
 
-function slope(xs: readonly number[], ys: readonly number[], perUnit: number): Value {
-  if (xs.length < 2) return NULL;
-  const run = xs.at(-1)! - xs[0];
+// The ends of the window say it all.
+// oxlint-disable-next-line require-yield
+function* slope({ xs, ys, start, end }: Points, perUnit: number): Steps<Value> {
+  if (end - start < 2) return NULL;
+  const run = xs[end - 1] - xs[start];
   if (run === 0) return NULL;
-  return doubleValue(((ys.at(-1)! - ys[0]) / run) * perUnit);
+  return doubleValue(((ys[end - 1] - ys[start]) / run) * perUnit);
 }
 
-function area(xs: readonly number[], ys: readonly number[], perUnit: number): Value {
-  if (xs.length === 0) return NULL;
+function* area({ xs, ys, start, end }: Points, perUnit: number): Steps<Value> {
+  if (start >= end) return NULL;
   let sum = 0;
-  for (let index = 1; index < xs.length; index += 1) {
+  for (let index = start + 1; index < end; index += 1) {
     sum += ((ys[index] + ys[index - 1]) / 2) * (xs[index] - xs[index - 1]);
+    if (index % 16 === 0) yield;
   }
   return doubleValue(sum / perUnit);
 }
@@ -131,9 +147,9 @@ function compileMovingAverage({ argument, context, hasSort, window }: WindowUse)
   const alpha = n === undefined ? given.get('alpha')!.asNumber() : 2 / (n + 1);
   uassert(alpha > 0 && alpha < 1, 'FailedToParse', "'alpha' must be between 0 and 1 (exclusive)");
   const input = compileExpression(given.get('input')!, context);
-  return (partition) => {
+  return function* (partition) {
     let average: number | undefined;
-    return valuesOf(input, partition).map((value) => {
+    return yield* mapInSteps(yield* valuesOf(input, partition), (value) => {
       if (value === undefined || !value.isNumber) return NULL;
       const number = value.asNumber();
       const isFirst = average === undefined;
@@ -154,33 +170,42 @@ function covariance(name: string, isSample: boolean): WindowDefinition {
         `${name} expects an array of exactly two expressions`,
       );
       const [first, second] = operands.map((operand) => compileExpression(operand, context));
-      return (partition) => {
+      return function* (partition) {
         const windowAt = windowsOver(partition, window);
-        const as = valuesOf(first, partition);
-        const bs = valuesOf(second, partition);
-        return partition.documents.map((_document, position) => {
-          const [start, end] = windowAt(position);
-          return covarianceOf(as.slice(start, end), bs.slice(start, end), isSample);
-        });
+        const as = yield* valuesOf(first, partition);
+        const bs = yield* valuesOf(second, partition);
+        const values: Value[] = [];
+        for (const position of partition.documents.keys()) {
+          values.push(yield* covarianceOf(as, bs, windowAt(position), isSample));
+          yield;
+        }
+        return values;
       };
     },
   });
 }
 
-function covarianceOf(as: readonly Value[], bs: readonly Value[], isSample: boolean): Value {
+function* covarianceOf(
+  as: readonly Value[],
+  bs: readonly Value[],
+  [start, end]: readonly [start: number, end: number],
+  isSample: boolean,
+): Steps<Value> {
   let count = 0;
   let meanA = 0;
   let meanB = 0;
   let sum = 0;
-  as.forEach((a, index) => {
+  for (let index = start; index < end; index += 1) {
+    if (index % 16 === 0) yield;
+    const a = as[index];
     const b = bs[index];
-    if (a === undefined || b === undefined || !a.isNumber || !b.isNumber) return;
+    if (a === undefined || b === undefined || !a.isNumber || !b.isNumber) continue;
     count += 1;
     const deltaA = a.asNumber() - meanA;
     meanA += deltaA / count;
     meanB += (b.asNumber() - meanB) / count;
     sum += deltaA * (b.asNumber() - meanB);
-  });
+  }
   const divisor = isSample ? count - 1 : count;
   return divisor <= 0 ? NULL : doubleValue(sum / divisor);
 }
@@ -189,30 +214,31 @@ function covarianceOf(as: readonly Value[], bs: readonly Value[], isSample: bool
 function compileLinearFill({ argument, context, window }: WindowUse): ComputeWindow {
   uassert(window === undefined, 'FailedToParse', "'window' field is not allowed in $linearFill");
   const input = compileExpression(argument, context);
-  return (partition) => {
+  return function* (partition) {
     uassert(
       partition.sortPath !== undefined,
       605001,
       '$linearFill must be specified with a top level sortBy expression with exactly one element',
     );
-    const xs = sortValues(partition).map(coordinateOf);
-    const values: Value[] = valuesOf(input, partition).map((value) => value ?? NULL);
+    const xs = yield* mapInSteps(yield* sortValues(partition), coordinateOf);
+    const inputs = yield* valuesOf(input, partition);
+    const values: Value[] = yield* mapInSteps(inputs, (value) => value ?? NULL);
     let known = -1;
-    values.forEach((value, position) => {
-      if (isNullish(value)) return;
-      if (known >= 0) fillBetween(values, xs, known, position);
+    for (const [position, value] of values.entries()) {
+      if (isNullish(value)) continue;
+      if (known >= 0) yield* fillBetween(values, xs, known, position);
       known = position;
-    });
+    }
     return values;
   };
 }
 
-function fillBetween(
+function* fillBetween(
   values: Value[],
   xs: readonly (number | undefined)[],
   from: number,
   to: number,
-): void {
+): Steps<void> {
   const [x0, x1] = [xs[from], xs[to]];
   const [y0, y1] = [coordinateOf(values[from]), coordinateOf(values[to])];
   for (let position = from + 1; position < to; position += 1) {
@@ -223,6 +249,7 @@ function fillBetween(
       throw new CommandError(6050106, 'There can be no repeated values in the sort field');
     }
     values[position] = doubleValue(y0 + ((y1 - y0) * (here - x0)) / (x1 - x0));
+    yield;
   }
 }
 
@@ -230,9 +257,9 @@ function fillBetween(
 function compileCarryForward({ argument, context, window }: WindowUse): ComputeWindow {
   uassert(window === undefined, 'FailedToParse', "'window' field is not allowed in $locf");
   const input = compileExpression(argument, context);
-  return (partition) => {
+  return function* (partition) {
     let last: Value = NULL;
-    return valuesOf(input, partition).map((value) => {
+    return yield* mapInSteps(yield* valuesOf(input, partition), (value) => {
       if (!isNullish(value)) last = value;
       return last;
     });

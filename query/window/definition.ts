@@ -5,9 +5,10 @@ import type { RawValue } from '../../bson/index.ts';
 import type { QueryContext } from '../context.ts';
 import type { Value } from '../expression/definition.ts';
 import type { Partition, Window } from './partition.ts';
+import type { Steps } from './steps.ts';
 
-/** The value of each document of the partition, in its order. */
-export type ComputeWindow = (partition: Partition) => readonly Value[];
+/** The value of each document of the partition, in its order; in steps, because a partition may be all of a collection. */
+export type ComputeWindow = (partition: Partition) => Steps<readonly Value[]>;
 
 export interface WindowUse {
   readonly name: string;

@@ -35,7 +35,7 @@ export const WHOLE_PARTITION: Window = {
   upper: 'unbounded',
 };
 
-/** First and one past the last position of the window of the document at `position`. */
+/** First and one past the last position of the window of the document at `position`; asked in order of position. */
 export type WindowAt = (position: number) => readonly [start: number, end: number];
 
 export function windowsOver(partition: Partition, window: Window): WindowAt {
@@ -58,14 +58,16 @@ function documentWindows(length: number, window: { lower: Bound; upper: Bound })
 function rangeWindows(partition: Partition, window: Extract<Window, { kind: 'range' }>): WindowAt {
   const values = positionsOf(partition, window.unit !== undefined);
   const { length } = values;
+  // Values rise from document to document, and so do both ends of their windows: each goes over the partition once.
+  let start = 0;
+  let end = 0;
   return (position) => {
     const value = values[position];
     const low = edge(value, window.lower, window.unit, -Infinity);
     const high = edge(value, window.upper, window.unit, Infinity);
-    let start = 0;
-    let end = length;
     while (start < length && values[start] < low) start += 1;
-    while (end > start && values[end - 1] > high) end -= 1;
+    end = Math.max(start, end);
+    while (end < length && !(values[end] > high)) end += 1;
     return [start, end];
   };
 }

@@ -5,6 +5,7 @@ import { BsonType, integerValue, isEmpty, NULL } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
 import { compileExpression } from '../expression/compile.ts';
+import type { Value } from '../expression/definition.ts';
 import { int32Of } from '../expression/integers.ts';
 import { namedArguments } from '../expression/named-arguments.ts';
 import { Scope } from '../expression/scope.ts';
@@ -15,6 +16,7 @@ import {
   type WindowUse,
 } from './definition.ts';
 import type { Partition } from './partition.ts';
+import { mapInSteps, type Steps } from './steps.ts';
 
 interface Ranks {
   readonly rank: number;
@@ -22,22 +24,18 @@ interface Ranks {
   readonly documentNumber: number;
 }
 
-function ranksOf(partition: Partition): readonly Ranks[] {
-  const result: Ranks[] = [];
-  partition.keys.forEach((key, position) => {
-    const before = result[position - 1];
-    if (before === undefined) {
-      result.push({ rank: 1, denseRank: 1, documentNumber: 1 });
-      return;
-    }
-    const isTied = partition.order?.compare(partition.keys[position - 1], key) === 0;
-    result.push({
+function ranksOf(partition: Partition, read: (ranks: Ranks) => number): Steps<readonly Value[]> {
+  let before: Ranks = { rank: 0, denseRank: 0, documentNumber: 0 };
+  return mapInSteps(partition.keys, (key, position) => {
+    const isTied =
+      position > 0 && partition.order?.compare(partition.keys[position - 1], key) === 0;
+    before = {
       rank: isTied ? before.rank : position + 1,
       denseRank: before.denseRank + (isTied ? 0 : 1),
       documentNumber: position + 1,
-    });
+    };
+    return integerValue(read(before));
   });
-  return result;
 }
 
 function ranking(name: string, read: (ranks: Ranks) => number): WindowDefinition {
@@ -48,7 +46,7 @@ function ranking(name: string, read: (ranks: Ranks) => number): WindowDefinition
       uassert(takesNothing, 5371603, 'Rank style window functions take no other arguments');
       uassert(window === undefined, 5371601, 'Rank style window functions take no other arguments');
       uassert(hasSort, 5371602, 'Rank style functions require a sortBy');
-      return (partition) => ranksOf(partition).map((ranks) => integerValue(read(ranks)));
+      return (partition) => ranksOf(partition, read);
     },
   });
 }
@@ -73,7 +71,7 @@ function compileShift({ argument, context, hasSort }: WindowUse): ComputeWindow 
       : compileExpression(defaultArgument, context).constant?.value;
   return ({ documents }) => {
     const scope = new Scope(Buffer.alloc(0));
-    return documents.map((_document, position) => {
+    return mapInSteps(documents, (_document, position) => {
       const other = documents[position + by];
       if (other === undefined) return fallback;
       scope.document = other;

@@ -24,6 +24,7 @@ import { mapStage } from '../map-stage.ts';
 import {
   compileWindowField,
   operatorValue,
+  type SortBy,
   sortByOf,
   type WindowField,
   windowStage,
@@ -64,7 +65,7 @@ interface Output {
   readonly values: Buffer | undefined;
 }
 
-function parseOutput(output: RawValue, hasSort: boolean, context: QueryContext): Output {
+function parseOutput(output: RawValue, sortBy: SortBy, context: QueryContext): Output {
   const windows: WindowField[] = [];
   const values = new DocumentBuilder();
   let hasValues = false;
@@ -88,7 +89,7 @@ function parseOutput(output: RawValue, hasSort: boolean, context: QueryContext):
       throw new CommandError(6050200, `Method must be either locf or linear, not ${method}`);
     }
     const use = operatorValue(operator, stringValue(`$${path}`));
-    windows.push(compileWindowField(path, use, hasSort, context));
+    windows.push(compileWindowField(path, use, sortBy, context));
   }
   return { windows, values: hasValues ? values.finish() : undefined };
 }
@@ -119,7 +120,7 @@ export const $fill = defineStage({
       );
     }
     const sortBy = sortByOf(given.get('sortBy'), context);
-    const { windows, values } = parseOutput(output, sortBy.order !== undefined, context);
+    const { windows, values } = parseOutput(output, sortBy, context);
     const stages: PipelineStage[] = [];
     if (windows.length > 0) {
       const partitionBy = partitionExpression(given, context);

@@ -11,10 +11,12 @@ import {
   NULL,
   type RawValue,
 } from '../../../bson/index.ts';
+import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import type { QueryContext } from '../../context.ts';
 import type { SortKey, SortOrder } from '../../executor/sorter.ts';
 import { compileExpression } from '../../expression/compile.ts';
+import type { Value } from '../../expression/definition.ts';
 import { elementsOf } from '../../expression/elements.ts';
 import type { Expression } from '../../expression/expression.ts';
 import { splitFieldPath } from '../../expression/field-path.ts';
@@ -25,10 +27,11 @@ import { parseSort, sortOrderOf } from '../../planner/sort-pattern.ts';
 import type { ComputeWindow } from '../../window/definition.ts';
 import type { Bound, Partition, Window } from '../../window/partition.ts';
 import { findWindow } from '../../window/registry.ts';
+import { sortInSteps, type Steps } from '../../window/steps.ts';
 import { stageArguments } from '../arguments.ts';
 import { defineStage, type PipelineRun, type PipelineStage } from '../definition.ts';
 import { withPath } from '../document-path.ts';
-import { BlockingSource, type DocumentSource } from '../source.ts';
+import { AGAIN, type BlockingOutput, BlockingSource, type DocumentSource } from '../source.ts';
 
 const ROW_OVERHEAD_BYTES = 250;
 
@@ -48,7 +51,6 @@ interface Row {
   readonly partition: RawValue;
   readonly key: SortKey;
   readonly document: Buffer;
-  readonly sequence: number;
 }
 
 class WindowSource extends BlockingSource {
@@ -57,7 +59,6 @@ class WindowSource extends BlockingSource {
   private readonly scope = new Scope(Buffer.alloc(0));
   private readonly partitions = new Map<string, Row[]>();
   private bytes = 0;
-  private sequence = 0;
 
   constructor(run: PipelineRun, input: DocumentSource, specification: WindowSpecification) {
     super(run.yielder, input);
@@ -81,9 +82,7 @@ class WindowSource extends BlockingSource {
       partition,
       key: order?.keyOf(document) ?? [],
       document,
-      sequence: this.sequence,
     };
-    this.sequence += 1;
     const rows = this.partitions.get(name);
     if (rows === undefined) this.partitions.set(name, [row]);
     else rows.push(row);
@@ -99,11 +98,11 @@ class WindowSource extends BlockingSource {
     );
   }
 
-  protected finish(): Iterator<Buffer> {
+  protected finish(): Iterator<BlockingOutput> {
     return this.results();
   }
 
-  private *results(): Generator<Buffer> {
+  private *results(): Generator<BlockingOutput> {
     const { collator } = this.run.context;
     const ordered = [...this.partitions.values()].sort((a, b) =>
       compareValues(a[0].partition, b[0].partition, collator),
@@ -112,24 +111,36 @@ class WindowSource extends BlockingSource {
     for (const rows of ordered) yield* this.partitionResults(rows);
   }
 
-  private *partitionResults(rows: Row[]): Generator<Buffer> {
+  private *partitionResults(given: readonly Row[]): Generator<BlockingOutput> {
     const { order, sortPath, fields } = this.specification;
-    if (order !== undefined) {
-      rows.sort((a, b) => order.compare(a.key, b.key) || a.sequence - b.sequence);
-    }
+    // Rows came in the order of their sequence, and equal ones keep it.
+    const rows =
+      order === undefined
+        ? given
+        : yield* this.inSteps(sortInSteps(given, (a, b) => order.compare(a.key, b.key)));
     const partition: Partition = {
       documents: rows.map((row) => row.document),
       keys: rows.map((row) => row.key),
       order,
       sortPath,
     };
-    const columns = fields.map((field) => field.compute(partition));
+    const columns: (readonly Value[])[] = [];
+    for (const field of fields) columns.push(yield* this.inSteps(field.compute(partition)));
     for (const [position, document] of partition.documents.entries()) {
       let result = document;
       fields.forEach((field, column) => {
         result = withPath(result, field.path, columns[column][position] ?? NULL);
       });
       yield result;
+    }
+  }
+
+  /** Goes on until the work is done; others have their turn whenever a slice is over. */
+  private *inSteps<Result>(steps: Steps<Result>): Generator<typeof AGAIN, Result> {
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      if (this.yielder.tick()) yield AGAIN;
     }
   }
 }
@@ -160,28 +171,34 @@ function windowEvaluation({
     scope.document = document;
     partitionBy?.evaluate(scope);
     const keys = [order?.keyOf(document) ?? []];
-    for (const field of fields) field.compute({ documents: [document], keys, order, sortPath });
+    const partition = { documents: [document], keys, order, sortPath };
+    for (const field of fields) {
+      const steps = field.compute(partition);
+      while (steps.next().done !== true);
+    }
   };
 }
 
-/** sortBy, or nothing: the order, and the path of its only field. */
-export function sortByOf(
-  value: RawValue | undefined,
-  context: QueryContext,
-): Pick<WindowSpecification, 'order' | 'sortPath'> {
+/** sortBy, or nothing: the order, the path of its only field, and whether its first one rises. */
+export interface SortBy extends Pick<WindowSpecification, 'order' | 'sortPath'> {
+  readonly isAscending: boolean;
+}
+
+export function sortByOf(value: RawValue | undefined, context: QueryContext): SortBy {
   const sort = value === undefined ? undefined : parseSort(value.asDocument());
-  if (sort === undefined) return { order: undefined, sortPath: undefined };
+  if (sort === undefined) return { order: undefined, sortPath: undefined, isAscending: false };
   const [only] = sort.fields;
   return {
     order: sortOrderOf(sort, context),
     sortPath: sort.fields.length === 1 ? splitFieldPath(only.path) : undefined,
+    isAscending: only.direction === 1,
   };
 }
 
 export function compileWindowField(
   path: string,
   value: RawValue,
-  hasSort: boolean,
+  sortBy: SortBy,
   context: QueryContext,
 ): WindowField {
   if (value.type !== BsonType.object) {
@@ -205,8 +222,17 @@ export function compileWindowField(
   if (definition === undefined) {
     throw new CommandError('FailedToParse', `Unrecognized window function, ${operator.name}`);
   }
+  if (window?.kind === 'range') checkRangeOrder(window, sortBy);
+  const hasSort = sortBy.order !== undefined;
   const compute = definition.compile({ ...operator, window, hasSort, context });
   return { path: splitFieldPath(path), compute };
+}
+
+/** A range is measured along the one field that documents are sorted by. */
+function checkRangeOrder(window: Window, { sortPath, isAscending }: SortBy): void {
+  if (window.lower === 'unbounded' && window.upper === 'unbounded') return;
+  uassert(sortPath !== undefined, 5339902, 'Range-based bounds require sortBy a single field');
+  uassert(isAscending, 8947401, 'Range-based bounds require an ascending sortBy');
 }
 
 function parseWindow(value: RawValue): Window | undefined {
@@ -275,9 +301,8 @@ export const $setWindowFields = defineStage({
     }
     const partitionBy = given.get('partitionBy');
     const sortBy = sortByOf(given.get('sortBy'), context);
-    const hasSort = sortBy.order !== undefined;
     const fields = Array.from(fieldsOf(output.asDocument()), ([path, value]) =>
-      compileWindowField(path, value, hasSort, context),
+      compileWindowField(path, value, sortBy, context),
     );
     const specification: WindowSpecification = {
       ...sortBy,
