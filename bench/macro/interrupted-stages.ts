@@ -64,11 +64,11 @@ const PIPELINES: Readonly<Record<string, readonly Document[]>> = {
   ],
 };
 
-/** @param args --documents 300000. @returns whether every overrun is below the floor. */
+/** @param args --documents 200000. @returns whether every overrun is below the floor. */
 export async function run(args: readonly string[]): Promise<boolean> {
   const { values } = parseArgs({
     args: [...args],
-    options: { documents: { type: 'string', default: '300000' } },
+    options: { documents: { type: 'string', default: '200000' } },
   });
   printMachine();
   const server = await Program.start({});
