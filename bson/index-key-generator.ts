@@ -9,6 +9,7 @@ import { compareByteRanges } from './byte-order.ts';
 import type { Collator } from './collator.ts';
 import { encodeIndexKey, type Direction, type EncodedKey } from './index-key.ts';
 import { KeyPaths } from './index-key-values.ts';
+import type { MultikeyPaths } from './multikey-paths.ts';
 
 /** One field of an index's key pattern. */
 export interface IndexField {
@@ -24,8 +25,8 @@ export interface IndexKeyOptions {
 
 export interface IndexKeys {
   readonly keys: EncodedKey[];
-  /** For each field, whether its path walks through an array in this document; undefined when none does. */
-  readonly multikeyPaths: readonly boolean[] | undefined;
+  /** Which parts of each field's path are arrays in this document; undefined when none is. */
+  readonly multikeyPaths: MultikeyPaths | undefined;
 }
 
 export interface IndexKeyGenerator {

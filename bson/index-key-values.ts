@@ -10,6 +10,7 @@ import { CommandError } from '../common/errors.ts';
 import { FieldCursor } from './field-cursor.ts';
 import { EMPTY_DOCUMENT, getFieldAt } from './fields.ts';
 import { inspect } from './inspect.ts';
+import type { MultikeyPaths } from './multikey-paths.ts';
 import { parsePath, type FieldPath } from './path.ts';
 import type { RawValue } from './raw-value.ts';
 import { BsonType } from './types.ts';
@@ -22,8 +23,8 @@ export type KeyValues = readonly (RawValue | undefined)[];
 export interface ExpandedValues {
   /** In the document's order, with repetitions. */
   readonly tuples: readonly KeyValues[];
-  /** For each field, whether its path walks through an array; undefined when none does. */
-  readonly multikeyPaths: readonly boolean[] | undefined;
+  /** Which parts of each field's path are arrays; undefined when none is. */
+  readonly multikeyPaths: MultikeyPaths | undefined;
 }
 
 /** A field of the pattern on its way through the document. */
@@ -52,7 +53,9 @@ interface IndexedElement {
 
 interface Expansion {
   readonly tuples: KeyValues[];
-  readonly multikeyPaths: boolean[];
+  /** Of each field the components that are arrays; undefined as long as there is none. */
+  multikeyPaths: number[][] | undefined;
+  readonly fieldCount: number;
   readonly omitsAllMissing: boolean;
 }
 
@@ -85,16 +88,13 @@ export class KeyPaths {
   valuesOf(document: Buffer, omitsAllMissing: boolean): ExpandedValues {
     const expansion: Expansion = {
       tuples: [],
-      multikeyPaths: this.paths.map(() => false),
+      multikeyPaths: undefined,
+      fieldCount: this.paths.length,
       omitsAllMissing,
     };
     const states = this.paths.map((path) => ({ path, depth: 0, done: false, value: undefined }));
     expand(expansion, { bytes: document, start: 0 }, states, []);
-    const isMultikey = expansion.multikeyPaths.includes(true);
-    return {
-      tuples: expansion.tuples,
-      multikeyPaths: isMultikey ? expansion.multikeyPaths : undefined,
-    };
+    return { tuples: expansion.tuples, multikeyPaths: expansion.multikeyPaths };
   }
 }
 
@@ -194,13 +194,23 @@ function expandArray(
   const indexed = states.map((state) => indexedElementOf(state, array));
   for (const [field, state] of states.entries()) {
     if (state.done || indexed[field] !== undefined) continue;
-    if (!isAtEnd(state) || mayExpand) expansion.multikeyPaths[field] = true;
+    if (!isAtEnd(state) || mayExpand) noteArray(expansion, field, state);
   }
   do {
     const element = cursor.value();
     const object = element.type === BsonType.object ? element : NOWHERE;
     expand(expansion, object, atElement(states, mayExpand ? element : array), indexed);
   } while (cursor.next());
+}
+
+/** The path's component that was used up last is an array, whose elements have keys of their own. */
+function noteArray(expansion: Expansion, field: number, { depth }: FieldState): void {
+  expansion.multikeyPaths ??= Array.from({ length: expansion.fieldCount }, () => []);
+  const components = expansion.multikeyPaths[field];
+  const component = depth - 1;
+  if (components.at(-1) === component || components.includes(component)) return;
+  components.push(component);
+  components.sort((a, b) => a - b);
 }
 
 /** The frequent case that every path has ended: a tuple per element, and no further step. */
@@ -212,7 +222,7 @@ function emitElements(
   mayExpand: boolean,
 ): void {
   for (const [field, state] of states.entries()) {
-    if (!state.done && mayExpand) expansion.multikeyPaths[field] = true;
+    if (!state.done && mayExpand) noteArray(expansion, field, state);
   }
   do {
     const value = mayExpand ? cursor.value() : array;
@@ -226,7 +236,7 @@ function expandEmptyArray(
   mayExpand: boolean,
 ): void {
   for (const [field, state] of states.entries()) {
-    if (!state.done && mayExpand) expansion.multikeyPaths[field] = true;
+    if (!state.done && mayExpand) noteArray(expansion, field, state);
   }
   expand(expansion, NOWHERE, atElement(states, UNDEFINED_VALUE), []);
 }

@@ -82,6 +82,14 @@ export { encodeIndexKey, successorOfPrefix, type Direction, type EncodedKey } fr
 export { decodeIndexKey } from './index-key-decode.ts';
 export { KeyPaths } from './index-key-values.ts';
 export {
+  type ArrayComponents,
+  includesMultikeyPaths,
+  isMultikey,
+  type MultikeyPaths,
+  noMultikeyPaths,
+  uniteMultikeyPaths,
+} from './multikey-paths.ts';
+export {
   compileIndexKeys,
   type IndexField,
   type IndexKeyGenerator,

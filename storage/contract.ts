@@ -5,6 +5,7 @@
  * unchanged for as long as it is referenced: its memory is never reused under a reader.
  * Only a miss awaits: what may need the device returns the value or a promise of it; callers test and await only then.
  */
+import type { MultikeyPaths } from '../bson/index.ts';
 import type { Interruption } from '../common/interruption.ts';
 
 declare const brand: unique symbol;
@@ -42,8 +43,8 @@ export interface IndexDescription {
   readonly sparse: boolean;
   /** Some document has an array on an indexed path. Once true it stays true. */
   readonly multikey: boolean;
-  /** For each field, whether its path crosses an array in some document. */
-  readonly multikeyPaths: readonly boolean[];
+  /** For each field, which components of its path are arrays in some document. They never become fewer. */
+  readonly multikeyPaths: MultikeyPaths;
   /** False while the index is being built: writers maintain it, readers do not use it. */
   readonly ready: boolean;
 }

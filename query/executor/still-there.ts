@@ -4,6 +4,7 @@
  * Promises: nobody reads on in a collection that was dropped or renamed, or in an index that was dropped: such a tree is not
  * kept up any more. Source: MongoDB 8.0's messages of QueryPlanKilled.
  */
+import { includesMultikeyPaths } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { CollectionDescription, IndexDescription, ReadView } from '../../storage/index.ts';
 
@@ -41,9 +42,7 @@ export function indexAsItIs(
 export function holdsMoreArrays(now: IndexDescription, planned: IndexDescription): boolean {
   if (!now.multikey) return false;
   if (!planned.multikey || now.fields.length !== planned.fields.length) return true;
-  return planned.multikeyPaths.some(
-    (heldArrays, field) => heldArrays === false && now.multikeyPaths[field] !== false,
-  );
+  return !includesMultikeyPaths(planned.multikeyPaths, now.multikeyPaths);
 }
 
 /** As UUIDs are printed: 8-4-4-4-12 digits. */

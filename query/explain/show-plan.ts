@@ -196,7 +196,10 @@ function showIndex(builder: DocumentBuilder, { index }: IxscanNode): void {
   builder.beginDocument('multiKeyPaths');
   index.fields.forEach((field, position) => {
     const paths = new ArrayBuilder();
-    if (index.multikeyPaths[position] === true) paths.push(stringValue(field.path));
+    const parts = field.path.split('.');
+    for (const component of index.multikeyPaths[position] ?? []) {
+      paths.push(stringValue(parts.slice(0, component + 1).join('.')));
+    }
     builder.appendArray(field.path, paths.finish());
   });
   builder.end();

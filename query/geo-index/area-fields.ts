@@ -45,7 +45,7 @@ export function geoScanShape(
     if (kind === PLANE_KIND) return planeField(index);
     const isPlane = index.fields[0].kind === PLANE_KIND;
     // Several values of a field stand in the key of a 2d index as one array.
-    const holdsArrays = isPlane && index.multikeyPaths[position] !== false;
+    const holdsArrays = isPlane && index.multikeyPaths[position]?.length !== 0;
     return holdsArrays ? UNUSED : orderedField(index, collator);
   });
   return { index, fields, sparse: false };

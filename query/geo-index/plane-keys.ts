@@ -11,6 +11,7 @@ import {
   type EncodedKey,
   fieldsOf,
   inspect,
+  isMultikey,
   KeyPaths,
   type RawValue,
 } from '../../bson/index.ts';
@@ -37,10 +38,13 @@ export function planeKeyGenerator(index: Pick<IndexDescription, 'fields' | 'spec
         const hash = keyOfCell(cellAt(checked(position, grid, document), grid));
         return encodeIndexKey([hash, ...rest.map(({ value }) => value)], directions);
       });
-      const multikeyPaths = [positions.length > 1, ...rest.map(({ isMultikey }) => isMultikey)];
+      // Not by components: which of them are arrays no scan of such an index asks.
+      const multikeyPaths = [positions.length > 1, ...rest.map(({ isArray }) => isArray)].map(
+        (isArray) => (isArray ? [0] : []),
+      );
       return {
         keys: distinctKeys(keys),
-        multikeyPaths: multikeyPaths.includes(true) ? multikeyPaths : undefined,
+        multikeyPaths: isMultikey(multikeyPaths) ? multikeyPaths : undefined,
       };
     },
   };
@@ -50,14 +54,14 @@ export function planeKeyGenerator(index: Pick<IndexDescription, 'fields' | 'spec
 function ordinaryValue(
   paths: KeyPaths,
   document: Buffer,
-): { readonly value: RawValue | undefined; readonly isMultikey: boolean } {
+): { readonly value: RawValue | undefined; readonly isArray: boolean } {
   const plain = paths.tryPlain(document);
-  if (plain !== undefined) return { value: plain[0], isMultikey: false };
+  if (plain !== undefined) return { value: plain[0], isArray: false };
   const array = new ArrayBuilder();
   for (const [value] of paths.valuesOf(document, false).tuples) {
     if (value !== undefined) array.push(value);
   }
-  return { value: arrayValue(array.finish()), isMultikey: true };
+  return { value: arrayValue(array.finish()), isArray: true };
 }
 
 /** A path holds one position, or an array or document of them. */

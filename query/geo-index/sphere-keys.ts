@@ -4,6 +4,7 @@
  * Promises: only documents with a geometry have keys. Bytes: docs/format/index-keys.md#2dsphere.
  */
 import {
+  type ArrayComponents,
   BsonType,
   type Collator,
   encodeIndexKey,
@@ -12,6 +13,7 @@ import {
   inspect,
   int64Value,
   isEmpty,
+  isMultikey,
   KeyPaths,
   parsePath,
   type RawValue,
@@ -32,7 +34,7 @@ export const SPHERE_KIND = '2dsphere';
 /** What one field contributes to the keys: each value with each of the other fields'. */
 interface Contribution {
   readonly values: readonly (RawValue | undefined)[];
-  readonly isMultikey: boolean;
+  readonly arrays: ArrayComponents;
 }
 
 export function sphereKeyGenerator(
@@ -53,12 +55,12 @@ export function sphereKeyGenerator(
           kind === SPHERE_KIND && contributions[position].values[0] !== undefined,
       );
       if (!hasGeometry) return { keys: [], multikeyPaths: undefined };
-      const multikeyPaths = contributions.map(({ isMultikey }) => isMultikey);
+      const multikeyPaths = contributions.map(({ arrays }) => arrays);
       return {
         keys: distinctKeys(
           combinations(contributions).map((values) => encodeIndexKey(values, directions, collator)),
         ),
-        multikeyPaths: multikeyPaths.includes(true) ? multikeyPaths : undefined,
+        multikeyPaths: isMultikey(multikeyPaths) ? multikeyPaths : undefined,
       };
     },
   };
@@ -82,9 +84,9 @@ function ordinaryField(path: string): (document: Buffer) => Contribution {
   const paths = new KeyPaths([path]);
   return (document) => {
     const plain = paths.tryPlain(document);
-    if (plain !== undefined) return { values: plain, isMultikey: false };
+    if (plain !== undefined) return { values: plain, arrays: [] };
     const { tuples, multikeyPaths } = paths.valuesOf(document, false);
-    return { values: tuples.map(([value]) => value), isMultikey: multikeyPaths !== undefined };
+    return { values: tuples.map(([value]) => value), arrays: multikeyPaths?.[0] ?? [] };
   };
 }
 
@@ -94,7 +96,7 @@ function geometryCells(document: Buffer, path: string): Contribution {
   // Null and an empty array or document mean that there is no geometry.
   const [only] = values;
   if (values.length === 0 || (values.length === 1 && isAbsent(only))) {
-    return { values: [undefined], isMultikey: false };
+    return { values: [undefined], arrays: [] };
   }
   const cells = new Set<bigint>();
   for (const value of values) {
@@ -102,8 +104,14 @@ function geometryCells(document: Buffer, path: string): Contribution {
   }
   return {
     values: Array.from(cells, (cell) => int64Value(keyOfCell(cell))),
-    isMultikey: throughArray || cells.size > 1,
+    arrays: throughArray || cells.size > 1 ? geoArrays(path, throughArray) : [],
   };
+}
+
+/** A geometry of many cells is like an array at the path's end. Which of the arrays on the way there are does not matter: all of them. */
+function geoArrays(path: string, throughArray: boolean): ArrayComponents {
+  const last = path.split('.').length - 1;
+  return throughArray ? Array.from({ length: last + 1 }, (_, component) => component) : [last];
 }
 
 /** The values at a geo path: an array at its end is one value, arrays on the way are walked through. */

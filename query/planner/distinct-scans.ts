@@ -14,6 +14,7 @@ import type { AccessPath } from './access-request.ts';
 import { FindPlan } from './find-plan.ts';
 import { candidateOf, type PlanCandidate } from './find-plan-parts.ts';
 import { isHidden } from './index-usability.ts';
+import { mayHoldArrays } from './multikey.ts';
 import type { PlanNode } from './plan-node.ts';
 import { indexFilterFor } from './planner-rules.ts';
 import type { DistinctRequest } from './query-plan.ts';
@@ -103,8 +104,7 @@ function distinctPath(path: AccessPath, key: string, takesArrays: boolean): Dist
   const position = index.fields.findIndex((field) => field.path === key);
   if (position < 0) return [];
   // Of an array with one matching element all elements count: those that do not match are outside the bounds.
-  const hasArrays = index.multikey && index.multikeyPaths[position] !== false;
-  if (hasArrays && !takesArrays) return [];
+  if (mayHoldArrays(index, position) && !takesArrays) return [];
   return [
     {
       id: `distinct ${path.id}`,

@@ -72,5 +72,5 @@ function comparison(
   if (value.isNullish || value.type === BsonType.array) return undefined;
   const intervals = [orderInterval(operator, value)];
   const bounds = { intervals, exact: false };
-  return [{ path: path.fieldPath, bounds, node, group: undefined, withoutArrays: true }];
+  return [{ path: path.fieldPath, bounds, node, within: [], withoutArrays: true }];
 }

@@ -1,8 +1,7 @@
 /**
  * What one index can do for one conjunction: bounds per field, what they decide, and the order they come in.
  *
- * Owns: the rules under which bounds of a multikey index may be combined. Sound first: what is not provably right stays
- * a residual condition.
+ * Sound first: what is not provably right stays a residual condition. Where arrays forbid to combine conditions, multikey.ts knows.
  */
 import type { IndexScanShape } from '../index-kind/index-kind.ts';
 import type { FilterNode } from '../matcher/tree.ts';
@@ -18,6 +17,7 @@ import {
 } from './interval.ts';
 import { KeyBounds, type KeyTest } from './key-bounds.ts';
 import { keyRangesOf } from './key-ranges.ts';
+import { CombinedConditions, mayHoldArrays, shareArray } from './multikey.ts';
 import type { IxscanNode } from './plan-node.ts';
 import type { Predicate } from './predicate.ts';
 
@@ -54,7 +54,7 @@ export function boundsOnIndex(
   let mayMissMatches = true;
   let isServed = true;
   const keyTests: KeyTest[] = [];
-  const arrayFields: Predicate[] = [];
+  const combined = new CombinedConditions(index);
   const bounds = index.fields.map((field, position) => {
     const scanField = shape.fields[position];
     if (scanField.fixed !== undefined) return scanField.fixed.intervals;
@@ -76,15 +76,18 @@ export function boundsOnIndex(
     }
     if (here.some(excludesMissing)) mayMissMatches = false;
     if (!holdsArrays) {
+      for (const predicate of here) combined.add(position, predicate);
       if (scanField.holdsValues) addKeyTests(keyTests, here, position);
       return intersectAll(here, decided, scanField.holdsValues);
     }
-    const combinable = here.filter((predicate) => mayCombine(predicate, arrayFields));
-    const chosen = combinable.find(isPreferred) ?? tightest(combinable);
-    if (chosen === undefined) return ALL_VALUES;
-    arrayFields.push(chosen);
-    if (chosen.bounds.exact) decided.add(chosen.node);
-    return chosen.bounds.intervals;
+    const chosen: Predicate[] = [];
+    for (const predicate of mostPromisingFirst(here, isPreferred)) {
+      if (!combined.mayAdd(position, predicate)) continue;
+      combined.add(position, predicate);
+      chosen.push(predicate);
+      if (predicate.bounds.exact) decided.add(predicate.node);
+    }
+    return commonIntervals(chosen.map(({ bounds }) => bounds.intervals));
   });
   return isServed ? { index, shape, bounds, mayMissMatches, decided, keyTests } : undefined;
 }
@@ -124,29 +127,20 @@ function commonIntervals(lists: readonly (readonly Interval[])[]): readonly Inte
   return intersect(commonIntervals(lists.slice(0, middle)), commonIntervals(lists.slice(middle)));
 }
 
-/**
- * Conditions on two paths into the same array may be met by different elements, whose values never stand in one key,
- * unless one $elemMatch holds both.
- */
-function mayCombine(predicate: Predicate, before: readonly Predicate[]): boolean {
-  return before.every(
-    (other) =>
-      firstPart(other.path) !== firstPart(predicate.path) ||
-      (other.group !== undefined && other.group === predicate.group),
-  );
-}
-
-function firstPart(path: string): string {
-  const dot = path.indexOf('.');
-  return dot < 0 ? path : path.slice(0, dot);
-}
-
-function tightest(predicates: readonly Predicate[]): Predicate | undefined {
-  return (
-    predicates.find((predicate) => allPoints(predicate.bounds.intervals)) ??
-    predicates.find((predicate) => !isAllValues(predicate.bounds.intervals)) ??
-    predicates[0]
-  );
+/** Of conditions that cannot all be combined the first have their way: the preferred one, points, ranges, all else. */
+function mostPromisingFirst(
+  predicates: readonly Predicate[],
+  isPreferred: (predicate: Predicate) => boolean,
+): readonly Predicate[] {
+  if (predicates.length < 2) return predicates;
+  const placeOf = (predicate: Predicate): number => {
+    if (isPreferred(predicate)) return 0;
+    const { intervals } = predicate.bounds;
+    if (allPoints(intervals)) return 1;
+    return isAllValues(intervals) ? 3 : 2;
+  };
+  const placed = predicates.map((predicate) => ({ predicate, place: placeOf(predicate) }));
+  return placed.sort((a, b) => a.place - b.place).map(({ predicate }) => predicate);
 }
 
 /** How far bounds narrow the index down. */
@@ -217,14 +211,9 @@ function hasOnePoint({ bounds }: IndexBounds, position: number): boolean {
 
 /** A sort by an array goes by its least or greatest element: the scan must come past all of them. */
 function seesAllElements({ index, bounds }: IndexBounds, position: number): boolean {
-  const root = firstPart(index.fields[position].path);
   return index.fields.every(
-    ({ path }, other) => firstPart(path) !== root || isAllValues(bounds[other]),
+    (_, other) => isAllValues(bounds[other]) || !shareArray(index, position, other),
   );
-}
-
-function mayHoldArrays(index: IndexDescription, position: number): boolean {
-  return index.multikey && index.multikeyPaths[position] !== false;
 }
 
 /** More scans than these are not merged (internalQueryMaxScansToExplode). */

@@ -8,6 +8,7 @@
  *     query's own values, so a stale entry may be slow but never wrong.
  * Source: MongoDB's manual, "Query Plans"; figures are MongoDB 8.0's parameters.
  */
+import { includesMultikeyPaths } from '../../bson/index.ts';
 import type { CollectionDescription, CollectionUuid } from '../../storage/index.ts';
 
 /** Entries of one collection, at most. */
@@ -154,7 +155,8 @@ function sameIndexes(a: CollectionDescription, b: CollectionDescription): boolea
         index === other ||
         (index.ident === other.ident &&
           index.ready === other.ready &&
-          index.multikey === other.multikey &&
+          includesMultikeyPaths(other.multikeyPaths, index.multikeyPaths) &&
+          includesMultikeyPaths(index.multikeyPaths, other.multikeyPaths) &&
           index.spec.equals(other.spec))
       );
     })

@@ -20,6 +20,7 @@ import { FindPlan } from './find-plan.ts';
 import { candidateOf, onlyCandidate, type PlanCandidate } from './find-plan-parts.ts';
 import { checkTableScan, indexFilterFor } from './planner-rules.ts';
 import { boundedPath, hasBounds } from './min-max-path.ts';
+import { mayHoldArrays } from './multikey.ts';
 import type { PlanNode } from './plan-node.ts';
 import { projectionFor } from './projection-cache.ts';
 import type { FindRequest, QueryPlan } from './query-plan.ts';
@@ -206,6 +207,6 @@ function coveredNode(path: AccessPath, parts: StackParts): PlanNode | undefined 
 function covers(index: IndexDescription, needed: readonly string[]): boolean {
   return needed.every((name) => {
     const position = index.fields.findIndex(({ path }) => path === name);
-    return position >= 0 && !(index.multikey && index.multikeyPaths[position] !== false);
+    return position >= 0 && !mayHoldArrays(index, position);
   });
 }

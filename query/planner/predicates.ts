@@ -8,7 +8,7 @@ import { type Bounds, boundsOfLeaf, boundsOfNegation } from './leaf-bounds.ts';
 import type { QueryContext } from '../context.ts';
 import { predicatesOfExpression } from './expression-predicates.ts';
 import { holdsNull, intersect } from './interval.ts';
-import type { Predicate } from './predicate.ts';
+import type { ElementScope, Predicate } from './predicate.ts';
 
 /** The children of a filter that must all hold. */
 export function conjuncts(tree: FilterNode): readonly FilterNode[] {
@@ -19,13 +19,13 @@ export function predicatesOf(tree: FilterNode, context: QueryContext): readonly 
   return conjuncts(tree).flatMap((node) =>
     node.kind === 'document' && node.operator === '$expr'
       ? predicatesOfExpression(node, context)
-      : predicatesOfNode(node, node, '', { group: undefined, context }),
+      : predicatesOfNode(node, node, '', { within: [], context }),
   );
 }
 
 interface Surroundings {
-  /** The outermost $elemMatch over objects. */
-  readonly group: ElementNode | undefined;
+  /** Every $elemMatch over objects, the outermost first. */
+  readonly within: readonly ElementScope[];
   readonly context: QueryContext;
 }
 
@@ -35,25 +35,25 @@ function predicatesOfNode(
   prefix: string,
   surroundings: Surroundings,
 ): readonly Predicate[] {
-  const { group, context } = surroundings;
+  const { within, context } = surroundings;
   switch (node.kind) {
     case 'leaf':
-      return predicate(prefix + node.path, boundsOfLeaf(node), origin, group).map((each) =>
+      return predicate(prefix + node.path, boundsOfLeaf(node), origin, within).map((each) =>
         node.operator.startsWith('$_internalExpr') ? { ...each, withoutArrays: true } : each,
       );
     case 'not':
       if (node.child.kind !== 'leaf') return [];
-      return predicate(prefix + node.child.path, boundsOfNegation(node.child), origin, group).map(
+      return predicate(prefix + node.child.path, boundsOfNegation(node.child), origin, within).map(
         (each) => (excludesNull(node.child) ? { ...each, withoutArrays: true } : each),
       );
     case 'elemMatch':
       // What stands at a number of an array is no array for an index.
       if (hasNumericPart(node.path)) return [];
       return node.over === 'value'
-        ? predicate(prefix + node.path, boundsOfElements(node, context), origin, group)
+        ? predicate(prefix + node.path, boundsOfElements(node, context), origin, within)
         : conjuncts(node.child).flatMap((child) =>
             predicatesOfNode(child, origin, `${prefix}${node.path}.`, {
-              group: group ?? node,
+              within: [...within, { node, depth: partsOf(prefix + node.path) }],
               context,
             }),
           );
@@ -78,19 +78,19 @@ function predicate(
   path: string,
   bounds: Bounds | undefined,
   node: FilterNode,
-  group: ElementNode | undefined,
+  within: readonly ElementScope[],
 ): readonly Predicate[] {
   if (bounds === undefined) return [];
   // What stands inside an $elemMatch is only part of its condition.
   const isNegation = node.kind === 'not' && node.child.kind === 'leaf';
   const whole = (node.kind === 'leaf' || isNegation) && !hasNumericPart(path);
-  if (whole) return [{ path, bounds, node, group }];
+  if (whole) return [{ path, bounds, node, within }];
   // An index and a condition may differ in what they take a number for: all but some values is more than they agree on.
   if (isNegation) return [];
   const part = { ...bounds, exact: false, exactWithoutArrays: false, keyTest: undefined };
   // {'a.0': null} is also met by elements of a that are objects, which have no field "0".
   const withoutArrays = hasNumericPart(path) && holdsNull(bounds.intervals);
-  return [{ path, bounds: part, node, group, ...(withoutArrays ? { withoutArrays } : {}) }];
+  return [{ path, bounds: part, node, within, ...(withoutArrays ? { withoutArrays } : {}) }];
 }
 
 /**
@@ -113,6 +113,10 @@ function boundsOfElements(node: ElementNode, { collator }: QueryContext): Bounds
     result = { intervals, exact: false, bytewise: bounds.bytewise === true };
   }
   return result;
+}
+
+function partsOf(path: string): number {
+  return path.split('.').length;
 }
 
 function hasNumericPart(path: string): boolean {

@@ -7,7 +7,6 @@ import {
   ArrayBuilder,
   arrayValue,
   binaryValue,
-  booleanValue,
   documentOf,
   DocumentBuilder,
   fieldsOf,
@@ -26,6 +25,7 @@ import { decodeBase, encodeBase, type Base } from '../format/base.ts';
 import { treeKey, treePrefix, treeEnd, writeUInt48BE, readUInt48BE } from '../format/tree-key.ts';
 import type { CollectionSize } from './collection-state.ts';
 import { describeIndex } from './index-spec.ts';
+import { decodeMultikeyPaths, encodeMultikeyPaths } from './multikey-record.ts';
 
 const CATALOG_TREE = 1 as Ident;
 const STORE_TREE = 2 as Ident;
@@ -141,25 +141,19 @@ export function decodeReapRecord(key: Buffer, value: Buffer): ReapRecord {
 }
 
 function encodeIndex(index: IndexDescription): Buffer {
-  const paths = new ArrayBuilder();
-  for (const crosses of index.multikeyPaths) paths.push(booleanValue(crosses));
   return new DocumentBuilder()
     .append('ident', integerValue(index.ident))
     .appendDocument('spec', index.spec)
     .appendBoolean('ready', index.ready)
-    .append('multikeyPaths', arrayValue(paths.finish()))
+    .append('multikeyPaths', encodeMultikeyPaths(index.multikeyPaths))
     .finish();
 }
 
 function decodeIndex(value: Buffer): IndexDescription {
-  const multikeyPaths: boolean[] = [];
-  for (const [, crosses] of fieldsOf(field(value, 'multikeyPaths').asDocument())) {
-    multikeyPaths.push(crosses.asBoolean());
-  }
   return describeIndex(field(value, 'spec').asDocument(), {
     ident: field(value, 'ident').asNumber() as Ident,
     ready: field(value, 'ready').asBoolean(),
-    multikeyPaths,
+    multikeyPaths: decodeMultikeyPaths(field(value, 'multikeyPaths')),
   });
 }
 

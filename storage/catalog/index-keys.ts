@@ -4,7 +4,12 @@
  * Kinds of indexes that are more than ordered fields (hashed, text, 2dsphere, partial, wildcard) plug in through
  * `KeyGeneratorSource`: whoever opens the engine may give a generator for a specification.
  */
-import { compileIndexKeys, type EncodedKey, getField } from '../../bson/index.ts';
+import {
+  compileIndexKeys,
+  type EncodedKey,
+  getField,
+  type MultikeyPaths,
+} from '../../bson/index.ts';
 import type { IndexDescription } from '../contract.ts';
 import { MAX_WHOLE_INDEX_KEY_BYTES, NO_TYPE_BITS, storedIndexKey } from '../format/tree-key.ts';
 
@@ -12,8 +17,8 @@ import { MAX_WHOLE_INDEX_KEY_BYTES, NO_TYPE_BITS, storedIndexKey } from '../form
 export interface KeyGenerator {
   keysOf(document: Buffer): {
     readonly keys: readonly EncodedKey[];
-    /** For each field whether its path crosses an array in this document; undefined when none does. */
-    readonly multikeyPaths: readonly boolean[] | undefined;
+    /** For each field which components of its path are arrays in this document; undefined when none is. */
+    readonly multikeyPaths: MultikeyPaths | undefined;
   };
 }
 

@@ -1,7 +1,15 @@
 /**
  * Reads an index specification as listIndexes shows it into an IndexDescription.
  */
-import { documentOf, fieldsOf, getField, type RawValue } from '../../bson/index.ts';
+import {
+  documentOf,
+  fieldsOf,
+  getField,
+  isMultikey,
+  type MultikeyPaths,
+  noMultikeyPaths,
+  type RawValue,
+} from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
 import type { Ident, IndexDescription, IndexFieldDescription } from '../contract.ts';
 
@@ -16,7 +24,7 @@ export interface IndexState {
   readonly ident: Ident;
   readonly ready: boolean;
   /** Absent: no array yet. */
-  readonly multikeyPaths?: readonly boolean[];
+  readonly multikeyPaths?: MultikeyPaths;
 }
 
 /** @throws CommandError when the specification has no key pattern or no name; the server checks all else. */
@@ -29,7 +37,7 @@ export function describeIndex(spec: Buffer, state: IndexState): IndexDescription
     describeField(path, value),
   );
   const onId = fields.length === 1 && fields[0].path === '_id';
-  const multikeyPaths = state.multikeyPaths ?? fields.map(() => false);
+  const multikeyPaths = state.multikeyPaths ?? noMultikeyPaths(fields);
   return {
     ident: state.ident,
     name: name.asString(),
@@ -37,7 +45,7 @@ export function describeIndex(spec: Buffer, state: IndexState): IndexDescription
     fields,
     unique: onId || isTrue(spec, 'unique'),
     sparse: isTrue(spec, 'sparse'),
-    multikey: multikeyPaths.includes(true),
+    multikey: isMultikey(multikeyPaths),
     multikeyPaths,
     ready: state.ready,
   };

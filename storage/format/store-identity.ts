@@ -8,7 +8,7 @@ import type { CommitNumber, Ident } from '../contract.ts';
 import { readU64, writeU64 } from './integers.ts';
 import { treeKey } from './tree-key.ts';
 
-export const INDEX_STORE_FORMAT_VERSION = 1;
+export const INDEX_STORE_FORMAT_VERSION = 2;
 
 /** Identity record, 40 bytes, under ident 0. docs/format/lmdb.md#identity */
 export const STORE_IDENTITY = {

@@ -12,7 +12,7 @@
  */
 import { CommandError } from '../../common/errors.ts';
 import { uassert } from '../../common/assert.ts';
-import { decodeIndexKey, getField } from '../../bson/index.ts';
+import { decodeIndexKey, getField, isMultikey, uniteMultikeyPaths } from '../../bson/index.ts';
 import type { CollectionState } from '../catalog/collection-state.ts';
 import type { CollectionVersion } from '../catalog/collection-version.ts';
 import { describeIndex } from '../catalog/index-spec.ts';
@@ -265,10 +265,8 @@ export class LargeBuild implements ScanningBuild {
     const indexes = version.indexes.map((index) => {
       const found = built.find(({ ident }) => ident === index.ident);
       if (found === undefined) return index;
-      const multikeyPaths = index.multikeyPaths.map(
-        (crosses, field) => crosses || found.multikeyPaths[field],
-      );
-      return { ...index, ready: true, multikeyPaths, multikey: multikeyPaths.includes(true) };
+      const multikeyPaths = uniteMultikeyPaths(index.multikeyPaths, found.multikeyPaths);
+      return { ...index, ready: true, multikeyPaths, multikey: isMultikey(multikeyPaths) };
     });
     const ready = withIndexes(this.store, version, indexes);
     commitNow(this.store, [indexWrite(state, ready, 'commitIndexBuild', built)]);

@@ -1,7 +1,7 @@
 /**
  * The keys of scanned documents for the indexes of one build, and where those documents have arrays.
  */
-import type { EncodedKey } from '../../bson/index.ts';
+import { type EncodedKey, type MultikeyPaths, uniteMultikeyPaths } from '../../bson/index.ts';
 import { createIndexWriter, storedKeyOf, type IndexWriter } from '../catalog/index-keys.ts';
 import type { IndexDescription } from '../contract.ts';
 import type { StoreState } from '../views/store-state.ts';
@@ -9,11 +9,11 @@ import type { StoredKey } from '../catalog/index-keys.ts';
 
 export class ScannedKeys {
   readonly writers: readonly IndexWriter[];
-  private readonly paths: boolean[][];
+  private readonly paths: MultikeyPaths[];
 
   constructor(store: StoreState, indexes: readonly IndexDescription[]) {
     this.writers = indexes.map((index) => createIndexWriter(index, store.keyGenerators));
-    this.paths = indexes.map((index) => [...index.multikeyPaths]);
+    this.paths = indexes.map((index) => index.multikeyPaths);
   }
 
   /** Calls `visit` for every key of a document, with the position of its index in the build. */
@@ -24,14 +24,13 @@ export class ScannedKeys {
     for (const [position, writer] of this.writers.entries()) {
       const { keys, multikeyPaths } = writer.generator.keysOf(document);
       for (const key of keys) visit(position, storedKeyOf(key), key);
-      multikeyPaths?.forEach((crosses, field) => {
-        if (crosses) this.paths[position][field] = true;
-      });
+      if (multikeyPaths === undefined) continue;
+      this.paths[position] = uniteMultikeyPaths(this.paths[position], multikeyPaths);
     }
   }
 
-  /** For each field of an index whether its path crossed an array so far. */
-  multikeyPaths(position: number): readonly boolean[] {
+  /** For each field of an index which components of its path were arrays so far. */
+  multikeyPaths(position: number): MultikeyPaths {
     return this.paths[position];
   }
 }

@@ -4,6 +4,7 @@
  *
  * The journal holds the specifications only: replay scans the collection as it stood at the same commit.
  */
+import { isMultikey } from '../../bson/index.ts';
 import { describeIndex } from '../catalog/index-spec.ts';
 import type { CollectionVersion } from '../catalog/collection-version.ts';
 import { duplicateKeyError } from '../transactions/duplicate-key.ts';
@@ -60,7 +61,7 @@ export async function tryBuildAtOnce(
   if (changed || version === undefined) return false;
   const described = indexes.map((index, position) => {
     const multikeyPaths = scanned.multikeyPaths(position);
-    return { ...index, multikeyPaths, multikey: multikeyPaths.includes(true) };
+    return { ...index, multikeyPaths, multikey: isMultikey(multikeyPaths) };
   });
   const widened = withIndexes(store, version, [...version.indexes, ...described]);
   commitNow(store, [indexWrite(state, widened, 'createIndexes', newIndexes(described)), ...writes]);

@@ -5,6 +5,7 @@
  * what comes after. A record whose page is damaged does not stop the start: its old index keys stay unknown, which is
  * logged, and `validate` shows it.
  */
+import { isMultikey, uniteMultikeyPaths } from '../../bson/index.ts';
 import type { Log } from '../../common/log.ts';
 import { CorruptionError } from '../../common/errors.ts';
 import { CollectionState } from '../catalog/collection-state.ts';
@@ -361,10 +362,8 @@ function uuidOf(entry: JournalEntry): CollectionUuid {
 function finished(indexes: readonly NewIndex[], index: IndexDescription): IndexDescription {
   const built = indexes.find(({ ident }) => ident === index.ident);
   if (built === undefined) return index;
-  const multikeyPaths = index.multikeyPaths.map(
-    (crosses, field) => crosses || built.multikeyPaths?.[field] === true,
-  );
-  return { ...index, ready: true, multikey: multikeyPaths.includes(true), multikeyPaths };
+  const multikeyPaths = uniteMultikeyPaths(index.multikeyPaths, built.multikeyPaths ?? []);
+  return { ...index, ready: true, multikey: isMultikey(multikeyPaths), multikeyPaths };
 }
 
 function includes(indexes: readonly NewIndex[], index: IndexDescription): boolean {

@@ -8,15 +8,16 @@
 import {
   arrayValue,
   ArrayBuilder,
-  booleanValue,
   documentOf,
   DocumentBuilder,
   fieldsOf,
   firstFieldName,
   getField,
   integerValue,
+  type MultikeyPaths,
 } from '../../bson/index.ts';
 import { CorruptionError } from '../../common/errors.ts';
+import { decodeMultikeyPaths, encodeMultikeyPaths } from '../catalog/multikey-record.ts';
 import type { CollectionDescription, Ident, IndexDescription } from '../contract.ts';
 import type { JournalCommandName } from '../format/journal-entry.ts';
 
@@ -48,7 +49,7 @@ export interface NewIndex {
   readonly ident: Ident;
   readonly spec: Buffer;
   /** At the end of a build: where the scanned documents have arrays. */
-  readonly multikeyPaths?: readonly boolean[];
+  readonly multikeyPaths?: MultikeyPaths;
 }
 
 /** The `o` of a command entry. @param namespace of the collection that it is about */
@@ -129,7 +130,7 @@ export function kindOf(text: string): CollectionDescription['kind'] {
 function appendIndexes(builder: DocumentBuilder, indexes: readonly NewIndex[]): void {
   const array = new ArrayBuilder();
   for (const { ident, spec, multikeyPaths } of indexes) {
-    const paths = multikeyPaths === undefined ? undefined : arrayValue(arrayOf(multikeyPaths));
+    const paths = multikeyPaths === undefined ? undefined : encodeMultikeyPaths(multikeyPaths);
     array.pushDocument(documentOf({ ident, spec, multikeyPaths: paths }));
   }
   builder.append('indexes', arrayValue(array.finish()));
@@ -143,20 +144,10 @@ function readIndexes(o: Buffer): NewIndex[] {
     indexes.push({
       ident: number(index, 'ident') as Ident,
       spec: document(index, 'spec'),
-      ...(paths === undefined ? {} : { multikeyPaths: booleansOf(paths.asDocument()) }),
+      ...(paths === undefined ? {} : { multikeyPaths: decodeMultikeyPaths(paths) }),
     });
   }
   return indexes;
-}
-
-function arrayOf(flags: readonly boolean[]): Buffer {
-  const array = new ArrayBuilder();
-  for (const flag of flags) array.push(booleanValue(flag));
-  return array.finish();
-}
-
-function booleansOf(array: Buffer): boolean[] {
-  return [...fieldsOf(array)].map(([, value]) => value.asBoolean());
 }
 
 function text(o: Buffer, field: string): string {

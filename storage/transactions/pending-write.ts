@@ -1,6 +1,7 @@
 /**
  * A transaction's writes before they are published, and how one is put into a generation.
  */
+import type { MultikeyPaths } from '../../bson/index.ts';
 import type { CollectionState } from '../catalog/collection-state.ts';
 import type { CollectionVersion } from '../catalog/collection-version.ts';
 import type { StoredKey } from '../catalog/index-keys.ts';
@@ -17,10 +18,10 @@ export interface KeyChange {
   readonly present: boolean;
 }
 
-/** An index whose paths cross an array for the first time. */
+/** An index with arrays where it had none before. */
 export interface MultikeyChange {
   readonly index: Ident;
-  readonly paths: readonly boolean[];
+  readonly paths: MultikeyPaths;
 }
 
 /** One record written. */

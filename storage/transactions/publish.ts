@@ -3,6 +3,7 @@
  *
  * Nothing here may fail or await. Recovery publishes replayed groups through the same function.
  */
+import { uniteMultikeyPaths } from '../../bson/index.ts';
 import type { CollectionVersion } from '../catalog/collection-version.ts';
 import { invariant } from '../../common/assert.ts';
 import type { CollectionState } from '../catalog/collection-state.ts';
@@ -116,9 +117,8 @@ export function withMultikey(
   const indexes = version.indexes.map((index) => {
     const change = changes.find(({ index: ident }) => ident === index.ident);
     if (change === undefined) return index;
-    const multikeyPaths = index.multikeyPaths.map((known, field) => known || change.paths[field]);
-    if (multikeyPaths.every((crosses, field) => crosses === index.multikeyPaths[field]))
-      return index;
+    const multikeyPaths = uniteMultikeyPaths(index.multikeyPaths, change.paths);
+    if (multikeyPaths === index.multikeyPaths) return index;
     changed = true;
     return { ...index, multikey: true, multikeyPaths };
   });

@@ -9,7 +9,12 @@
  *     comes first, because only it may refuse; what follows cannot fail.
  * The common case, begin, one write, commit, builds no overlay: bench/micro/storage/commit.bench.ts.
  */
-import { getField, type EncodedKey } from '../../bson/index.ts';
+import {
+  getField,
+  includesMultikeyPaths,
+  type EncodedKey,
+  type MultikeyPaths,
+} from '../../bson/index.ts';
 import { invariant, tassert, uassert } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { CollectionSize, CollectionState } from '../catalog/collection-state.ts';
@@ -514,14 +519,12 @@ function costOf(write: PendingWrite): number {
 
 function noteMultikey(
   writer: IndexWriter,
-  paths: readonly boolean[] | undefined,
+  paths: MultikeyPaths | undefined,
   changes: MultikeyChange[],
 ): void {
   if (paths === undefined) return;
-  const known = writer.index.multikeyPaths;
-  if (paths.some((crosses, field) => crosses && !known[field])) {
-    changes.push({ index: writer.index.ident, paths });
-  }
+  if (includesMultikeyPaths(writer.index.multikeyPaths, paths)) return;
+  changes.push({ index: writer.index.ident, paths });
 }
 
 function withOrigin(

@@ -4,7 +4,7 @@
  * Reads one snapshot from start to end, in slices. A record whose page is damaged is an error of its own, and the walk goes
  * on behind it.
  */
-import { validateDocument } from '../../bson/index.ts';
+import { includesMultikeyPaths, validateDocument } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
 import { CommandError, CorruptionError } from '../../common/errors.ts';
 import type { Interruption } from '../../common/interruption.ts';
@@ -92,9 +92,10 @@ class Validation {
     for (const [position, { index, generator }] of this.writers.entries()) {
       const { keys, multikeyPaths } = generator.keysOf(document);
       for (const key of keys) this.buckets[position].expect(storedKeyOf(key).key, recordId);
-      if (multikeyPaths?.some((crosses, field) => crosses && !index.multikeyPaths[field])) {
+      if (multikeyPaths === undefined) continue;
+      if (!includesMultikeyPaths(index.multikeyPaths, multikeyPaths)) {
         this.report(
-          `index ${index.name}: record ${recordId} has an array, the index is not multikey`,
+          `index ${index.name}: record ${recordId} has an array on a path where the index knows of none`,
         );
       }
     }

@@ -48,7 +48,7 @@ const TEXT_OPTIONS = ['weights', 'default_language', 'language_override', 'textI
 
 function textKeyGenerator({ spec, fields }: IndexDescription): KeyGenerator {
   const index = textIndexOf(spec);
-  const multikeyPaths = fields.map(({ kind }) => kind === TEXT_KIND);
+  const multikeyPaths = fields.map(({ kind }) => (kind === TEXT_KIND ? [0] : []));
   return {
     keysOf: (document) => {
       const keys = textKeysOf(document, index);

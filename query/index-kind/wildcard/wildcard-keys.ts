@@ -17,6 +17,7 @@ import {
   int32Value,
   KeyPaths,
   MIN_KEY,
+  type MultikeyPaths,
   type RawValue,
   sortedWithoutDuplicates,
   stringValue,
@@ -65,7 +66,7 @@ export class WildcardKeys implements KeyGenerator {
 
   keysOf(document: Buffer): {
     keys: EncodedKey[];
-    multikeyPaths: readonly boolean[] | undefined;
+    multikeyPaths: MultikeyPaths | undefined;
   } {
     const others = this.othersOf(document);
     const walk = new ValueWalk((path, value) =>
@@ -81,7 +82,8 @@ export class WildcardKeys implements KeyGenerator {
     for (const path of arrays) keys.push(multikeyPathKey(this.index, path));
     return {
       keys: sortedWithoutDuplicates(keys),
-      multikeyPaths: this.index.fields.map(({ kind }) => kind === 'wildcard'),
+      // That there are arrays at all; where, its entries tell.
+      multikeyPaths: this.index.fields.map(({ kind }) => (kind === 'wildcard' ? [0] : [])),
     };
   }
 

@@ -6,6 +6,7 @@
  * array (parts that are numbers are no parts of its paths).
  */
 import {
+  type ArrayComponents,
   BsonType,
   type Collator,
   documentValue,
@@ -41,11 +42,11 @@ export function wildcardScans(
     const bounds = predicates.flatMap((predicate) =>
       predicate.path === path ? (field.keyBounds(predicate.bounds) ?? []) : [],
     );
-    const isMultikey = leadsThroughArray(index, path, view);
+    const arrays = arraysOn(index, path, view);
     if (coverage.coversValue && bounds.some(asksForValues)) {
-      shapes.push(shapeFor(index, { path, collator, isMultikey, withObjects: false }));
+      shapes.push(shapeFor(index, { path, collator, arrays, withObjects: false }));
     } else if (coverage.coversAll && bounds.some(asksForAnything)) {
-      shapes.push(shapeFor(index, { path, collator, isMultikey, withObjects: true }));
+      shapes.push(shapeFor(index, { path, collator, arrays, withObjects: true }));
     }
   }
   if (index.fields[0]?.kind !== 'wildcard') shapes.push(prefixShape(index, collator));
@@ -66,13 +67,14 @@ function coveredPathsOf(index: IndexDescription): CoveredPaths {
 interface PathScan {
   readonly path: string;
   readonly collator: Collator | undefined;
-  readonly isMultikey: boolean;
+  /** Components of the path that are arrays in some document. */
+  readonly arrays: ArrayComponents;
   /** The values asked for may be objects: what stands below the path is scanned, too. */
   readonly withObjects: boolean;
 }
 
 function shapeFor(index: IndexDescription, scan: PathScan): IndexScanShape {
-  const { path, collator, isMultikey, withObjects } = scan;
+  const { path, collator, arrays, withObjects } = scan;
   const paths = withObjects
     ? [pointInterval(stringValue(path)), below(path)]
     : [pointInterval(stringValue(path))];
@@ -96,8 +98,8 @@ function shapeFor(index: IndexDescription, scan: PathScan): IndexScanShape {
     value,
     valuePath: path,
     paths,
-    isMultikey,
-    isMany: isMultikey || withObjects,
+    arrays,
+    isMany: arrays.length > 0 || withObjects,
   });
 }
 
@@ -113,7 +115,7 @@ function prefixShape(index: IndexDescription, collator: Collator | undefined): I
     value,
     valuePath: wildcard?.path ?? '$**',
     paths: [pointInterval(MIN_KEY), ALL_TEXTS],
-    isMultikey: false,
+    arrays: [],
     isMany: true,
   });
 }
@@ -122,7 +124,8 @@ interface Expansion {
   readonly value: ScanField;
   readonly valuePath: string;
   readonly paths: readonly Interval[];
-  readonly isMultikey: boolean;
+  /** Components of the path that are arrays in some document. */
+  readonly arrays: ArrayComponents;
   /** A record may be met more than once. */
   readonly isMany: boolean;
 }
@@ -131,7 +134,7 @@ interface Expansion {
 function expanded(
   index: IndexDescription,
   collator: Collator | undefined,
-  { value, valuePath, paths, isMultikey, isMany }: Expansion,
+  { value, valuePath, paths, arrays, isMany }: Expansion,
 ): IndexScanShape {
   const ordered = orderedField(index, collator);
   const path: ScanField = {
@@ -153,7 +156,7 @@ function expanded(
       ...index,
       fields,
       multikey: isMany,
-      multikeyPaths: fields.map((field) => isMultikey && field.path === valuePath),
+      multikeyPaths: fields.map((field) => (field.path === valuePath ? arrays : [])),
     },
     fields: index.fields.flatMap(({ kind }) => (kind === 'wildcard' ? [path, value] : [ordered])),
     sparse: false,
@@ -221,9 +224,12 @@ function mayBeMissing(intervals: readonly Interval[]): boolean {
   return intersect(intervals, NULL_INTERVALS).length > 0;
 }
 
-/** Whether some document has an array on the way to the values at a path. */
-function leadsThroughArray(index: IndexDescription, path: string, view: ReadView): boolean {
-  return index.multikey && prefixesOf(path).some((prefix) => isArrayPath(index, prefix, view));
+/** Which components of a path are arrays in some document. */
+function arraysOn(index: IndexDescription, path: string, view: ReadView): ArrayComponents {
+  if (!index.multikey) return [];
+  return prefixesOf(path).flatMap((prefix, component) =>
+    isArrayPath(index, prefix, view) ? [component] : [],
+  );
 }
 
 /** A part that is a number may be an index of the array before it, which entries do not have. */
@@ -234,7 +240,7 @@ function hasNumberInArray(index: IndexDescription, path: string, view: ReadView)
     (part, position) =>
       position > 0 &&
       /^\d+$/.test(part) &&
-      leadsThroughArray(index, parts.slice(0, position).join('.'), view),
+      arraysOn(index, parts.slice(0, position).join('.'), view).length > 0,
   );
 }
 

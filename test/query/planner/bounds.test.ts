@@ -31,6 +31,47 @@ const MULTIKEY: readonly (readonly [Plain, Plain, readonly (readonly string[])[]
   [{ 'l.x': 1, 'l.y': 2 }, { 'l.x': 1, 'l.y': 1 }, [['[1, 1]'], ['[MinKey, MaxKey]']]],
   [{ l: { $elemMatch: { x: 1, y: 2 } } }, { 'l.x': 1, 'l.y': 1 }, [['[1, 1]'], ['[2, 2]']]],
   [{ a: 3, b: 4 }, { a: 1, b: 1 }, [['[3, 3]'], ['[4, 4]']]],
+  // One element of l, in which x is no array.
+  [{ l: { $elemMatch: { x: { $gt: 1, $lt: 5 } } } }, { 'l.x': 1 }, [['(1, 5)']]],
+  [
+    { l: { $elemMatch: { x: { $gt: 1, $lt: 5 }, y: 2 } } },
+    { 'l.x': 1, 'l.y': 1 },
+    [['(1, 5)'], ['[2, 2]']],
+  ],
+  // Two $elemMatch may be met by two elements.
+  [
+    { $and: [{ l: { $elemMatch: { x: 1 } } }, { l: { $elemMatch: { x: { $gt: 0 } } } }] },
+    { 'l.x': 1 },
+    [['[1, 1]']],
+  ],
+  [
+    { $and: [{ l: { $elemMatch: { x: 1 } } }, { l: { $elemMatch: { y: 2 } } }] },
+    { 'l.x': 1, 'l.y': 1 },
+    [['[1, 1]'], ['[MinKey, MaxKey]']],
+  ],
+  // The array lies below what they share.
+  [{ 'o.t': 1, 'o.n': 2 }, { 'o.t': 1, 'o.n': 1 }, [['[1, 1]'], ['[2, 2]']]],
+  [{ 'o.t': { $gt: 1, $lt: 5 }, 'o.n': 2 }, { 'o.t': 1, 'o.n': 1 }, [['(1, inf]'], ['[2, 2]']]],
+  [{ 'o.n': { $gt: 1, $lt: 5 }, 'o.t': 2 }, { 'o.n': 1, 'o.t': 1 }, [['(1, 5)'], ['[2, 2]']]],
+  // An array in the element: its own elements are not the same.
+  [{ l: { $elemMatch: { z: { $gt: 1, $lt: 5 } } } }, { 'l.z': 1 }, [['(1, inf]']]],
+  [
+    { l: { $elemMatch: { z: { $elemMatch: { $gt: 1, $lt: 5 } }, y: 1 } } },
+    { 'l.y': 1, 'l.z': 1 },
+    [['[1, 1]'], ['(1, 5)']],
+  ],
+  // Two arrays, one in the other.
+  [{ 'm.p': { $elemMatch: { q: 1, r: 2 } } }, { 'm.p.q': 1, 'm.p.r': 1 }, [['[1, 1]'], ['[2, 2]']]],
+  [
+    { m: { $elemMatch: { 'p.q': 1, 'p.r': 2 } } },
+    { 'm.p.q': 1, 'm.p.r': 1 },
+    [['[1, 1]'], ['[MinKey, MaxKey]']],
+  ],
+  [
+    { m: { $elemMatch: { p: { $elemMatch: { q: 1, r: 2 } }, s: 3 } } },
+    { 'm.p.q': 1, 'm.p.r': 1, 'm.s': 1 },
+    [['[1, 1]'], ['[2, 2]'], ['[3, 3]']],
+  ],
 ];
 
 function scanOf(plan: Plain): Plain {
@@ -69,14 +110,51 @@ describe('index bounds', () => {
           a: [1, 9],
           b: 1,
           l: [
-            { x: 1, y: 1 },
+            { x: 1, y: 1, z: [1, 2] },
             { x: 2, y: 2 },
           ],
+          o: { t: [1, 2], n: 2 },
+          m: [{ p: [{ q: 1, r: 2 }], s: 3 }],
         },
       ];
       assert.deepEqual(await boundsOf(arrays, filter, key), expected);
     });
   }
+});
+
+describe('explain', () => {
+  const pathsOf = async (document: Plain, key: Plain, filter: Plain): Promise<unknown> => {
+    const store = await TestStore.open([document], [{ v: 2, key, name: nameOf(key) }]);
+    const explained = await store.explain({ filter, hint: nameOf(key) });
+    await store.close();
+    const planner = explained['queryPlanner'] as Plain;
+    return scanOf(planner['winningPlan'] as Plain)['multiKeyPaths'];
+  };
+
+  it('names the parts of paths that are arrays', async () => {
+    const document = { _id: 1, a: [{ b: [1, 2], c: 1 }], d: { e: [1] } };
+    const key = { 'a.b': 1, 'a.c': 1 };
+    assert.deepEqual(await pathsOf(document, key, { 'a.b': 1 }), {
+      'a.b': ['a', 'a.b'],
+      'a.c': ['a'],
+    });
+    assert.deepEqual(await pathsOf(document, { 'd.e': 1, f: 1 }, { 'd.e': 1 }), {
+      'd.e': ['d.e'],
+      f: [],
+    });
+  });
+
+  it('names them of the path that a wildcard index is asked for', async () => {
+    const document = { _id: 1, a: { b: [{ c: 1 }], x: 1 } };
+    assert.deepEqual(await pathsOf(document, { '$**': 1 }, { 'a.b.c': 1 }), {
+      $_path: [],
+      'a.b.c': ['a.b'],
+    });
+    assert.deepEqual(await pathsOf(document, { '$**': 1 }, { 'a.x': 1 }), {
+      $_path: [],
+      'a.x': [],
+    });
+  });
 });
 
 describe('the choice of an index', () => {

@@ -33,7 +33,7 @@ const RECORD: CatalogRecord = {
     options: documentOf({ validationLevel: 'strict' }),
     indexes: [
       describeIndex(ID_INDEX_SPEC, { ident: 17 as Ident, ready: true }),
-      describeIndex(A_INDEX, { ident: 18 as Ident, ready: false, multikeyPaths: [false, true] }),
+      describeIndex(A_INDEX, { ident: 18 as Ident, ready: false, multikeyPaths: [[], [0, 1]] }),
     ],
   },
   size: { records: 3, bytes: 5_000_000_000 },
