@@ -201,7 +201,12 @@ export class CheckpointCollector implements CheckpointWriter {
     // Room was taken for extents that the manifest might have come to need: a reader goes by what it uses.
     const usedSectors = layout.sectorsFor(manifestBytes(collections.length, extents.length));
     const page = target.subarray(0, usedSectors * layout.sectorBytes);
-    encodeManifest(header, { checkpoint, collections, extents }, page);
+    const { extentSectors, pageSectors } = layout;
+    encodeManifest(
+      header,
+      { checkpoint, extentSectors, pageSectors, collections, extents },
+      page,
+    );
     target.fill(0, page.length);
     this.count(target.length);
     return {

@@ -20,6 +20,7 @@ import type {
   CollectionUuid,
   Ident,
   IndexDescription,
+  RecordId,
 } from '../contract.ts';
 import { decodeBase, encodeBase, type Base } from '../format/base.ts';
 import { treeKey, treePrefix, treeEnd, writeUInt48BE, readUInt48BE } from '../format/tree-key.ts';
@@ -30,6 +31,13 @@ import { decodeMultikeyPaths, encodeMultikeyPaths } from './multikey-record.ts';
 const CATALOG_TREE = 1 as Ident;
 const STORE_TREE = 2 as Ident;
 const REAP_TREE = 3 as Ident;
+/**
+ * The collection of the block store that holds the catalog's records once more, with the collection's ident as record id: the index
+ * store can be rebuilt from them.
+ */
+export const CATALOG_COLLECTION = 4 as Ident;
+/** What the block store keeps of the store as a whole is record 1 there; no collection has that ident. */
+export const STORED_COUNTERS = 1 as RecordId;
 
 const IDENT_KEY_BYTES = 6;
 const UUID_SUBTYPE = 4;
@@ -41,13 +49,17 @@ export interface CatalogRecord {
   readonly recordIdHighWater: number;
 }
 
-/** What the base keeps of the store as a whole. */
-export interface StoreRecord {
-  readonly base: Base;
+/** What the store counts beside its collections. */
+export interface StoreCounters {
   /** The next ident to be given out. */
   readonly identHighWater: number;
   /** Version of the keys of indexes that depend on one; undefined: of none yet. */
   readonly keyVersion: string | undefined;
+}
+
+/** What the base keeps of the store as a whole. */
+export interface StoreRecord extends StoreCounters {
+  readonly base: Base;
 }
 
 /** A tree whose collection or index is gone, and that is deleted in slices. */
@@ -113,20 +125,37 @@ export function decodeCatalogRecord(key: Buffer, value: Buffer): CatalogRecord {
 }
 
 export function encodeStoreRecord(record: StoreRecord): Buffer {
-  const builder = new DocumentBuilder()
-    .append('base', binaryValue(encodeBase(record.base), 0))
-    .append('identHighWater', integerValue(record.identHighWater));
-  if (record.keyVersion !== undefined) builder.appendString('keyVersion', record.keyVersion);
-  return builder.finish();
+  const builder = new DocumentBuilder().append('base', binaryValue(encodeBase(record.base), 0));
+  return withCounters(builder, record).finish();
 }
 
 /** @throws CorruptionError malformed */
 export function decodeStoreRecord(value: Buffer): StoreRecord {
   return {
     base: decodeBase(field(value, 'base').asBinary().bytes),
+    ...decodeStoreCounters(value),
+  };
+}
+
+/** The counters alone, as the block store keeps them: the base is what it is found by. */
+export function encodeStoreCounters(counters: StoreCounters): Buffer {
+  return withCounters(new DocumentBuilder(), counters).finish();
+}
+
+/** @throws CorruptionError malformed */
+export function decodeStoreCounters(value: Buffer): StoreCounters {
+  return {
     identHighWater: field(value, 'identHighWater').asNumber(),
     keyVersion: getField(value, 'keyVersion')?.asString(),
   };
+}
+
+function withCounters(
+  builder: DocumentBuilder,
+  { identHighWater, keyVersion }: StoreCounters,
+): DocumentBuilder {
+  builder.append('identHighWater', integerValue(identHighWater));
+  return keyVersion === undefined ? builder : builder.appendString('keyVersion', keyVersion);
 }
 
 export function encodeReapRecord(record: ReapRecord): Buffer {

@@ -19,14 +19,7 @@ import type { FailPoints } from '../../common/failpoints.ts';
 import type { Interruption } from '../../common/interruption.ts';
 import type { Log } from '../../common/log.ts';
 import type { BlockStore, CheckpointWriter, CleaningSummary } from '../blocks/contract.ts';
-import {
-  catalogKey,
-  decodeCatalogRecord,
-  encodeCatalogRecord,
-  encodeStoreRecord,
-  STORE_RECORD_KEY,
-  type ReapRecord,
-} from '../catalog/catalog-record.ts';
+import { encodeStoreRecord, STORE_RECORD_KEY } from '../catalog/catalog-record.ts';
 import type { CommitNumber, Ident } from '../contract.ts';
 import type { Generation } from '../delta/generation.ts';
 import type { Base } from '../format/base.ts';
@@ -35,8 +28,9 @@ import type { IndexStore } from '../indexes/contract.ts';
 import type { Journal } from '../journal/contract.ts';
 import { BaseEpoch } from '../views/base-epoch.ts';
 import type { StoreState } from '../views/store-state.ts';
+import { foldCatalog } from './catalog-fold.ts';
 import { foldKeys, foldRecords, Slices, type FoldTarget } from './fold.ts';
-import { freeze, type Frozen, type FrozenCollection, type ScanningBuild } from './freeze.ts';
+import { freeze, type Frozen, type ScanningBuild } from './freeze.ts';
 import { MovedRecords } from './moved-records.ts';
 import { pauseAt, type CheckpointPoint } from './pause-points.ts';
 import { Reaper } from './reaper.ts';
@@ -221,7 +215,7 @@ export class Checkpointer {
     const moved = new MovedRecords(store.epoch.base, frozen.generation, changes);
     let base: Base;
     try {
-      await this.foldGeneration(frozen, writer, changes);
+      await this.foldGeneration(frozen, { writer, changes, moved });
       this.cleaned = await writer.clean(moved, cleaningBytes);
       await this.pause('checkpointInPages');
       base = await writer.finish();
@@ -283,18 +277,16 @@ export class Checkpointer {
 
   private async foldGeneration(
     frozen: Frozen,
-    writer: CheckpointWriter,
-    changes: IndexChanges,
+    { writer, changes, moved }: CheckpointOutput,
   ): Promise<void> {
     const { store, clock } = this.parts;
     const { base } = store.epoch;
     const target: FoldTarget = { writer, changes, base, slices: new Slices(clock) };
     const { generation } = frozen;
-    const dropped: ReapRecord[] = [];
+    const dropped = await foldCatalog(target, frozen, moved);
     const liveIndexes = new Set<number>();
     for (const collection of frozen.collections) {
       if (target.slices.isOver) await target.slices.turn();
-      this.foldCatalog(collection, target, dropped);
       if (collection.version === undefined) {
         writer.dropCollection(collection.ident);
         continue;
@@ -309,36 +301,6 @@ export class Checkpointer {
       if (liveIndexes.has(ident)) await foldKeys(target, ident as Ident, generation);
     }
     await this.reaper.addSlice(target, dropped);
-  }
-
-  /** Writes a collection's catalog record, and finds which of its trees are dropped. */
-  private foldCatalog(
-    collection: FrozenCollection,
-    target: FoldTarget,
-    dropped: ReapRecord[],
-  ): void {
-    const key = catalogKey(collection.ident);
-    const stored = target.base.get(key);
-    const before = stored === undefined ? undefined : decodeCatalogRecord(key, stored);
-    const { version } = collection;
-    const kept = new Set(version?.indexes.map(({ ident }) => ident));
-    for (const { ident } of before?.description.indexes ?? []) {
-      if (!kept.has(ident))
-        dropped.push({ ident, kind: 'keys', entries: before?.size.records ?? 0 });
-    }
-    if (version !== undefined) {
-      target.changes.put(
-        key,
-        encodeCatalogRecord({
-          description: version,
-          size: collection.size,
-          recordIdHighWater: collection.recordIdHighWater,
-        }),
-      );
-    } else if (before !== undefined) {
-      target.changes.delete(key);
-      dropped.push({ ident: collection.ident, kind: 'records', entries: before.size.records });
-    }
   }
 
   /** One synchronous step: the frozen generation is in the base now. Views that it shows the same move on. */
@@ -379,6 +341,13 @@ export class Checkpointer {
   private pause(name: CheckpointPoint): Promise<void> {
     return pauseAt(name, this.parts.failPoints, this.parts.clock);
   }
+}
+
+/** Where a checkpoint's changes go. */
+interface CheckpointOutput {
+  readonly writer: CheckpointWriter;
+  readonly changes: IndexChanges;
+  readonly moved: MovedRecords;
 }
 
 /** Ends the oldest snapshots while the generations that only they read take too much memory. */

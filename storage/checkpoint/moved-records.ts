@@ -15,6 +15,8 @@ import type { BaseEpoch } from '../views/base-epoch.ts';
 export class MovedRecords implements LiveRecords {
   /** Record map blocks by collection. */
   readonly blocks = new Map<Ident, Set<number>>();
+  /** Records of the catalog that this checkpoint wrote anew, by collection. */
+  private readonly rewritten = new Map<Ident, Set<RecordId>>();
   private readonly base: BaseEpoch;
   private readonly folded: Generation;
   private readonly changes: IndexChanges;
@@ -26,7 +28,19 @@ export class MovedRecords implements LiveRecords {
     this.changes = changes;
   }
 
+  /** A record that the checkpoint wrote, or removed, without a version in the generation. */
+  noteRewritten(collection: Ident, recordId: RecordId): void {
+    let records = this.rewritten.get(collection);
+    if (records === undefined) {
+      records = new Set();
+      this.rewritten.set(collection, records);
+    }
+    records.add(recordId);
+    this.noteBlock(collection, recordId);
+  }
+
   isLive(collection: Ident, recordId: RecordId, place: Place): boolean {
+    if (this.rewritten.get(collection)?.has(recordId) === true) return false;
     const row = this.folded.records.get(collection)?.newestRow(recordId) ?? NO_ROW;
     if (row !== NO_ROW) return false;
     const current = this.base.place(collection, recordId);
@@ -43,6 +57,10 @@ export class MovedRecords implements LiveRecords {
     if (before === undefined) return;
     // The version stays the same one: a transaction that read it before must not meet a conflict.
     this.changes.setRecord(collection, recordId, { ...place, commitNumber: before.commitNumber });
+    this.noteBlock(collection, recordId);
+  }
+
+  private noteBlock(collection: Ident, recordId: RecordId): void {
     let blocks = this.blocks.get(collection);
     if (blocks === undefined) {
       blocks = new Set();

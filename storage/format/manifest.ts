@@ -13,7 +13,9 @@ export const MANIFEST_HEAD = {
   checkpoint: 0, // u64
   collectionCount: 8, // u32
   extentCount: 12, // u32
-  size: 16,
+  extentSectors: 16, // u32  of the store, as in the superblock: it can be made again from this
+  pageSectors: 20, // u32
+  size: 24,
 } as const;
 
 /** One collection, 24 bytes. docs/format/manifest.md#collections */
@@ -69,6 +71,8 @@ export interface ManifestExtent {
 
 export interface Manifest {
   readonly checkpoint: number;
+  readonly extentSectors: number;
+  readonly pageSectors: number;
   readonly collections: readonly ManifestCollection[];
   readonly extents: readonly ManifestExtent[];
 }
@@ -96,6 +100,8 @@ export function encodeManifest(
   writeU64(target, manifest.checkpoint, head + MANIFEST_HEAD.checkpoint);
   target.writeUInt32LE(collections.length, head + MANIFEST_HEAD.collectionCount);
   target.writeUInt32LE(extents.length, head + MANIFEST_HEAD.extentCount);
+  target.writeUInt32LE(manifest.extentSectors, head + MANIFEST_HEAD.extentSectors);
+  target.writeUInt32LE(manifest.pageSectors, head + MANIFEST_HEAD.pageSectors);
   let at = head + MANIFEST_HEAD.size;
   for (const collection of collections) {
     writeU64(target, collection.ident, at + MANIFEST_COLLECTION.ident);
@@ -139,7 +145,13 @@ export function decodeManifest(page: Buffer, header: PageHeader): Manifest {
     extents.push(decodeExtent(page, at));
     at += MANIFEST_EXTENT.size;
   }
-  return { checkpoint, collections, extents };
+  return {
+    checkpoint,
+    extentSectors: page.readUInt32LE(head + MANIFEST_HEAD.extentSectors),
+    pageSectors: page.readUInt32LE(head + MANIFEST_HEAD.pageSectors),
+    collections,
+    extents,
+  };
 }
 
 function encodeExtent(extent: ManifestExtent, target: Buffer, at: number): void {

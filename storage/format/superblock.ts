@@ -35,7 +35,7 @@ export const SUPERBLOCK = {
 
 export const SUPERBLOCK_MAGIC = Buffer.from('FLINTBLK', 'latin1');
 /** Version of all layouts of the block store. A server refuses versions that it does not know. */
-export const BLOCK_FORMAT_VERSION = 1;
+export const BLOCK_FORMAT_VERSION = 2;
 /** The second copy stands here, bytes from the start of the device: found without knowing any size. */
 export const SECOND_COPY_OFFSET_BYTES = 512 * 1024;
 
@@ -140,10 +140,14 @@ function checkSizes({ sectorBytes, extentSectors, pageSectors }: Superblock, cop
 }
 
 function checkVersion(version: number): void {
-  if (version <= BLOCK_FORMAT_VERSION) return;
+  if (version === BLOCK_FORMAT_VERSION) return;
+  const advice =
+    version > BLOCK_FORMAT_VERSION
+      ? 'Use a newer server.'
+      : 'It was made by an earlier build: dump its data with that build, and restore it here.';
   throw new CommandError(
     'UnsupportedFormat',
-    `The block store has format version ${version}; this server reads versions up to ${BLOCK_FORMAT_VERSION}. Use a newer server.`,
+    `The block store has format version ${version}; this server reads versions up to ${BLOCK_FORMAT_VERSION}. ${advice}`,
   );
 }
 

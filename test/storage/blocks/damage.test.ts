@@ -3,6 +3,7 @@ import type { BlockStore } from '../../../storage/blocks/contract.ts';
 import type { Place } from '../../../storage/blocks/place.ts';
 import { SimulatedVolume } from '../../../storage/device/simulated-volume.ts';
 import type { Base } from '../../../storage/format/base.ts';
+import { BLOCK_FORMAT_VERSION } from '../../../storage/format/superblock.ts';
 import {
   appendMany,
   assertCorrupt,
@@ -212,15 +213,22 @@ describe('damage in the block store', () => {
     assert.equal(store.superblockDamage?.kind, 'misdirectedWrite');
   });
 
-  it('is told apart from a store of a later version', async () => {
+  it('is told apart from a store of a later or earlier version', async () => {
     const { crc32c } = await import('../../../common/crc32c.ts');
-    for (const sector of [0, 128]) {
-      const copy = volume.peek(DISK, sector);
-      copy.writeUInt32LE(2, 12);
-      copy.writeUInt32LE(crc32c(copy, 12, 4096), 8);
-      volume.poke(DISK, sector, copy);
+    const written = [
+      [BLOCK_FORMAT_VERSION + 1, /Use a newer server/],
+      [BLOCK_FORMAT_VERSION - 1, /an earlier build/],
+    ] as const;
+    for (const [version, advice] of written) {
+      for (const sector of [0, 128]) {
+        const copy = volume.peek(DISK, sector);
+        copy.writeUInt32LE(version, 12);
+        copy.writeUInt32LE(crc32c(copy, 12, 4096), 8);
+        volume.poke(DISK, sector, copy);
+      }
+      await assert.rejects(openAgain(), new RegExp(`format version ${version}.*`));
+      await assert.rejects(openAgain(), advice);
     }
-    await assert.rejects(openAgain(), /format version 2/);
   });
 
   it('of a shortened file is named', async () => {
