@@ -202,11 +202,7 @@ export class CheckpointCollector implements CheckpointWriter {
     const usedSectors = layout.sectorsFor(manifestBytes(collections.length, extents.length));
     const page = target.subarray(0, usedSectors * layout.sectorBytes);
     const { extentSectors, pageSectors } = layout;
-    encodeManifest(
-      header,
-      { checkpoint, extentSectors, pageSectors, collections, extents },
-      page,
-    );
+    encodeManifest(header, { checkpoint, extentSectors, pageSectors, collections, extents }, page);
     target.fill(0, page.length);
     this.count(target.length);
     return {
