@@ -48,7 +48,7 @@ export class WriteConcern {
       return new WriteConcern(options);
     if (options instanceof WriteConcern) return options;
     const given = settingsOf(options);
-    const merged: WriteConcernSettings = { ...inherit, ...given };
+    const merged: WriteConcernSettings = { ...settingsOf(inherit), ...given };
     if (!SETTINGS.some((name) => merged[name] !== undefined)) return undefined;
     return new WriteConcern(
       merged.w,

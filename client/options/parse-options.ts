@@ -288,10 +288,10 @@ function readConcernOf(all: Document): ReadConcern | undefined {
 }
 
 function writeConcernOf(all: Document): WriteConcern | undefined {
-  return WriteConcern.fromOptions({
-    ...WriteConcern.fromOptions(all['writeConcern']),
-    ...picked(all, ['w', 'wtimeoutMS', 'journal']),
-  });
+  return WriteConcern.fromOptions(
+    picked(all, ['w', 'wtimeoutMS', 'journal']),
+    WriteConcern.fromOptions(all['writeConcern']),
+  );
 }
 
 function picked(all: Document, names: readonly string[]): Document {
@@ -343,7 +343,7 @@ function pkFactoryOf(given: unknown): PkFactory {
   if (given === undefined) return DEFAULT_PK_FACTORY;
   if (isPkFactory(given)) return given;
   throw new MongoParseError(
-    `Option pkFactory must be an object with a createPk function, got ${String(given)}`,
+    `Option pkFactory must be an object with a createPk function, got ${JSON.stringify(given)}`,
   );
 }
 
