@@ -14,6 +14,7 @@ interface Benchmark {
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   'interrupted-stages': () => import('./macro/interrupted-stages.ts'),
   fairness: () => import('./macro/fairness.ts'),
+  'many-collections': () => import('./macro/many-collections.ts'),
   smoke: () => import('./macro/smoke.ts'),
   start: () => import('./macro/start.ts'),
   timeseries: () => import('./macro/timeseries.ts'),

@@ -14,8 +14,12 @@ import { FIRST_TREE_IDENT } from '../format/tree-key.ts';
 import type { CollectionState } from './collection-state.ts';
 import { CollectionVersion } from './collection-version.ts';
 
+/** Who has a namespace, at each commit number. */
+type NamespaceHistory = History<CollectionState | undefined>;
+
 export class Catalog {
-  private readonly namespaces = new Map<string, History<CollectionState | undefined>>();
+  /** By database, then by whole namespace: what concerns one database, or all names of databases, looks at no other collection. */
+  private readonly databaseTables = new Map<string, Map<string, NamespaceHistory>>();
   private readonly byUuid = new Map<CollectionUuid, CollectionState>();
   private readonly byIdent = new Map<Ident, CollectionState>();
   private nextIdent: number = FIRST_TREE_IDENT;
@@ -37,12 +41,12 @@ export class Catalog {
   }
 
   collection(namespace: string, commitNumber: number): CollectionVersion | undefined {
-    return this.namespaces.get(namespace)?.at(commitNumber)?.versions.at(commitNumber);
+    return this.historyOf(namespace)?.at(commitNumber)?.versions.at(commitNumber);
   }
 
   /** Commit at which a namespace was last taken or freed. */
   namespaceChangedAt(namespace: string): number {
-    return this.namespaces.get(namespace)?.latestCommitNumber ?? 0;
+    return this.historyOf(namespace)?.latestCommitNumber ?? 0;
   }
 
   stateByUuid(uuid: CollectionUuid): CollectionState | undefined {
@@ -58,15 +62,33 @@ export class Catalog {
     return this.byUuid.values();
   }
 
-  /** All collections at a commit number whose namespace starts with `prefix`, in order of namespace. */
-  collections(commitNumber: number, prefix: string): CollectionVersion[] {
+  /** All collections at a commit number, or those of one database, in order of namespace. */
+  collections(commitNumber: number, database?: string): CollectionVersion[] {
     const found: CollectionVersion[] = [];
-    for (const [namespace, history] of this.namespaces) {
-      if (!namespace.startsWith(prefix)) continue;
-      const version = history.at(commitNumber)?.versions.at(commitNumber);
-      if (version !== undefined) found.push(version);
+    const tables =
+      database === undefined
+        ? this.databaseTables.values()
+        : [this.databaseTables.get(database) ?? new Map<string, NamespaceHistory>()];
+    for (const table of tables) {
+      for (const history of table.values()) {
+        const version = versionIn(history, commitNumber);
+        if (version !== undefined) found.push(version);
+      }
     }
     return found.sort(byNamespace);
+  }
+
+  /** Names of the databases that have a collection at a commit number, in order. */
+  databases(commitNumber: number): string[] {
+    const found: string[] = [];
+    for (const [database, table] of this.databaseTables) {
+      for (const history of table.values()) {
+        if (versionIn(history, commitNumber) === undefined) continue;
+        found.push(database);
+        break;
+      }
+    }
+    return found.sort();
   }
 
   /** Writes a collection's new version, or its end: what a commit publishes. */
@@ -96,9 +118,16 @@ export class Catalog {
       this.byUuid.delete(uuid);
       this.byIdent.delete(state.ident);
     }
-    for (const [namespace, history] of this.namespaces) {
-      if (isGone(history, snapshots)) this.namespaces.delete(namespace);
+    for (const [database, table] of this.databaseTables) {
+      for (const [namespace, history] of table) {
+        if (isGone(history, snapshots)) table.delete(namespace);
+      }
+      if (table.size === 0) this.databaseTables.delete(database);
     }
+  }
+
+  private historyOf(namespace: string): NamespaceHistory | undefined {
+    return this.databaseTables.get(databaseOf(namespace))?.get(namespace);
   }
 
   private writeNamespace(
@@ -107,10 +136,16 @@ export class Catalog {
     commitNumber: number,
     snapshots: OpenSnapshots,
   ): void {
-    let history = this.namespaces.get(namespace);
+    const database = databaseOf(namespace);
+    let table = this.databaseTables.get(database);
+    if (table === undefined) {
+      table = new Map();
+      this.databaseTables.set(database, table);
+    }
+    let history = table.get(namespace);
     if (history === undefined) {
       history = new History();
-      this.namespaces.set(namespace, history);
+      table.set(namespace, history);
     }
     invariant(
       state === undefined || history.latest === undefined,
@@ -118,6 +153,15 @@ export class Catalog {
     );
     history.write(commitNumber, state, snapshots);
   }
+}
+
+/** "database.collection": names of databases have no dot. */
+function databaseOf(namespace: string): string {
+  return namespace.slice(0, namespace.indexOf('.'));
+}
+
+function versionIn(history: NamespaceHistory, commitNumber: number): CollectionVersion | undefined {
+  return history.at(commitNumber)?.versions.at(commitNumber);
 }
 
 function byNamespace(a: CollectionVersion, b: CollectionVersion): number {

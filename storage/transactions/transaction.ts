@@ -107,6 +107,12 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
     return this.draft === undefined ? committed : this.draft.mergeInto(committed, database);
   }
 
+  override databases(): readonly string[] {
+    if (this.draft === undefined) return super.databases();
+    const namespaces = this.collections().map(({ namespace }) => namespace);
+    return [...new Set(namespaces.map((name) => name.slice(0, name.indexOf('.'))))].sort();
+  }
+
   protected override size(collection: CollectionDescription): CollectionSize {
     let { records, bytes } = super.size(collection);
     for (const write of this.writes) {

@@ -48,16 +48,11 @@ export class SnapshotView extends LayeredView implements ReadView, OpenView {
   }
 
   collections(database?: string): readonly CollectionDescription[] {
-    const prefix = database === undefined ? '' : `${database}.`;
-    return this.store.catalog.collections(this.commitNumber, prefix);
+    return this.store.catalog.collections(this.commitNumber, database);
   }
 
   databases(): readonly string[] {
-    const names = new Set<string>();
-    for (const { namespace } of this.collections()) {
-      names.add(namespace.slice(0, namespace.indexOf('.')));
-    }
-    return [...names].sort();
+    return this.store.catalog.databases(this.commitNumber);
   }
 
   record(collection: CollectionDescription, recordId: RecordId): MaybePromise<Buffer | undefined> {

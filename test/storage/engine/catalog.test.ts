@@ -31,6 +31,26 @@ describe('The catalog', () => {
     await engine.close();
   });
 
+  it('names the databases of each snapshot, and of a transaction that makes and drops them', async () => {
+    const engine = await openMemoryEngine();
+    createCollection(engine, 'db.a');
+    const only = createCollection(engine, 'going.a');
+    const before = engine.snapshot();
+    const transaction = engine.begin();
+    transaction.dropCollection(only);
+    transaction.createCollection('coming.a');
+    assert.deepEqual(transaction.databases(), ['coming', 'db']);
+    assert.deepEqual(engine.snapshot().databases(), ['db', 'going']);
+    transaction.commit();
+    assert.deepEqual(before.databases(), ['db', 'going']);
+    before.close();
+    await engine.checkpoint();
+    const after = engine.snapshot();
+    assert.deepEqual(after.databases(), ['coming', 'db']);
+    assert.deepEqual(after.collections('going'), []);
+    await engine.close();
+  });
+
   it('refuses a namespace that is taken, and gives it to the next one after a drop', async () => {
     const engine = await openMemoryEngine();
     const first = createCollection(engine, 'db.a');
