@@ -5,6 +5,7 @@ import type { Admission } from './checkpoint/admission.ts';
 import type { Checkpointer } from './checkpoint/checkpoint.ts';
 import type { EngineStatistics } from './contract.ts';
 import type { Parts } from './recovery/open-parts.ts';
+import { alignedMemoryStatistics } from './device/aligned-memory.ts';
 import type { StoreState } from './views/store-state.ts';
 
 export function storageStatistics(
@@ -14,6 +15,10 @@ export function storageStatistics(
   admission: Admission,
 ): EngineStatistics {
   return {
+    memory: {
+      budgetBytes: admission.budgetBytes + parts.blocks.statistics().cache.limitBytes,
+      alignedReservedBytes: alignedMemoryStatistics().reservedBytes,
+    },
     delta: {
       bytes: admission.deltaBytes,
       generations: store.epoch.generations.length,

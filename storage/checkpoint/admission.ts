@@ -28,7 +28,7 @@ export class Admission {
   private readonly store: StoreState;
   private readonly checkpointer: Checkpointer;
   private readonly clock: Clock;
-  private readonly budgetBytes: number;
+  readonly budgetBytes: number;
   private readonly onError: (error: unknown) => void;
   private lastFailure: unknown;
   private retryAtMs = 0;

@@ -112,6 +112,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
     connections: { bufferedBytes: long(connections.bufferedBytes) },
     operations: { running: operations.count },
     deadlines: { set: timers.size },
+    memory: memoryFields(),
   }),
 };
 
@@ -218,6 +219,16 @@ function metricsOf({ metrics, cursors }: ServiceContext): ReplyFields {
       passes: long(metrics.ttl.passes),
       subPasses: long(metrics.ttl.subPasses),
     },
+  };
+}
+
+function memoryFields(): ReplyFields {
+  const { heapUsed, heapTotal, external, arrayBuffers } = memoryUsage();
+  return {
+    heapUsedBytes: long(heapUsed),
+    heapTotalBytes: long(heapTotal),
+    externalBytes: long(external),
+    arrayBufferBytes: long(arrayBuffers),
   };
 }
 
