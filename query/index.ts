@@ -2,6 +2,7 @@
  * The door of the query floor: compile filters, updates, projections and expressions; plan finds and pipelines; run plans.
  */
 export { evaluateInSlices } from './executor/watched-rows.ts';
+export { type LongWork, needsWatch } from './expression/long-work.ts';
 export { Scripts } from './script/scripts.ts';
 export type { ScriptTrial } from './script/script-session.ts';
 export { ScriptThreads } from './script/script-threads.ts';

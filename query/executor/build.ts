@@ -5,7 +5,7 @@ import { fieldsOf } from '../../bson/index.ts';
 import { tassert } from '../../common/assert.ts';
 import { compileTree } from '../matcher/compile.ts';
 import type { Filter } from '../matcher/filter.ts';
-import { splitPrepared } from '../matcher/tree.ts';
+import { needsPreparation, splitPrepared } from '../matcher/tree.ts';
 import { clusteredIndexOf, clusteredOrder, wholeClusteredScan } from '../planner/clustered-scan.ts';
 import type {
   CollscanNode,
@@ -155,7 +155,7 @@ function filtered(
   filter: Filter | undefined,
   make: (filter: Filter | undefined) => Stage,
 ): Stage {
-  if (filter === undefined || !(filter.usesScripts || filter.hasLoops)) return make(filter);
+  if (filter === undefined || !needsPreparation(filter.tree)) return make(filter);
   const { plain, prepared } = splitPrepared(filter.tree);
   const below = make(plain && compileTree(plain));
   return prepared === undefined ? below : preparedRows(context, below, compileTree(prepared));
@@ -165,7 +165,7 @@ function fetchOf(context: ExecutionContext, input: Stage, node: FetchNode): Stag
   const { residual, whole } = node;
   // No index decides JavaScript: what the whole condition has of it, the residual one has as well.
   return filtered(context, residual ?? whole, (plainResidual) => {
-    const isSplit = whole?.usesScripts === true || whole?.hasLoops === true;
+    const isSplit = whole !== undefined && needsPreparation(whole.tree);
     const plain = isSplit ? splitPrepared(whole.tree).plain : undefined;
     const plainWhole = isSplit ? plain && compileTree(plain) : whole;
     return new Fetch(context, input, {
@@ -176,15 +176,16 @@ function fetchOf(context: ExecutionContext, input: Stage, node: FetchNode): Stag
 }
 
 function preparedRows(context: ExecutionContext, below: Stage, filter: Filter): Stage {
-  if (!filter.usesScripts) return new WatchedRows(context, below, { filter });
+  const { longWork } = filter;
+  if (!filter.usesScripts) return new WatchedRows(context, below, { filter, longWork });
   return new ScriptRows(context, below, { session: sessionOf(context), filter });
 }
 
 function preparedFor(node: ProjectionNode, context: ExecutionContext, below: Stage): Stage {
-  const { usesScripts, hasLoops } = node.projection;
+  const { usesScripts, longWork } = node.projection;
   const evaluate = (row: Row): void => void projectRow(row, node);
   if (usesScripts) return new ScriptRows(context, below, { session: sessionOf(context), evaluate });
-  return hasLoops ? new WatchedRows(context, below, { evaluate }) : below;
+  return longWork === undefined ? below : new WatchedRows(context, below, { evaluate, longWork });
 }
 
 function sessionOf({ scripts }: ExecutionContext): ScriptSession {

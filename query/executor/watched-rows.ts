@@ -1,12 +1,19 @@
 /**
- * Stands where a plan evaluates loops of expressions ($map over a long array, say): evaluates a row slice by slice, so that nobody
+ * Stands where a plan evaluates what may take long ($map over a long array, say): evaluates a row under a watch, so that nobody
  * waits for it and it can be stopped.
  */
 import type { Clock } from '../../common/clock.ts';
 import { CommandError } from '../../common/errors.ts';
+import type { Interruption } from '../../common/interruption.ts';
 import type { Filter } from '../matcher/filter.ts';
 import type { ReadView } from '../../storage/index.ts';
-import { activateWatch, LoopSuspended, LoopWatch } from '../expression/long-loops.ts';
+import {
+  activateWatch,
+  LoopSuspended,
+  LoopWatch,
+  type LongWork,
+  needsWatch,
+} from '../expression/long-work.ts';
 import type { Row } from './row.ts';
 import {
   type ExecutionContext,
@@ -21,6 +28,7 @@ export interface WatchedEvaluation {
   readonly filter?: Filter;
   /** What the stage above evaluates on a row. */
   readonly evaluate?: (row: Row) => void;
+  readonly longWork: LongWork | undefined;
 }
 
 export class WatchedRows extends PullStage {
@@ -28,6 +36,7 @@ export class WatchedRows extends PullStage {
   private readonly context: ExecutionContext;
   private readonly input: Stage;
   private readonly watched: WatchedEvaluation;
+  private hasRow = false;
   private watch: LoopWatch | undefined;
 
   constructor(context: ExecutionContext, input: Stage, watched: WatchedEvaluation) {
@@ -40,16 +49,17 @@ export class WatchedRows extends PullStage {
 
   protected step(): Step {
     for (;;) {
-      if (this.watch === undefined) {
+      if (!this.hasRow) {
         const moved = this.input.next();
         if (typeof moved !== 'boolean') return moved.then((ok) => this.moved(ok));
         if (!moved) return this.finished();
         this.begin();
       }
       if (this.context.yielder.tick()) return undefined;
-      const passes = this.evaluate();
-      if (passes === undefined) return undefined;
+      const passes = this.watch === undefined ? this.passes() : this.evaluate(this.watch);
+      if (passes === undefined) return this.goOn();
       this.watch = undefined;
+      this.hasRow = false;
       if (passes) {
         this.counters.advanced += 1;
         return true;
@@ -70,18 +80,26 @@ export class WatchedRows extends PullStage {
 
   private begin(): void {
     const { row, clock } = this.context;
-    this.watch = newWatch(row.document, clock);
+    this.hasRow = true;
+    if (needsWatch(this.watched.longWork, row.document)) this.watch = newWatch(row.document, clock);
   }
 
-  /** undefined: the slice is over. */
-  private evaluate(): boolean | undefined {
+  /** undefined: it goes on later. */
+  private evaluate(watch: LoopWatch): boolean | undefined {
     const { row } = this.context;
-    const { filter, evaluate } = this.watched;
-    return evaluateWatched(this.watch!, () => {
-      if (filter?.matches(row.document) === false) return false;
-      evaluate?.(row);
-      return true;
+    return evaluateWatched(watch, () => {
+      const passes = this.passes();
+      if (passes) this.watched.evaluate?.(row);
+      return passes;
     });
+  }
+
+  private goOn(): Step {
+    return this.watch?.outside(this.context.yielder.interruption)?.then(() => undefined);
+  }
+
+  private passes(): boolean {
+    return this.watched.filter?.matches(this.context.row.document) !== false;
   }
 
   detach(): void {
@@ -122,15 +140,17 @@ export function evaluateWatched<Result>(
   }
 }
 
-/**
- * Evaluates something long for one document slice by slice; whoever evaluates the same next finds it done.
- * @param pause gives others their turn; throws when the operation must stop
- */
+/** Who waits for an evaluation: it can be stopped, and gives others their turn. */
+export interface Yielding extends Interruption {
+  yield(): Promise<void>;
+}
+
+/** Evaluates something long for one document slice by slice; whoever evaluates the same next finds it done. */
 export async function evaluateInSlices(
   document: Buffer,
   clock: Clock,
   evaluate: () => void,
-  pause: () => Promise<void>,
+  op: Yielding,
 ): Promise<void> {
   const watch = newWatch(document, clock);
   const slice = (): boolean | undefined =>
@@ -139,7 +159,7 @@ export async function evaluateInSlices(
       return true;
     });
   try {
-    while (slice() === undefined) await pause();
+    while (slice() === undefined) await (watch.outside(op) ?? op.yield());
   } catch (error) {
     // Whoever evaluates it for its result meets it again. A stop is not the evaluation's.
     if (!(error instanceof CommandError) || isStop(error)) throw error;

@@ -11,6 +11,7 @@ import {
   dateValue,
   DocumentBuilder,
   documentValue,
+  FieldCursor,
   fieldsOf,
   getField,
   inspect,
@@ -18,12 +19,15 @@ import {
   type RawValue,
   stringValue,
 } from '../../bson/index.ts';
-import { uassert } from '../../common/assert.ts';
+import { tassert, uassert } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
+import { collationSpecOf } from '../collation/collation.ts';
 import type { QueryContext } from '../context.ts';
 import type { ExpressionCompiler, ExpressionDefinition, Value } from './definition.ts';
 import type { Evaluate, Expression } from './expression.ts';
+import type { LongCall } from './evaluation-threads.ts';
 import { splitFieldPath, valueAtPath, valueBelow } from './field-path.ts';
+import { LARGE_VALUE_BYTES, noteLoop, noteOperands, runLongCall } from './long-work.ts';
 import { findExpression } from './registry.ts';
 import { Scope } from './scope.ts';
 import { isNullish, typeNameOf } from './types.ts';
@@ -75,7 +79,7 @@ class Compiler implements ExpressionCompiler {
     evaluate: Evaluate,
     options: { readonly pure?: boolean; readonly readsAll?: boolean } = {},
   ): Expression {
-    if (options.pure !== false && parts.every((part) => part.constant !== undefined)) {
+    if (options.pure !== false && areSmallConstants(parts)) {
       const folded = tryFold(evaluate);
       if (folded !== undefined) return this.constant(folded.value);
     }
@@ -131,6 +135,7 @@ class Compiler implements ExpressionCompiler {
   }
 
   private compileArray(value: RawValue): Expression {
+    if (holdsOnlyPlainValues(value)) return this.constant(value);
     const items = [...fieldsOf(value.asDocument())].map(([, item]) => this.compile(item));
     return this.combine(items, (scope) => {
       const result = new ArrayBuilder();
@@ -174,11 +179,130 @@ class Compiler implements ExpressionCompiler {
     if (definition === undefined) {
       throw new CommandError('InvalidPipelineOperator', `Unrecognized expression '${name}'`);
     }
-    if (definition.args === 'special') return definition.compile(argument, this);
-    const operands = operandsOf(argument).map((operand) => this.compile(operand));
-    checkCount(definition, operands.length);
-    const options = definition.pure === undefined ? {} : { pure: definition.pure };
-    return this.combine(operands, bind(definition, operands, this.context), options);
+    if (definition.isLong === true) return this.compileLong(definition, argument);
+    return compileNative(definition, argument, this);
+  }
+
+  /** Operands go into slots first: when they are large, they go to another thread from there. */
+  private compileLong(definition: ExpressionDefinition, argument: RawValue): Expression {
+    const operands = new Operands(this, () => this.counter.next++);
+    const native = compileNative(definition, argument, operands);
+    noteOperands(operands.count);
+    if (native.constant !== undefined) return native;
+    const { name } = definition;
+    const owner = {};
+    const describe = (scope: Scope): LongCall => ({
+      operator: name,
+      argument,
+      operands: operands.valuesIn(scope),
+      collation: collationSpecOf(this.context.collator),
+    });
+    const evaluate: Evaluate = (scope) =>
+      operands.evaluate(scope) <= LARGE_VALUE_BYTES
+        ? native.evaluate(scope)
+        : runLongCall(
+            scope.document,
+            owner,
+            () => describe(scope),
+            () => native.evaluate(scope),
+          );
+    return { evaluate, paths: native.paths };
+  }
+}
+
+/** The operator itself, of operands that `compiler` compiles. */
+function compileNative(
+  definition: ExpressionDefinition,
+  argument: RawValue,
+  compiler: ExpressionCompiler,
+): Expression {
+  if (definition.args === 'special') return definition.compile(argument, compiler);
+  const operands = operandsOf(argument).map((operand) => compiler.compile(operand));
+  checkCount(definition, operands.length);
+  const options = definition.pure === undefined ? {} : { pure: definition.pure };
+  return compiler.combine(operands, bind(definition, operands, compiler.context), options);
+}
+
+/**
+ * Works an operator out on the values of its operands.
+ * @param argument as it was compiled: read for what in it is no operand
+ * @param values in the order in which compiling the argument compiles the operands
+ * @throws CommandError as the operator does
+ */
+export function evaluateOperator(
+  name: string,
+  argument: RawValue,
+  values: readonly Value[],
+  context: QueryContext,
+): Value {
+  const definition = findExpression(name);
+  tassert(definition !== undefined, 'evaluateOperator: an operator is unknown');
+  const outer = new Compiler(context, new Map(), { next: 0 });
+  let next = 0;
+  const known: ExpressionCompiler = {
+    context,
+    compile: () => outer.constant(values[next++]),
+    withVariables: noVariables,
+    constant: (value) => outer.constant(value),
+    combine: (_, evaluate) => ({ evaluate, paths: undefined }),
+  };
+  return compileNative(definition, argument, known).evaluate(new Scope(EMPTY_SCOPE.document));
+}
+
+function noVariables(): never {
+  throw new TypeError('an operator on large values has no variables of its own');
+}
+
+/** The operands of an operator that may take long: evaluated once each, into slots of their own. */
+class Operands implements ExpressionCompiler {
+  readonly context: QueryContext;
+  private readonly outer: Compiler;
+  private readonly nextSlot: () => number;
+  private readonly operands: { readonly expression: Expression; readonly slot: number }[] = [];
+
+  constructor(outer: Compiler, nextSlot: () => number) {
+    this.outer = outer;
+    this.context = outer.context;
+    this.nextSlot = nextSlot;
+  }
+
+  get count(): number {
+    return this.operands.length;
+  }
+
+  compile(value: RawValue): Expression {
+    const expression = this.outer.compile(value);
+    const slot = this.nextSlot();
+    this.operands.push({ expression, slot });
+    if (expression.constant !== undefined) return expression;
+    return { evaluate: (scope) => scope.slots[slot], paths: expression.paths };
+  }
+
+  withVariables(): never {
+    return noVariables();
+  }
+
+  constant(value: Value): Expression {
+    return this.outer.constant(value);
+  }
+
+  combine(...given: Parameters<ExpressionCompiler['combine']>): Expression {
+    return this.outer.combine(...given);
+  }
+
+  /** Fills the slots. @returns the bytes of all values. */
+  evaluate(scope: Scope): number {
+    let bytes = 0;
+    for (const { expression, slot } of this.operands) {
+      const value = expression.evaluate(scope);
+      scope.slots[slot] = value;
+      if (value !== undefined) bytes += value.end - value.start;
+    }
+    return bytes;
+  }
+
+  valuesIn(scope: Scope): readonly Value[] {
+    return this.operands.map(({ slot }) => scope.slots[slot]);
   }
 }
 
@@ -292,6 +416,29 @@ function tryFold(evaluate: Evaluate): { value: Value } | undefined {
     if (error instanceof CommandError) return undefined;
     throw error;
   }
+}
+
+/** A list of half a million numbers is a constant as it stands. */
+function holdsOnlyPlainValues({ bytes, start }: RawValue): boolean {
+  const cursor = new FieldCursor(bytes, start);
+  while (cursor.next()) {
+    if (cursor.type === BsonType.object || cursor.type === BsonType.array) return false;
+    if (cursor.type === BsonType.string && bytes[cursor.valueStart + 4] === DOLLAR) return false;
+  }
+  return true;
+}
+
+const DOLLAR = 0x24;
+
+/** Large ones are left to the evaluation: folding them might take long, and nothing could stop it. */
+function areSmallConstants(parts: readonly Expression[]): boolean {
+  let bytes = 0;
+  for (const { constant } of parts) {
+    if (constant === undefined) return false;
+    if (constant.value !== undefined) bytes += constant.value.end - constant.value.start;
+  }
+  if (bytes > LARGE_VALUE_BYTES) noteLoop();
+  return bytes <= LARGE_VALUE_BYTES;
 }
 
 function unionOfPaths(parts: readonly Expression[]): ReadonlySet<string> | undefined {

@@ -43,6 +43,11 @@ interface Common {
   readonly accepts?: TypeSet;
   /** Error code for an argument of another type. */
   readonly wrongType?: number;
+  /**
+   * Its work grows with its operands: large ones it gets on another thread. It then evaluates all of them, and has no variables of its
+   * own.
+   */
+  readonly isLong?: boolean;
 }
 
 /** Null or missing in any argument gives null, before `evaluate` is called. */

@@ -3,7 +3,14 @@
  *
  * Differs from the matcher: numbers in a path never index an array, and arrays directly inside arrays are not entered.
  */
-import { ArrayBuilder, arrayValue, BsonType, fieldsOf, getField } from '../../bson/index.ts';
+import {
+  ArrayBuilder,
+  arrayValue,
+  BsonType,
+  FieldCursor,
+  getField,
+  getFieldAt,
+} from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
 import { checkPathLength } from '../path-length.ts';
 import type { Value } from './definition.ts';
@@ -54,9 +61,13 @@ export function valueBelow(value: Value, parts: readonly string[], from: number)
 
 function valuesBelowArray(array: Buffer, parts: readonly string[], from: number): Value {
   const result = new ArrayBuilder();
-  for (const [, element] of fieldsOf(array)) {
-    if (element.type !== BsonType.object) continue;
-    const value = valueAtPath(element.asDocument(), parts, from);
+  const cursor = new FieldCursor(array);
+  const isLast = from === parts.length - 1;
+  while (cursor.next()) {
+    if (cursor.type !== BsonType.object) continue;
+    const value = isLast
+      ? getFieldAt(array, cursor.valueStart, parts[from]!)
+      : valueAtPath(array.subarray(cursor.valueStart, cursor.valueEnd), parts, from);
     if (value !== undefined) result.push(value);
   }
   return arrayValue(result.finish());

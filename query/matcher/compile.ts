@@ -15,6 +15,7 @@ import {
   type RawValue,
 } from '../../bson/index.ts';
 import type { QueryContext } from '../context.ts';
+import type { LongWork } from '../expression/long-work.ts';
 import type { FilterFeatures } from './definition.ts';
 import type { Filter } from './filter.ts';
 import { compareNodes } from './node-order.ts';
@@ -28,7 +29,7 @@ import {
   type DocumentTest,
   type FilterNode,
   splitPrepared,
-  hasLoops,
+  longWorkOf,
   usesScripts,
   type ValueTest,
 } from './tree.ts';
@@ -96,7 +97,7 @@ export function compileRootedTest(tree: FilterNode): ValueTest {
 class CompiledFilter implements Filter {
   readonly tree: FilterNode;
   readonly usesScripts: boolean;
-  readonly hasLoops: boolean;
+  readonly longWork: LongWork | undefined;
   readonly isEmpty: boolean;
   private readonly test: DocumentTest;
   /** Made when the position is first asked for. */
@@ -106,7 +107,7 @@ class CompiledFilter implements Filter {
   constructor(tree: FilterNode) {
     this.tree = tree;
     this.usesScripts = usesScripts(tree);
-    this.hasLoops = hasLoops(tree);
+    this.longWork = longWorkOf(tree);
     this.isEmpty = tree.kind === 'and' && tree.children.length === 0;
     this.test = documentTest(tree, { index: -1, inOrder: false });
   }

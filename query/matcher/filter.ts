@@ -3,6 +3,7 @@
  *
  * Owns: the types at the door of the matcher family.
  */
+import type { LongWork } from '../expression/long-work.ts';
 import type { FilterNode } from './tree.ts';
 
 /** A compiled filter. Not re-entrant, otherwise without state. */
@@ -20,8 +21,8 @@ export interface Filter {
   readonly tree: FilterNode;
   /** Part of it is JavaScript: `matches` needs a prepared session. */
   readonly usesScripts: boolean;
-  /** Part of it may take long. */
-  readonly hasLoops: boolean;
+  /** Whether part of it may take long. */
+  readonly longWork: LongWork | undefined;
   /** No condition at all: everything matches. */
   readonly isEmpty: boolean;
 }

@@ -73,6 +73,11 @@ export class RegularExpression {
     this.prefixBytes = this.prefix === undefined ? undefined : Buffer.from(this.prefix);
   }
 
+  /** A text in a document may take it long. */
+  get takesLong(): boolean {
+    return this.safeLength < LONGEST_TEXT;
+  }
+
   /** @throws CommandError 51156 when no engine can decide the text in bounded time. */
   test(text: string): boolean {
     if (text.length > this.safeLength) return this.cautious().test(text);
@@ -133,8 +138,11 @@ export class RegularExpression {
   }
 }
 
-/** What V8 may take: about a tenth of a second. */
-const SAFE_STEPS = 1e8;
+/** No text in a document is longer. */
+const LONGEST_TEXT = 16 * 1024 * 1024;
+
+/** What V8 may take: some ten milliseconds. */
+const SAFE_STEPS = 2e7;
 /** A text this short is safe even if the number of steps doubles with each character. */
 const SHORT_TEXT = 18;
 

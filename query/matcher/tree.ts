@@ -7,6 +7,7 @@
  * Never: looks at a document; the tests that its leaves carry do.
  */
 import type { RawValue } from '../../bson/index.ts';
+import type { LongWork } from '../expression/long-work.ts';
 import type { TextSearch } from '../text/text-query.ts';
 import type { GeoArea } from './geo/area.ts';
 import type { NearQuery } from './geo/near-query.ts';
@@ -65,6 +66,8 @@ export interface LeafNode {
   readonly area?: GeoArea;
   /** An array at the end of the path is tested as a whole only, not element by element ($size). */
   readonly wholeArrayOnly: boolean;
+  /** As of a test of documents. */
+  readonly longWork?: LongWork | undefined;
 }
 
 /** `$elemMatch`: some element of the array at `path` passes `child`. */
@@ -86,8 +89,8 @@ export interface DocumentNode {
   readonly special?: SpecialCondition;
   /** The test runs JavaScript: it is evaluated where scripts are prepared, never in a scan. */
   readonly usesScripts?: boolean;
-  /** The test may take long: it is evaluated slice by slice, never in a scan. */
-  readonly hasLoops?: boolean;
+  /** The test may take long: it is evaluated where it is watched, never in a scan. */
+  readonly longWork?: LongWork | undefined;
 }
 
 export type SpecialCondition =
@@ -149,12 +152,26 @@ export function usesScripts(tree: FilterNode): boolean {
   return someDocumentTest(tree, (node) => node.usesScripts === true);
 }
 
-export function hasLoops(tree: FilterNode): boolean {
-  return someDocumentTest(tree, (node) => node.hasLoops === true);
+export function longWorkOf(tree: FilterNode): LongWork | undefined {
+  switch (tree.kind) {
+    case 'leaf':
+    case 'document':
+      return tree.longWork;
+    case 'elemMatch':
+    case 'not':
+      return longWorkOf(tree.child);
+    case 'constant':
+      return undefined;
+    default: {
+      const found = tree.children.map(longWorkOf);
+      return found.includes('any') ? 'any' : found.find((work) => work !== undefined);
+    }
+  }
 }
 
-function needsPreparation(tree: FilterNode): boolean {
-  return usesScripts(tree) || hasLoops(tree);
+/** Whether it is evaluated where scripts are prepared, or where it is watched. */
+export function needsPreparation(tree: FilterNode): boolean {
+  return usesScripts(tree) || longWorkOf(tree) !== undefined;
 }
 
 function someDocumentTest(tree: FilterNode, is: (node: DocumentNode) => boolean): boolean {

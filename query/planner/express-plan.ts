@@ -111,7 +111,7 @@ export class ExpressPlan implements QueryPlan, ExpressLookup {
 
   /** It looks one document up in one step: what takes longer needs a plan of stages. */
   get takesLong(): boolean {
-    return this.projection?.usesScripts === true || this.projection?.hasLoops === true;
+    return this.projection?.usesScripts === true || this.projection?.longWork !== undefined;
   }
 
   get namespace(): string {

@@ -5,7 +5,7 @@
  */
 import { DocumentBuilder } from '../../bson/index.ts';
 import { Scope } from '../expression/scope.ts';
-import { meetsLoops } from '../expression/long-loops.ts';
+import { type LongWork, meetsLongWork } from '../expression/long-work.ts';
 import { meetsScripts } from '../script/scripts.ts';
 import { parseProjection, type ParsedProjection } from './parse.ts';
 import { projectFields } from './project.ts';
@@ -19,12 +19,12 @@ import type { BranchNode } from './tree.ts';
 
 /** @throws CommandError with MongoDB's codes (31249 ... 31325 and others) for a projection that is wrong. */
 export function compileProjection(projection: Buffer, options: ProjectionOptions): Projection {
-  const { result: parsed, hasLoops } = meetsLoops(() =>
+  const { result: parsed, longWork } = meetsLongWork(() =>
     meetsScripts(options.context.scripts, () => parseProjection(projection, options)),
   );
   return new CompiledProjection(parsed.result, {
     usesScripts: parsed.session !== undefined,
-    hasLoops,
+    longWork,
   });
 }
 
@@ -34,7 +34,7 @@ class CompiledProjection implements Projection {
   readonly needsPosition: boolean;
   readonly metadataNeeded: ReadonlySet<MetadataName>;
   readonly usesScripts: boolean;
-  readonly hasLoops: boolean;
+  readonly longWork: LongWork | undefined;
   readonly isIdentity: boolean;
   private readonly kind: ParsedProjection['kind'];
   private readonly root: BranchNode;
@@ -43,11 +43,11 @@ class CompiledProjection implements Projection {
 
   constructor(
     { kind, root, needsPosition, metadataNeeded }: ParsedProjection,
-    needs: { readonly usesScripts: boolean; readonly hasLoops: boolean },
+    needs: Pick<Projection, 'usesScripts' | 'longWork'>,
   ) {
     this.kind = kind;
     this.usesScripts = needs.usesScripts;
-    this.hasLoops = needs.hasLoops;
+    this.longWork = needs.longWork;
     this.root = root;
     this.needsPosition = needsPosition;
     this.metadataNeeded = metadataNeeded;

@@ -3,6 +3,7 @@
  *
  * Owns: the types at the door of the projection family.
  */
+import type { LongWork } from '../expression/long-work.ts';
 import type { Filter } from '../matcher/filter.ts';
 import type { RawValue } from '../../bson/index.ts';
 import type { QueryContext } from '../context.ts';
@@ -38,8 +39,8 @@ export interface Projection {
   readonly metadataNeeded: ReadonlySet<MetadataName>;
   /** Part of it is JavaScript: `apply` needs a prepared session. */
   readonly usesScripts: boolean;
-  /** Part of it may take long. */
-  readonly hasLoops: boolean;
+  /** Whether part of it may take long. */
+  readonly longWork: LongWork | undefined;
   /** It changes nothing: `{}`. */
   readonly isIdentity: boolean;
 }

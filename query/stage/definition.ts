@@ -58,8 +58,8 @@ export interface PipelineStage {
   readonly map?: () => DocumentMap;
   /** How scripts in the stage's expressions are found; absent: it evaluates nothing on its input. */
   readonly evaluation?: StageEvaluation;
-  /** Its loops are watched in front of it. */
-  readonly watchesLoops?: boolean;
+  /** What takes long in it is watched in front of it. */
+  readonly isWatched?: boolean;
   /** Its scripts are prepared in front of it. */
   readonly preparesScripts?: boolean;
 }

@@ -5,7 +5,7 @@ import { FieldCursor } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { QueryContext } from '../context.ts';
 import type { PipelineStage, StageDefinition, StageParser } from './definition.ts';
-import { meetsLoops } from '../expression/long-loops.ts';
+import { meetsLongWork } from '../expression/long-work.ts';
 import { meetsScripts } from '../script/scripts.ts';
 import { withScripts } from '../script/scripted-stage.ts';
 import { withWatch } from './watched-source.ts';
@@ -52,11 +52,11 @@ export function parsePipeline(
   return stages.flatMap((stage, position) => {
     const { definition, cursor } = definitionOf(stage);
     checkPlace(definition, position, stages.length, where);
-    const { result: parsed, hasLoops } = meetsLoops(() =>
+    const { result: parsed, longWork } = meetsLongWork(() =>
       meetsScripts(context.scripts, () => definition.parse(cursor.value(), parser, stage)),
     );
     const prepared = parsed.result.map((each) => withScripts(each, parsed.session));
-    return hasLoops ? prepared.map(withWatch) : prepared;
+    return longWork === undefined ? prepared : prepared.map((each) => withWatch(each, longWork));
   });
 }
 

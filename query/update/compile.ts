@@ -32,7 +32,7 @@ import {
 import type { Application, Modifier } from './modifier.ts';
 import { MODIFIERS } from './registry.ts';
 import { parseRename, renamedValue, type Rename } from './rename.ts';
-import { meetsLoops } from '../expression/long-loops.ts';
+import { type LongWork, meetsLongWork } from '../expression/long-work.ts';
 import { meetsScripts } from '../script/scripts.ts';
 import { buildTree, identifiersIn, type NamesNode } from './tree.ts';
 import type { Update, UpdateOptions } from './update.ts';
@@ -265,12 +265,12 @@ function compilePipelineKind(update: RawValue, options: UpdateOptions): Update {
     'no compiler for update pipelines was given',
   );
   const withConstants = constants === undefined ? context : contextWith(context, constants);
-  const { result: compiled, hasLoops } = meetsLoops(() =>
+  const { result: compiled, longWork } = meetsLongWork(() =>
     meetsScripts(context.scripts, () => compilePipeline(stages, withConstants)),
   );
   return new PipelineUpdate(compiled.result, context, {
     usesScripts: compiled.session !== undefined,
-    hasLoops,
+    longWork,
   });
 }
 
@@ -295,16 +295,16 @@ class PipelineUpdate implements Update {
   readonly needsPosition = false;
   private readonly transform: (document: Buffer) => Buffer;
   readonly usesScripts: boolean;
-  readonly hasLoops: boolean;
+  readonly longWork: LongWork | undefined;
   private readonly context: QueryContext;
 
   constructor(
     transform: (document: Buffer) => Buffer,
     context: QueryContext,
-    needs: { readonly usesScripts: boolean; readonly hasLoops: boolean },
+    needs: { readonly usesScripts: boolean; readonly longWork: LongWork | undefined },
   ) {
     this.usesScripts = needs.usesScripts;
-    this.hasLoops = needs.hasLoops;
+    this.longWork = needs.longWork;
     this.transform = transform;
     this.context = context;
   }

@@ -3,6 +3,7 @@
  *
  * Owns: the types at the door of the update family.
  */
+import type { LongWork } from '../expression/long-work.ts';
 import type { RawValue } from '../../bson/index.ts';
 import type { QueryContext } from '../context.ts';
 
@@ -16,8 +17,8 @@ export interface Update {
   readonly needsPosition: boolean;
   /** Part of it is JavaScript: `apply` needs a prepared session. */
   readonly usesScripts?: boolean;
-  /** Part of it may take long. */
-  readonly hasLoops?: boolean;
+  /** Whether part of it may take long. */
+  readonly longWork?: LongWork | undefined;
   /**
    * The updated document; the same Buffer when nothing changes. Untouched fields are copied byte for byte.
    * @param positionalIndex index of the array element that the filter matched, for `$`.

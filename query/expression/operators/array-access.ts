@@ -61,6 +61,7 @@ function arrayElemAt(array: RawValue, position: RawValue): Value {
 function end(name: '$first' | '$last', index: 0 | -1): ExpressionDefinition {
   return defineExpression({
     name,
+    isLong: true,
     args: 1,
     nullish: 'null',
     evaluate: (value: RawValue) =>
@@ -192,6 +193,7 @@ type Choose = (elements: RawValue[], n: number, context: QueryContext) => RawVal
 function chosen(name: string, choose: Choose): ExpressionDefinition {
   return defineExpression({
     name,
+    isLong: true,
     args: 'special',
     compile: (argument, compiler) => {
       const given = namedArguments(argument, {
@@ -299,13 +301,26 @@ function listOfExpressions(
 }
 
 export const ARRAY_ACCESS: readonly ExpressionDefinition[] = [
-  defineExpression({ name: '$arrayElemAt', args: 2, nullish: 'null', evaluate: arrayElemAt }),
+  defineExpression({
+    name: '$arrayElemAt',
+    isLong: true,
+    args: 2,
+    nullish: 'null',
+    evaluate: arrayElemAt,
+  }),
   end('$first', 0),
   end('$last', -1),
-  defineExpression({ name: '$slice', args: [2, 3], nullish: 'pass', evaluate: slice }),
-  defineExpression({ name: '$in', args: 'special', compile: compileIn }),
+  defineExpression({
+    name: '$slice',
+    isLong: true,
+    args: [2, 3],
+    nullish: 'pass',
+    evaluate: slice,
+  }),
+  defineExpression({ name: '$in', isLong: true, args: 'special', compile: compileIn }),
   defineExpression({
     name: '$indexOfArray',
+    isLong: true,
     args: [2, 4],
     nullish: 'pass',
     evaluate: indexOfArray,
@@ -321,5 +336,5 @@ export const ARRAY_ACCESS: readonly ExpressionDefinition[] = [
   chosen('$lastN', (elements, n) => elements.slice(-n)),
   chosen('$minN', (elements, n, context) => sorted(elements, 1, context).slice(0, n)),
   chosen('$maxN', (elements, n, context) => sorted(elements, -1, context).slice(0, n)),
-  defineExpression({ name: '$zip', args: 'special', compile: compileZip }),
+  defineExpression({ name: '$zip', isLong: true, args: 'special', compile: compileZip }),
 ];

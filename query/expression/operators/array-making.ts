@@ -1,7 +1,16 @@
 /**
  * Making arrays: of other arrays, of ranges, by mapping, filtering, folding, sorting.
  */
-import { BsonType, compareValues, int32Value, NULL, type RawValue } from '../../../bson/index.ts';
+import {
+  ArrayBuilder,
+  arrayValue,
+  BsonType,
+  compareValues,
+  FieldCursor,
+  int32Value,
+  NULL,
+  type RawValue,
+} from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { parseSort, sortOrderOf } from '../../planner/sort-pattern.ts';
 import {
@@ -13,7 +22,7 @@ import {
 import { arrayOf, elementsOf } from '../elements.ts';
 import type { Expression } from '../expression.ts';
 import { int32Of } from '../integers.ts';
-import { compileLoop, HeldValues, type LoopState } from '../long-loops.ts';
+import { compileLoop, GrowingArray, type LoopState } from '../long-work.ts';
 import { namedArguments } from '../named-arguments.ts';
 import type { Scope } from '../scope.ts';
 import { isNullish, typeNameOf } from '../types.ts';
@@ -21,23 +30,39 @@ import { checkUserVariable } from '../variable-name.ts';
 import { isTrue } from './boolean.ts';
 
 function concatArrays(values: readonly Value[]): Value {
-  const elements: RawValue[] = [];
+  const joined = new ArrayBuilder();
+  const cursor = new FieldCursor();
   for (const value of values) {
     if (isNullish(value)) return NULL;
     if (value.type !== BsonType.array) {
       throw new CommandError(28664, `$concatArrays only supports arrays, not ${typeNameOf(value)}`);
     }
-    // One by one: a call takes no million arguments.
-    for (const element of elementsOf(value)) elements.push(element);
+    cursor.reset(value.bytes, value.start);
+    while (cursor.next()) joined.push(cursor.value());
   }
-  return arrayOf(elements);
+  return arrayValue(joined.finish());
 }
 
 /** Most elements that $range makes. */
 const MAX_RANGE_BYTES = 64 * 1024 * 1024;
 const RANGE_ELEMENT_BYTES = 16;
 
-function range(values: readonly Value[]): Value {
+/** Elements that $range makes in one round. */
+const RANGE_ROUND = 256;
+
+function compileRange(argument: RawValue, compiler: ExpressionCompiler): Expression {
+  const operands = argument.type === BsonType.array ? elementsOf(argument) : [argument];
+  if (operands.length < 2 || operands.length > 3) {
+    throw new CommandError(
+      28667,
+      `Expression $range takes at least 2 arguments, and at most 3, but ${operands.length} were passed in.`,
+    );
+  }
+  const parts = operands.map((operand) => compiler.compile(operand));
+  return compileLoop(compiler, parts, (scope) => range(parts.map((part) => part.evaluate(scope))));
+}
+
+function range(values: readonly Value[]): LoopState {
   const start = rangeNumber(values[0], 34443, 34444, 'starting');
   const end = rangeNumber(values[1], 34445, 34446, 'ending');
   const step = values.length < 3 ? 1 : rangeNumber(values[2], 34447, 34448, 'step');
@@ -49,7 +74,16 @@ function range(values: readonly Value[]): Value {
       '$range would use too much memory and cannot spill to disk',
     );
   }
-  return arrayOf(Array.from({ length }, (_, index) => int32Value(start + index * step)));
+  const made = new ArrayBuilder();
+  return {
+    count: Math.ceil(length / RANGE_ROUND),
+    round: () => {
+      const end = Math.min(length, made.length + RANGE_ROUND);
+      while (made.length < end) made.push(int32Value(start + made.length * step));
+      return true;
+    },
+    finish: () => arrayValue(made.finish()),
+  };
 }
 
 function rangeNumber(value: Value, wrongType: number, notInteger: number, which: string): number {
@@ -107,19 +141,17 @@ function compileMap(argument: RawValue, compiler: ExpressionCompiler): Expressio
     if (array.type !== BsonType.array) {
       throw new CommandError(16883, `input to $map must be an array not ${typeNameOf(array)}`);
     }
-    const elements = elementsOf(array);
-    const values: Value[] = [];
-    const held = new HeldValues('$map');
+    const cursor = new FieldCursor(array.bytes, array.start);
+    const values = new GrowingArray('$map');
     return {
-      count: elements.length,
-      round: (index) => {
-        scope.slots[slot] = elements[index];
-        const value = body.evaluate(scope);
-        held.add(value);
-        values.push(value);
-        return true;
+      // An evaluation that stops in the middle begins the round again: the cursor moves after it.
+      count: cursor.next() ? Infinity : 0,
+      round: () => {
+        scope.slots[slot] = cursor.value();
+        values.push(body.evaluate(scope));
+        return cursor.next();
       },
-      finish: () => arrayOf(values),
+      finish: () => values.finish(),
     };
   };
   return compileLoop(compiler, [input, body], start);
@@ -146,17 +178,17 @@ function compileFilter(argument: RawValue, compiler: ExpressionCompiler): Expres
       throw new CommandError(28651, `input to $filter must be an array not ${typeNameOf(array)}`);
     }
     const most = filterLimit(limit?.evaluate(scope));
-    const elements = elementsOf(array);
-    const kept: RawValue[] = [];
+    const cursor = new FieldCursor(array.bytes, array.start);
+    const kept = new GrowingArray('$filter');
     return {
-      count: elements.length,
-      round: (index) => {
-        const element = elements[index]!;
+      count: cursor.next() ? Infinity : 0,
+      round: () => {
+        const element = cursor.value();
         scope.slots[slot] = element;
         if (isTrue(condition.evaluate(scope))) kept.push(element);
-        return kept.length < most;
+        return kept.length < most && cursor.next();
       },
-      finish: () => arrayOf(kept),
+      finish: () => kept.finish(),
     };
   };
   return compileLoop(compiler, parts, start);
@@ -198,14 +230,14 @@ function compileReduce(argument: RawValue, compiler: ExpressionCompiler): Expres
       );
     }
     let value = initial.evaluate(scope);
-    const elements = elementsOf(array);
+    const cursor = new FieldCursor(array.bytes, array.start);
     return {
-      count: elements.length,
-      round: (index) => {
-        scope.slots[thisSlot] = elements[index];
+      count: cursor.next() ? Infinity : 0,
+      round: () => {
+        scope.slots[thisSlot] = cursor.value();
         scope.slots[valueSlot] = value;
         value = body.evaluate(scope);
-        return true;
+        return cursor.next();
       },
       finish: () => value,
     };
@@ -271,14 +303,26 @@ function documentOrEmpty(element: RawValue): Buffer {
 export const ARRAY_MAKING: readonly ExpressionDefinition[] = [
   defineExpression({
     name: '$concatArrays',
+    isLong: true,
     args: [0, Infinity],
     nullish: 'pass',
     evaluate: concatArrays,
   }),
-  defineExpression({ name: '$range', args: [2, 3], nullish: 'pass', evaluate: range }),
-  defineExpression({ name: '$reverseArray', args: 1, nullish: 'null', evaluate: reverseArray }),
+  defineExpression({ name: '$range', args: 'special', compile: compileRange }),
+  defineExpression({
+    name: '$reverseArray',
+    isLong: true,
+    args: 1,
+    nullish: 'null',
+    evaluate: reverseArray,
+  }),
   defineExpression({ name: '$map', args: 'special', compile: compileMap }),
   defineExpression({ name: '$filter', args: 'special', compile: compileFilter }),
   defineExpression({ name: '$reduce', args: 'special', compile: compileReduce }),
-  defineExpression({ name: '$sortArray', args: 'special', compile: compileSortArray }),
+  defineExpression({
+    name: '$sortArray',
+    isLong: true,
+    args: 'special',
+    compile: compileSortArray,
+  }),
 ];

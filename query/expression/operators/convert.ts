@@ -466,6 +466,7 @@ export const CONVERSION: readonly ExpressionDefinition[] = [
   }),
   defineExpression({
     name: '$toHashedIndexKey',
+    isLong: true,
     args: 1,
     nullish: 'pass',
     evaluate: (value) => int64Value(hashValue(value)),

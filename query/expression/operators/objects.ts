@@ -243,12 +243,25 @@ function compileSetField(
 export const OBJECTS: readonly ExpressionDefinition[] = [
   defineExpression({
     name: '$mergeObjects',
+    isLong: true,
     args: [0, Infinity],
     nullish: 'pass',
     evaluate: mergeObjects,
   }),
-  defineExpression({ name: '$objectToArray', args: 1, nullish: 'null', evaluate: objectToArray }),
-  defineExpression({ name: '$arrayToObject', args: 1, nullish: 'null', evaluate: arrayToObject }),
+  defineExpression({
+    name: '$objectToArray',
+    isLong: true,
+    args: 1,
+    nullish: 'null',
+    evaluate: objectToArray,
+  }),
+  defineExpression({
+    name: '$arrayToObject',
+    isLong: true,
+    args: 1,
+    nullish: 'null',
+    evaluate: arrayToObject,
+  }),
   defineExpression({ name: '$getField', args: 'special', compile: compileGetField }),
   defineExpression({
     name: '$setField',

@@ -15,6 +15,7 @@ type Fold = (values: readonly Value[], context: QueryContext) => Value;
 function overList(name: string, fold: Fold): ExpressionDefinition {
   return defineExpression({
     name,
+    isLong: true,
     args: [0, Infinity],
     nullish: 'pass',
     evaluate: (values: readonly Value[], context: QueryContext) => {
@@ -55,6 +56,7 @@ function extreme(sign: 1 | -1): Fold {
 function quantile(name: '$percentile' | '$median'): ExpressionDefinition {
   return defineExpression({
     name,
+    isLong: true,
     args: 'special',
     compile: (argument, compiler) => {
       const given = namedArguments(argument, {

@@ -26,13 +26,12 @@ import {
 } from '../definition.ts';
 import { arrayOf } from '../elements.ts';
 import type { Expression } from '../expression.ts';
-import { compileLoop, type LoopState } from '../long-loops.ts';
 import { namedArguments } from '../named-arguments.ts';
 import type { Scope } from '../scope.ts';
 import { isNullish, isString, typeNameOf } from '../types.ts';
 
-/** What an operator makes of a text: its result, or the loop that finds it. */
-type Use = (regex: RegularExpression, text: string) => RawValue | LoopState;
+/** What an operator makes of a text. */
+type Use = (regex: RegularExpression, text: string) => RawValue;
 
 /** Pattern and options, from a regular expression value or from strings. undefined: one of them is null. */
 function regexOf(name: string, regex: Value, options: Value): RegularExpression | undefined {
@@ -61,6 +60,7 @@ function regexOperator(name: string, nothing: RawValue, use: Use): ExpressionDef
   return defineExpression({
     name,
     args: 'special',
+    isLong: true,
     compile: (argument, compiler) => compileRegex(argument, compiler, { name, nothing, use }),
   });
 }
@@ -88,7 +88,7 @@ function compileRegex(
   const fixed = isFixed ? regexOf(name, regex.constant?.value, options.constant?.value) : undefined;
   const regexFor = (scope: Scope): RegularExpression | undefined =>
     isFixed ? fixed : regexOf(name, regex.evaluate(scope), options.evaluate(scope));
-  return compileLoop(compiler, [input, regex, options], (scope) => {
+  return compiler.combine([input, regex, options], (scope) => {
     const text = input.evaluate(scope);
     if (!isNullish(text) && !isString(text)) {
       throw new CommandError(
@@ -126,36 +126,31 @@ function findFirst(regex: RegularExpression, text: string): RawValue {
 /** Most bytes that $regexFindAll gives. Source: MongoDB's expression.cpp, ExpressionRegexFindAll. */
 const MOST_FOUND_BYTES = 64 * 1024 * 1024;
 
-/** One match a round: a long text may hold millions. */
-function findAll(regex: RegularExpression, text: string): LoopState {
+function findAll(regex: RegularExpression, text: string): RawValue {
   const matches = new DocumentBuilder();
   const work = newMatchWork();
   let from = 0;
   let codePoints = 0;
   let countedTo = 0;
-  return {
-    count: Infinity,
-    round(index) {
-      const match = from > text.length ? undefined : regex.find(text, from, work);
-      if (match === undefined) return false;
-      codePoints += countCodePoints(text, countedTo, match.index);
-      countedTo = match.index;
-      if (matches.byteLength + mostBytesOf(match) > MOST_FOUND_BYTES) {
-        throw new CommandError(
-          51151,
-          '$regexFindAll: the size of buffer to store output exceeded the 64MB limit',
-        );
-      }
-      matches.beginDocument(String(index));
-      appendMatch(matches, match, codePoints);
-      matches.end();
-      // An empty match goes on behind the next character.
-      const end = match.index + match.text.length;
-      from = match.text === '' ? end + ((text.codePointAt(end) ?? 0) > 0xffff ? 2 : 1) : end;
-      return true;
-    },
-    finish: () => arrayValue(matches.finish()),
-  };
+  for (let index = 0; from <= text.length; index += 1) {
+    const match = regex.find(text, from, work);
+    if (match === undefined) break;
+    codePoints += countCodePoints(text, countedTo, match.index);
+    countedTo = match.index;
+    if (matches.byteLength + mostBytesOf(match) > MOST_FOUND_BYTES) {
+      throw new CommandError(
+        51151,
+        '$regexFindAll: the size of buffer to store output exceeded the 64MB limit',
+      );
+    }
+    matches.beginDocument(String(index));
+    appendMatch(matches, match, codePoints);
+    matches.end();
+    // An empty match goes on behind the next character.
+    const end = match.index + match.text.length;
+    from = match.text === '' ? end + ((text.codePointAt(end) ?? 0) > 0xffff ? 2 : 1) : end;
+  }
+  return arrayValue(matches.finish());
 }
 
 /** UTF-8 takes at most three bytes per UTF-16 unit; names and numbers take some more. */

@@ -128,6 +128,7 @@ function elementsTrue(
 ): ExpressionDefinition {
   return defineExpression({
     name,
+    isLong: true,
     args: 1,
     nullish: 'pass',
     evaluate: (value: Value) => {
@@ -147,19 +148,39 @@ const ANY_NUMBER: readonly [number, number] = [0, Infinity];
 export const SETS: readonly ExpressionDefinition[] = [
   defineExpression({
     name: '$setIntersection',
+    isLong: true,
     args: ANY_NUMBER,
     nullish: 'pass',
     evaluate: intersection,
   }),
-  defineExpression({ name: '$setUnion', args: ANY_NUMBER, nullish: 'pass', evaluate: union }),
-  defineExpression({ name: '$setDifference', args: 2, nullish: 'null', evaluate: difference }),
+  defineExpression({
+    name: '$setUnion',
+    isLong: true,
+    args: ANY_NUMBER,
+    nullish: 'pass',
+    evaluate: union,
+  }),
+  defineExpression({
+    name: '$setDifference',
+    isLong: true,
+    args: 2,
+    nullish: 'null',
+    evaluate: difference,
+  }),
   defineExpression({
     name: '$setEquals',
+    isLong: true,
     args: [2, Infinity],
     nullish: 'pass',
     evaluate: setEquals,
   }),
-  defineExpression({ name: '$setIsSubset', args: 2, nullish: 'pass', evaluate: isSubset }),
+  defineExpression({
+    name: '$setIsSubset',
+    isLong: true,
+    args: 2,
+    nullish: 'pass',
+    evaluate: isSubset,
+  }),
   elementsTrue('$allElementsTrue', 17040, (elements) =>
     elements.every((element) => element.isTruthy()),
   ),

@@ -212,6 +212,7 @@ function trimOperator(name: '$trim' | '$ltrim' | '$rtrim'): ExpressionDefinition
   const right = name !== '$ltrim';
   return defineExpression({
     name,
+    isLong: true,
     args: 'special',
     compile: (argument, compiler) => {
       const given = namedArguments(argument, {
@@ -249,6 +250,7 @@ function trimmed(text: string, set: ReadonlySet<string>, left: boolean, right: b
 function replaceOperator(name: '$replaceOne' | '$replaceAll'): ExpressionDefinition {
   return defineExpression({
     name,
+    isLong: true,
     args: 'special',
     compile: (argument, compiler) => compileReplace(name, argument, compiler),
   });
@@ -295,6 +297,7 @@ function stringLength(
 ): ExpressionDefinition {
   return defineExpression({
     name,
+    isLong: true,
     args: 1,
     nullish: 'pass',
     evaluate: (value: Value) =>
@@ -318,44 +321,57 @@ export const STRINGS: readonly ExpressionDefinition[] = [
   defineExpression({ name: '$concat', args: [0, Infinity], nullish: 'pass', evaluate: concat }),
   defineExpression({
     name: '$indexOfCP',
+    isLong: true,
     args: [2, 4],
     nullish: 'pass',
     evaluate: indexOfCodePoint,
   }),
   defineExpression({
     name: '$indexOfBytes',
+    isLong: true,
     args: [2, 4],
     nullish: 'pass',
     evaluate: indexOfBytes,
   }),
-  defineExpression({ name: '$split', args: 2, nullish: 'null', evaluate: split }),
+  defineExpression({ name: '$split', isLong: true, args: 2, nullish: 'null', evaluate: split }),
   defineExpression({
     name: '$substrBytes',
+    isLong: true,
     args: [3, 3],
     nullish: 'pass',
     evaluate: substringBytes,
   }),
-  defineExpression({ name: '$substr', args: [3, 3], nullish: 'pass', evaluate: substringBytes }),
+  defineExpression({
+    name: '$substr',
+    isLong: true,
+    args: [3, 3],
+    nullish: 'pass',
+    evaluate: substringBytes,
+  }),
   defineExpression({
     name: '$substrCP',
+    isLong: true,
     args: [3, 3],
     nullish: 'pass',
     evaluate: substringCodePoints,
   }),
   defineExpression({
     name: '$toLower',
+    isLong: true,
     args: 1,
     nullish: 'pass',
     evaluate: (value: Value) => stringValue(lowerAscii(coercedText('$toLower', value))),
   }),
   defineExpression({
     name: '$toUpper',
+    isLong: true,
     args: 1,
     nullish: 'pass',
     evaluate: (value: Value) => stringValue(upperAscii(coercedText('$toUpper', value))),
   }),
   defineExpression({
     name: '$strcasecmp',
+    isLong: true,
     args: 2,
     nullish: 'pass',
     evaluate: compareIgnoringCase,

@@ -6,7 +6,7 @@ import { uassert } from '../../../common/assert.ts';
 import { compileExpression } from '../../expression/compile.ts';
 import { Scope } from '../../expression/scope.ts';
 import { defineTopLevelOperator } from '../definition.ts';
-import { meetsLoops } from '../../expression/long-loops.ts';
+import { meetsLongWork } from '../../expression/long-work.ts';
 import { meetsScripts } from '../../script/scripts.ts';
 import { parseInteger } from '../operand.ts';
 import type { DocumentTest, FilterNode } from '../tree.ts';
@@ -23,7 +23,7 @@ export const $expr = defineTopLevelOperator({
       'QueryFeatureNotAllowed',
       '$expr is not allowed in this context',
     );
-    const { result: compiled, hasLoops } = meetsLoops(() =>
+    const { result: compiled, longWork } = meetsLongWork(() =>
       meetsScripts(context.scripts, () => compileExpression(operand, context)),
     );
     const { result: expression, session } = compiled;
@@ -39,7 +39,7 @@ export const $expr = defineTopLevelOperator({
       operand,
       test,
       ...usesScripts,
-      ...(hasLoops ? { hasLoops } : {}),
+      longWork,
     };
   },
 });

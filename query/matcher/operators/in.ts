@@ -19,7 +19,7 @@ import { uassert } from '../../../common/assert.ts';
 import type { QueryContext } from '../../context.ts';
 import { defineFieldOperator } from '../definition.ts';
 import { isOperatorDocument } from '../operator-document.ts';
-import { negation, type FilterNode, type ValueTest } from '../tree.ts';
+import { negation, type FilterNode, type LeafNode, type ValueTest } from '../tree.ts';
 import { equalityNode, equalityTest } from './equality.ts';
 import { regexNode, regexTest } from './regex.ts';
 
@@ -74,8 +74,8 @@ export function anyOfNode(
     path,
     operator: '$in',
     operands: [...members, ...regexes],
-    test: membershipTest(members, regexes, collator),
     wholeArrayOnly: false,
+    ...membershipTest(members, regexes, collator),
   };
 }
 
@@ -125,20 +125,22 @@ function membershipTest(
   members: readonly RawValue[],
   regexes: readonly RawValue[],
   collator?: Collator,
-): ValueTest {
+): Pick<LeafNode, 'test' | 'longWork'> {
   const equality =
     members.length <= SHORT_LIST
       ? anyOf(members.map((member) => equalityTest(member, collator)))
       : setTest(members, collator);
-  if (regexes.length === 0) return equality;
-  const patterns = anyOf(
-    regexes.map((regex) => {
-      const { pattern, options } = regex.asRegex();
-      return regexTest(pattern, options);
-    }),
-  );
-  return (type, bytes, start, end) =>
-    equality(type, bytes, start, end) || patterns(type, bytes, start, end);
+  if (regexes.length === 0) return { test: equality };
+  const patterns = regexes.map((regex) => {
+    const { pattern, options } = regex.asRegex();
+    return regexTest(pattern, options);
+  });
+  const anyPattern = anyOf(patterns.map(({ test }) => test));
+  return {
+    test: (type, bytes, start, end) =>
+      equality(type, bytes, start, end) || anyPattern(type, bytes, start, end),
+    longWork: patterns.find(({ longWork }) => longWork !== undefined)?.longWork,
+  };
 }
 
 function anyOf(tests: readonly ValueTest[]): ValueTest {

@@ -3,10 +3,21 @@
  *
  * Promises: strings and symbols are searched; a stored regex matches when pattern and options are the same.
  */
-import { BsonType, fieldsOf, RawValue, regexValue } from '../../../bson/index.ts';
+import {
+  booleanValue,
+  BsonType,
+  documentOf,
+  documentValue,
+  fieldsOf,
+  NULL,
+  RawValue,
+  regexValue,
+} from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { defineFieldOperator } from '../definition.ts';
-import { compileRegularExpression } from '../regular-expression.ts';
+import type { LongCall } from '../../expression/evaluation-threads.ts';
+import { LARGE_VALUE_BYTES, runLongCall } from '../../expression/long-work.ts';
+import { compileRegularExpression, type RegularExpression } from '../regular-expression.ts';
 import type { LeafNode, ValueTest } from '../tree.ts';
 
 export const $regex = defineFieldOperator({
@@ -59,20 +70,42 @@ export function regexNode(path: string, pattern: string, options: string): LeafN
     path,
     operator: '$regex',
     operands: [regexValue(pattern, options)],
-    test: regexTest(pattern, options),
     wholeArrayOnly: false,
+    ...regexTest(pattern, options),
   };
 }
 
-export function regexTest(pattern: string, options: string): ValueTest {
+/** The test of a regular expression, and whether it may take long. */
+export function regexTest(pattern: string, options: string): Pick<LeafNode, 'test' | 'longWork'> {
   const expression = compileRegularExpression(pattern, options);
-  return (type, bytes, start, end) => {
+  const owner = {};
+  const test: ValueTest = (type, bytes, start, end) => {
     if (type === BsonType.string || type === BsonType.symbol) {
       // A string is its length (4 bytes), its text, and a NUL.
-      return expression.testBytes(bytes, start + 4, end - 1);
+      const run = (): boolean => expression.testBytes(bytes, start + 4, end - 1);
+      if (!expression.takesLong || end - start <= LARGE_VALUE_BYTES) return run();
+      const describe = (): LongCall => matchCall(new RawValue(type, bytes, start, end), expression);
+      return isTrue(runLongCall(bytes, owner, describe, () => booleanValue(run())));
     }
     if (type !== BsonType.regex) return false;
     const stored = new RawValue(type, bytes, start, end).asRegex();
     return stored.pattern === pattern && stored.options === options;
   };
+  return { test, longWork: expression.takesLong ? 'large' : undefined };
+}
+
+const MATCH_ARGUMENT = documentValue(documentOf({ input: NULL, regex: NULL }));
+
+/** The same question, as the expression {$regexMatch: {input, regex}}. */
+function matchCall(text: RawValue, { pattern, options }: RegularExpression): LongCall {
+  return {
+    operator: '$regexMatch',
+    argument: MATCH_ARGUMENT,
+    operands: [text, regexValue(pattern, options)],
+    collation: undefined,
+  };
+}
+
+function isTrue(value: RawValue | undefined): boolean {
+  return value?.isTruthy() === true;
 }

@@ -6,7 +6,6 @@ import { uassert } from '../../../common/assert.ts';
 import { compileFilter } from '../../matcher/compile.ts';
 import type { QueryContext } from '../../context.ts';
 import { specialConditionsOf } from '../../matcher/special-conditions.ts';
-import { meetsLoops } from '../../expression/long-loops.ts';
 import { withScripts } from '../../script/scripted-stage.ts';
 import { meetsScripts } from '../../script/scripts.ts';
 import { defineStage, type PipelineStage, type StageNature } from '../definition.ts';
@@ -16,8 +15,9 @@ import { mapStage } from '../map-stage.ts';
 /** A $match that a client or the planner made. */
 export function matchStage(filter: Buffer, context: QueryContext): PipelineStage {
   const { result: stage, session } = meetsScripts(context.scripts, () => {
-    // For its errors, and to learn whether it contains scripts or loops.
-    const { result: first, hasLoops } = meetsLoops(() => compileFilter(filter, context, FEATURES));
+    // For its errors, and to learn whether it contains scripts or takes long.
+    const first = compileFilter(filter, context, FEATURES);
+    const { longWork } = first;
     const makeMap = () => {
       // The planner has not made a find of it, so there is no index to ask.
       uassert(
@@ -25,17 +25,17 @@ export function matchStage(filter: Buffer, context: QueryContext): PipelineStage
         17313,
         '$match with $text is only allowed as the first pipeline stage',
       );
-      // A filter keeps scratch state, so each run has its own; but what was done in a loop is known to the same filter only.
-      const compiled = hasLoops ? first : compileFilter(filter, context, FEATURES);
+      // A filter keeps scratch state, so each run has its own; but what was done is known to the same filter only.
+      const compiled = longWork === undefined ? compileFilter(filter, context, FEATURES) : first;
       return (document: Buffer) => (compiled.matches(document) ? document : undefined);
     };
     const nature: StageNature = { kind: 'match', filter, hasText: hasText(filter, context) };
     const made = mapStage('$match', documentOf({ $match: filter }), makeMap, nature);
-    return { made, hasLoops };
+    return { made, longWork };
   });
-  const { made, hasLoops } = stage;
+  const { made, longWork } = stage;
   if (session !== undefined) return withScripts(made, session);
-  return hasLoops ? withWatch(made) : made;
+  return longWork === undefined ? made : withWatch(made, longWork);
 }
 
 /** $text: the planner must find it at the pipeline's beginning. */

@@ -8,6 +8,8 @@
 import {
   compileQueryFilter,
   evaluateInSlices,
+  type LongWork,
+  needsWatch,
   type Filter,
   type FindRequest,
   planQuery,
@@ -141,7 +143,7 @@ export interface ChangeOptions extends WriterOptions {
   /** What the change evaluates on a document, for the scripts in it. */
   readonly evaluate?: (document: Buffer) => void;
   /** What it evaluates may take long. */
-  readonly hasLoops?: () => boolean;
+  readonly longWork?: () => LongWork | undefined;
 }
 
 type ChangeRecord = (writer: RecordWriter, record: FoundRecord, target: WriteTarget) => boolean;
@@ -240,13 +242,15 @@ async function prepareBatch(
   };
 }
 
-/** What takes long is evaluated slice by slice first; the change then finds it done. */
-async function evaluateLoops({ op, target, options }: Batch, document: Buffer): Promise<void> {
-  if (!target.filter.hasLoops && options.hasLoops?.() !== true) return;
+/** What takes long is evaluated under a watch first; the change then finds it done. */
+async function evaluateWatched({ op, target, options }: Batch, document: Buffer): Promise<void> {
+  const isLong =
+    needsWatch(target.filter.longWork, document) || needsWatch(options.longWork?.(), document);
+  if (!isLong) return;
   const evaluate = (): void => {
     if (target.filter.matches(document)) options.evaluate?.(document);
   };
-  await evaluateInSlices(document, op.service.clock, evaluate, () => op.yield());
+  await evaluateInSlices(document, op.service.clock, evaluate, op);
 }
 
 async function changeBatch(batch: Batch): Promise<BatchResult> {
@@ -264,7 +268,7 @@ async function changeBatch(batch: Batch): Promise<BatchResult> {
     const document = read instanceof Promise ? await read : read;
     const ready = prepared?.replay(index);
     if (ready !== undefined) await ready;
-    if (document !== undefined) await evaluateLoops(batch, document);
+    if (document !== undefined) await evaluateWatched(batch, document);
     if (document === undefined || !target.filter.matches(document)) continue;
     const savepoint = transaction.savepoint();
     try {

@@ -9,6 +9,7 @@ import { CommandError } from '../../../common/errors.ts';
 import { MAX_BSON_OBJECT_BYTES } from '../../../common/limits.ts';
 import {
   evaluateInSlices,
+  needsWatch,
   explainWrite,
   type QueryContext,
   type Update,
@@ -322,9 +323,9 @@ async function updateMany(
         return target;
       },
       evaluate: (document) => {
-        if (update?.usesScripts === true || update?.hasLoops === true) update.apply(document);
+        if (update?.usesScripts === true || update?.longWork !== undefined) update?.apply(document);
       },
-      hasLoops: () => update?.hasLoops === true,
+      longWork: () => update?.longWork,
     },
     (writer, record, target) => {
       tassert(update !== undefined, 'an update was not compiled');
@@ -350,9 +351,9 @@ export function applyUpdate(
 ): MaybePromise<Buffer> {
   const evaluate = (): void => void compiled.apply(record.document);
   const write = (): Buffer => writeUpdate(writer, target, compiled, record);
-  if (compiled.hasLoops === true && compiled.usesScripts !== true) {
+  if (needsWatch(compiled.longWork, record.document) && compiled.usesScripts !== true) {
     const { clock } = op.service;
-    return evaluateInSlices(record.document, clock, evaluate, () => op.yield()).then(write);
+    return evaluateInSlices(record.document, clock, evaluate, op).then(write);
   }
   return whenPrepared(op, target.context, compiled.usesScripts === true, evaluate, write);
 }

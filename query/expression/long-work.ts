@@ -1,18 +1,23 @@
 /**
- * Loops inside expressions that may take longer than one turn of the event loop: $map, $filter, $reduce, $regexFindAll.
+ * Work inside expressions that may take longer than one turn of the event loop: loops ($map, $filter, $reduce, $range), and
+ * single operators on large values ($setUnion, $sortArray, $replaceAll: long-calls.ts).
  *
- * An evaluation is synchronous. One that is *watched* stops in the middle of such a loop when its slice is over: it throws
- * LoopSuspended, its stage lets others have their turn and evaluates again, and each loop goes on where it was. For that a
- * watch keeps a record of every loop that the evaluation has met, in the order in which they are met: the value of those that
- * are done, position and state of those under way, and below a loop the records of its present round.
+ * An evaluation is synchronous. One that is *watched* stops in the middle of a loop when its slice is over, or at an operator
+ * that another thread has to work out: it throws LoopSuspended, its stage lets others have their turn or waits for the thread,
+ * and evaluates again; each loop goes on where it was, and the operator finds its value. For that a watch keeps a record of
+ * everything long that the evaluation has met, in the order in which it is met: the value of what is done, position and state of
+ * loops under way, and below a loop the records of its present round.
  *
- * Owns: the one watch that is active (an evaluation is never entered twice), and the count of loops as they are compiled.
+ * Owns: the one watch that is active (an evaluation is never entered twice), and the count of what is long as it is compiled.
  * Invariants:
  *  1. A record is used only by the loop that made it, for the document that it was made for.
  *  2. What a loop has done is never done again for the same document, while its watch is active.
  */
+import { ArrayBuilder, arrayValue, NULL, type RawValue } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
+import type { Interruption } from '../../common/interruption.ts';
 import type { ExpressionCompiler, Value } from './definition.ts';
+import { type EvaluationThreads, evaluationThreads, type LongCall } from './evaluation-threads.ts';
 import type { Expression } from './expression.ts';
 import type { Scope } from './scope.ts';
 
@@ -25,8 +30,8 @@ const SUSPENDED = new LoopSuspended('an expression goes on in the next slice');
 const ROUNDS_PER_LOOK = 32;
 /** A watched evaluation runs this long at a time, milliseconds. */
 const SLICE_MS = 5;
-/** Values that one loop may hold, bytes. */
-const MOST_HELD_BYTES = 100 * 1024 * 1024;
+/** What one loop may hold, bytes: a little less than what a builder refuses. */
+const MOST_HELD_BYTES = 63 * 1024 * 1024;
 
 interface LoopRecord {
   readonly owner: object;
@@ -34,6 +39,8 @@ interface LoopRecord {
   next: number;
   isDone: boolean;
   value: Value;
+  /** What a call ended with instead of a value. */
+  error: CommandError | undefined;
   /** Of the input first, then of the present round. */
   inner: LoopRecord[];
 }
@@ -56,6 +63,8 @@ export class LoopWatch {
   private rounds = 0;
   private sliceStartMs = 0;
   private sliceEndMs = 0;
+  /** Where the evaluation has stopped, when it is another thread that it needs. */
+  private pending: { readonly record: LoopRecord; readonly call: LongCall } | undefined;
 
   constructor(document: Buffer, nowMs: () => number) {
     this.document = document;
@@ -75,6 +84,38 @@ export class LoopWatch {
   rest(): void {
     this.isWorking = false;
     this.position = 0;
+  }
+
+  /**
+   * What the evaluation waits for before it can go on; undefined: only for its next turn.
+   * @throws the interruption's reason, from the promise.
+   */
+  outside(
+    interruption: Interruption,
+    threads: EvaluationThreads = evaluationThreads,
+  ): Promise<void> | undefined {
+    const { pending } = this;
+    if (pending === undefined) return undefined;
+    this.pending = undefined;
+    return threads.run(pending.call, interruption).then((outcome) => {
+      const { record } = pending;
+      record.isDone = true;
+      if ('error' in outcome) record.error = outcome.error;
+      else record.value = outcome.value;
+    });
+  }
+
+  /** The value of a call: at first there is none, and the evaluation stops. */
+  call(owner: object, describe: () => LongCall, run: () => Value): Value {
+    if (!this.isWorking) {
+      const known = this.frame[this.position];
+      this.position += 1;
+      return known?.owner === owner && known.isDone ? outcomeOf(known) : run();
+    }
+    const record = this.recordFor(owner);
+    if (record.isDone) return outcomeOf(record);
+    this.pending = { record, call: describe() };
+    throw SUSPENDED;
   }
 
   run(owner: object, start: () => LoopState | Value): Value {
@@ -110,10 +151,7 @@ export class LoopWatch {
 
   private recordFor(owner: object): LoopRecord {
     const known = this.frame[this.position];
-    const record =
-      known?.owner === owner
-        ? known
-        : { owner, state: undefined, next: 0, isDone: false, value: undefined, inner: [] };
+    const record = known?.owner === owner ? known : newRecord(owner);
     this.frame[this.position] = record;
     this.position += 1;
     return record;
@@ -147,6 +185,23 @@ export class LoopWatch {
   }
 }
 
+function newRecord(owner: object): LoopRecord {
+  return {
+    owner,
+    state: undefined,
+    next: 0,
+    isDone: false,
+    value: undefined,
+    error: undefined,
+    inner: [],
+  };
+}
+
+function outcomeOf({ value, error }: LoopRecord): Value {
+  if (error !== undefined) throw error;
+  return value;
+}
+
 function finished(record: LoopRecord, value: Value): Value {
   record.isDone = true;
   record.value = value;
@@ -166,21 +221,46 @@ export function activateWatch(watch: LoopWatch | undefined): void {
   active = watch;
 }
 
-let compiled = 0;
+/** Whether an evaluation may take long: always ('any'), or on large documents only. */
+export type LongWork = 'any' | 'large';
+
+let loopsCompiled = 0;
+let operandsCompiled = 0;
+/**
+ * So many operands of long operators and the document may grow in them out of all proportion: {$concatArrays: ['$$x', '$$x']} in
+ * twenty $let doubles it twenty times.
+ */
+const MANY_OPERANDS = 8;
 
 /** A loop is compiled. */
-function noteLoop(): void {
-  compiled += 1;
+export function noteLoop(): void {
+  loopsCompiled += 1;
 }
 
-/** Whether `compile` met loops. */
-export function meetsLoops<Result>(compile: () => Result): {
+/** An operator is compiled that takes long on large values. */
+export function noteOperands(count: number): void {
+  operandsCompiled += Math.max(1, count);
+}
+
+/** Whether what `compile` compiles may take long; undefined: it cannot. */
+export function meetsLongWork<Result>(compile: () => Result): {
   readonly result: Result;
-  readonly hasLoops: boolean;
+  readonly longWork: LongWork | undefined;
 } {
-  const before = compiled;
+  const [loops, operands] = [loopsCompiled, operandsCompiled];
   const result = compile();
-  return { result, hasLoops: compiled !== before };
+  if (loopsCompiled !== loops || operandsCompiled - operands > MANY_OPERANDS) {
+    return { result, longWork: 'any' };
+  }
+  return { result, longWork: operandsCompiled === operands ? undefined : 'large' };
+}
+
+/** Values below this take no long time in one operator, bytes. */
+export const LARGE_VALUE_BYTES = 32 * 1024;
+
+/** Whether an evaluation on this document has to be watched. */
+export function needsWatch(longWork: LongWork | undefined, document: Buffer): boolean {
+  return longWork === 'any' || (longWork === 'large' && document.length > LARGE_VALUE_BYTES);
 }
 
 /**
@@ -208,6 +288,19 @@ export function compileLoop(
   });
 }
 
+/**
+ * The value of an operator on large values: of another thread when the evaluation of this document is watched.
+ * @param owner the compiled expression: always the same object for the same operator
+ */
+export function runLongCall(
+  document: Buffer,
+  owner: object,
+  describe: () => LongCall,
+  run: () => Value,
+): Value {
+  return active?.document === document ? active.call(owner, describe, run) : run();
+}
+
 /** Without a watch. */
 function runThrough(start: () => LoopState | Value): Value {
   const state = start();
@@ -218,23 +311,33 @@ function runThrough(start: () => LoopState | Value): Value {
   return state.finish();
 }
 
-/** Counts what a loop holds. */
-export class HeldValues {
-  private bytes = 0;
+/** The array that a loop makes, element by element. */
+export class GrowingArray {
+  private readonly builder = new ArrayBuilder();
   private readonly name: string;
 
+  /** @param name of the operator, for its error */
   constructor(name: string) {
     this.name = name;
   }
 
-  /** @throws CommandError ExceededMemoryLimit. */
-  add(value: Value): void {
-    this.bytes += value === undefined ? 8 : value.end - value.start + 8;
-    if (this.bytes > MOST_HELD_BYTES) {
+  get length(): number {
+    return this.builder.length;
+  }
+
+  /** A missing element becomes null. @throws CommandError ExceededMemoryLimit. */
+  push(element: Value): void {
+    const value = element ?? NULL;
+    if (this.builder.byteLength + (value.end - value.start) > MOST_HELD_BYTES) {
       throw new CommandError(
         'ExceededMemoryLimit',
         `${this.name} would use too much memory and cannot spill to disk`,
       );
     }
+    this.builder.push(value);
+  }
+
+  finish(): RawValue {
+    return arrayValue(this.builder.finish());
   }
 }
