@@ -46,8 +46,8 @@ const CASES: readonly [string, Document, unknown][] = [
     text.replaceAll('é', () => '$&'),
   ],
   ['$trim', { $trim: { input: '$t' } }, text.trim()],
-  ['$strLenCP', { $strLenCP: '$t' }, [...text].length],
-  ['$substrCP', { $substrCP: ['$t', 2, 7] }, [...text].slice(2, 9).join('')],
+  ['$strLenCP', { $strLenCP: '$t' }, Array.from(text).length],
+  ['$substrCP', { $substrCP: ['$t', 2, 7] }, Array.from(text).slice(2, 9).join('')],
   ['$toUpper', { $toUpper: '$t' }, text.replaceAll('a', 'A')],
   ['$regexFindAll', { $size: { $regexFindAll: { input: '$t', regex: 'É', options: 'i' } } }, LARGE],
   [
@@ -127,7 +127,7 @@ describe('an operator on large values', () => {
     const [group] = await docs
       .aggregate([{ $group: { _id: { $strLenCP: '$t' }, sum: { $sum: { $max: '$n' } } } }])
       .toArray();
-    assert.deepEqual(group, { _id: [...text].length, sum: COUNT - 1 });
+    assert.deepEqual(group, { _id: Array.from(text).length, sum: COUNT - 1 });
     const { modifiedCount } = await docs.updateMany({ $expr: isLong }, [
       {
         $set: { sorted: { $firstN: { input: { $sortArray: { input: '$n', sortBy: 1 } }, n: 2 } } },
