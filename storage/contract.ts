@@ -232,8 +232,9 @@ export interface StorageEngine {
   /** Waits while the write budget is short: called at the start of a write operation. Synchronous when there is room. */
   admitWrite(interruption: Interruption): MaybePromise<void>;
   /**
-   * Builds indexes beside writes and publishes them together.
-   * @throws CommandError 11000 for a duplicate in a unique index; the interruption's reason; nothing stays behind then.
+   * Builds indexes beside writes and publishes them together. Waits while another build makes one of the same name.
+   * @throws CommandError 11000 for a duplicate in a unique index, IndexAlreadyExists for a name that is taken (by then); the
+   * interruption's reason; nothing stays behind then.
    */
   buildIndexes(
     namespace: string,

@@ -22,7 +22,24 @@ export interface FaultChances {
   readonly stall?: number;
 }
 
-export type FaultKind = keyof FaultChances | 'powerCut' | 'tornWrite' | 'lostUnsynced';
+export type FaultKind =
+  keyof FaultChances | 'powerCut' | 'tornWrite' | 'lostUnsynced' | 'reorderedWrite';
+
+/** One fault that happened: for who wants to know what noticed it. */
+export interface FaultEvent {
+  /** Counts the faults of a volume from 1. The DeviceError that a fault makes names it: "simulated fault #17". */
+  readonly number: number;
+  readonly kind: FaultKind;
+  /** Empty for a power cut, which befalls all. */
+  readonly device: string;
+  readonly firstSector: number;
+  readonly sectorCount: number;
+  /** Where a misdirected write landed instead. */
+  readonly landedAt?: number;
+}
+
+/** Which sectors a fault befell. */
+export type FaultPlace = Pick<FaultEvent, 'device' | 'firstSector' | 'sectorCount' | 'landedAt'>;
 
 /** How often each fault happened. */
 export type FaultCounts = Readonly<Record<FaultKind, number>>;
@@ -40,10 +57,21 @@ export class FaultCounter {
     powerCut: 0,
     tornWrite: 0,
     lostUnsynced: 0,
+    reorderedWrite: 0,
   };
+  private readonly onFault: (event: FaultEvent) => void;
+  private total = 0;
 
-  add(kind: FaultKind): void {
+  constructor(onFault: (event: FaultEvent) => void = () => {}) {
+    this.onFault = onFault;
+  }
+
+  /** @returns the fault's number */
+  add(kind: FaultKind, place: FaultPlace): number {
     this.counts[kind] += 1;
+    this.total += 1;
+    this.onFault({ number: this.total, kind, ...place });
+    return this.total;
   }
 
   get all(): FaultCounts {

@@ -15,6 +15,16 @@ export class SectorStore {
     return this.sectors.size;
   }
 
+  /** Number of the n-th sector that holds something, from 0, in the order in which they were first written. */
+  nthHeld(n: number): number | undefined {
+    let left = n;
+    for (const sector of this.sectors.keys()) {
+      if (left === 0) return sector;
+      left -= 1;
+    }
+    return undefined;
+  }
+
   /** The stored bytes of one sector, or undefined for zeros. Not to be changed by the caller. */
   get(sector: number): Buffer | undefined {
     return this.sectors.get(sector);

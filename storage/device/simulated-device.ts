@@ -3,17 +3,23 @@
  */
 import { DeviceError } from '../../common/errors.ts';
 import { checkBio } from './bio.ts';
-import type { Bio, Device } from './contract.ts';
-import type { FaultChances, FaultKind } from './faults.ts';
+import type { Bio, BioOperation, Device } from './contract.ts';
+import type { FaultChances, FaultKind, FaultPlace } from './faults.ts';
 import { survivorsOf, type PendingWrite, type SimulatedFile } from './simulated-file.ts';
 import type { Random } from '../../common/random.ts';
 
 /** What a device needs of its volume. */
 export interface FaultSource {
   readonly random: Random;
-  step(deviceName: string): void;
+  step(operation: BioOperation | 'GROW', place: FaultPlace): void;
   strikes(kind: keyof FaultChances, deviceName: string): boolean;
-  count(kind: FaultKind): void;
+  count(kind: FaultKind, place: FaultPlace): void;
+  fault(
+    kind: FaultKind,
+    place: FaultPlace,
+    errno: string,
+    operation: BioOperation | 'GROW',
+  ): DeviceError;
   reserve(name: string, bytes: number): void;
 }
 
@@ -64,6 +70,7 @@ export class SimulatedDevice implements Device {
     return new Promise((resolve, reject) => {
       const begun = this.begin(bio);
       const stalled = this.source.strikes('stall', this.name);
+      if (stalled) this.source.count('stall', this.placeOf(bio));
       const turnsLeft = stalled ? STALL_TURNS : 0;
       this.running.push({ bio, begun, turnsLeft, resolve, reject });
       this.tick();
@@ -79,7 +86,7 @@ export class SimulatedDevice implements Device {
 
   async grow(sectorCount: number): Promise<void> {
     this.checkState();
-    this.source.step(this.name);
+    this.source.step('GROW', { device: this.name, firstSector: this.sectorCount, sectorCount: 0 });
     this.checkState();
     const sectors = sectorCount - this.file.sectorCount;
     if (sectors <= 0) return;
@@ -109,7 +116,7 @@ export class SimulatedDevice implements Device {
       bio.operation === 'WRITE' ? this.file.begin(bio.firstSector, bio.buffers) : undefined;
     try {
       // Last, so that power may go while this very write is under way.
-      this.source.step(this.name);
+      this.source.step(bio.operation, this.placeOf(bio));
     } catch (error) {
       if (write !== undefined) this.file.forget(write);
       throw error;
@@ -152,7 +159,7 @@ export class SimulatedDevice implements Device {
         if (write !== undefined) this.write(bio, write);
         break;
       case 'FLUSH':
-        if (this.source.strikes('flushError', this.name)) throw this.ioError('FLUSH');
+        if (this.source.strikes('flushError', this.name)) throw this.ioError('flushError', bio);
         if (flushed !== undefined) this.file.harden(flushed);
         break;
       case 'DISCARD':
@@ -162,9 +169,10 @@ export class SimulatedDevice implements Device {
   }
 
   private read(bio: Bio): void {
-    if (this.source.strikes('readError', this.name)) throw this.ioError('READ');
+    if (this.source.strikes('readError', this.name)) throw this.ioError('readError', bio);
     if (this.source.strikes('bitRot', this.name)) {
       const sector = bio.firstSector + this.source.random.below(bio.sectorCount);
+      this.source.count('bitRot', { device: this.name, firstSector: sector, sectorCount: 1 });
       this.file.flipBit(sector, this.source.random.below(this.sectorBytes * 8));
     }
     this.file.readInto(bio.firstSector, bio.buffers);
@@ -181,22 +189,25 @@ export class SimulatedDevice implements Device {
     const { random } = this.source;
     if (this.source.strikes('noSpace', this.name)) {
       this.file.forget(write);
-      throw new DeviceError('ENOSPC', `${this.name}: no space left on the simulated volume`);
+      throw this.source.fault('noSpace', this.placeOf(bio), 'ENOSPC', 'WRITE');
     }
     if (this.source.strikes('writeError', this.name)) {
       this.file.forget(write);
       this.keepSome(write);
-      throw this.ioError('WRITE');
+      throw this.ioError('writeError', bio);
     }
     if (this.source.strikes('lostWrite', this.name)) {
       this.file.forget(write);
+      this.source.count('lostWrite', this.placeOf(bio));
       return { ...write, sectors: [] };
     }
     if (this.source.strikes('misdirectedWrite', this.name)) {
       this.file.forget(write);
       const room = this.sectorCount - bio.sectorCount;
       const away = bio.firstSector + 1 + random.below(MISDIRECTED_SECTORS);
-      return this.file.begin(away <= room ? away : random.below(room + 1), bio.buffers);
+      const landedAt = away <= room ? away : random.below(room + 1);
+      this.source.count('misdirectedWrite', { ...this.placeOf(bio), landedAt });
+      return this.file.begin(landedAt, bio.buffers);
     }
     return write;
   }
@@ -219,7 +230,11 @@ export class SimulatedDevice implements Device {
       : new DeviceError('EBADF', `${this.name}: the device is closed`);
   }
 
-  private ioError(operation: string): DeviceError {
-    return new DeviceError('EIO', `${this.name}: ${operation} failed: simulated`);
+  private ioError(kind: 'readError' | 'writeError' | 'flushError', bio: Bio): DeviceError {
+    return this.source.fault(kind, this.placeOf(bio), 'EIO', bio.operation);
+  }
+
+  private placeOf({ firstSector, sectorCount }: Bio): FaultPlace {
+    return { device: this.name, firstSector, sectorCount };
   }
 }

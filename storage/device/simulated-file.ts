@@ -22,10 +22,13 @@ export class SimulatedFile {
   readonly sectorBytes: number;
   sectorCount: number;
   private readonly durable: SectorStore;
+  private readonly atomicBytes: number;
   private pending: PendingWrite[] = [];
 
-  constructor(sectorBytes: number, sectorCount: number) {
+  /** @param atomicBytes what a power cut leaves whole or not at all: a sector, or a part of one */
+  constructor(sectorBytes: number, sectorCount: number, atomicBytes = sectorBytes) {
     this.sectorBytes = sectorBytes;
+    this.atomicBytes = atomicBytes;
     this.sectorCount = sectorCount;
     this.durable = new SectorStore(sectorBytes);
   }
@@ -97,6 +100,13 @@ export class SimulatedFile {
     }
   }
 
+  /** One of the sectors that hold something; undefined when none does. */
+  someSector(random: Random): number | undefined {
+    const { heldSectors } = this.durable;
+    if (heldSectors === 0) return undefined;
+    return this.durable.nthHeld(random.below(heldSectors));
+  }
+
   overwrite(firstSector: number, bytes: Buffer): void {
     for (const [index, sector] of sectorsOf([bytes], this.sectorBytes).entries()) {
       this.durable.set(firstSector + index, sector);
@@ -104,7 +114,7 @@ export class SimulatedFile {
   }
 
   copyDurable(): SimulatedFile {
-    const copy = new SimulatedFile(this.sectorBytes, this.sectorCount);
+    const copy = new SimulatedFile(this.sectorBytes, this.sectorCount, this.atomicBytes);
     for (let sector = 0; sector < this.sectorCount; sector += 1) {
       const bytes = this.durable.get(sector);
       if (bytes !== undefined) copy.durable.set(sector, Buffer.from(bytes));
@@ -113,21 +123,44 @@ export class SimulatedFile {
   }
 
   /** Decides, write by write in their order, what of the pending ones survives. */
-  losePower(random: Random, count: (kind: FaultKind) => void): void {
+  losePower(random: Random, count: FaultListener): void {
+    let earlierLost = false;
     for (const write of this.pending) {
+      const { firstSector, sectors } = write;
       const fate = FATES[random.below(FATES.length)] ?? 'lost';
-      const survivors = survivorsOf(fate, write.sectors.length, random);
+      const survivors = survivorsOf(fate, sectors.length, random);
       const kept = survivors.filter(Boolean).length;
-      if (kept === 0) count('lostUnsynced');
-      else if (kept < write.sectors.length) count('tornWrite');
-      for (const [index, bytes] of write.sectors.entries()) {
+      if (kept === 0) count('lostUnsynced', firstSector, sectors.length);
+      else if (kept < sectors.length) count('tornWrite', firstSector, sectors.length);
+      // What was written later is on the medium, what was written before it is not.
+      if (kept > 0 && earlierLost) count('reorderedWrite', firstSector, sectors.length);
+      earlierLost ||= kept < sectors.length;
+      for (const [index, bytes] of sectors.entries()) {
         if (survivors[index] === true && bytes !== undefined)
-          this.durable.set(write.firstSector + index, bytes);
+          this.durable.set(firstSector + index, bytes);
+      }
+      const border = survivors.indexOf(false);
+      if (border >= 0 && this.atomicBytes < this.sectorBytes) {
+        this.tear(firstSector + border, sectors[border], random);
+        count('tornWrite', firstSector + border, 1);
       }
     }
     this.pending = [];
   }
+
+  /** Leaves a sector of which only some parts were written. */
+  private tear(sector: number, bytes: Buffer | undefined, random: Random): void {
+    if (bytes === undefined) return;
+    const torn = Buffer.from(this.durable.get(sector) ?? Buffer.alloc(this.sectorBytes));
+    for (let offset = 0; offset < this.sectorBytes; offset += this.atomicBytes) {
+      if (random.below(2) === 0) bytes.copy(torn, offset, offset, offset + this.atomicBytes);
+    }
+    this.durable.set(sector, torn);
+  }
 }
+
+/** Hears of what a power cut did to a write. */
+type FaultListener = (kind: FaultKind, firstSector: number, sectorCount: number) => void;
 
 /** Which sectors of a torn write are there, as a disk's cache may leave them: a beginning, or any of them. */
 export function survivorsOf(fate: Fate, sectorCount: number, random: Random): boolean[] {

@@ -9,8 +9,15 @@
  */
 import { DeviceError } from '../../common/errors.ts';
 import { SeededRandom, type Random } from '../../common/random.ts';
-import type { Device, DeviceOpenOptions, Volume } from './contract.ts';
-import { FaultCounter, type FaultChances, type FaultCounts, type FaultKind } from './faults.ts';
+import type { BioOperation, Device, DeviceOpenOptions, Volume } from './contract.ts';
+import {
+  FaultCounter,
+  type FaultChances,
+  type FaultCounts,
+  type FaultEvent,
+  type FaultKind,
+  type FaultPlace,
+} from './faults.ts';
 import { SimulatedDevice } from './simulated-device.ts';
 import { SimulatedFile } from './simulated-file.ts';
 
@@ -21,22 +28,38 @@ export interface SimulatedVolumeOptions {
   readonly faulty?: (deviceName: string) => boolean;
   /** Default 4096. */
   readonly sectorBytes?: number;
+  /**
+   * What the medium writes whole or not at all; default a sector. Less (512) makes a power cut leave sectors that are half
+   * old, half new.
+   */
+  readonly atomicBytes?: number;
   /** Space of all devices together; beyond it ENOSPC. Default 1 TiB. */
   readonly capacityBytes?: number;
+  /** Hears of every fault when it happens. */
+  readonly onFault?: (event: FaultEvent) => void;
 }
 
 /** When a planned fault strikes: on the n-th request from now, n >= 1. */
 export type PlannedFault =
   | { readonly kind: 'powerCut'; readonly atStep: number }
-  | { readonly kind: 'error'; readonly atStep: number; readonly errno: string };
+  | {
+      readonly kind: 'error';
+      readonly atStep: number;
+      /** ENOSPC waits for the next request that may need space: a WRITE or a growth. */
+      readonly errno: string;
+    };
+
+/** What a step of a volume does: a bio's operation, or a growth. */
+export type StepOperation = BioOperation | 'GROW';
 
 export class SimulatedVolume implements Volume {
   readonly sectorBytes: number;
   readonly random: Random;
-  private readonly faultCounter = new FaultCounter();
+  private readonly faultCounter: FaultCounter;
+  private readonly atomicBytes: number;
   private chances: FaultChances;
   private readonly isFaulty: (deviceName: string) => boolean;
-  private readonly capacityBytes: number;
+  private capacityBytes: number;
   private readonly files = new Map<string, SimulatedFile>();
   private devices = new Set<SimulatedDevice>();
   private planned: PlannedFault[] = [];
@@ -50,6 +73,8 @@ export class SimulatedVolume implements Volume {
     this.chances = options.faults ?? {};
     this.isFaulty = options.faulty ?? (() => true);
     this.capacityBytes = options.capacityBytes ?? 2 ** 40;
+    this.atomicBytes = options.atomicBytes ?? this.sectorBytes;
+    this.faultCounter = new FaultCounter(options.onFault);
   }
 
   /** Requests so far, and how often each fault happened. */
@@ -66,6 +91,11 @@ export class SimulatedVolume implements Volume {
     this.chances = chances;
   }
 
+  /** Somebody else takes space on the disk, or gives it back. Below what is used already nothing more fits. */
+  setCapacity(capacityBytes: number): void {
+    this.capacityBytes = capacityBytes;
+  }
+
   /** Plans one fault. Steps count requests of all devices, READs and FLUSHes included, and grow(). */
   plan(fault: PlannedFault): void {
     this.planned.push({ ...fault, atStep: this.stepCount + fault.atStep });
@@ -76,11 +106,13 @@ export class SimulatedVolume implements Volume {
    */
   powerCut(): void {
     this.life += 1;
-    this.faultCounter.add('powerCut');
+    this.faultCounter.add('powerCut', EVERYWHERE);
     for (const device of this.devices) device.losePower();
     this.devices = new Set();
-    for (const file of this.files.values()) {
-      file.losePower(this.random, (kind) => this.faultCounter.add(kind));
+    for (const [device, file] of this.files) {
+      file.losePower(this.random, (kind, firstSector, sectorCount) =>
+        this.faultCounter.add(kind, { device, firstSector, sectorCount }),
+      );
     }
     this.planned = [];
   }
@@ -88,7 +120,18 @@ export class SimulatedVolume implements Volume {
   /** Flips a bit of what is stored, for good. */
   rot(name: string, sector: number, bit: number): void {
     this.file(name).flipBit(sector, bit);
-    this.faultCounter.add('bitRot');
+    this.faultCounter.add('bitRot', { device: name, firstSector: sector, sectorCount: 1 });
+  }
+
+  /** Flips a bit somewhere in what is stored on some device. @returns false when nothing is */
+  rotSomewhere(accepts: (deviceName: string) => boolean): boolean {
+    const names = [...this.files.keys()].filter(accepts);
+    const name = names[this.random.below(names.length)];
+    if (name === undefined) return false;
+    const sector = this.file(name).someSector(this.random);
+    if (sector === undefined) return false;
+    this.rot(name, sector, this.random.below(this.sectorBytes * 8));
+    return true;
   }
 
   /** What a sector holds now, as a reader would see it. */
@@ -124,7 +167,7 @@ export class SimulatedVolume implements Volume {
       const sectorBytes = options.sectorBytes ?? this.sectorBytes;
       const sectorCount = options.sectorCount ?? 0;
       this.reserve(name, sectorCount * sectorBytes);
-      this.files.set(name, new SimulatedFile(sectorBytes, sectorCount));
+      this.files.set(name, new SimulatedFile(sectorBytes, sectorCount, this.atomicBytes));
     }
     const file = this.file(name);
     const device = new SimulatedDevice(name, file, this, options.durableWrites ?? false);
@@ -147,35 +190,48 @@ export class SimulatedVolume implements Volume {
   }
 
   /** For the devices: counts a step and carries out what was planned for it. @throws DeviceError */
-  step(deviceName: string): void {
+  step(operation: StepOperation, place: FaultPlace): void {
     this.stepCount += 1;
-    const due = this.planned.filter((fault) => fault.atStep <= this.stepCount);
+    const mayNeedSpace = operation === 'WRITE' || operation === 'GROW';
+    const due = this.planned.filter(
+      (fault) =>
+        fault.atStep <= this.stepCount &&
+        (fault.kind === 'powerCut' || fault.errno !== 'ENOSPC' || mayNeedSpace),
+    );
     if (due.length === 0) return;
-    this.planned = this.planned.filter((fault) => fault.atStep > this.stepCount);
+    this.planned = this.planned.filter((fault) => !due.includes(fault));
     for (const fault of due) {
       if (fault.kind === 'powerCut') this.powerCut();
-      else throw new DeviceError(fault.errno, `${deviceName}: planned fault`);
+      else throw this.fault(errorKind(operation, fault.errno), place, fault.errno, operation);
     }
   }
 
-  /** For the devices: draws whether a fault happens now, and counts it. */
+  /** For the devices: draws whether a fault happens now. Who asked reports it with fault() or count(). */
   strikes(kind: keyof FaultChances, deviceName: string): boolean {
     const chance = this.chances[kind] ?? 0;
     if (chance === 0 || !this.isFaulty(deviceName)) return false;
-    if (this.random.next() >= chance) return false;
-    this.faultCounter.add(kind);
-    return true;
+    return this.random.next() < chance;
   }
 
-  /** For the devices: counts what a power cut or a failed write did. */
-  count(kind: FaultKind): void {
-    this.faultCounter.add(kind);
+  /** For the devices: counts a fault that nobody is told of. */
+  count(kind: FaultKind, place: FaultPlace): void {
+    this.faultCounter.add(kind, place);
+  }
+
+  /** For the devices: counts a fault and makes its error. */
+  fault(kind: FaultKind, place: FaultPlace, errno: string, operation: StepOperation): DeviceError {
+    const number = this.faultCounter.add(kind, place);
+    return new DeviceError(
+      errno,
+      `${place.device}: ${operation} failed: simulated fault #${number}`,
+    );
   }
 
   /** For the devices. @throws DeviceError ENOSPC when another `bytes` do not fit. */
   reserve(name: string, bytes: number): void {
     if (this.usedBytes() + bytes > this.capacityBytes || this.strikes('noSpace', name)) {
-      throw new DeviceError('ENOSPC', `${name}: no space left on the simulated volume`);
+      const place = { device: name, firstSector: 0, sectorCount: 0 };
+      throw this.fault('noSpace', place, 'ENOSPC', 'GROW');
     }
   }
 
@@ -190,4 +246,13 @@ export class SimulatedVolume implements Volume {
     for (const file of this.files.values()) bytes += file.sectorCount * file.sectorBytes;
     return bytes;
   }
+}
+
+const EVERYWHERE: FaultPlace = { device: '', firstSector: 0, sectorCount: 0 };
+
+/** What a planned error of a request counts as. */
+function errorKind(operation: StepOperation, errno: string): FaultKind {
+  if (errno === 'ENOSPC') return 'noSpace';
+  if (operation === 'READ') return 'readError';
+  return operation === 'FLUSH' ? 'flushError' : 'writeError';
 }

@@ -6,7 +6,7 @@
  */
 import { CommandError } from '../../common/errors.ts';
 import { uassert } from '../../common/assert.ts';
-import type { Interruption } from '../../common/interruption.ts';
+import { uninterruptible, type Interruption } from '../../common/interruption.ts';
 import type { CollectionVersion } from '../catalog/collection-version.ts';
 import type { ScanningBuild } from '../checkpoint/freeze.ts';
 import { WriteConflictError } from '../contract.ts';
@@ -16,7 +16,7 @@ import { EngineTransaction } from '../transactions/transaction.ts';
 import { SnapshotView } from '../views/snapshot-view.ts';
 import type { StoreState } from '../views/store-state.ts';
 import { LargeBuild } from './large-build.ts';
-import { withoutIndexes } from './published-indexes.ts';
+import { nameOf, refuseTaken, withoutIndexes } from './published-indexes.ts';
 import { tryBuildAtOnce } from './small-build.ts';
 
 /** Up to this size a collection's index is made in one synchronous step, as its collection stands. */
@@ -25,12 +25,22 @@ const SMALL_BYTES = 8 * 1024 * 1024;
 /** How often a small build starts again because somebody wrote meanwhile; then it goes the large way. */
 const SMALL_ATTEMPTS = 3;
 
+interface BuildRequest {
+  readonly namespace: string;
+  readonly specs: readonly Buffer[];
+  /** Refuses a version of the collection that stands in the way. */
+  readonly check: (version: CollectionVersion) => void;
+  readonly interruption: Interruption;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
 export class IndexBuilds {
   /** Builds that scan: each checkpoint takes what they have. */
   readonly scanning = new Set<ScanningBuild>();
   private readonly store: StoreState;
   private readonly takeCheckpoint: () => Promise<void>;
-  private readonly running = new Set<Promise<void>>();
+  /** Builds under way, with the collection and the names of their indexes. */
+  private readonly running = new Map<Promise<void>, readonly string[]>();
   private readonly smallRecords: number;
   private stopping = false;
 
@@ -44,14 +54,32 @@ export class IndexBuilds {
     this.takeCheckpoint = takeCheckpoint;
   }
 
-  async build(
+  /** @throws CommandError IndexAlreadyExists when a name is taken */
+  build(
     namespace: string,
     specs: readonly Buffer[],
     interruption: Interruption,
     onProgress?: (done: number, total: number) => void,
   ): Promise<void> {
-    const building = this.buildNow(namespace, specs, interruption, onProgress);
-    this.running.add(building);
+    const names = specs.map(nameOf);
+    const check = (version: CollectionVersion): void => refuseTaken(version, names);
+    return this.buildAlone({ namespace, specs, check, interruption, onProgress });
+  }
+
+  /** Builds an index beside the one of its name that is to go. */
+  buildAgain(namespace: string, spec: Buffer): Promise<void> {
+    const check = (): void => {};
+    return this.buildAlone({ namespace, specs: [spec], check, interruption: uninterruptible });
+  }
+
+  private async buildAlone(request: BuildRequest): Promise<void> {
+    const { namespace, specs, interruption } = request;
+    const claims = specs.map((spec) => `${namespace} ${nameOf(spec)}`);
+    for (let other = this.claimant(claims); other !== undefined; other = this.claimant(claims)) {
+      await endOf(other, interruption);
+    }
+    const building = this.buildNow(request);
+    this.running.set(building, claims);
     try {
       await building;
     } finally {
@@ -59,10 +87,18 @@ export class IndexBuilds {
     }
   }
 
+  /** A build under way that makes one of these indexes. */
+  private claimant(claims: readonly string[]): Promise<void> | undefined {
+    for (const [building, claimed] of this.running) {
+      if (claimed.some((claim) => claims.includes(claim))) return building;
+    }
+    return undefined;
+  }
+
   /** Ends all builds, which then throw. */
   async stop(): Promise<void> {
     this.stopping = true;
-    await Promise.allSettled(this.running);
+    await Promise.allSettled(this.running.keys());
   }
 
   /** After a start: an index that was being built when the server ended is dropped. */
@@ -90,12 +126,8 @@ export class IndexBuilds {
     }
   }
 
-  private async buildNow(
-    namespace: string,
-    specs: readonly Buffer[],
-    interruption: Interruption,
-    onProgress: ((done: number, total: number) => void) | undefined,
-  ): Promise<void> {
+  private async buildNow(request: BuildRequest): Promise<void> {
+    const { namespace, specs, check, interruption, onProgress } = request;
     const checkRunning = (): void => {
       interruption.throwIfInterrupted();
       if (this.stopping) throw new CommandError('InterruptedAtShutdown', 'interrupted at shutdown');
@@ -106,6 +138,7 @@ export class IndexBuilds {
       try {
         const collection = view.collection(namespace);
         uassert(collection !== undefined, 'NamespaceNotFound', `ns does not exist: ${namespace}`);
+        check(collection);
         const records = view.recordCount(collection);
         if (records > this.smallRecords || view.dataBytes(collection) > SMALL_BYTES) break;
         const built =
@@ -127,7 +160,7 @@ export class IndexBuilds {
       onProgress,
       this.smallRecords,
     );
-    await build.run(namespace, specs, this.scanning);
+    await build.run(namespace, specs, check, this.scanning);
   }
 
   /** @returns false when somebody wrote at the same time. */
@@ -145,4 +178,14 @@ export class IndexBuilds {
       transaction.close();
     }
   }
+}
+
+/** Resolves when a build has ended, however it did. @throws the interruption's reason */
+async function endOf(building: Promise<void>, interruption: Interruption): Promise<void> {
+  let takeBack = (): void => {};
+  const interrupted = new Promise<void>((_, reject) => {
+    takeBack = interruption.onInterrupt(reject);
+  });
+  const ended = building.catch(() => {});
+  await Promise.race([ended, interrupted]).finally(takeBack);
 }

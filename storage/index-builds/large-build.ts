@@ -70,9 +70,10 @@ export class LargeBuild implements ScanningBuild {
   async run(
     namespace: string,
     specs: readonly Buffer[],
+    check: (version: CollectionVersion) => void,
     scanning: Set<ScanningBuild>,
   ): Promise<void> {
-    const state = this.start(namespace, specs);
+    const state = this.start(namespace, specs, check);
     this.state = state;
     scanning.add(this);
     try {
@@ -93,12 +94,17 @@ export class LargeBuild implements ScanningBuild {
   }
 
   /** Publishes the indexes as not ready: from this commit on writers maintain them. */
-  private start(namespace: string, specs: readonly Buffer[]): CollectionState {
+  private start(
+    namespace: string,
+    specs: readonly Buffer[],
+    check: (version: CollectionVersion) => void,
+  ): CollectionState {
     const { store } = this;
     const found = store.catalog.collection(namespace, store.lastCommitNumber);
     uassert(found !== undefined, 'NamespaceNotFound', `ns does not exist: ${namespace}`);
     const state = store.catalog.stateByIdent(found.ident);
     uassert(state !== undefined, 'NamespaceNotFound', `ns does not exist: ${namespace}`);
+    check(found);
     this.indexes = specs.map((spec) =>
       describeIndex(Buffer.from(spec), { ident: store.catalog.takeIdent(), ready: false }),
     );

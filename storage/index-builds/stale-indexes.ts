@@ -5,7 +5,6 @@
  * in between leaves both, and the old version in the store's record, so that the next start begins again.
  */
 import { CommandError } from '../../common/errors.ts';
-import { uninterruptible } from '../../common/interruption.ts';
 import type { Log } from '../../common/log.ts';
 import type { CollectionState } from '../catalog/collection-state.ts';
 import type { CollectionVersion } from '../catalog/collection-version.ts';
@@ -55,7 +54,7 @@ async function rebuild(
   const specs = new Map(stale.map(({ name, spec }) => [name, spec]));
   for (const [name, spec] of specs) {
     try {
-      await builds.build(namespace, [spec], uninterruptible);
+      await builds.buildAgain(namespace, spec);
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       log.write({

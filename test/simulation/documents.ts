@@ -1,5 +1,5 @@
 /**
- * Documents and indexes of the simulated workload.
+ * Documents, options and indexes of the simulated workload.
  */
 import {
   arrayValue,
@@ -18,14 +18,25 @@ import type { IndexDescription } from '../../storage/index.ts';
 
 export const IDS = 120;
 
-/** Specifications that the workload builds and drops. */
-export const INDEX_SPECS: readonly Buffer[] = [
-  documentOf({ v: 2, key: documentOf({ a: 1 }), name: 'a' }),
-  documentOf({ v: 2, key: documentOf({ b: 1 }), name: 'b' }),
-  documentOf({ v: 2, key: documentOf({ a: -1, b: 1 }), name: 'ab' }),
-  documentOf({ v: 2, key: documentOf({ s: 1 }), name: 's' }),
-  documentOf({ v: 2, key: documentOf({ u: 1 }), name: 'u', unique: true, sparse: true }),
+/** An index that the workload builds and drops. */
+export interface IndexSpec {
+  readonly name: string;
+  readonly spec: Buffer;
+}
+
+export const INDEX_SPECS: readonly IndexSpec[] = [
+  index('a', { a: 1 }),
+  index('b', { b: 1 }),
+  index('ab', { a: -1, b: 1 }),
+  index('s', { s: 1 }),
+  index('u', { u: 1 }, { unique: true, sparse: true }),
 ];
+
+/** Lengths of the text in a document: mostly small, some that make long index keys, now and then more than a page. */
+const TEXT_LENGTHS = [5, 40, 300, 2000, 20_000] as const;
+/** One in so many documents fills more than an extent. */
+const HUGE_EVERY = 150;
+const HUGE_TEXT_LENGTH = 150_000;
 
 export function randomDocument(id: string, random: Random, padBytes: number): Buffer {
   const builder = new DocumentBuilder().appendInt32('_id', Number(id));
@@ -39,12 +50,17 @@ export function randomDocument(id: string, random: Random, padBytes: number): Bu
     builder.appendInt32('b', random.below(10));
   }
   if (random.below(3) === 0) builder.appendInt32('u', random.below(500));
-  // Mostly small, some that make long index keys, now and then one larger than a page.
-  const size = [5, 40, 300, 2000, 20_000][Math.floor(random.next() ** 3 * 5)];
   if (padBytes > 0) builder.appendString('pad', 'p'.repeat(padBytes));
+  const longest = TEXT_LENGTHS[Math.floor(random.next() ** 3 * TEXT_LENGTHS.length)] ?? 5;
+  if (random.below(HUGE_EVERY) === 0) builder.appendString('h', 'h'.repeat(HUGE_TEXT_LENGTH));
   return builder
-    .appendString('s', String.fromCharCode(97 + random.below(26)).repeat(random.below(size)))
+    .appendString('s', String.fromCharCode(97 + random.below(26)).repeat(random.below(longest)))
     .finish();
+}
+
+/** Options of a collection: what collMod changes, and nobody else looks at. */
+export function randomOptions(random: Random): Buffer {
+  return documentOf({ comment: random.below(1_000_000) });
 }
 
 export function idOf(document: Buffer): string {
@@ -56,19 +72,27 @@ export function idKey(id: string): Buffer {
 }
 
 /** Stored keys of a document in an index, as hexadecimal text. */
-export function keysOf(index: IndexDescription, document: Buffer): string[] {
-  return generatorOf(index)
+export function keysOf(description: IndexDescription, document: Buffer): string[] {
+  return generatorOf(description)
     .keysOf(document)
     .keys.map(({ key }) => storedIndexKey(key).key.toString('hex'));
 }
 
+function index(
+  name: string,
+  key: Readonly<Record<string, number>>,
+  options: Readonly<Record<string, boolean>> = {},
+): IndexSpec {
+  return { name, spec: documentOf({ v: 2, key: documentOf(key), name, ...options }) };
+}
+
 const generators = new WeakMap<IndexDescription, IndexKeyGenerator>();
 
-function generatorOf(index: IndexDescription): IndexKeyGenerator {
-  let generator = generators.get(index);
+function generatorOf(description: IndexDescription): IndexKeyGenerator {
+  let generator = generators.get(description);
   if (generator === undefined) {
-    generator = compileIndexKeys(index.fields, { sparse: index.sparse });
-    generators.set(index, generator);
+    generator = compileIndexKeys(description.fields, { sparse: description.sparse });
+    generators.set(description, generator);
   }
   return generator;
 }

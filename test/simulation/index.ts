@@ -1,77 +1,107 @@
 /**
- * `npm run simulate -- --seeds 500` or `-- --seed 8141`: runs seeds, prints totals by fault and by checkpoint step.
+ * `npm run simulate -- ...`: the engine on simulated machines, judged by a model in memory.
  *
- * seeds.txt keeps every seed that once failed; they run first.
+ *   --seeds 500 [--from 1]   so many seeds, after those of seeds.txt that once failed (default 100)
+ *   --seed 8141              one, in this process: what a debugger wants
+ *   --jobs 2                 processes; default as many as there are cores
+ *   --exhaustive             fail every device operation of one story in turn: power cut, EIO, ENOSPC
+ *   --plant NAME             run with a bug in the engine until a seed finds it; `--plant list`, `--plant all`
  */
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { PLANTED_BUGS } from './planted-bugs.ts';
+import { runTasks } from './processes.ts';
+import { Totals } from './report.ts';
+import { findPlanted, runExhaustively, runSeeds, type Print } from './runs.ts';
 import { failedOnce } from './seeds.ts';
-import { runSeed, type SeedReport } from './simulation.ts';
+import { runSeed } from './simulation.ts';
 
-async function main(): Promise<void> {
-  const seeds = chosenSeeds(process.argv.slice(2));
-  const startMs = performance.now();
-  const reports: SeedReport[] = [];
-  let failed = 0;
-  let current = 0;
-  // A bug in shared state ends the process, as it would end a server: say which seed it was.
-  process.on('uncaughtException', (error) => {
-    console.error(error);
-    console.error(`replay it: npm run simulate -- --seed ${current}`);
-    process.exit(1);
+const DEFAULT_SEEDS = 100;
+/** Seeds that a planted bug may survive. */
+const PLANT_SEEDS = 400;
+const STORY_DOCUMENTS = 24;
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string' },
+    from: { type: 'string' },
+    seed: { type: 'string' },
+    jobs: { type: 'string' },
+    exhaustive: { type: 'boolean', default: false },
+    plant: { type: 'string' },
+  },
+});
+const jobs = numberOf('jobs', availableParallelism());
+const print: Print = (line) => console.log(line);
+
+if (values.plant !== undefined) process.exitCode = await plant(values.plant);
+else if (values.exhaustive) process.exitCode = await exhaustive();
+else if (values.seed !== undefined) await single(numberOf('seed', 1));
+else process.exitCode = await many();
+
+async function many(): Promise<number> {
+  const count = numberOf('seeds', DEFAULT_SEEDS);
+  const first = numberOf('from', 1);
+  const seeds = [...failedOnce(), ...Array.from({ length: count }, (_, index) => first + index)];
+  const { totals, failures, durationMs } = await runSeeds(seeds, { jobs, print });
+  const seconds = (durationMs / 1000).toFixed(1);
+  print(
+    `${totals.seeds} seeds held, ${failures.length} failed, in ${seconds} s on ${jobs} processes`,
+  );
+  for (const line of totals.lines()) print(line);
+  for (const { seed } of failures) print(`FAILED: npm run simulate -- --seed ${seed}`);
+  return failures.length === 0 ? 0 : 1;
+}
+
+/** A failure ends the process with its stack. */
+async function single(seed: number): Promise<void> {
+  const totals = new Totals();
+  totals.add(await runSeed(seed));
+  print(`seed ${seed} held`);
+  for (const line of totals.lines()) print(line);
+}
+
+async function exhaustive(): Promise<number> {
+  const { failures } = await runExhaustively({
+    documents: STORY_DOCUMENTS,
+    run: (tasks, onAnswer) => runTasks(tasks, { jobs, onAnswer }),
+    print,
   });
-  for (const seed of seeds) {
-    current = seed;
-    try {
-      reports.push(await runSeed(seed));
-    } catch (error) {
-      failed += 1;
-      console.error(`seed ${seed} failed: ${error instanceof Error ? error.stack : String(error)}`);
-      console.error(`replay it: npm run simulate -- --seed ${seed}`);
-    }
+  return failures.length === 0 ? 0 : 1;
+}
+
+async function plant(name: string): Promise<number> {
+  if (name === 'list') {
+    for (const bug of PLANTED_BUGS) print(`${bug.name.padEnd(20)} ${bug.what} (${bug.file})`);
+    return 0;
   }
-  printTotals(reports, failed, performance.now() - startMs);
-  process.exit(failed === 0 ? 0 : 1);
-}
-
-function chosenSeeds(args: readonly string[]): number[] {
-  const only = numberAfter(args, '--seed');
-  if (only !== undefined) return [only];
-  const count = numberAfter(args, '--seeds') ?? 100;
-  const first = numberAfter(args, '--from') ?? 1;
-  return [...failedOnce(), ...Array.from({ length: count }, (_, index) => first + index)];
-}
-
-function numberAfter(args: readonly string[], name: string): number | undefined {
-  const at = args.indexOf(name);
-  return at < 0 ? undefined : Number(args[at + 1]);
-}
-
-function printTotals(reports: readonly SeedReport[], failed: number, durationMs: number): void {
-  const sum = (field: (report: SeedReport) => number): number =>
-    reports.reduce((total, report) => total + field(report), 0);
-  console.log(
-    `${reports.length} seeds held, ${failed} failed, in ${(durationMs / 1000).toFixed(1)} s`,
-  );
-  console.log(
-    `operations ${sum((r) => r.operations)}, commits ${sum((r) => r.commits)}, ` +
-      `conflicts ${sum((r) => r.conflicts)}, duplicates ${sum((r) => r.duplicates)}, ` +
-      `index builds ${sum((r) => r.builds)}, snapshot reads ${sum((r) => r.snapshotReads)}, ` +
-      `checkpoints ${sum((r) => r.checkpoints)}, restarts ${sum((r) => r.restarts)} ` +
-      `(${sum((r) => r.cleanRestarts)} after a clean close), ` +
-      `records moved by the cleaner ${sum((r) => r.movedRecords)}, ` +
-      `damaged pages met ${sum((r) => r.corruptions)}, starts refused for damage ${sum((r) => r.refusals)}`,
-  );
-  console.log('faults:', tally(reports.map(({ faults }) => faults)));
-  console.log('lives ended by a cut, by checkpoint step:', tally(reports.map((r) => r.cutsByStep)));
-}
-
-function tally(counts: readonly Readonly<Record<string, number>>[]): string {
-  const totals = new Map<string, number>();
-  for (const one of counts) {
-    for (const [name, count] of Object.entries(one)) {
-      totals.set(name, (totals.get(name) ?? 0) + count);
-    }
+  const bugs = PLANTED_BUGS.filter((bug) => name === 'all' || bug.name === name);
+  if (bugs.length === 0) {
+    const names = PLANTED_BUGS.map((bug) => bug.name).join(', ');
+    throw new Error(`no such bug: ${name}; there are ${names}`);
   }
-  return [...totals].map(([name, count]) => `${name} ${count}`).join(', ');
+  let missed = 0;
+  for (const bug of bugs) {
+    const first = numberOf('from', 1);
+    const count = numberOf('seeds', PLANT_SEEDS);
+    const seeds = Array.from({ length: count }, (_, index) => first + index);
+    const found = await findPlanted(bug, { seeds, jobs });
+    if (found === undefined) {
+      missed += 1;
+      print(`${bug.name}: NOT FOUND in ${count} seeds`);
+      continue;
+    }
+    const reason = found.error.split('\n')[0] ?? '';
+    print(`${bug.name}: found by seed ${found.seed}, after ${found.seeds} seeds: ${reason}`);
+    print(`  repeat it: npm run simulate -- --plant ${bug.name} --from ${found.seed} --seeds 1`);
+  }
+  return missed === 0 ? 0 : 1;
 }
 
-await main();
+function numberOf(name: 'seeds' | 'from' | 'seed' | 'jobs', otherwise: number): number {
+  const text = values[name];
+  if (text === undefined) return otherwise;
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 0) throw new Error(`--${name} takes a whole number`);
+  return number;
+}

@@ -19,7 +19,11 @@ export interface Reading {
   readonly unreadable: Map<string, number>;
 }
 
-export async function readState(view: ReadView): Promise<Reading> {
+/** @param onDamage hears of every document that cannot be read */
+export async function readState(
+  view: ReadView,
+  onDamage: (error: CorruptionError) => void,
+): Promise<Reading> {
   const state: ModelState = new Map();
   const unreadable = new Map<string, number>();
   for (const collection of view.collections()) {
@@ -30,7 +34,8 @@ export async function readState(view: ReadView): Promise<Reading> {
       found !== 'end';
       found = await nextReadable(cursor)
     ) {
-      if (found === 'damaged') {
+      if (found instanceof CorruptionError) {
+        onDamage(found);
         unreadable.set(collection.namespace, (unreadable.get(collection.namespace) ?? 0) + 1);
         continue;
       }
@@ -39,16 +44,16 @@ export async function readState(view: ReadView): Promise<Reading> {
       documents.set(id, cursor.document);
     }
     cursor.close();
-    state.set(collection.namespace, documents);
+    state.set(collection.namespace, { options: collection.options, documents, indexes: new Map() });
   }
   return { state, unreadable };
 }
 
-async function nextReadable(cursor: RecordCursor): Promise<'record' | 'damaged' | 'end'> {
+async function nextReadable(cursor: RecordCursor): Promise<'record' | 'end' | CorruptionError> {
   try {
     return (await cursor.next()) ? 'record' : 'end';
   } catch (error) {
-    if (error instanceof CorruptionError) return 'damaged';
+    if (error instanceof CorruptionError) return error;
     throw error;
   }
 }
@@ -59,7 +64,8 @@ export async function checkCollection(
   collection: CollectionDescription,
   expected: ModelDocuments,
 ): Promise<void> {
-  const bytes = [...expected.values()].reduce((sum, document) => sum + document.length, 0);
+  let bytes = 0;
+  for (const document of expected.values()) bytes += document.length;
   assert.equal(
     view.recordCount(collection),
     expected.size,
@@ -88,16 +94,28 @@ export async function findById(
   return { recordId, document };
 }
 
+/** What an index should hold: "key id", sorted. A unique one holds no key twice. */
+export function entriesOf(index: IndexDescription, documents: ModelDocuments): string[] {
+  const entries: string[] = [];
+  const keys = new Set<string>();
+  for (const [id, document] of documents) {
+    for (const key of keysOf(index, document)) {
+      entries.push(`${key} ${id}`);
+      if (!index.unique) continue;
+      assert.ok(!keys.has(key), `two documents have one key in the unique index ${index.name}`);
+      keys.add(key);
+    }
+  }
+  return entries.sort();
+}
+
 async function checkIndex(
   view: ReadView,
   collection: CollectionDescription,
   index: IndexDescription,
   expected: ModelDocuments,
 ): Promise<void> {
-  const wanted: string[] = [];
-  for (const [id, document] of expected) {
-    for (const key of keysOf(index, document)) wanted.push(`${key} ${id}`);
-  }
+  const wanted = entriesOf(index, expected);
   for (const direction of [1, -1] as const) {
     const found: string[] = [];
     const cursor = view.scanIndex(index, {}, direction);
@@ -114,6 +132,16 @@ async function checkIndex(
       );
       found.push(`${key.toString('hex')} ${idOf(document)}`);
     }
-    assert.deepEqual(found.sort(), wanted.sort(), `${collection.namespace} ${index.name}: entries`);
+    assertSame(found.sort(), wanted, `${collection.namespace} ${index.name}: entries`);
   }
+}
+
+/** As deepEqual does, which is slow with long lists that are the same. */
+export function assertSame(
+  found: readonly string[],
+  wanted: readonly string[],
+  what: string,
+): void {
+  const isSame = found.length === wanted.length && found.every((each, at) => each === wanted[at]);
+  if (!isSame) assert.deepEqual(found, wanted, what);
 }

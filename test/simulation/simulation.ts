@@ -2,68 +2,70 @@
  * One seed: lives of an engine on one simulated machine, each ended by a power cut, a device error or a clean close. After
  * every start what must always hold (docs/architecture.md) is checked.
  */
-import assert from 'node:assert/strict';
-import { CorruptionError, DeviceError } from '../../common/errors.ts';
-import { uninterruptible } from '../../common/interruption.ts';
+import { CorruptionError } from '../../common/errors.ts';
+import { CHECKPOINT_POINTS } from '../../storage/checkpoint/pause-points.ts';
 import type { StorageEngine } from '../../storage/index.ts';
-import { differenceOf, Model } from './model.ts';
-import { checkCollection } from './reading.ts';
-import { Life, stateOf, type LifeCounts } from './workload.ts';
+import type { Detections } from './fault-book.ts';
+import { noCounts, type LifeCounts } from './life/context.ts';
+import { Life } from './life/life.ts';
+import { Model } from './model.ts';
+import { openUntilUp, type RestartCounts } from './restart.ts';
 import { World } from './world.ts';
 
 const LEAST_OPERATIONS = 200;
 const LEAST_RESTARTS = 2;
 const LEAST_CHECKPOINTS = 1;
-/** A store that does not open after so many crashes in a row never will. */
-const MOST_ATTEMPTS = 20;
 
-export interface SeedReport extends LifeCounts {
+export interface SeedReport {
   readonly seed: number;
-  restarts: number;
+  readonly life: LifeCounts;
+  readonly restarts: RestartCounts;
   /** Records that the cleaner moved out of mostly-dead extents. */
   movedRecords: number;
-  /** Starts that were refused because of damage. */
+  /** Starts that were refused because of damage; a seed ends there. */
   refusals: number;
-  cleanRestarts: number;
-  /** Restarts by the step of a checkpoint in which the life before ended. */
-  readonly cutsByStep: Record<string, number>;
-  faults: Readonly<Record<string, number>>;
+  /** Lives ended by a cut, by where the engine was. */
+  readonly cuts: Record<string, number>;
+  detections: Detections;
 }
 
 /** @throws AssertionError or the engine's error when something that must hold does not. */
 export async function runSeed(seed: number): Promise<SeedReport> {
   const world = new World(seed);
-  const model = new Model();
+  const model = new Model(world.trouble === 'journal');
   const report: SeedReport = {
     seed,
-    operations: 0,
-    commits: 0,
-    conflicts: 0,
-    duplicates: 0,
-    checkpoints: 0,
-    builds: 0,
-    snapshotReads: 0,
-    corruptions: 0,
-    restarts: 0,
-    refusals: 0,
+    life: noCounts(),
+    restarts: {
+      restarts: 0,
+      cutStarts: 0,
+      promisesChecked: 0,
+      indexesChecked: 0,
+      documentsChecked: 0,
+      lostTails: 0,
+      clean: 0,
+    },
     movedRecords: 0,
-    cleanRestarts: 0,
-    cutsByStep: {},
-    faults: {},
+    refusals: 0,
+    cuts: {},
+    detections: {},
   };
   try {
     await runLives(world, model, report);
   } catch (error) {
-    // A damaged manifest or superblock: the store is refused by name, and this seed has told all it can.
-    if (!(error instanceof CorruptionError) || !world.damages) throw error;
+    // A damaged manifest, superblock or journal: the store is refused by name, and this seed has told all it can.
+    if (!(error instanceof CorruptionError) || !world.isLying || !world.faults.hasSilent) {
+      throw error;
+    }
+    world.faults.note(error, 'start refused');
     report.refusals += 1;
   }
-  report.faults = { ...world.volume.faults };
+  report.detections = world.faults.summary();
   return report;
 }
 
 async function runLives(world: World, model: Model, report: SeedReport): Promise<void> {
-  let engine = await openUntilUp(world, model);
+  let engine = await openUntilUp(world, model, report.restarts);
   while (!isDone(report)) {
     const life = new Life(world, engine, model);
     planEnd(world);
@@ -72,17 +74,18 @@ async function runLives(world: World, model: Model, report: SeedReport): Promise
     addCounts(report, life.counts, engine);
     await endLife(world, engine, life, model, report);
     world.setErrors(false);
-    engine = await openUntilUp(world, model);
-    report.restarts += 1;
+    world.rot();
+    engine = await openUntilUp(world, model, report.restarts);
+    report.restarts.restarts += 1;
   }
   await world.settle(engine.close());
 }
 
-function isDone(report: SeedReport): boolean {
+function isDone({ life, restarts }: SeedReport): boolean {
   return (
-    report.operations >= LEAST_OPERATIONS &&
-    report.restarts >= LEAST_RESTARTS &&
-    report.checkpoints >= LEAST_CHECKPOINTS
+    life.operations >= LEAST_OPERATIONS &&
+    restarts.restarts >= LEAST_RESTARTS &&
+    life.checkpoints >= LEAST_CHECKPOINTS
   );
 }
 
@@ -109,88 +112,54 @@ async function endLife(
     if (!world.isDark) {
       // A clean close promises everything.
       model.acknowledge(model.lastCommitNumber);
-      report.cleanRestarts += 1;
+      report.restarts.clean += 1;
       return;
     }
   }
-  if (!world.isDark) await cutAtRandom(world, engine);
-  const step = stepOf(engine);
-  report.cutsByStep[step] = (report.cutsByStep[step] ?? 0) + 1;
+  const where = world.isDark ? stepOf(engine) : await cutAtRandom(world, engine);
+  report.cuts[where] = (report.cuts[where] ?? 0) + 1;
   world.cutPower();
   // The engine that lost its devices must come to rest, and must not reach into the next life.
   await world.run(10);
 }
 
-/** Often inside a checkpoint: there a cut is worth most. */
-async function cutAtRandom(world: World, engine: StorageEngine): Promise<void> {
-  if (world.random.below(3) === 0) return;
-  void engine.checkpoint().catch(() => undefined);
-  await world.run(world.random.below(60));
+/** Often at a point of a checkpoint, or somewhat behind it: there a cut is worth most. @returns where */
+async function cutAtRandom(world: World, engine: StorageEngine): Promise<string> {
+  const { failPoints, random } = world;
+  const dice = random.below(4);
+  if (dice === 0) return 'idle';
+  const taken = engine.checkpoint().catch(() => undefined);
+  if (dice === 1) {
+    await world.run(random.below(60));
+    return stepOf(engine);
+  }
+  const point = CHECKPOINT_POINTS[random.below(CHECKPOINT_POINTS.length)] ?? CHECKPOINT_POINTS[0];
+  failPoints.configure(point, { kind: 'alwaysOn' }, undefined);
+  let ended = false;
+  void taken.then(() => {
+    ended = true;
+  });
+  while (!ended && !world.isDark && failPoints.timesEntered(point) === 0) await world.run(1);
+  if (failPoints.timesEntered(point) === 0) return 'idle';
+  if (random.below(2) === 0) {
+    failPoints.configure(point, { kind: 'off' }, undefined);
+    await world.run(random.below(8));
+    return `behind ${point}`;
+  }
+  return `at ${point}`;
 }
 
 function stepOf(engine: StorageEngine): string {
   const { checkpoint } = engine.statistics();
   const step = typeof checkpoint === 'object' ? checkpoint.step : undefined;
-  return typeof step === 'string' ? step : 'unknown';
-}
-
-/** Opens and checks the store. Power may go again, or a device fail, while it recovers. */
-async function openUntilUp(world: World, model: Model): Promise<StorageEngine> {
-  for (let attempt = 0; ; attempt += 1) {
-    if (attempt < 3 && world.random.below(6) === 0) {
-      world.volume.plan({ kind: 'powerCut', atStep: 1 + world.random.below(30) });
-    }
-    try {
-      const engine = await world.settle(world.open());
-      if (engine !== undefined) {
-        await checkRestart(world, engine, model);
-        if (!world.isDark) return engine;
-      }
-    } catch (error) {
-      const isExpected = world.isDark || error instanceof DeviceError;
-      if (!isExpected || attempt >= MOST_ATTEMPTS) throw error;
-    }
-    world.cutPower();
-    await world.run(10);
-  }
-}
-
-async function checkRestart(world: World, engine: StorageEngine, model: Model): Promise<void> {
-  const { state: actual, unreadable } = await stateOf(engine);
-  const promised = model.acknowledged;
-  const before = model.copy();
-  assert.ok(
-    unreadable.size === 0 || world.damages,
-    'a page is damaged on a disk that damages none',
-  );
-  assert.ok(
-    model.fallBackTo(actual, unreadable),
-    `after a restart the store holds no state since commit ${promised}: ${differenceOf(before, actual)}`,
-  );
-  const view = engine.snapshot();
-  // On a damaged disk an update of an unreadable record leaves index entries that nobody can compute: validate tells.
-  for (const collection of world.damages ? [] : view.collections()) {
-    const expected = model.state.get(collection.namespace);
-    assert.ok(expected !== undefined, `${collection.namespace} came from nowhere`);
-    await checkCollection(view, collection, expected);
-    const report = await engine.validate(collection.namespace, { full: true }, uninterruptible);
-    assert.deepEqual(report.errors, [], `${collection.namespace}: validate`);
-  }
-  model.acknowledge(view.commitNumber);
-  view.close();
-  await world.run(1);
+  return typeof step === 'string' && step !== 'idle' ? `step ${step}` : 'idle';
 }
 
 function addCounts(report: SeedReport, counts: LifeCounts, engine: StorageEngine): void {
-  report.operations += counts.operations;
-  report.commits += counts.commits;
-  report.conflicts += counts.conflicts;
-  report.duplicates += counts.duplicates;
-  report.builds += counts.builds;
-  report.snapshotReads += counts.snapshotReads;
-  report.corruptions += counts.corruptions;
-  const { checkpoint, blocks } = engine.statistics();
-  if (typeof checkpoint === 'object') report.checkpoints += Number(checkpoint.count);
+  for (const name of Object.keys(counts) as (keyof LifeCounts)[]) {
+    report.life[name] += counts[name];
+  }
+  const { blocks } = engine.statistics();
   if (typeof blocks === 'object' && typeof blocks.cleaned === 'object') {
     report.movedRecords += Number(blocks.cleaned.movedRecords);
   }

@@ -3,57 +3,118 @@
  * simulation moves. It outlives the engines that run on it.
  */
 import { ManualClock } from '../../common/clock.ts';
+import { FailPoints } from '../../common/failpoints.ts';
+import type { Log, LogLine } from '../../common/log.ts';
 import { SeededRandom, type Random } from '../../common/random.ts';
 import { DEFAULT_BLOCK_STORE_NAME } from '../../storage/blocks/block-store.ts';
+import type { FaultChances } from '../../storage/device/faults.ts';
 import { SimulatedVolume } from '../../storage/device/simulated-volume.ts';
-import { MemoryIndexDisk } from '../../storage/indexes/memory-store.ts';
 import { filesOf, openEngine, type StorageEngine } from '../../storage/index.ts';
+import { FaultBook } from './fault-book.ts';
+import { SimulatedIndexDisk } from './index-disk.ts';
 
 /** An engine that does not come to an end within so many turns hangs. */
 const MOST_TURNS = 100_000;
 
-const STALLS = { stall: 0.02 };
-const ERRORS = { readError: 0.02, writeError: 0.015, flushError: 0.05, noSpace: 0.02 };
+const STALLS: FaultChances = { stall: 0.02 };
+const ERRORS: FaultChances = {
+  readError: 0.02,
+  writeError: 0.015,
+  flushError: 0.05,
+  noSpace: 0.02,
+};
+const PAGE_DAMAGE: FaultChances = { lostWrite: 0.01, misdirectedWrite: 0.01, bitRot: 0.01 };
+const JOURNAL_DAMAGE: FaultChances = { lostWrite: 0.004, misdirectedWrite: 0.004 };
 
-const DAMAGE = { lostWrite: 0.01, misdirectedWrite: 0.01, bitRot: 0.01 };
+/**
+ * What is wrong with the disk, besides power cuts and stalls. 'errors': it says so. 'pages', 'journal': it does not, and
+ * reads give something else than was written.
+ */
+export type Trouble = 'none' | 'errors' | 'pages' | 'journal';
+
+/** Of ten seeds: what the disk of each does. */
+const TROUBLES: readonly Trouble[] = [
+  'pages',
+  'errors',
+  'none',
+  'errors',
+  'none',
+  'journal',
+  'errors',
+  'none',
+  'errors',
+  'none',
+];
 
 export class World {
   readonly random: Random;
   readonly volume: SimulatedVolume;
-  readonly disk = new MemoryIndexDisk();
-  readonly deltaBytes: number;
-  readonly smallBuildRecords: number;
-  readonly cacheBytes: number;
+  readonly disk: SimulatedIndexDisk;
+  readonly trouble: Trouble;
+  readonly faults: FaultBook;
   clock = new ManualClock();
-  /** The disk damages pages silently: documents may be unreadable, and never wrong. */
-  readonly damages: boolean;
-  private readonly hasErrors: boolean;
-  /**
-   * Faults of the device that happen by chance while an engine runs: errors that it reports. While it starts there are
-   * none but those that are planned.
-   */
-  setErrors(happen: boolean): void {
-    const chances = this.damages ? DAMAGE : this.hasErrors ? ERRORS : {};
-    this.volume.setFaults(happen ? { ...STALLS, ...chances } : STALLS);
-  }
-
+  failPoints: FailPoints;
   /** Why the engine of this life ended, if it did. */
   failure: Error | undefined;
+  /** Where the journal ended when the engine was opened last. */
+  journalTail = '';
+  /** Some damage was met: index entries of records that nobody can read may be stale from here on. */
+  damageMet = false;
+  private readonly sizes: {
+    readonly deltaBytes: number;
+    readonly smallBuildRecords: number;
+    readonly cacheBytes: number;
+    readonly verifyWrites: boolean;
+  };
   private cutsSeen = 0;
 
   constructor(seed: number) {
     this.random = new SeededRandom(seed);
+    this.trouble = TROUBLES[seed % TROUBLES.length] ?? 'none';
+    const sectorBytes = this.random.below(8) === 0 ? 8192 : 4096;
+    this.faults = new FaultBook(sectorBytes);
     this.volume = new SimulatedVolume({
       seed: seed * 7 + 1,
       faults: STALLS,
-      // The journal's and the superblock's ways with damage have tests of their own; here pages are damaged.
-      faulty: (device) => device === DEFAULT_BLOCK_STORE_NAME || !this.damages,
+      sectorBytes,
+      // A disk of 512-byte blocks tears what is larger.
+      atomicBytes: this.random.below(3) === 0 ? 512 : sectorBytes,
+      faulty: (device) => this.isFaulty(device),
+      onFault: this.faults.add,
     });
-    this.damages = seed % 5 === 0;
-    this.hasErrors = this.random.below(3) === 0;
-    this.deltaBytes = this.random.below(2) === 0 ? 512 * 1024 : 16 * 1024 * 1024;
-    this.cacheBytes = this.random.below(2) === 0 ? 32 * 1024 : 1024 * 1024;
-    this.smallBuildRecords = this.random.below(2) === 0 ? 5000 : 10;
+    this.disk = new SimulatedIndexDisk(this.volume);
+    this.failPoints = new FailPoints(this.random);
+    this.sizes = {
+      deltaBytes: this.random.below(2) === 0 ? 512 * 1024 : 16 * 1024 * 1024,
+      cacheBytes: this.random.below(2) === 0 ? 32 * 1024 : 1024 * 1024,
+      smallBuildRecords: this.random.below(2) === 0 ? 5000 : 10,
+      verifyWrites: this.trouble === 'pages' && this.random.below(2) === 0,
+    };
+  }
+
+  /** The disk gives other bytes than were written, and says nothing. */
+  get isLying(): boolean {
+    return this.trouble === 'pages' || this.trouble === 'journal';
+  }
+
+  /**
+   * Faults of the device that happen by chance while an engine runs. While it starts there are none but those that are
+   * planned.
+   */
+  setErrors(happen: boolean): void {
+    const chances = {
+      none: {},
+      errors: ERRORS,
+      pages: PAGE_DAMAGE,
+      journal: JOURNAL_DAMAGE,
+    }[this.trouble];
+    this.volume.setFaults(happen ? { ...STALLS, ...chances } : STALLS);
+  }
+
+  /** While the machine is off: bits of what a lying disk holds may flip. */
+  rot(): void {
+    if (!this.isLying || this.random.below(3) > 0) return;
+    this.volume.rotSomewhere((device) => this.isFaulty(device));
   }
 
   /** Whether power was lost since this life began. */
@@ -66,16 +127,18 @@ export class World {
     this.failure = undefined;
     this.cutsSeen = this.volume.faults.powerCut;
     this.clock = new ManualClock(this.clock.wallMs() + this.random.below(10_000) - 2000);
+    this.failPoints = new FailPoints(this.random);
     return openEngine({
       files: filesOf(this.volume, this.disk),
       clock: this.clock,
       random: new SeededRandom(this.random.below(2 ** 31)),
-      deltaBytes: this.deltaBytes,
-      cacheBytes: this.cacheBytes,
+      log: this.log,
+      failPoints: this.failPoints,
       extentBytes: 128 * 1024,
       checkpointIntervalMs: 3000,
-      smallBuildRecords: this.smallBuildRecords,
+      ...this.sizes,
       onFailure: (error) => {
+        this.faults.note(error, 'the engine ended, the next start recovered');
         this.failure ??= error;
       },
     });
@@ -124,4 +187,26 @@ export class World {
     }
     throw new Error('the engine hangs: a promise did not settle');
   }
+
+  private isFaulty(device: string): boolean {
+    const isBlocks = device === DEFAULT_BLOCK_STORE_NAME;
+    if (this.trouble === 'pages') return isBlocks;
+    if (this.trouble === 'journal') return device.startsWith('journal/');
+    return true;
+  }
+
+  /** Reads in the log what the engine made of faults that it keeps from its callers. */
+  private readonly log: Log = {
+    write: ({ attributes = {}, message }: LogLine) => {
+      if (message === 'Store is open') this.journalTail = String(attributes['journalTail']);
+      const text = JSON.stringify(attributes);
+      this.faults.noteText(text, `log: ${message}`);
+      if (!DAMAGE.test(text)) return;
+      this.damageMet = true;
+      this.faults.notePlace(text, `log: ${message}`);
+    },
+    withContext: () => this.log,
+  };
 }
+
+const DAMAGE = /\((checksum|lostWrite|misdirectedWrite|malformed|older|missing)\)/;

@@ -52,9 +52,8 @@ export const createIndexes = defineCommand({
   execute: async ({ namespace, requested }, op): Promise<CreateIndexesResult> => {
     checkWritable(namespace);
     const createdCollection = await createMissing(op, namespace);
-    const wanted = missingIndexes(op, namespace, requested);
-    const countBefore = indexCount(op.view(), namespace);
-    if (wanted.length > 0) await build(op, namespace, wanted);
+    const countBefore = indexCount(op.renewView(), namespace);
+    await buildMissing(op, namespace, requested);
     const view = op.renewView();
     // The engine's own commit made the indexes: what shows them now is what a write concern waits for.
     op.lastCommit = view.commitNumber;
@@ -98,6 +97,25 @@ async function createMissing(op: OperationContext, namespace: string): Promise<b
   });
 }
 
+/** Whoever makes the same index at the same time is waited for: then it is there, or it is not and is made here. */
+async function buildMissing(
+  op: OperationContext,
+  namespace: string,
+  requested: readonly Buffer[],
+): Promise<void> {
+  for (;;) {
+    const wanted = missingIndexes(op, namespace, requested);
+    if (wanted.length === 0) return;
+    try {
+      await build(op, namespace, wanted);
+      return;
+    } catch (error) {
+      if (!(error instanceof CommandError) || error.codeName !== 'IndexAlreadyExists') throw error;
+    }
+  }
+}
+
+/** Those that are not there, or are not ready yet. */
 function missingIndexes(
   op: OperationContext,
   namespace: string,
@@ -106,7 +124,8 @@ function missingIndexes(
   const view = op.renewView();
   const collection = view.collection(namespace);
   const timeseries = timeseriesOf(view, collection);
-  const existing = (timeseries?.buckets ?? collection)?.indexes ?? [];
+  const indexes = (timeseries?.buckets ?? collection)?.indexes ?? [];
+  const existing = indexes.filter(({ ready }) => ready);
   const specifications = requested.map((each) =>
     timeseries === undefined
       ? parseIndexSpecification(each, collection)
@@ -119,6 +138,8 @@ function missingIndexes(
       throw new CommandError('CannotCreateIndex', 'Cannot create TTL index on a capped collection');
     }
     if (isAlreadyThere(wanted, existing)) continue;
+    // One like it that is being built is waited for; another one in its way is refused at once.
+    isAlreadyThere(wanted, indexes);
     if (isAlreadyThere(wanted, missing)) {
       throw new CommandError(
         'IndexAlreadyExists',

@@ -17,6 +17,28 @@ import {
 
 const UNIQUE_A = documentOf({ v: 2, key: documentOf({ a: 1 }), name: 'a_1', unique: true });
 
+describe('Two builds of one index at once', () => {
+  for (const [name, smallBuildRecords] of [
+    ['small', 5000],
+    ['large', 4],
+  ] as const) {
+    it(`make it once, and tell the second: ${name} collection`, async () => {
+      const engine = await openMemoryEngine({ smallBuildRecords });
+      const collection = createCollection(engine, 'test.a');
+      for (let id = 1; id <= 40; id += 1)
+        insert(engine, collection, documentOf({ _id: id, a: id }));
+      const builds = [1, 2].map(() => engine.buildIndexes('test.a', [A_INDEX], uninterruptible));
+      const [first, second] = await Promise.allSettled(builds);
+      assert.equal(first.status, 'fulfilled');
+      assert.ok(second.status === 'rejected');
+      assert.equal(second.reason.codeName, 'IndexAlreadyExists');
+      const names = describeCollection(engine, 'test.a').indexes.map((index) => index.name);
+      assert.deepEqual(names, ['_id_', 'a_1']);
+      await engine.close();
+    });
+  }
+});
+
 describe('A large index build', () => {
   it('loads no entry that was scanned and went again before the next checkpoint', async () => {
     const engine = await openMemoryEngine({ smallBuildRecords: 4 });

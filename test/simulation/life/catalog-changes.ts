@@ -1,0 +1,141 @@
+/**
+ * What a life does to its catalog: collections and indexes come, change and go, whoever holds them open.
+ */
+import { uninterruptible } from '../../../common/interruption.ts';
+import type { CollectionDescription, ReadView, Transaction } from '../../../storage/index.ts';
+import { INDEX_SPECS, randomOptions } from '../documents.ts';
+import type { ModelCollection } from '../model.ts';
+import type { LifeContext } from './context.ts';
+
+const NAMESPACES = ['test.a', 'test.b', 'test.c', 'other.a'];
+
+export class CatalogChanges {
+  private readonly context: LifeContext;
+
+  constructor(context: LifeContext) {
+    this.context = context;
+  }
+
+  async createCollection(): Promise<void> {
+    const { model, random } = this.context;
+    const namespace = this.freeNamespace();
+    if (namespace === undefined) return;
+    const options = randomOptions(random);
+    const index = random.below(2) === 0 ? this.context.anyOf(INDEX_SPECS) : undefined;
+    await this.change((transaction) => {
+      const collection = transaction.createCollection(namespace, { options });
+      if (index !== undefined) transaction.createIndex(collection, index.spec);
+      return (commitNumber) => {
+        model.commitCatalog(commitNumber, { from: undefined, to: namespace, options });
+        if (index === undefined) return;
+        const knowledge = { isReady: true, since: commitNumber };
+        model.state.get(namespace)?.indexes.set(index.name, knowledge);
+      };
+    });
+  }
+
+  async dropCollection(): Promise<void> {
+    const { model } = this.context;
+    const namespace = this.someNamespace();
+    if (namespace === undefined) return;
+    await this.change((transaction) => {
+      transaction.dropCollection(describe(transaction, namespace));
+      return (commitNumber) =>
+        model.commitCatalog(commitNumber, { from: namespace, to: undefined });
+    });
+  }
+
+  async renameCollection(): Promise<void> {
+    const { model } = this.context;
+    const from = this.someNamespace();
+    const to = this.freeNamespace();
+    if (from === undefined || to === undefined) return;
+    await this.change((transaction) => {
+      transaction.renameCollection(describe(transaction, from), to);
+      return (commitNumber) => model.commitCatalog(commitNumber, { from, to });
+    });
+  }
+
+  async modifyCollection(): Promise<void> {
+    const { model, random } = this.context;
+    const namespace = this.someNamespace();
+    if (namespace === undefined) return;
+    const options = randomOptions(random);
+    await this.change((transaction) => {
+      transaction.modifyCollection(describe(transaction, namespace), options);
+      return (commitNumber) => model.commitOptions(commitNumber, namespace, options);
+    });
+  }
+
+  async dropIndex(): Promise<void> {
+    const { model } = this.context;
+    await this.change((transaction) => {
+      const collection = this.context.anyOf(transaction.collections());
+      const index = this.context.anyOf(collection?.indexes.slice(1) ?? []);
+      if (collection === undefined || index === undefined) return () => {};
+      transaction.dropIndex(collection, index);
+      return (commitNumber) => {
+        model.commitNothing(commitNumber);
+        const knowledge = { isReady: false, since: commitNumber };
+        model.state.get(collection.namespace)?.indexes.set(index.name, knowledge);
+      };
+    });
+  }
+
+  /** Runs beside what follows. */
+  buildIndex(): void {
+    const { counts, engine, model } = this.context;
+    const view = engine.snapshot();
+    const collection = this.context.anyOf(view.collections());
+    view.close();
+    if (collection === undefined) return;
+    const index = this.context.anyOf(INDEX_SPECS);
+    if (index === undefined || collection.indexes.some(({ name }) => name === index.name)) return;
+    counts.builds += 1;
+    const target = model.state.get(collection.namespace);
+    target?.indexes.delete(index.name);
+    const built = engine.buildIndexes(collection.namespace, [index.spec], uninterruptible);
+    this.context.inBackground(
+      built.then(() => this.noteBuilt(index.name, target)),
+      'the index build failed',
+    );
+  }
+
+  /** It is ready since some commit up to now; nobody may have dropped it meanwhile, else that stands. */
+  private noteBuilt(name: string, target: ModelCollection | undefined): void {
+    const { engine, world } = this.context;
+    if (world.isDark || target === undefined || target.indexes.has(name)) return;
+    const view = engine.snapshot();
+    target.indexes.set(name, { isReady: true, since: view.commitNumber });
+    view.close();
+  }
+
+  /** @param act makes the change. @returns (from act) how the model learns of it once it is committed */
+  private async change(act: (transaction: Transaction) => (commitNumber: number) => void) {
+    const { counts, engine, world } = this.context;
+    const transaction = engine.begin();
+    try {
+      const note = act(transaction);
+      note(transaction.commit());
+      counts.catalogChanges += 1;
+    } catch (error) {
+      this.context.survives(error, transaction);
+    }
+    await world.run(1);
+  }
+
+  private freeNamespace(): string | undefined {
+    const { state } = this.context.model;
+    return this.context.anyOf(NAMESPACES.filter((name) => !state.has(name)));
+  }
+
+  private someNamespace(): string | undefined {
+    return this.context.anyOf([...this.context.model.state.keys()]);
+  }
+}
+
+function describe(view: ReadView, namespace: string): CollectionDescription {
+  const collection = view.collection(namespace);
+  if (collection === undefined) throw new Error(`${namespace} is not there`);
+  return collection;
+}

@@ -1,0 +1,55 @@
+/**
+ * Bugs that are planted on purpose, to see that the simulation finds them.
+ *
+ * Each is a change of the engine's own text, made in the memory of the processes that run the seeds (plant.mjs): so the code
+ * that ships has no hook for any of them, and what is tested with the bug is otherwise what ships.
+ */
+
+export interface PlantedBug {
+  readonly name: string;
+  readonly what: string;
+  /** From the root of the project. */
+  readonly file: string;
+  /** Stands there once. */
+  readonly text: string;
+  readonly replacement: string;
+}
+
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'skip-flush',
+    what: 'A checkpoint does not flush the device before the index store names its pages.',
+    file: 'storage/blocks/checkpoint-writer.ts',
+    text: 'await queue.submit(flushBio());',
+    replacement: '',
+  },
+  {
+    name: 'drop-checksum-test',
+    what: 'A page that was read is taken as it is, whatever its checksum.',
+    file: 'storage/format/page.ts',
+    text: 'bytes.readUInt32LE(PAGE_HEADER.checksum) !== checksumOf(bytes, pageBytes)',
+    replacement: 'false',
+  },
+  {
+    name: 'ack-before-flush',
+    what: 'The journal acknowledges a commit when its flush has begun, not when it has ended.',
+    file: 'storage/journal/writer.ts',
+    text: 'return batch.flushed();',
+    replacement: 'batch.flushed().catch(() => {}); return FLUSHED;',
+  },
+  {
+    name: 'free-pinned-epoch',
+    what: 'Extents of a base are given back though a snapshot still reads from it.',
+    file: 'storage/checkpoint/checkpoint.ts',
+    text: 'blocks.reclaim(this.oldestPinned());',
+    replacement: 'blocks.reclaim(Infinity);',
+  },
+  {
+    name: 'reuse-extent-early',
+    what: 'An extent in which nothing lives any more is free at once, before the checkpoint that emptied it is durable.',
+    file: 'storage/blocks/allocation-map.ts',
+    text: 'this.edit(extent).liveBytes -= bytes;',
+    replacement: `this.edit(extent).liveBytes -= bytes;
+      if (entry.liveBytes === 0 && !entry.open) { this.extents[extent] = freeExtent(); this.lowestFree = 0; }`,
+  },
+];

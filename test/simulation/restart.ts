@@ -1,0 +1,147 @@
+/**
+ * Starts, and what must hold after each (docs/architecture.md, "What always holds"):
+ *  1. What was promised is there: the store holds a state that came after the last promise, or that one.
+ *  2. No part of a transaction is visible, and every index agrees with its collection.
+ *  3. What the disk damaged is named, and never given out as data.
+ */
+import assert from 'node:assert/strict';
+import { DeviceError } from '../../common/errors.ts';
+import { uninterruptible } from '../../common/interruption.ts';
+import type { CollectionDescription, ReadView, StorageEngine } from '../../storage/index.ts';
+import { INDEX_SPECS } from './documents.ts';
+import { differenceOf, type Model } from './model.ts';
+import { checkCollection, readState } from './reading.ts';
+import type { World } from './world.ts';
+
+/** A store that does not open after so many crashes in a row never will. */
+const MOST_ATTEMPTS = 20;
+
+export interface RestartCounts {
+  restarts: number;
+  /** Starts in the midst of which power went or a device failed. */
+  cutStarts: number;
+  /** Starts after a clean close. */
+  clean: number;
+  /** What was looked at: starts that had promises to keep, indexes compared, documents compared. */
+  promisesChecked: number;
+  indexesChecked: number;
+  documentsChecked: number;
+  /** Starts on a disk that had lost the acknowledged end of the journal: nobody can tell it from a torn one. */
+  lostTails: number;
+}
+
+/** Opens and checks the store. Power may go again, or a device fail, while it recovers. */
+export async function openUntilUp(
+  world: World,
+  model: Model,
+  counts: RestartCounts,
+): Promise<StorageEngine> {
+  for (let attempt = 0; ; attempt += 1) {
+    if (attempt < 3 && world.random.below(6) === 0) planCutStart(world);
+    try {
+      const engine = await world.settle(world.open());
+      if (engine !== undefined) {
+        await checkRestart(world, engine, model, counts);
+        if (!world.isDark) return engine;
+      }
+    } catch (error) {
+      world.faults.note(error, 'the start failed, the next one recovered');
+      const isExpected = world.isDark || error instanceof DeviceError;
+      if (!isExpected || attempt >= MOST_ATTEMPTS) throw error;
+    }
+    counts.cutStarts += 1;
+    world.cutPower();
+    await world.run(10);
+  }
+}
+
+function planCutStart({ random, volume }: World): void {
+  const atStep = 1 + random.below(30);
+  if (random.below(3) > 0) volume.plan({ kind: 'powerCut', atStep });
+  else volume.plan({ kind: 'error', atStep, errno: random.below(2) === 0 ? 'EIO' : 'ENOSPC' });
+}
+
+async function checkRestart(
+  world: World,
+  engine: StorageEngine,
+  model: Model,
+  counts: RestartCounts,
+): Promise<void> {
+  const view = engine.snapshot();
+  const { state: actual, unreadable } = await readState(view, (error) => {
+    world.damageMet = true;
+    world.faults.note(error, 'read after the start');
+  });
+  assert.ok(
+    unreadable.size === 0 || world.trouble === 'pages',
+    'a page is damaged on a disk that damages none',
+  );
+  const promised = model.acknowledged;
+  const before = model.copy();
+  const fallenBack = model.fallBackTo(actual, unreadable);
+  assert.ok(
+    fallenBack !== undefined,
+    `after a restart the store holds no state since commit ${promised}: ${differenceOf(before, actual)}`,
+  );
+  if (fallenBack.promisesLost > 0) {
+    assert.ok(
+      world.faults.explainsLostTail(world.journalTail),
+      `after a restart ${fallenBack.promisesLost} commits up to ${promised} are gone, and the journal ends at ${world.journalTail}`,
+    );
+    counts.lostTails += 1;
+  }
+  if (promised > 0) counts.promisesChecked += 1;
+  for (const { documents } of actual.values()) counts.documentsChecked += documents.size;
+  for (const collection of view.collections()) {
+    checkIndexNames(model, collection);
+    await checkIndexes(world, engine, { view, collection, model, counts });
+  }
+  model.acknowledge(view.commitNumber);
+  view.close();
+  world.faults.noteRestart(world.journalTail);
+  await world.run(1);
+}
+
+/** What was promised of indexes: those built are ready, those dropped are gone. From here on the store knows best. */
+function checkIndexNames(model: Model, collection: CollectionDescription): void {
+  const { namespace } = collection;
+  const known = model.state.get(namespace);
+  assert.ok(known !== undefined, `${namespace} came from nowhere`);
+  const ready = new Set(collection.indexes.filter((index) => index.ready).map(({ name }) => name));
+  for (const [name, { isReady, since }] of known.indexes) {
+    if (since > model.acknowledged) continue;
+    assert.equal(ready.has(name), isReady, `${namespace}: index ${name} is ready`);
+  }
+  if (ready.size !== collection.indexes.length)
+    console.log(collection.indexes.map((i) => [i.name, i.ready, i.ident]));
+  assert.equal(
+    ready.size,
+    collection.indexes.length,
+    `${namespace}: an unfinished index, or two of a name`,
+  );
+  for (const { name } of INDEX_SPECS) {
+    known.indexes.set(name, { isReady: ready.has(name), since: 0 });
+  }
+}
+
+async function checkIndexes(
+  world: World,
+  engine: StorageEngine,
+  parts: {
+    readonly view: ReadView;
+    readonly collection: CollectionDescription;
+    readonly model: Model;
+    readonly counts: RestartCounts;
+  },
+): Promise<void> {
+  const { view, collection, model, counts } = parts;
+  const { namespace } = collection;
+  // An update of an unreadable record leaves index entries that nobody can compute: validate tells.
+  if (world.damageMet) return;
+  const expected = model.state.get(namespace)?.documents;
+  assert.ok(expected !== undefined, `${namespace} came from nowhere`);
+  await checkCollection(view, collection, expected);
+  const { errors } = await engine.validate(namespace, { full: true }, uninterruptible);
+  assert.deepEqual(errors, [], `${namespace}: validate`);
+  counts.indexesChecked += collection.indexes.length;
+}
