@@ -68,16 +68,20 @@ export class LayeredView {
     return true;
   }
 
+  /** The catalog, too, forgets what nobody can see any more. @throws CommandError SnapshotTooOld */
+  protected refuseTooOld(): void {
+    if (this.state !== 'tooOld') return;
+    throw new CommandError(
+      'SnapshotTooOld',
+      'Snapshot is too old: memory for old versions ran out',
+      {
+        labels: ['TransientTransactionError'],
+      },
+    );
+  }
+
   private refuse(): never {
-    if (this.state === 'tooOld') {
-      throw new CommandError(
-        'SnapshotTooOld',
-        'Snapshot is too old: memory for old versions ran out',
-        {
-          labels: ['TransientTransactionError'],
-        },
-      );
-    }
+    this.refuseTooOld();
     throw new CommandError('InternalError', 'Read through a view that was closed');
   }
 }

@@ -40,18 +40,22 @@ export class SnapshotView extends LayeredView implements ReadView, OpenView {
   }
 
   collection(namespace: string): CollectionVersion | undefined {
+    this.refuseTooOld();
     return this.store.catalog.collection(namespace, this.commitNumber);
   }
 
   collectionByUuid(uuid: CollectionUuid): CollectionVersion | undefined {
+    this.refuseTooOld();
     return this.store.catalog.stateByUuid(uuid)?.versions.at(this.commitNumber);
   }
 
   collections(database?: string): readonly CollectionDescription[] {
+    this.refuseTooOld();
     return this.store.catalog.collections(this.commitNumber, database);
   }
 
   databases(): readonly string[] {
+    this.refuseTooOld();
     return this.store.catalog.databases(this.commitNumber);
   }
 
@@ -100,6 +104,7 @@ export class SnapshotView extends LayeredView implements ReadView, OpenView {
   }
 
   protected size(collection: CollectionDescription): CollectionSize {
+    this.refuseTooOld();
     const state = this.store.catalog.stateByIdent(collection.ident);
     return state?.sizes.at(this.commitNumber) ?? EMPTY_SIZE;
   }

@@ -2,7 +2,12 @@
  * What a life does to its catalog: collections and indexes come, change and go, whoever holds them open.
  */
 import { uninterruptible } from '../../../common/interruption.ts';
-import type { CollectionDescription, ReadView, Transaction } from '../../../storage/index.ts';
+import type {
+  CollectionDescription,
+  CollectionUuid,
+  ReadView,
+  Transaction,
+} from '../../../storage/index.ts';
 import { INDEX_SPECS, randomOptions } from '../documents.ts';
 import type { ModelCollection } from '../model.ts';
 import type { LifeContext } from './context.ts';
@@ -96,17 +101,23 @@ export class CatalogChanges {
     target?.indexes.delete(index.name);
     const built = engine.buildIndexes(collection.namespace, [index.spec], uninterruptible);
     this.context.inBackground(
-      built.then(() => this.noteBuilt(index.name, target)),
+      built.then(() => this.noteBuilt(index.name, collection.uuid, target)),
       'the index build failed',
     );
   }
 
-  /** It is ready since some commit up to now; nobody may have dropped it meanwhile, else that stands. */
-  private noteBuilt(name: string, target: ModelCollection | undefined): void {
+  /**
+   * Whoever sees it ready once finds it ready from there on. It may not be: dropped by now, or made for another collection
+   * that took the name while the build waited.
+   */
+  private noteBuilt(name: string, uuid: CollectionUuid, target: ModelCollection | undefined): void {
     const { engine, world } = this.context;
-    if (world.isDark || target === undefined || target.indexes.has(name)) return;
+    if (world.isDark || target === undefined) return;
     const view = engine.snapshot();
-    target.indexes.set(name, { isReady: true, since: view.commitNumber });
+    const indexes = view.collectionByUuid(uuid)?.indexes ?? [];
+    if (indexes.some((index) => index.name === name && index.ready)) {
+      target.indexes.set(name, { isReady: true, since: view.commitNumber });
+    }
     view.close();
   }
 

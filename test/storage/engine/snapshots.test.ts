@@ -79,6 +79,12 @@ describe('A snapshot', () => {
     }
     await engine.checkpoint();
     assert.throws(() => old.scanRecords(collection).next(), { codeName: 'SnapshotTooOld' });
+    // The catalog forgets, too: what it said now might be of a later time.
+    assert.throws(() => old.collection('test.a'), { codeName: 'SnapshotTooOld' });
+    assert.throws(() => old.collections(), { codeName: 'SnapshotTooOld' });
+    assert.throws(() => old.databases(), { codeName: 'SnapshotTooOld' });
+    assert.throws(() => old.collectionByUuid(collection.uuid), { codeName: 'SnapshotTooOld' });
+    assert.throws(() => old.recordCount(collection), { codeName: 'SnapshotTooOld' });
     old.close();
     const view = engine.snapshot();
     assert.equal((await scan(view, collection, '_id')).length, 120);
