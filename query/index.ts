@@ -3,6 +3,7 @@
  */
 export { evaluateInSlices } from './executor/watched-rows.ts';
 export { type LongWork, needsWatch } from './expression/long-work.ts';
+export { planInSlices } from './long-steps.ts';
 export { Scripts } from './script/scripts.ts';
 export type { ScriptTrial } from './script/script-session.ts';
 export { ScriptThreads } from './script/script-threads.ts';

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../common/clock.ts';
 import { CommandError } from '../../common/errors.ts';
-import type { Interruption } from '../../common/interruption.ts';
+import type { Yielding } from '../long-steps.ts';
 import type { Filter } from '../matcher/filter.ts';
 import type { ReadView } from '../../storage/index.ts';
 import {
@@ -138,11 +138,6 @@ export function evaluateWatched<Result>(
   } finally {
     watch.rest();
   }
-}
-
-/** Who waits for an evaluation: it can be stopped, and gives others their turn. */
-export interface Yielding extends Interruption {
-  yield(): Promise<void>;
 }
 
 /** Evaluates something long for one document slice by slice; whoever evaluates the same next finds it done. */

@@ -99,7 +99,8 @@ class CompiledFilter implements Filter {
   readonly usesScripts: boolean;
   readonly longWork: LongWork | undefined;
   readonly isEmpty: boolean;
-  private readonly test: DocumentTest;
+  /** Made when the first document comes: many a filter is only planned with. */
+  private made: DocumentTest | undefined;
   /** Made when the position is first asked for. */
   private positional:
     { readonly position: MatchedPosition; readonly test: DocumentTest } | undefined;
@@ -109,15 +110,18 @@ class CompiledFilter implements Filter {
     this.usesScripts = usesScripts(tree);
     this.longWork = longWorkOf(tree);
     this.isEmpty = tree.kind === 'and' && tree.children.length === 0;
-    this.test = documentTest(tree, { index: -1, inOrder: false });
   }
 
   matches(document: Buffer): boolean {
-    return this.test(document, 0);
+    return (this.made ??= this.compiled())(document, 0);
   }
 
   matchesAt(bytes: Buffer, start: number): boolean {
-    return this.test(bytes, start);
+    return (this.made ??= this.compiled())(bytes, start);
+  }
+
+  private compiled(): DocumentTest {
+    return documentTest(this.tree, { index: -1, inOrder: false });
   }
 
   matchPosition(document: Buffer): number | undefined {

@@ -10,6 +10,7 @@ import { collatorOf, sameCollation } from '../index-kind/collation.ts';
 import type { IndexScanShape, ScanQuestion } from '../index-kind/index-kind.ts';
 import { partialFilterOf } from '../index-kind/partial-filter.ts';
 import { kindOf } from '../index-kind/registry.ts';
+import { LongStep } from '../long-steps.ts';
 import { compileTree } from '../matcher/compile.ts';
 import type { Filter } from '../matcher/filter.ts';
 import { conjunction, type FilterNode } from '../matcher/tree.ts';
@@ -316,15 +317,8 @@ function joinedPath(
   name: string,
 ): AccessPath | undefined {
   const { sort, context, filter } = request;
-  const paths: AccessPath[] = [];
-  for (const tree of branches) {
-    const candidates = candidatesFor(tree, request).filter(
-      (candidate) => narrows(candidate) && (sort === undefined || candidate.sorted),
-    );
-    const best = fastest(candidates, request);
-    if (best === undefined) return undefined;
-    paths.push(indexPath(best, compileTree(tree), request));
-  }
+  const paths = BRANCH_PATHS.run(() => branchPaths(branches, request));
+  if (paths === undefined) return undefined;
   const join = (inputs: readonly PlanNode[]): PlanNode =>
     sort === undefined
       ? { stage: 'OR', inputs }
@@ -347,6 +341,29 @@ function joinedPath(
     indexes: paths.flatMap(({ indexes }) => indexes),
     summary: paths.map((path) => path.summary).join(', '),
   };
+}
+
+const BRANCH_PATHS = new LongStep<readonly AccessPath[] | undefined>();
+const BRANCHES_PER_PIECE = 16;
+/** A race costs more than all else about a branch: so many are raced, of the others the most promising index is taken. */
+const MAX_RACES = 64;
+
+/** The way of each branch; undefined when one has none. */
+function* branchPaths(
+  branches: readonly FilterNode[],
+  request: AccessRequest,
+): Generator<undefined, readonly AccessPath[] | undefined> {
+  const paths: AccessPath[] = [];
+  for (const tree of branches) {
+    const candidates = candidatesFor(tree, request).filter(
+      (candidate) => narrows(candidate) && (request.sort === undefined || candidate.sorted),
+    );
+    const best = paths.length < MAX_RACES ? fastest(candidates, request) : candidates[0];
+    if (best === undefined) return undefined;
+    paths.push(indexPath(best, compileTree(tree), request));
+    if (paths.length % BRANCHES_PER_PIECE === 0) yield;
+  }
+  return paths;
 }
 
 /** More contenders than these are not worth their keys. */

@@ -105,19 +105,31 @@ interface IntervalStart {
   readonly inclusive: boolean;
 }
 
-/** @returns where the next interval begins, when the value is before one; undefined when it is behind all. */
+/**
+ * Found by halving: there may be hundreds of thousands of intervals.
+ * @returns where the next interval begins, when the value is before one; undefined when it is behind all.
+ */
 function placeOf(
   value: RawValue,
   { intervals, rising }: FieldBounds,
 ): 'inside' | IntervalStart | undefined {
-  for (const interval of intervals) {
+  // The walk has left all intervals before `from`, and has not reached those from `to` on.
+  let from = 0;
+  let to = intervals.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    const interval = intervals[middle];
     const low = compareValues(value, interval.lower);
     const isBelow = low < 0 || (low === 0 && !interval.lowerInclusive);
     const high = compareValues(value, interval.upper);
     const isAbove = high > 0 || (high === 0 && !interval.upperInclusive);
     if (!isBelow && !isAbove) return 'inside';
-    if (rising && isBelow) return { value: interval.lower, inclusive: interval.lowerInclusive };
-    if (!rising && isAbove) return { value: interval.upper, inclusive: interval.upperInclusive };
+    if (rising ? isBelow : isAbove) to = middle;
+    else from = middle + 1;
   }
-  return undefined;
+  const next = intervals[to];
+  if (next === undefined) return undefined;
+  return rising
+    ? { value: next.lower, inclusive: next.lowerInclusive }
+    : { value: next.upper, inclusive: next.upperInclusive };
 }

@@ -4,7 +4,8 @@
  * Promises: the intervals hold every key of a matching document (complete); `exact` says that they hold no other key, so
  * that the condition need not be checked again on the document.
  */
-import { BsonType, getField, NULL, type RawValue } from '../../bson/index.ts';
+import { BsonType, compareValues, getField, NULL, type RawValue } from '../../bson/index.ts';
+import { LongStep, PIECE } from '../long-steps.ts';
 import type { GeoArea } from '../matcher/geo/area.ts';
 import { isOnlyPrefix, literalPrefix } from '../matcher/literal-prefix.ts';
 import type { FilterNode, InternalExprOperator, LeafNode, ValueTest } from '../matcher/tree.ts';
@@ -162,6 +163,12 @@ function arrayEqualityBounds(operand: RawValue): Bounds {
 }
 
 function membershipBounds(leaf: LeafNode): Bounds | undefined {
+  return MEMBERSHIP_BOUNDS.run(() => membershipBoundsInPieces(leaf));
+}
+
+const MEMBERSHIP_BOUNDS = new LongStep<Bounds | undefined>();
+
+function* membershipBoundsInPieces(leaf: LeafNode): Generator<undefined, Bounds | undefined> {
   const intervals: Interval[] = [];
   let exact = true;
   let mayTestKeys = true;
@@ -174,10 +181,20 @@ function membershipBounds(leaf: LeafNode): Bounds | undefined {
     exact &&= bounds.exact;
     mayTestKeys &&= isPattern || bounds.exact;
     bytewise ||= isPattern;
+    if (intervals.length % PIECE === 0) yield;
   }
-  const united = unite(intervals);
+  const united = (yield* areApart(intervals)) ? intervals : unite(intervals);
   if (exact || !mayTestKeys) return { intervals: united, exact, bytewise };
   return { intervals: united, exact, bytewise, keyTest: leaf.test };
+}
+
+/** Whether they are in order as they stand, and none touches the next: the members of a list are sorted. */
+function* areApart(intervals: readonly Interval[]): Generator<undefined, boolean> {
+  for (let index = 1; index < intervals.length; index += 1) {
+    if (compareValues(intervals[index - 1]!.upper, intervals[index]!.lower) >= 0) return false;
+    if (index % PIECE === 0) yield;
+  }
+  return true;
 }
 
 function rangeBounds(

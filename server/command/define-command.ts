@@ -5,6 +5,7 @@
  * command needs (session, time limit, concerns, rights, metrics, error replies) is in dispatch, once.
  */
 import type { ErrorCodeName } from '../../common/errors.ts';
+import { planInSlices } from '../../query/index.ts';
 import type { MaybePromise } from '../../storage/index.ts';
 import type { Access } from '../auth/principal.ts';
 import type { OperationContext } from '../operation/operation-context.ts';
@@ -91,6 +92,18 @@ export function defineCommand<Request, Plan, Result>(
   return { ...definition, run: runnerOf(definition) };
 }
 
+/** A command of so many bytes is planned slice by slice. */
+const LARGE_COMMAND_BYTES = 16 * 1024;
+
+/** @param plan repeatable */
+export function planned<Plan>(
+  op: OperationContext,
+  plan: () => MaybePromise<Plan>,
+): MaybePromise<Plan> {
+  if (op.commandBody.length <= LARGE_COMMAND_BYTES) return plan();
+  return planInSlices(op, op.service.clock, plan);
+}
+
 function runnerOf<Request, Plan, Result>(
   definition: WithPlan<Request, Plan, Result> | (WithoutPlan<Request, Result> & { plan?: never }),
 ): Command['run'] {
@@ -114,7 +127,8 @@ function runnerOf<Request, Plan, Result>(
     return (body, op) => finish(definition.execute(parse(body, op), op), op);
   }
   return (body, op) => {
-    const plan = definition.plan(parse(body, op), op);
+    const request = parse(body, op);
+    const plan = planned(op, () => definition.plan(request, op));
     return plan instanceof Promise
       ? plan.then((ready) => finish(definition.execute(ready, op), op))
       : finish(definition.execute(plan, op), op);

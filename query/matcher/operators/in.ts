@@ -9,7 +9,7 @@ import {
   canonicalKey,
   compareValues,
   doubleValue,
-  fieldsOf,
+  FieldCursor,
   readInt32,
   RawValue,
   type BsonTypeCode,
@@ -17,6 +17,7 @@ import {
 } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import type { QueryContext } from '../../context.ts';
+import { LongStep, PIECE, sortedInPieces } from '../../long-steps.ts';
 import { defineFieldOperator } from '../definition.ts';
 import { isOperatorDocument } from '../operator-document.ts';
 import { negation, type FilterNode, type LeafNode, type ValueTest } from '../tree.ts';
@@ -40,9 +41,21 @@ export const $nin = defineFieldOperator({
 });
 
 function membershipNode(path: string, list: RawValue, context: QueryContext): FilterNode {
+  return MEMBERSHIP.run(() => membershipInPieces(path, list, context));
+}
+
+const MEMBERSHIP = new LongStep<FilterNode>();
+
+function* membershipInPieces(
+  path: string,
+  list: RawValue,
+  { collator }: QueryContext,
+): Generator<undefined, FilterNode> {
   const equalities: RawValue[] = [];
   const regexes: RawValue[] = [];
-  for (const [, member] of fieldsOf(list.asDocument())) {
+  const cursor = new FieldCursor(list.bytes, list.start);
+  for (let count = 1; cursor.next(); count += 1) {
+    const member = cursor.value();
     uassert(!isOperatorDocument(member), 'BadValue', 'cannot nest $ under $in');
     uassert(
       member.type !== BsonType.undefined,
@@ -50,8 +63,9 @@ function membershipNode(path: string, list: RawValue, context: QueryContext): Fi
       'InMatchExpression equality cannot be undefined',
     );
     (member.type === BsonType.regex ? regexes : equalities).push(member);
+    if (count % PIECE === 0) yield;
   }
-  return anyOfNode(path, equalities, regexes, context.collator);
+  return yield* anyOfInPieces(path, equalities, regexes, collator);
 }
 
 /** The node for "equals one of `equalities` or matches one of `regexes`"; $eq or $regex when there is only one. */
@@ -61,7 +75,16 @@ export function anyOfNode(
   regexes: readonly RawValue[],
   collator?: Collator,
 ): FilterNode {
-  const members = sortedWithoutDuplicates(equalities, collator);
+  return MEMBERSHIP.run(() => anyOfInPieces(path, equalities, regexes, collator));
+}
+
+function* anyOfInPieces(
+  path: string,
+  equalities: readonly RawValue[],
+  regexes: readonly RawValue[],
+  collator?: Collator,
+): Generator<undefined, FilterNode> {
+  const members = yield* sortedWithoutDuplicates(equalities, collator);
   if (members.length === 1 && regexes.length === 0) {
     return equalityNode(path, members[0], collator);
   }
@@ -75,61 +98,86 @@ export function anyOfNode(
     operator: '$in',
     operands: [...members, ...regexes],
     wholeArrayOnly: false,
-    ...membershipTest(members, regexes, collator),
+    ...(yield* membershipTest(members, regexes, collator)),
   };
 }
 
-function sortedWithoutDuplicates(values: readonly RawValue[], collator?: Collator): RawValue[] {
+function* sortedWithoutDuplicates(
+  values: readonly RawValue[],
+  collator?: Collator,
+): Generator<undefined, readonly RawValue[]> {
   if (values.length > SHORT_LIST) {
-    const sorted = sortedNumbers(values) ?? sortedByBytes(values, collator);
+    const sorted = (yield* sortedNumbers(values)) ?? (yield* sortedByBytes(values, collator));
     if (sorted !== undefined) return sorted;
   }
-  const sorted = values.toSorted((a, b) => compareValues(a, b, collator));
-  return sorted.filter((value, index) => {
-    const before = sorted[index - 1];
-    return before === undefined || compareValues(before, value, collator) !== 0;
-  });
+  const sorted = yield* sortedInPieces(values, (a, b) => compareValues(a, b, collator));
+  const distinct: RawValue[] = [];
+  for (const [index, value] of sorted.entries()) {
+    const before = distinct.at(-1);
+    if (before === undefined || compareValues(before, value, collator) !== 0) distinct.push(value);
+    if (index % PIECE === 0) yield;
+  }
+  return distinct;
 }
 
 /** A list of half a million numbers is sorted as plain doubles, in a tenth of the time. */
-function sortedNumbers(values: readonly RawValue[]): RawValue[] | undefined {
+function* sortedNumbers(
+  values: readonly RawValue[],
+): Generator<undefined, readonly RawValue[] | undefined> {
   const first = new Map<number, RawValue>();
-  for (const value of values) {
+  for (const [index, value] of values.entries()) {
     if (value.type !== BsonType.int32 && value.type !== BsonType.double) return undefined;
     const number = value.asNumber();
     if (Number.isNaN(number)) return undefined;
     if (!first.has(number)) first.set(number, value);
+    if (index % PIECE === 0) yield;
   }
-  return Array.from(Float64Array.from(first.keys()).sort(), (number) => first.get(number)!);
+  return yield* sortedByKey(first, (a, b) => a - b);
 }
 
 /** Strings and object ids, whose order is that of their bytes. */
-function sortedByBytes(values: readonly RawValue[], collator?: Collator): RawValue[] | undefined {
+function* sortedByBytes(
+  values: readonly RawValue[],
+  collator?: Collator,
+): Generator<undefined, readonly RawValue[] | undefined> {
   const type: number | undefined = values[0]?.type;
   const isString = type === BsonType.string && collator === undefined;
   if (!isString && type !== BsonType.objectId) return undefined;
   const first = new Map<string, RawValue>();
-  for (const value of values) {
+  for (const [index, value] of values.entries()) {
     if (value.type !== type) return undefined;
     const from = isString ? value.start + 4 : value.start;
     const key = value.bytes.toString('latin1', from, isString ? value.end - 1 : value.end);
     if (!first.has(key)) first.set(key, value);
+    if (index % PIECE === 0) yield;
   }
-  return Array.from([...first.keys()].sort(), (key) => first.get(key)!);
+  return yield* sortedByKey(first, (a, b) => (a < b ? -1 : Number(a > b)));
+}
+
+function* sortedByKey<Key>(
+  first: ReadonlyMap<Key, RawValue>,
+  compare: (a: Key, b: Key) => number,
+): Generator<undefined, readonly RawValue[]> {
+  const sorted: RawValue[] = [];
+  for (const key of yield* sortedInPieces([...first.keys()], compare)) {
+    sorted.push(first.get(key)!);
+    if (sorted.length % PIECE === 0) yield;
+  }
+  return sorted;
 }
 
 /** Up to this many members are compared one by one; more are looked up in sets. */
 const SHORT_LIST = 4;
 
-function membershipTest(
+function* membershipTest(
   members: readonly RawValue[],
   regexes: readonly RawValue[],
   collator?: Collator,
-): Pick<LeafNode, 'test' | 'longWork'> {
+): Generator<undefined, Pick<LeafNode, 'test' | 'longWork'>> {
   const equality =
     members.length <= SHORT_LIST
       ? anyOf(members.map((member) => equalityTest(member, collator)))
-      : setTest(members, collator);
+      : yield* setTest(members, collator);
   if (regexes.length === 0) return { test: equality };
   const patterns = regexes.map((regex) => {
     const { pattern, options } = regex.asRegex();
@@ -156,28 +204,30 @@ function anyOf(tests: readonly ValueTest[]): ValueTest {
 }
 
 /** Look-up by value: exact numbers and plain strings by themselves, everything else by its canonical key. */
-function setTest(members: readonly RawValue[], collator?: Collator): ValueTest {
+function* setTest(
+  members: readonly RawValue[],
+  collator?: Collator,
+): Generator<undefined, ValueTest> {
   const numbers = new Set<number>();
   const strings = new Set<string>();
-  let keys: Set<string> | undefined;
-  // Made when the first value comes that is neither a string nor a plain number.
-  const others = (): Set<string> =>
-    (keys ??= new Set(members.map((member) => canonicalKey(member, collator))));
+  const keys = new Set<string>();
+  const isPlainText = (type: number): boolean => isText(type) && collator === undefined;
   let hasNull = false;
-  for (const member of members) {
+  for (const [index, member] of members.entries()) {
     if (member.type === BsonType.null) hasNull = true;
-    if (isText(member.type)) strings.add(member.asString());
-    if (member.isNumber && isExactDouble(member)) numbers.add(member.asNumber());
+    if (isPlainText(member.type)) strings.add(member.asString());
+    else if (member.isNumber && isExactDouble(member)) numbers.add(member.asNumber());
+    else keys.add(canonicalKey(member, collator));
+    if (index % PIECE === 0) yield;
   }
   return (type, bytes, start, end) => {
     if (type === 0) return hasNull;
     if (type === BsonType.int32) return numbers.has(readInt32(bytes, start));
     if (type === BsonType.double) return numbers.has(bytes.readDoubleLE(start));
-    if (isText(type) && collator === undefined) {
-      return strings.has(bytes.toString('utf8', start + 4, end - 1));
-    }
+    if (isPlainText(type)) return strings.has(bytes.toString('utf8', start + 4, end - 1));
     const value = new RawValue(type as BsonTypeCode, bytes, start, end);
-    return others().has(canonicalKey(value, collator));
+    if (value.isNumber && isExactDouble(value)) return numbers.has(value.asNumber());
+    return keys.has(canonicalKey(value, collator));
   };
 }
 

@@ -1,9 +1,16 @@
 /**
  * $and, $or, $nor over whole filters, and $not over the operators of one field.
  */
-import { BsonType, fieldsOf, isEmpty, type Collator, type RawValue } from '../../../bson/index.ts';
+import {
+  BsonType,
+  FieldCursor,
+  isEmpty,
+  type Collator,
+  type RawValue,
+} from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
+import { LongStep } from '../../long-steps.ts';
 import {
   defineFieldOperator,
   defineTopLevelOperator,
@@ -53,17 +60,25 @@ function entriesOf({ name, operand, parser, nested }: TopLevelOperatorUse): Filt
   if (operand.type !== BsonType.array) {
     throw new CommandError('BadValue', `${name} must be an array`);
   }
-  const entries: RawValue[] = Array.from(fieldsOf(operand.asDocument()), ([, entry]) => entry);
-  uassert(entries.length > 0, 'BadValue', '$and/$or/$nor must be a nonempty array');
-  return entries.map((entry) => {
-    uassert(
-      entry.type === BsonType.object,
-      'BadValue',
-      '$or/$and/$nor entries need to be full objects',
-    );
-    return parser.parseFilter(entry.asDocument(), nested);
+  return ENTRIES.run(function* () {
+    const entries: FilterNode[] = [];
+    const cursor = new FieldCursor(operand.bytes, operand.start);
+    while (cursor.next()) {
+      uassert(
+        cursor.type === BsonType.object,
+        'BadValue',
+        '$or/$and/$nor entries need to be full objects',
+      );
+      entries.push(parser.parseFilter(cursor.value().asDocument(), nested));
+      if (entries.length % ENTRIES_PER_PIECE === 0) yield;
+    }
+    uassert(entries.length > 0, 'BadValue', '$and/$or/$nor must be a nonempty array');
+    return entries;
   });
 }
+
+const ENTRIES = new LongStep<FilterNode[]>();
+const ENTRIES_PER_PIECE = 64;
 
 export const $not = defineFieldOperator({
   name: '$not',

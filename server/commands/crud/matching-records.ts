@@ -12,6 +12,7 @@ import {
   needsWatch,
   type Filter,
   type FindRequest,
+  planInSlices,
   planQuery,
   type PlanExecutor,
   type QueryContext,
@@ -105,9 +106,12 @@ export async function changeEach(
   const view = op.renewView();
   const collection = view.collection(options.namespace);
   checkNotView(collection);
-  const target = options.prepare(collection);
+  const { target, plan } = await planInSlices(op, op.service.clock, () => {
+    const compiled = options.prepare(collection);
+    return { target: compiled, plan: planTarget(view, collection, compiled) };
+  });
   if (collection === undefined) return { matchedCount: 0, changedCount: 0 };
-  const executor = planTarget(view, collection, target).open(view, op, {
+  const executor = plan.open(view, op, {
     client: op.turnClient,
     renewView: () => op.renewView(),
     forWrites: true,
