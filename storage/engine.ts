@@ -10,6 +10,7 @@
  * Never: knows about sessions, commands or queries.
  */
 import { systemClock, type Clock } from '../common/clock.ts';
+import { documentOf } from '../bson/index.ts';
 import { CommandError } from '../common/errors.ts';
 import { FailPoints } from '../common/failpoints.ts';
 import type { Interruption } from '../common/interruption.ts';
@@ -33,6 +34,8 @@ import type {
 } from './contract.ts';
 import { Generation } from './delta/generation.ts';
 import { OpenSnapshots } from './delta/open-snapshots.ts';
+import { JOURNAL_OPERATIONS } from './format/journal-entry.ts';
+import type { Salvage } from './journal/contract.ts';
 import { loadCatalog } from './recovery/load-catalog.ts';
 import type { ElevatorName } from './device/elevators/elevators.ts';
 import { openParts, type Parts } from './recovery/open-parts.ts';
@@ -85,6 +88,8 @@ export interface EngineOptions {
   readonly keyGenerators?: KeyGeneratorSource | Promise<KeyGeneratorSource>;
   /** What keys of some indexes depend on; awaited as the generators are. */
   readonly versionedKeys?: VersionedKeys | Promise<VersionedKeys>;
+  /** For repair: hears of what the journal has lost, which is passed over; a repair under way keeps nobody out then. */
+  readonly salvage?: Salvage;
   /** Hears, once, why the store cannot go on: the program should end. */
   readonly onFailure?: (error: Error) => void;
 }
@@ -124,6 +129,7 @@ async function openWith(
     ...(options.elevator === undefined ? {} : { elevator: options.elevator }),
     journalCommitIntervalMs: options.journalCommitIntervalMs ?? DEFAULT_JOURNAL_COMMIT_INTERVAL_MS,
     ...(options.extentBytes === undefined ? {} : { extentBytes: options.extentBytes }),
+    ...(options.salvage === undefined ? {} : { salvage: options.salvage }),
     onJournalFailure: (error) => fail(error),
   });
   try {
@@ -222,18 +228,22 @@ class Engine implements StorageEngine {
     const { log, clock } = this.options;
     const startMs = clock.monotonicMs();
     loadCatalog(this.store);
-    const replay = new Replay(this.store, log);
+    const { salvage } = this.options;
+    const replay = new Replay(this.store, log, salvage);
     const summary = await this.parts.journal.replay(this.store.lastCommitNumber, (group) => {
       const applied = replay.apply(group);
       if (applied === undefined && !this.admission.isCheckpointDue) return undefined;
       return this.finishGroup(applied);
     });
     this.checkpointer.journalIsOpen = true;
+    // The checkpoint behind it lies in segments of which the next start needs nothing that was damaged.
+    if (salvage !== undefined) noteRepair(this.store);
     this.builds.abandonUnfinished();
     const { versionedKeys } = this.options;
     if (versionedKeys !== undefined) {
       await rebuildStale(this.store, this.builds, versionedKeys, log);
     }
+    await this.files.noteIndexStoreWorks();
     log.write({
       severity: 'I',
       component: 'RECOVERY',
@@ -395,6 +405,12 @@ class Engine implements StorageEngine {
       attributes: { error: String(error) },
     });
   }
+}
+
+/** A commit that says that the store was repaired. */
+function noteRepair(store: StoreState): void {
+  const message = documentOf({ msg: 'the store was repaired' });
+  store.lastCommitNumber = store.journal.append([{ op: JOURNAL_OPERATIONS.noop, o: message }]);
 }
 
 function defaultDeltaBytes({ cacheBytes = DEFAULT_CACHE_BYTES }: EngineOptions): number {

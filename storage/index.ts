@@ -6,5 +6,7 @@ export { openEngine, type EngineOptions } from './engine.ts';
 export type { KeyGenerator, KeyGeneratorSource, VersionedKeys } from './catalog/index-keys.ts';
 export { CHECKPOINT_POINTS, type CheckpointPoint } from './checkpoint/pause-points.ts';
 export { ELEVATOR_NAMES, isElevatorName, type ElevatorName } from './device/elevators/elevators.ts';
+export { repairStore, type RepairOptions, type RepairReport } from './repair/repair.ts';
+export type { Finding, Progress } from './repair/contract.ts';
 export { filesOf, type StoreFiles } from './recovery/store-files.ts';
 export { CUT_INDEX_KEY_PREFIX_BYTES } from './format/tree-key.ts';

@@ -10,6 +10,8 @@ export const EXIT = {
   badOptions: 2,
   /** The program cannot do this yet. */
   notSupported: 3,
+  /** verify found damage, or repair could not bring everything back. */
+  damaged: 4,
   /** A bug in shared state, or damage: the next start recovers or reports. */
   abrupt: 14,
   /** The port is taken, or cannot be bound. */

@@ -13,13 +13,13 @@ import { EXIT } from './exit-codes.ts';
 
 /** By name; loaded when used. */
 const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
+  repair: async () => (await import('../commands/repair.ts')).repair,
   report: async () => (await import('../commands/report.ts')).report,
   top: async () => (await import('../commands/top.ts')).top,
 };
 
 /** Named in the documentation of later versions. */
-const LATER =
-  'up, status, down, kill, start, logs, backup, restore, verify, repair, import, export, copy';
+const LATER = 'up, status, down, kill, start, logs, backup, restore, verify, import, export, copy';
 
 async function main([name, ...arguments_]: readonly string[]): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
@@ -63,7 +63,7 @@ Subcommands:
 ${lines.join('\n')}
 
 Start a server with:  flintd --dbpath <directory>
-Exit codes: 0 done, 1 it could not be done, 2 wrong use, 3 not in this version.
+Exit codes: 0 done, 1 it could not be done, 2 wrong use, 3 not in this version, 4 damage (verify, repair).
 `;
 }
 

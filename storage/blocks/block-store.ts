@@ -156,6 +156,23 @@ export async function openBlockStore(options: BlockStoreOptions, base?: Base): P
   }
 }
 
+/** A state of a block store that was read, and perhaps corrected, before it is opened. */
+export interface KnownState {
+  readonly reading: SuperblockReading;
+  readonly base: Base;
+  readonly manifest: Manifest | undefined;
+}
+
+/** For repair: opens a store at a state that was found already. Nothing is read and compared again. */
+export async function openBlockStoreAt(
+  options: BlockStoreOptions,
+  { reading, base, manifest }: KnownState,
+): Promise<BlockStore> {
+  const { sectorBytes } = reading.superblock;
+  const device = await options.volume.open(nameOf(options), { sectorBytes });
+  return new DeviceBlockStore(options, queueOf(device, options), reading, base, manifest);
+}
+
 class DeviceBlockStore implements BlockStore {
   readonly storeId: string;
   readonly superblockDamage: CorruptionError | undefined;
@@ -276,6 +293,11 @@ class DeviceBlockStore implements BlockStore {
     return writer;
   }
 
+  async recordBase(): Promise<void> {
+    for (let copy = 0; copy < 2; copy += 1) await this.writeNextSuperblock(this.currentBase);
+    this.copiesToRepair = 0;
+  }
+
   async recordCheckpoint(base: Base): Promise<void> {
     const { writer } = this;
     invariant(writer !== undefined, 'block-store: no checkpoint to record');
@@ -391,7 +413,8 @@ function nameOf(options: BlockStoreOptions): string {
   return options.name ?? DEFAULT_BLOCK_STORE_NAME;
 }
 
-function baseOf(superblock: Superblock): Base {
+/** The base that a superblock recorded. */
+export function baseOf(superblock: Superblock): Base {
   const { checkpoint, manifestAddress, manifestGeneration, manifestSectors } = superblock;
   const commitNumber = superblock.commitNumber as CommitNumber;
   return { checkpoint, commitNumber, manifestAddress, manifestGeneration, manifestSectors };
@@ -434,9 +457,10 @@ function checkAgreement({ superblock, damage }: SuperblockReading, base: Base): 
   }
 }
 
-async function readManifest(
+/** @throws CorruptionError */
+export async function readManifest(
   queue: RequestQueue,
-  superblock: Superblock,
+  superblock: Pick<Superblock, 'storeId'>,
   base: Base,
 ): Promise<Manifest> {
   const { device } = queue;

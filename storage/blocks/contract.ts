@@ -135,6 +135,8 @@ export interface BlockStore {
    */
   prefetch(places: Iterable<Place>): MaybePromise<void>;
 
+  /** Writes the base that was opened into both copies of the superblock: a damaged copy is whole again. */
+  recordBase(): Promise<void>;
   beginCheckpoint(commitNumber: CommitNumber): Promise<CheckpointWriter>;
   /** Writes the superblock for a base whose index commit is durable. */
   recordCheckpoint(base: Base): Promise<void>;

@@ -30,6 +30,11 @@ export interface SuperblockReading {
   readonly damage: CorruptionError | undefined;
 }
 
+export interface SuperblockCopies {
+  readonly valid: readonly Superblock[];
+  readonly damaged: readonly CorruptionError[];
+}
+
 interface CopyReading {
   readonly superblock?: Superblock;
   readonly damage?: CorruptionError;
@@ -40,14 +45,20 @@ interface CopyReading {
  * @throws CorruptionError when neither is valid: kind `missing` when the device is blank, else what is wrong with the first
  */
 export async function readSuperblocks(queue: RequestQueue): Promise<SuperblockReading> {
-  const outcomes = [await readCopy(queue, 0), await readCopy(queue, 1)];
-  const valid = outcomes.flatMap((outcome) => outcome.superblock ?? []);
-  const damaged = outcomes.flatMap((outcome) => outcome.damage ?? []);
-  const best = valid.sort((a, b) => b.sequence - a.sequence)[0];
+  const { valid, damaged } = await readSuperblockCopies(queue);
+  const best = valid[0];
   if (best === undefined) {
     throw damaged.find((error) => error.kind !== 'missing') ?? damaged[0];
   }
   return { superblock: best, damage: damaged[0] };
+}
+
+/** The copies that are whole, the newer one first, and what is wrong with the others. */
+export async function readSuperblockCopies(queue: RequestQueue): Promise<SuperblockCopies> {
+  const outcomes = [await readCopy(queue, 0), await readCopy(queue, 1)];
+  const valid = outcomes.flatMap((outcome) => outcome.superblock ?? []);
+  const damaged = outcomes.flatMap((outcome) => outcome.damage ?? []);
+  return { valid: valid.sort((a, b) => b.sequence - a.sequence), damaged };
 }
 
 /** Writes the next superblock over the older copy, durably. */

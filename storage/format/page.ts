@@ -147,6 +147,17 @@ export function verifyPage(
   return { header, pageBytes };
 }
 
+/** How long a page says it is, bytes; 0 when no page begins there. Nothing is checked. */
+export function claimedPageBytes(bytes: Buffer): number {
+  if (bytes.readUInt32LE(PAGE_HEADER.magic) !== PAGE_MAGIC) return 0;
+  return bytes.readUInt32LE(PAGE_HEADER.usedBytes);
+}
+
+/** The header of what claims to be a page, unchecked. */
+export function peekPage(bytes: Buffer): PageHeader {
+  return readHeader(bytes, bytes.readUInt32LE(PAGE_HEADER.usedBytes));
+}
+
 /** The records of a page that verifyPage has checked, in order of slot. Documents are parts of `bytes`. */
 export function recordsOfPage(bytes: Buffer, header: PageHeader): PageRecord[] {
   const records: PageRecord[] = [];

@@ -6,6 +6,7 @@
  */
 import { closeSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { CorruptionError } from '../../common/errors.ts';
+import { readU64 } from '../format/integers.ts';
 
 export const LMDB_PAGE_BYTES = 4096;
 
@@ -15,14 +16,19 @@ const META = {
   magic: 24, // u32
   version: 28, // u32, of which the lower half counts
   pageBytes: 48, // u32
+  lastPage: 144, // u64  number of the last page in use
+  transaction: 152, // u64  the meta page with the higher one counts
 } as const;
 const META_PAGES = 2;
 const META_FLAG = 8;
 const MAGIC = 0xbeefc0de;
 const DATA_VERSION = 2;
 
-/** Whether there is an LMDB file; one whose creation was cut short holds nothing but zeros, or less than its meta pages. */
-export type LmdbFileState = 'missing' | 'unfinished' | 'whole';
+/**
+ * Whether there is an LMDB file; one whose creation was cut short holds nothing but zeros, or less than its meta pages. One that is short
+ * ends before the last page that it says is in use: it may be whole all the same, when that page was given up before it was written.
+ */
+export type LmdbFileState = 'missing' | 'unfinished' | 'short' | 'whole';
 
 /** @throws CorruptionError malformed, for a file that is none of LMDB's */
 export function lookAtLmdbFile(path: string): LmdbFileState {
@@ -40,7 +46,13 @@ export function lookAtLmdbFile(path: string): LmdbFileState {
       );
     }
   }
-  return 'whole';
+  return size < pagesInUse(metaPages) * LMDB_PAGE_BYTES ? 'short' : 'whole';
+}
+
+function pagesInUse(metaPages: Buffer): number {
+  const [first, second] = [metaPages, metaPages.subarray(LMDB_PAGE_BYTES)];
+  const isSecond = readU64(second, META.transaction) > readU64(first, META.transaction);
+  return readU64(isSecond ? second : first, META.lastPage) + 1;
 }
 
 /** Removes what an interrupted creation left. */

@@ -5,6 +5,7 @@
  */
 import type { RangeOptions, Transaction } from 'lmdb';
 import { invariant } from '../../common/assert.ts';
+import { CorruptionError } from '../../common/errors.ts';
 import {
   decodeStoreIdentity,
   STORE_IDENTITY_KEY,
@@ -43,8 +44,16 @@ export class LmdbSnapshot implements IndexSnapshot {
   get(key: Buffer): Buffer | undefined {
     // lmdb would read through the freed transaction.
     invariant(!this.released, 'index snapshot: read after release');
-    const sealed = this.environment.get(key, this.readOptions);
+    const sealed = this.sealedValueOf(key);
     return sealed === undefined ? undefined : openValue(key, sealed);
+  }
+
+  private sealedValueOf(key: Buffer): Buffer | undefined {
+    try {
+      return this.environment.get(key, this.readOptions);
+    } catch (error) {
+      throw asCorruption(error);
+    }
   }
 
   scan(range: StoreRange): StoreCursor {
@@ -114,8 +123,7 @@ class LmdbCursor implements StoreCursor {
 
   next(): boolean {
     if (this.ended) return false;
-    this.iterator ??= this.open();
-    const step = this.iterator.next();
+    const step = this.step();
     if (step.done === true) {
       // lmdb has closed its cursor by itself.
       this.iterator = undefined;
@@ -128,6 +136,15 @@ class LmdbCursor implements StoreCursor {
     this.currentKey = entry.key;
     this.currentSealed = entry.value;
     return true;
+  }
+
+  private step(): IteratorResult<Entry, unknown> {
+    try {
+      this.iterator ??= this.open();
+      return this.iterator.next();
+    } catch (error) {
+      throw asCorruption(error);
+    }
   }
 
   seek(key: Buffer): void {
@@ -175,6 +192,14 @@ class LmdbCursor implements StoreCursor {
     this.iterator = undefined;
     this.snapshot.iteratorEnded(this);
   }
+}
+
+/** What LMDB says of pages that are not what they should be, such as MDB_CORRUPTED or MDB_PAGE_NOTFOUND. */
+function asCorruption(error: unknown): unknown {
+  if (!(error instanceof Error) || !error.message.includes('MDB_')) return error;
+  return new CorruptionError('malformed', 'index store', `LMDB cannot read it: ${error.message}`, {
+    cause: error,
+  });
 }
 
 /** lmdb refuses a bound longer than its longest key. No key is as long, so that cutting a bound keeps its place. */

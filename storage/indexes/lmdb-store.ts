@@ -25,6 +25,7 @@ import {
 import type { IndexChanges } from './changes.ts';
 import type { CommitResult, IndexSnapshot, IndexStore, IndexStoreStatistics } from './contract.ts';
 import { DEFAULT_MAP_BYTES, openEnvironment, type Environment } from './lmdb-environment.ts';
+import { refuseUnreadableLmdb } from './lmdb-check.ts';
 import { lookAtLmdbFile, removeLmdbFile } from './lmdb-file.ts';
 import { LmdbSnapshot } from './lmdb-snapshot.ts';
 import {
@@ -56,10 +57,12 @@ const FULL_DISK_BYTES = 16 * 1024 * 1024;
  * @throws CorruptionError missing (no file, an empty one, no identity record), foreign (another store's), malformed
  */
 export async function openLmdbIndexStore(options: LmdbStoreOptions): Promise<IndexStore> {
-  if (lookAtLmdbFile(options.path) !== 'whole') {
+  const state = lookAtLmdbFile(options.path);
+  if (state === 'missing' || state === 'unfinished') {
     if (!options.create) throw storeIsMissing(options.path);
     removeLmdbFile(options.path);
   }
+  if (state === 'short') await refuseUnreadableLmdb(options.path, 'it ends before its last page');
   const environment = openOrRefuse(options);
   try {
     const stamp = readOrCreateIdentity(environment, options);

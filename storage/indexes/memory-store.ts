@@ -54,6 +54,20 @@ export class MemoryIndexDisk {
     this.durable = undefined;
   }
 
+  /** A repair of the store that it belongs to began and has not ended. */
+  repairIsUnfinished = false;
+
+  /** Holds what another disk holds, from now on: as if that one's file had been renamed over it. */
+  become(other: MemoryIndexDisk): void {
+    this.durable = other.durable;
+  }
+
+  /** Of the store on it, 16 bytes. @throws CorruptionError missing */
+  get storeId(): Buffer {
+    if (this.durable === undefined) throw storeIsMissing('memory');
+    return identityOf(this.durable).storeId;
+  }
+
   /** For the store: counts power cuts, so that a store knows whether it outlived one. */
   get era(): number {
     return this.powerCuts;

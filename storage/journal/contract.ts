@@ -4,6 +4,7 @@
  * Life: openJournal, then exactly one replay, then append and flushed until close. While the replay runs, flushed and
  * release may be called (for checkpoints that it needs); release then does nothing.
  */
+import type { CorruptionError } from '../../common/errors.ts';
 import type { CommitNumber, MaybePromise } from '../contract.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Log } from '../../common/log.ts';
@@ -33,9 +34,16 @@ export interface JournalOptions {
   readonly retainMs?: number;
   /** Written into every entry as `t`. Default 1. */
   readonly term?: number;
+  /**
+   * For repair: hears of damage that would end the replay. The journal then counts as ended there, and what lies behind is lost.
+   */
+  readonly salvage?: Salvage;
   /** Hears of the first failed flush, once. Everything after it fails: what the device holds is unknown. */
   readonly onFailure: (error: Error) => void;
 }
+
+/** @param foreignFile a file that must go, because every start would refuse it */
+export type Salvage = (loss: CorruptionError, foreignFile?: string) => void;
 
 /** The entries of one commit, in the order in which they were appended. */
 export interface JournalGroup {

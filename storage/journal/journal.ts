@@ -83,7 +83,9 @@ class SegmentedJournal implements Journal {
     invariant(this.writer === undefined && !this.isReplaying, 'journal: replayed once');
     this.isReplaying = true;
     const closedAt = await this.endRecord.read();
-    const { end, summary } = await recoverJournal(this.segments, { from, closedAt }, (group) => {
+    const { salvage } = this.options;
+    const source = { from, closedAt, ...(salvage === undefined ? {} : { salvage }) };
+    const { end, summary } = await recoverJournal(this.segments, source, (group) => {
       this.commitClock.continueAfter(group.commitNumber, group.timestamp);
       return visit(group);
     });

@@ -10,9 +10,9 @@ import { CorruptionError } from '../../common/errors.ts';
 import type { CommitNumber, MaybePromise } from '../contract.ts';
 import type { JournalEndRecord } from '../format/journal-end.ts';
 import { SMALLEST_BLOCK_BYTES, type SegmentHeader } from '../format/journal-segment.ts';
-import { ZERO_TIMESTAMP, type Timestamp } from '../format/timestamp.ts';
+import { compareTimestamps, ZERO_TIMESTAMP, type Timestamp } from '../format/timestamp.ts';
 import { ChainWalk } from './chain-walk.ts';
-import type { JournalGroup, ReplaySummary } from './contract.ts';
+import type { JournalGroup, ReplaySummary, Salvage } from './contract.ts';
 import { GroupAssembler } from './group-assembler.ts';
 import { SegmentReader } from './segment-reader.ts';
 import type { FoundSegment, LiveSegment, Segments } from './segments.ts';
@@ -51,39 +51,84 @@ export interface RecoverySource {
   readonly from: CommitNumber;
   /** Where the journal ended when it was closed, if it was. */
   readonly closedAt: JournalEndRecord | undefined;
+  /** Hears of damage, which then counts as the journal's end; absent: damage is thrown. */
+  readonly salvage?: Salvage;
 }
 
 /** Visits the commits above `from` and leaves `segments` with what is alive and what is free. @throws CorruptionError */
 export async function recoverJournal(
   segments: Segments,
-  { from, closedAt }: RecoverySource,
+  source: RecoverySource,
   visit: (group: JournalGroup) => MaybePromise<void>,
 ): Promise<Recovered> {
-  const found = await segments.find();
-  const withHeader = inOrder(found);
-  if (withHeader.length === 0) {
-    await refuseLostJournal(segments, found, from);
-    for (const file of found) await segments.reclaim(file);
-    return { end: NEW_JOURNAL, summary: { ...NOTHING_REPLAYED, tail: 'the journal is new' } };
+  const { from } = source;
+  const found = await segments.find(source.salvage);
+  let start: LiveSegment;
+  try {
+    const withHeader = inOrder(found);
+    if (withHeader.length === 0) {
+      await refuseLostJournal(segments, found, from);
+      for (const file of found) await segments.reclaim(file);
+      return { end: NEW_JOURNAL, summary: { ...NOTHING_REPLAYED, tail: 'the journal is new' } };
+    }
+    start = startOf(withHeader, from);
+    segments.live.push(...runAround(withHeader, start));
+  } catch (error) {
+    noteLoss(source, error);
+    segments.live.length = 0;
+    const end = endBehindDamage(found, { ...NEW_JOURNAL, commitNumber: from });
+    return { end, summary: { ...NOTHING_REPLAYED, tail: NOTHING_USABLE } };
   }
-  const start = startOf(withHeader, from);
-  segments.live.push(...runAround(withHeader, start));
   const walk = new ChainWalk(segments, start);
   try {
-    return await followChain({ segments, walk, found, from, closedAt, visit });
+    return await followChain({ ...source, segments, walk, found, visit });
   } finally {
     await walk.close();
   }
 }
 
+/** @throws the error, unless it is damage and somebody salvages what there is */
+function noteLoss({ salvage }: RecoverySource, error: unknown): void {
+  if (salvage === undefined || !(error instanceof CorruptionError)) throw error;
+  salvage(error);
+}
+
+/**
+ * The end of a journal that was damaged: it goes on in numbers that no batch of before has. The files stay as they are until the next
+ * start, which finds that the base does not need them.
+ */
+function endBehindDamage(
+  found: readonly FoundSegment[],
+  last: Pick<JournalEnd, 'commitNumber' | 'timestamp' | 'sequence'>,
+): JournalEnd {
+  let end = { ...NEW_JOURNAL, ...last };
+  for (const { header } of found) {
+    if (header === undefined) continue;
+    end = {
+      ...end,
+      nextSegmentNumber: Math.max(end.nextSegmentNumber, header.number + 1),
+      sequence: Math.max(end.sequence, header.firstSequence),
+      timestamp: laterOf(end.timestamp, header.timestampBefore),
+    };
+  }
+  return { ...end, sequence: end.sequence + SEQUENCES_SKIPPED };
+}
+
+const NOTHING_USABLE = 'nothing of the journal could be used';
+
+/** More batches than a segment has. */
+const SEQUENCES_SKIPPED = 2 ** 32;
+
+function laterOf(a: Timestamp, b: Timestamp): Timestamp {
+  return compareTimestamps(a, b) < 0 ? b : a;
+}
+
 const NOTHING_REPLAYED = { groups: 0, entries: 0, bytes: 0 };
 
-interface Recovery {
+interface Recovery extends RecoverySource {
   readonly segments: Segments;
   readonly walk: ChainWalk;
   readonly found: readonly FoundSegment[];
-  readonly from: CommitNumber;
-  readonly closedAt: JournalEndRecord | undefined;
   readonly visit: (group: JournalGroup) => MaybePromise<void>;
 }
 
@@ -93,21 +138,42 @@ async function followChain(recovery: Recovery): Promise<Recovered> {
   const assembler = new GroupAssembler(commitBefore, timestampBefore, from);
   let groups = 0;
   let flushIsRecorded = false;
-  for (let batch = await walk.next(); batch !== undefined; batch = await walk.next()) {
-    for (const group of assembler.groupsOf(batch)) {
-      if (group.commitNumber <= from) continue;
-      groups += 1;
-      // Only a visitor that waits makes the replay wait.
-      const visited = visit(group);
-      if (visited !== undefined) await visited;
+  let isDamaged = false;
+  try {
+    for (let batch = await walk.next(); batch !== undefined; batch = await walk.next()) {
+      for (const group of assembler.groupsOf(batch)) {
+        if (group.commitNumber <= from) continue;
+        groups += 1;
+        // Only a visitor that waits makes the replay wait.
+        const visited = visit(group);
+        if (visited !== undefined) await visited;
+      }
+      walk.at.segment.newestCommit = newestCommitOf(assembler);
+      flushIsRecorded = batch.header.entryCount === 0;
     }
-    walk.at.segment.newestCommit = newestCommitOf(assembler);
-    flushIsRecorded = batch.header.entryCount === 0;
+    await refuseDamage(recovery);
+    refuseShortJournal(assembler.lastCommitNumber, from, walk);
+  } catch (error) {
+    noteLoss(recovery, error);
+    isDamaged = true;
   }
-  await refuseDamage(recovery);
-  refuseShortJournal(assembler.lastCommitNumber, from, walk);
-  await reclaimDead(recovery);
   const { segment, offset } = walk.at;
+  const summary = {
+    groups,
+    entries: assembler.entries,
+    bytes: walk.bytesRead,
+    tail: `segment ${segment.header.number} (${segment.file.name}), offset ${offset}`,
+  };
+  if (isDamaged) {
+    segments.live.length = 0;
+    const end = endBehindDamage(recovery.found, {
+      commitNumber: Math.max(assembler.lastCommitNumber, from) as CommitNumber,
+      timestamp: assembler.lastTimestamp,
+      sequence: walk.expected.sequence,
+    });
+    return { end, summary };
+  }
+  await reclaimDead(recovery);
   const canContinue = segment.header.blockBytes === segments.blockBytes;
   return {
     end: {
@@ -119,12 +185,7 @@ async function followChain(recovery: Recovery): Promise<Recovered> {
       timestamp: assembler.lastTimestamp,
       flushIsRecorded,
     },
-    summary: {
-      groups,
-      entries: assembler.entries,
-      bytes: walk.bytesRead,
-      tail: `segment ${segment.header.number} (${segment.file.name}), offset ${offset}`,
-    },
+    summary,
   };
 }
 

@@ -17,6 +17,7 @@ import { allocateAligned, releaseAligned } from '../device/aligned-memory.ts';
 import { flushBio, readBio, sectorNumber, writeBio } from '../device/bio.ts';
 import type { Device, Volume } from '../device/contract.ts';
 import { RequestQueue } from '../device/request-queue.ts';
+import type { Salvage } from './contract.ts';
 import { readSegmentHeader, type SegmentHeader } from '../format/journal-segment.ts';
 
 /** A file of the journal. */
@@ -143,8 +144,11 @@ export class Segments {
     return this.totals.sums;
   }
 
-  /** Reads the headers of all files. @throws CorruptionError foreign, malformed */
-  async find(): Promise<FoundSegment[]> {
+  /**
+   * Reads the headers of all files.
+   * @param salvage hears of files of another store, which are passed over then @throws CorruptionError foreign, malformed
+   */
+  async find(salvage?: Salvage): Promise<FoundSegment[]> {
     const found: FoundSegment[] = [];
     for (const name of await this.names()) {
       this.lastName = Math.max(this.lastName, Number(name.slice(this.options.prefix.length)));
@@ -153,6 +157,9 @@ export class Segments {
         const header = await readHeader(segment);
         this.refuseForeign(name, header);
         found.push({ file: segment.file, header });
+      } catch (error) {
+        if (salvage === undefined || !(error instanceof CorruptionError)) throw error;
+        salvage(error, name);
       } finally {
         await segment.close();
       }

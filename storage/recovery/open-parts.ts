@@ -23,7 +23,7 @@ import { RequestQueue } from '../device/request-queue.ts';
 import type { Base } from '../format/base.ts';
 import type { Superblock } from '../format/superblock.ts';
 import type { IndexStore } from '../indexes/contract.ts';
-import type { Journal } from '../journal/contract.ts';
+import type { Journal, Salvage } from '../journal/contract.ts';
 import { openJournal } from '../journal/journal.ts';
 import type { StoreFiles } from './store-files.ts';
 
@@ -38,6 +38,8 @@ export interface PartsOptions {
   readonly journalCommitIntervalMs: number;
   readonly extentBytes?: number;
   readonly elevator?: ElevatorName;
+  /** For repair: hears of damage in the journal, which then counts as its end. */
+  readonly salvage?: Salvage;
   /** Hears of the first failed journal flush. */
   readonly onJournalFailure: (error: Error) => void;
 }
@@ -51,6 +53,9 @@ export interface Parts {
 /** @throws CorruptionError naming the part that is missing, older, foreign or damaged */
 export async function openParts(options: PartsOptions): Promise<Parts> {
   const { files } = options;
+  if (options.salvage === undefined && (await files.repair.isUnfinished())) {
+    throw new CorruptionError('malformed', 'store', 'a repair of it began and has not ended');
+  }
   const superblock = await readSuperblock(files.blockVolume, options.clock);
   if (superblock === undefined) return createParts(options);
   const storeId = Buffer.from(superblock.storeId, 'hex');
@@ -139,6 +144,7 @@ function openStoreJournal(options: PartsOptions, storeId: Buffer): Journal {
     random,
     log,
     commitIntervalMs: options.journalCommitIntervalMs,
+    ...(options.salvage === undefined ? {} : { salvage: options.salvage }),
     onFailure: options.onJournalFailure,
   });
 }

@@ -21,7 +21,7 @@ import type {
 } from '../contract.ts';
 import { NO_ROW } from '../delta/version-rows.ts';
 import type { JournalEntry } from '../format/journal-entry.ts';
-import type { JournalGroup } from '../journal/contract.ts';
+import type { JournalGroup, Salvage } from '../journal/contract.ts';
 import {
   decodeCatalogCommand,
   type CatalogCommand,
@@ -42,10 +42,13 @@ export class Replay {
   damagedRecords = 0;
   private readonly store: StoreState;
   private readonly log: Log;
+  private readonly salvage: Salvage | undefined;
 
-  constructor(store: StoreState, log: Log) {
+  /** @param salvage for repair: hears of entries that cannot be applied, which are passed over then */
+  constructor(store: StoreState, log: Log, salvage?: Salvage) {
     this.store = store;
     this.log = log;
+    this.salvage = salvage;
   }
 
   /** Synchronous unless a page must be read: most of a journal is inserts, and changes of what is in memory. */
@@ -65,6 +68,24 @@ export class Replay {
   }
 
   private applyEntry(entry: JournalEntry, commitNumber: CommitNumber): MaybePromise<void> {
+    if (this.salvage === undefined) return this.applyWhole(entry, commitNumber);
+    return this.salvageEntry(entry, commitNumber, this.salvage);
+  }
+
+  private async salvageEntry(
+    entry: JournalEntry,
+    commitNumber: CommitNumber,
+    salvage: Salvage,
+  ): Promise<void> {
+    try {
+      await this.applyWhole(entry, commitNumber);
+    } catch (error) {
+      if (!(error instanceof CorruptionError)) throw error;
+      salvage(error);
+    }
+  }
+
+  private applyWhole(entry: JournalEntry, commitNumber: CommitNumber): MaybePromise<void> {
     switch (entry.op) {
       case 'i':
       case 'u':
@@ -88,7 +109,22 @@ export class Replay {
     const before = this.documentBefore(state, recordId);
     return Buffer.isBuffer(before)
       ? this.writeRecord(entry, commitNumber, target, before)
-      : before.then((document) => this.writeRecord(entry, commitNumber, target, document));
+      : before.then((document) => this.writeChange(entry, commitNumber, target, document));
+  }
+
+  /** A record that a repair could not bring back comes back with an update, which has all of it; its old keys went with it. */
+  private writeChange(
+    entry: JournalEntry,
+    commitNumber: CommitNumber,
+    target: { state: CollectionState; version: CollectionVersion; recordId: RecordId },
+    before: Buffer | undefined,
+  ): undefined {
+    if (before !== undefined || entry.op === 'u') {
+      return this.writeRecord(entry, commitNumber, target, before);
+    }
+    if (this.salvage === undefined)
+      throw malformed(`deletes record ${target.recordId}, which is not there`);
+    return undefined;
   }
 
   /** @param before what the record held; DAMAGED when that cannot be read */
@@ -134,7 +170,10 @@ export class Replay {
   }
 
   /** DAMAGED when its page is; its length is unknown then, too. */
-  private documentBefore(state: CollectionState, recordId: RecordId): MaybePromise<Buffer> {
+  private documentBefore(
+    state: CollectionState,
+    recordId: RecordId,
+  ): Buffer | Promise<Buffer | undefined> {
     for (const { records, rows } of this.store.epoch.generations) {
       const row = records.get(state.ident)?.newestRow(recordId) ?? NO_ROW;
       const document = row === NO_ROW ? undefined : rows.document(row);
@@ -143,10 +182,13 @@ export class Replay {
     return this.documentInBase(state, recordId);
   }
 
-  private async documentInBase(state: CollectionState, recordId: RecordId): Promise<Buffer> {
+  private async documentInBase(
+    state: CollectionState,
+    recordId: RecordId,
+  ): Promise<Buffer | undefined> {
     try {
       const document = await this.store.epoch.base.record(state.ident, recordId);
-      if (document !== undefined) return document;
+      if (document !== undefined || this.salvage !== undefined) return document;
       throw malformed(`changes record ${recordId}, which is not there`);
     } catch (error) {
       if (!(error instanceof CorruptionError) || error.part === PART) throw error;

@@ -3,12 +3,17 @@
  *
  * Three kinds: a directory of files, memory that ends with the process, and a simulated disk.
  */
-import { mkdir, open, stat } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
+import { CorruptionError } from '../../common/errors.ts';
+import { decodeStoreRecord, STORE_RECORD_KEY } from '../catalog/catalog-record.ts';
 import { FileVolume } from '../device/file-volume.ts';
 import { MemoryVolume } from '../device/memory-volume.ts';
 import type { Volume } from '../device/contract.ts';
+import type { Base } from '../format/base.ts';
+import { checkLmdbFile, refuseUnreadableLmdb } from '../indexes/lmdb-check.ts';
+import { removeLmdbFile } from '../indexes/lmdb-file.ts';
 import { openLmdbIndexStore } from '../indexes/lmdb-store.ts';
 import { MemoryIndexDisk, openMemoryIndexStore } from '../indexes/memory-store.ts';
 import type { IndexStore } from '../indexes/contract.ts';
@@ -27,11 +32,49 @@ export interface StoreFiles {
   /** Whether there is anything where the index store would be. */
   hasIndexStore(): Promise<boolean>;
   openIndexStore(opening: IndexStoreOpening): Promise<IndexStore>;
+  /** The start has read what it needs of the index store, and lives. */
+  noteIndexStoreWorks(): Promise<void>;
+  readonly repair: RepairFiles;
   /** After everything in it was closed. */
   close(): Promise<void>;
 }
 
+/** What an index store says of itself to who only looks. */
+export interface IndexStoreLook {
+  /** 32 hexadecimal digits. */
+  readonly storeId: string;
+  readonly checkpoint: number;
+  /** undefined before the first checkpoint. */
+  readonly base: Base | undefined;
+  /** Sentences about entries that are damaged; the rest can be read. */
+  readonly damages: readonly string[];
+}
+
+/** How a new index store comes into the place of one that is lost. */
+export interface RepairFiles {
+  /** A repair began to write and has not ended: nothing else may open the store. */
+  isUnfinished(): Promise<boolean>;
+  begin(): Promise<void>;
+  /** Reads all of the index store, and only reads. @throws CorruptionError when nothing of it can be used */
+  look(onProgress: (entries: number) => void): Promise<IndexStoreLook>;
+  /** Makes a new index store beside the old one; what a repair before has left of it goes. */
+  createIndexStore(storeId: Buffer): Promise<IndexStore>;
+  /** The new one, which was closed, takes the place of the old one in one step. The old one stays aside until end(). */
+  replaceIndexStore(): Promise<void>;
+  /** Keeps the journal's segments as they are now beside it, for who wants to look. @returns where */
+  copyJournal(): Promise<string>;
+  /** Removes what was kept aside, but for copies of the journal, and says that the store is whole. */
+  end(): Promise<void>;
+}
+
 const INDEX_STORE_NAME = 'index.lmdb';
+/** Is there while a start reads the index store. */
+const BEING_OPENED_NAME = 'index.lmdb.being-opened';
+const REBUILT_NAME = 'index.lmdb.rebuilt';
+const REPLACED_NAME = 'index.lmdb.before-repair';
+const UNFINISHED_NAME = 'repair.under-way';
+const JOURNAL_NAME = 'journal';
+const JOURNAL_COPY_NAME = 'journal.before-repair';
 
 /**
  * A store in a directory, which must exist. Locks it against a second process.
@@ -41,21 +84,26 @@ export async function openDirectory(dbpath: string, clock: Clock): Promise<Store
   const lock = await lockDbpath(dbpath);
   try {
     const blockVolume = await FileVolume.open(dbpath);
-    const journalPath = join(dbpath, 'journal');
+    const journalPath = join(dbpath, JOURNAL_NAME);
     await mkdir(journalPath, { recursive: true });
     const journalVolume = await FileVolume.open(journalPath);
     const path = join(dbpath, INDEX_STORE_NAME);
+    const opened = join(dbpath, BEING_OPENED_NAME);
     return {
       blockVolume,
       journalVolume,
       journalPrefix: '',
       hasIndexStore: () => exists(path),
       async openIndexStore(opening) {
+        if (await exists(opened)) await checkBeforeOpening(path, opening.create);
+        await writeFile(opened, '');
         const store = await openLmdbIndexStore({ path, clock, ...opening });
         // LMDB makes its commits durable, but not the name of a new file.
         if (opening.create) await syncDirectory(dbpath);
         return store;
       },
+      noteIndexStoreWorks: () => rm(opened, { force: true }),
+      repair: repairFilesIn(dbpath, clock, journalVolume),
       async close() {
         await journalVolume.close();
         await blockVolume.close();
@@ -66,6 +114,87 @@ export async function openDirectory(dbpath: string, clock: Clock): Promise<Store
     await lock.release();
     throw error;
   }
+}
+
+/** Whoever opened it last did not come to the end of his start: perhaps LMDB ended it. @throws CorruptionError */
+async function checkBeforeOpening(path: string, create: boolean): Promise<void> {
+  try {
+    await refuseUnreadableLmdb(path, 'a start ended while it was being opened');
+  } catch (error) {
+    if (!create) throw error;
+    // Before the first checkpoint the journal holds everything.
+    removeLmdbFile(path);
+  }
+}
+
+function repairFilesIn(dbpath: string, clock: Clock, journal: Volume): RepairFiles {
+  const [path, rebuilt, replaced] = [INDEX_STORE_NAME, REBUILT_NAME, REPLACED_NAME].map((name) =>
+    join(dbpath, name),
+  );
+  const unfinished = join(dbpath, UNFINISHED_NAME);
+  return {
+    isUnfinished: () => exists(unfinished),
+    async begin() {
+      await writeFile(unfinished, 'flint repair has not ended: run it again.\n');
+      await syncDirectory(dbpath);
+    },
+    look: (onProgress) => lookAtIndexStore(path, onProgress),
+    async createIndexStore(storeId) {
+      removeLmdbFile(rebuilt);
+      return openLmdbIndexStore({ path: rebuilt, clock, storeId, create: true });
+    },
+    async replaceIndexStore() {
+      // A repair that was interrupted here has kept the original already.
+      if ((await exists(path)) && !(await exists(replaced))) await link(path, replaced);
+      await rename(rebuilt, path);
+      await rm(`${rebuilt}-lock`, { force: true });
+      await rm(`${path}-lock`, { force: true });
+      await rm(join(dbpath, BEING_OPENED_NAME), { force: true });
+      await syncDirectory(dbpath);
+    },
+    async copyJournal() {
+      const copy = join(dbpath, JOURNAL_COPY_NAME);
+      // The first copy is the original.
+      if (await exists(copy)) return copy;
+      const unfinishedCopy = `${copy}.copying`;
+      await rm(unfinishedCopy, { recursive: true, force: true });
+      await mkdir(unfinishedCopy);
+      for (const name of await journal.list()) {
+        await copyFile(join(dbpath, JOURNAL_NAME, name), join(unfinishedCopy, name));
+      }
+      await rename(unfinishedCopy, copy);
+      return copy;
+    },
+    async end() {
+      await rm(replaced, { force: true });
+      await rm(unfinished, { force: true });
+      await syncDirectory(dbpath);
+    },
+  };
+}
+
+/** @throws CorruptionError when nothing of it can be used */
+export async function lookAtIndexStore(
+  path: string,
+  onProgress: (entries: number) => void,
+): Promise<IndexStoreLook> {
+  const { storeId, stamp, storeRecord, damages } = await checkLmdbFile(path, onProgress);
+  if (storeId === undefined || stamp === undefined) {
+    throw new CorruptionError('malformed', 'index store', `${path}: ${damages[0] ?? 'unreadable'}`);
+  }
+  if (storeRecord === undefined && stamp.checkpoint > 0) {
+    throw new CorruptionError('missing', 'index store', `${path} names no base`);
+  }
+  return {
+    storeId,
+    checkpoint: stamp.checkpoint,
+    base: storeRecord === undefined ? undefined : baseOfRecord(Buffer.from(storeRecord, 'hex')),
+    damages,
+  };
+}
+
+function baseOfRecord(record: Buffer): Base {
+  return decodeStoreRecord(record).base;
 }
 
 /** A store that ends with the process. */
@@ -81,7 +210,47 @@ export function filesOf(volume: Volume, disk: MemoryIndexDisk): StoreFiles {
     journalPrefix: 'journal/',
     hasIndexStore: () => Promise.resolve(disk.state !== undefined),
     openIndexStore: (opening) => openMemoryIndexStore({ disk, ...opening }),
+    noteIndexStoreWorks: () => Promise.resolve(),
+    repair: repairFilesOf(disk),
     close: () => Promise.resolve(),
+  };
+}
+
+function repairFilesOf(disk: MemoryIndexDisk): RepairFiles {
+  let rebuilt = new MemoryIndexDisk();
+  return {
+    isUnfinished: () => Promise.resolve(disk.repairIsUnfinished),
+    begin() {
+      disk.repairIsUnfinished = true;
+      return Promise.resolve();
+    },
+    async look() {
+      const { storeId } = disk;
+      const store = await openMemoryIndexStore({ disk, storeId, create: false });
+      const snapshot = store.beginRead();
+      try {
+        const record = snapshot.get(STORE_RECORD_KEY);
+        const { checkpoint } = snapshot.stamp;
+        const base = record === undefined ? undefined : baseOfRecord(record);
+        return { storeId: storeId.toString('hex'), checkpoint, base, damages: [] };
+      } finally {
+        snapshot.release();
+        await store.close();
+      }
+    },
+    createIndexStore(storeId) {
+      rebuilt = new MemoryIndexDisk();
+      return openMemoryIndexStore({ disk: rebuilt, storeId, create: true });
+    },
+    replaceIndexStore() {
+      disk.become(rebuilt);
+      return Promise.resolve();
+    },
+    copyJournal: () => Promise.resolve('nowhere: it is in memory'),
+    end() {
+      disk.repairIsUnfinished = false;
+      return Promise.resolve();
+    },
   };
 }
 
