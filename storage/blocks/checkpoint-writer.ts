@@ -249,7 +249,9 @@ export class CheckpointCollector implements CheckpointWriter {
     const { sector, generation, recordCount } = page;
     this.count(page.bytes.length);
     // What was just written is what will be read: the delta that held it goes.
-    cache.put(new CachedPage({ sector, generation, recordCount, bytes: copyOf(page.bytes) }));
+    const bytes = cache.frame(page.bytes.length);
+    page.bytes.copy(bytes);
+    cache.put(new CachedPage({ sector, generation, recordCount, bytes }));
     if (verify === undefined) return;
     // As if one document filled it: the reader takes the page's size from that.
     const documentBytes = page.bytes.length - recordsPageBytes(1, 0);
@@ -264,10 +266,4 @@ export class CheckpointCollector implements CheckpointWriter {
   private checkOpen(): void {
     invariant(this.state === 'open', 'checkpoint: used after its end');
   }
-}
-
-function copyOf(bytes: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length);
-  bytes.copy(copy);
-  return copy;
 }

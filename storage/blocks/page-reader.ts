@@ -239,10 +239,11 @@ export class PageReader {
     const expected = { address: sector, generation, storeId: this.storeId };
     try {
       const { header, pageBytes } = verifyPage(buffer, this.layout.sectorBytes, expected);
-      const bytes = Buffer.allocUnsafeSlow(pageBytes);
+      const bytes = this.cache.frame(pageBytes);
       buffer.copy(bytes, 0, 0, pageBytes);
       const { recordCount } = header;
       const page = new CachedPage({ sector, generation, recordCount, bytes });
+      page.isLent = true;
       this.cache.put(page);
       return page;
     } catch (error) {

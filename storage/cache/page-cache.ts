@@ -1,29 +1,59 @@
 /**
- * Pages in memory, bounded by bytes.
+ * Pages in memory, bounded by bytes, with a policy that a scan cannot wash out.
  *
- * Keyed by address and generation: extents are reused, generations never repeat. Replacement is CLOCK with one bit: a
- * page begins without it, so that a scan's pages, looked at once, go before those that were asked for again.
+ * S3-FIFO (Yang and others, "FIFO queues are all you need for cache eviction", SOSP 2023): a new page enters a small queue, a tenth of
+ * the bound; who is asked for again before it reaches the end goes on to the main queue, the others leave and are only remembered. Who
+ * comes back while remembered goes to the main queue at once. There a page that was asked for is sent round again. So a scan's pages,
+ * looked at once, pass through the small queue and push nobody out.
+ * A page holds many records: looks that follow one another closely are one look (cf. O'Neil's correlated references), or else a
+ * scan that others interrupt would count each of its pages twice.
  *
- * Owns: which pages are kept. Never reuses memory: a reader may hold a document of a page that has long left the cache;
- * the collector frees it after the last reader. So the bytes are ordinary Buffers, whose size the collector knows: memory
- * shared between threads is not counted by V8 and piles up (4 GiB through 64 MiB of cache: 633 MB resident against 214).
+ * Keyed by address and generation: extents are reused, generations never repeat.
+ *
+ * Owns: which pages are kept, and their memory. Memory that was lent to a reader is never used again: a reader may hold a document of a
+ * page that has long left; the collector frees it after the last reader. So the bytes are ordinary Buffers, whose size the collector
+ * knows: memory shared between threads is not counted by V8 and piles up (4 GiB through 64 MiB of cache: 633 MB resident against 214).
+ * Memory of pages that nobody has looked at is used for the next ones: a load fills the cache with pages faster than the
+ * collector takes them away.
  * Invariants:
  *  1. The bytes of all pages kept are at most the bound.
  *  2. A page is found under its own address and generation only.
- * Tests: test/storage/cache/page-cache.test.ts. Measured: bench/micro/storage/page-reader.bench.ts.
+ *  3. Memory is used again only when it was never lent.
+ * Tests: test/storage/cache/page-cache.test.ts. Measured: bench/micro/storage/page-cache.bench.ts, page-reader.bench.ts.
  */
 import { invariant } from '../../common/assert.ts';
+import { frameBytesFor, PageFrames } from './page-frames.ts';
+import { PageQueue, type QueuedPage } from './page-queue.ts';
 
-/** A verified page. Its bytes never change. */
-export class CachedPage {
+/** Of the bound: pages that have not been asked for again. */
+const SMALL_PART = 0.1;
+/** Looks that are counted, and rounds in the main queue that they are worth. */
+const MOST_LOOKS = 3;
+/** So often a page of the small queue must have been asked for, to stay. */
+const LOOKS_TO_STAY = 2;
+/** So many looks at any page lie between two of a page's that both count. */
+const LOOKS_APART = 64;
+/** What a page costs besides its bytes: objects and map entry, estimated. */
+const OVERHEAD_BYTES = 256;
+/** A page above this part of the bound would push out too much. */
+const LARGEST_PART = 0.25;
+
+/** A verified page. Its bytes never change once they were lent. */
+export class CachedPage implements QueuedPage<CachedPage> {
   readonly sector: number;
   readonly generation: number;
   readonly recordCount: number;
   readonly bytes: Buffer;
-  /** For the cache only: asked for since the hand came by. */
-  referenced = false;
-  /** For the cache only: position in its ring; -1 outside. */
-  position = -1;
+  /** A reader has had it: its memory belongs to readers and the collector from then on. */
+  isLent = false;
+  /** For the cache only: looks since it came, or since it was sent round. */
+  looks = 0;
+  /** For the cache only: the number of the last look that counted. */
+  lookedAt = -LOOKS_APART;
+  /** For the cache only, as the two below. */
+  queue: PageQueue<CachedPage> | undefined;
+  newer: CachedPage | undefined;
+  older: CachedPage | undefined;
 
   constructor(page: { sector: number; generation: number; recordCount: number; bytes: Buffer }) {
     this.sector = page.sector;
@@ -31,40 +61,49 @@ export class CachedPage {
     this.recordCount = page.recordCount;
     this.bytes = page.bytes;
   }
+
+  /** What it costs to keep. */
+  get costBytes(): number {
+    return frameBytesFor(this.bytes.length) + OVERHEAD_BYTES;
+  }
 }
 
 export interface PageCacheStatistics {
   readonly limitBytes: number;
   readonly bytes: number;
   readonly pages: number;
+  /** Of them, such as were asked for again and again. */
+  readonly mainPages: number;
   readonly hits: number;
   readonly misses: number;
   readonly evictions: number;
+  /** Evicted before anybody looked at them twice. */
+  readonly passedThrough: number;
+  /** Came back soon after they had left. */
+  readonly returned: number;
 }
-
-/** What a page costs besides its bytes: objects and map entry, estimated. */
-const OVERHEAD_BYTES = 256;
-/** A page above this part of the bound would push out too much. */
-const LARGEST_PART = 0.25;
 
 export class PageCache {
   private readonly limitBytes: number;
   private readonly pages = new Map<number, CachedPage>();
-  private readonly ring: (CachedPage | undefined)[] = [];
-  /** Positions of the ring that are empty: behind the hand, so that a new page waits for a whole round. */
-  private readonly holes: number[] = [];
-  private hand = 0;
-  private bytes = 0;
-  private hits = 0;
+  private readonly small = new PageQueue<CachedPage>();
+  private readonly main = new PageQueue<CachedPage>();
+  /** Generations of pages that left the small queue, by sector, the oldest first. */
+  private readonly remembered = new Map<number, number>();
+  private readonly frames = new PageFrames();
+  private lookCount = 0;
   private misses = 0;
+  private hits = 0;
   private evictions = 0;
+  private passedThrough = 0;
+  private returned = 0;
 
   /** @param limitBytes bound of what is kept; 0 keeps nothing */
   constructor(limitBytes: number) {
     this.limitBytes = limitBytes;
   }
 
-  /** The page, or undefined. */
+  /** The page, lent to the caller; or undefined. */
   get(sector: number, generation: number): CachedPage | undefined {
     const page = this.pages.get(sector);
     if (page === undefined || page.generation !== generation) {
@@ -72,62 +111,107 @@ export class PageCache {
       return undefined;
     }
     this.hits += 1;
-    page.referenced = true;
+    this.lookCount += 1;
+    page.isLent = true;
+    if (this.lookCount - page.lookedAt >= LOOKS_APART) {
+      page.lookedAt = this.lookCount;
+      if (page.looks < MOST_LOOKS) page.looks += 1;
+    }
     return page;
   }
 
-  /** Whether it is there, without counting or marking. */
+  /** Whether it is there, without counting or lending. */
   has(sector: number, generation: number): boolean {
     return this.pages.get(sector)?.generation === generation;
   }
 
+  /** Memory for the bytes of a page that put() will be called with: its contents are whatever was there before. */
+  frame(bytes: number): Buffer {
+    return this.frames.take(bytes);
+  }
+
   /** Keeps a page, in place of an older generation at its address, and lets others go for it. */
   put(page: CachedPage): void {
-    const cost = costOf(page);
     const before = this.pages.get(page.sector);
     // A late read of an old snapshot must not push out what everybody else reads.
     if (before !== undefined && before.generation >= page.generation) return;
-    if (cost > this.limitBytes * LARGEST_PART) return;
+    if (page.costBytes > this.limitBytes * LARGEST_PART) return;
     if (before !== undefined) this.drop(before);
-    while (this.bytes + cost > this.limitBytes) this.evictOne();
-    page.position = this.holes.pop() ?? this.ring.length;
-    page.referenced = false;
-    this.ring[page.position] = page;
+    while (this.bytes + page.costBytes > this.limitBytes) this.evictOne();
+    const isKnown = this.remembered.get(page.sector) === page.generation;
+    if (isKnown) {
+      this.remembered.delete(page.sector);
+      this.returned += 1;
+    }
+    page.looks = 0;
+    (isKnown ? this.main : this.small).push(page);
     this.pages.set(page.sector, page);
-    this.bytes += cost;
     invariant(this.bytes <= this.limitBytes, 'page-cache 1: over the bound');
   }
 
   get statistics(): PageCacheStatistics {
-    const { limitBytes, bytes, hits, misses, evictions } = this;
-    return { limitBytes, bytes, pages: this.pages.size, hits, misses, evictions };
+    const { limitBytes, bytes, hits, misses, evictions, passedThrough, returned } = this;
+    const pages = this.pages.size;
+    const mainPages = this.main.length;
+    const kept = { limitBytes, bytes, pages, mainPages };
+    return { ...kept, hits, misses, evictions, passedThrough, returned };
   }
 
+  private get bytes(): number {
+    return this.small.bytes + this.main.bytes;
+  }
+
+  /** Makes room: one page leaves, after as many as deserve it have been sent on. */
   private evictOne(): void {
     for (;;) {
-      if (this.hand >= this.ring.length) this.hand = 0;
-      const page = this.ring[this.hand];
-      this.hand += 1;
-      if (page === undefined) continue;
-      if (!page.referenced) {
-        this.drop(page);
-        this.evictions += 1;
-        return;
-      }
-      page.referenced = false;
+      const fromSmall = this.small.bytes > this.limitBytes * SMALL_PART || this.main.length === 0;
+      const page = (fromSmall ? this.small : this.main).oldest;
+      invariant(page !== undefined, 'page-cache 1: over the bound with nothing kept');
+      if (fromSmall ? this.stays(page) : this.goesRound(page)) continue;
+      if (fromSmall) this.remember(page);
+      this.drop(page);
+      this.evictions += 1;
+      return;
+    }
+  }
+
+  /** Whether a page at the end of the small queue goes on to the main queue. */
+  private stays(page: CachedPage): boolean {
+    if (page.looks < LOOKS_TO_STAY) return false;
+    page.looks = 0;
+    this.small.remove(page);
+    this.main.push(page);
+    return true;
+  }
+
+  /** Whether a page at the end of the main queue is sent round again. */
+  private goesRound(page: CachedPage): boolean {
+    if (page.looks === 0) return false;
+    page.looks -= 1;
+    this.main.remove(page);
+    this.main.push(page);
+    return true;
+  }
+
+  /** As many are remembered as the main queue has pages: longer, and what comes back says nothing of how often it is used. */
+  private remember(page: CachedPage): void {
+    this.passedThrough += 1;
+    this.remembered.delete(page.sector);
+    this.remembered.set(page.sector, page.generation);
+    const most = Math.max(this.main.length, this.small.length);
+    for (const sector of this.remembered.keys()) {
+      if (this.remembered.size <= most) return;
+      this.remembered.delete(sector);
     }
   }
 
   private drop(page: CachedPage): void {
-    invariant(this.ring[page.position] === page, 'page-cache 2: dropped page is not the one kept');
+    invariant(
+      this.pages.get(page.sector) === page,
+      'page-cache 2: dropped page is not the one kept',
+    );
     this.pages.delete(page.sector);
-    this.ring[page.position] = undefined;
-    this.holes.push(page.position);
-    page.position = -1;
-    this.bytes -= costOf(page);
+    page.queue?.remove(page);
+    if (!page.isLent) this.frames.giveBack(page.bytes);
   }
-}
-
-function costOf(page: CachedPage): number {
-  return page.bytes.length + OVERHEAD_BYTES;
 }

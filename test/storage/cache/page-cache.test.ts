@@ -9,6 +9,12 @@ function pageOf(sector: number, generation = 1, bytes = 4096): CachedPage {
 /** Room for exactly `pages` pages of 4096 bytes. */
 const roomFor = (pages: number): number => pages * (4096 + 256);
 
+/** A look at a page that is no part of the one before: as many at another page lie between. */
+function look(cache: PageCache, sector: number, other: number): void {
+  cache.get(sector, 1);
+  for (let count = 0; count < 64; count += 1) cache.get(other, 1);
+}
+
 describe('page cache', () => {
   it('finds a page under its address and generation, and under no other', () => {
     const cache = new PageCache(roomFor(8));
@@ -22,9 +28,12 @@ describe('page cache', () => {
       limitBytes: roomFor(8),
       bytes: roomFor(1),
       pages: 1,
+      mainPages: 0,
       hits: 1,
       misses: 2,
       evictions: 0,
+      passedThrough: 0,
+      returned: 0,
     });
   });
 
@@ -40,23 +49,64 @@ describe('page cache', () => {
   it('lets pages go that nobody asked for again', () => {
     const cache = new PageCache(roomFor(8));
     for (let sector = 0; sector < 8; sector += 1) cache.put(pageOf(sector));
-    for (const sector of [0, 3, 6]) cache.get(sector, 1);
+    for (const sector of [0, 3, 6, 0, 3, 6]) look(cache, sector, 7);
     for (let sector = 100; sector < 105; sector += 1) cache.put(pageOf(sector));
     assert.deepEqual(
       [0, 1, 2, 3, 4, 5, 6, 7].filter((sector) => cache.has(sector, 1)),
-      [0, 3, 6],
+      [0, 3, 6, 7],
     );
     assert.equal(cache.statistics.evictions, 5);
   });
 
-  it('keeps pages in use through a scan of many others', () => {
-    const cache = new PageCache(roomFor(16));
-    for (let sector = 0; sector < 4; sector += 1) cache.put(pageOf(sector));
-    for (let sector = 1000; sector < 2000; sector += 1) {
-      cache.put(pageOf(sector));
-      for (let hot = 0; hot < 4; hot += 1) cache.get(hot, 1);
+  it('takes looks that follow one another for one: a scan asks for each record of a page', () => {
+    const cache = new PageCache(roomFor(8));
+    for (let sector = 0; sector < 8; sector += 1) cache.put(pageOf(sector));
+    for (let record = 0; record < 30; record += 1) cache.get(0, 1);
+    for (let sector = 100; sector < 108; sector += 1) cache.put(pageOf(sector));
+    assert.equal(cache.has(0, 1), false);
+  });
+
+  it('keeps a working set through a scan of a hundred times as many pages', () => {
+    const cache = new PageCache(roomFor(100));
+    const working = Array.from({ length: 60 }, (_, sector) => sector);
+    for (let round = 0; round < 4; round += 1) {
+      for (const sector of working) {
+        if (cache.get(sector, 1) === undefined) cache.put(pageOf(sector));
+      }
+      look(cache, 0, 1);
     }
-    for (let hot = 0; hot < 4; hot += 1) assert.ok(cache.has(hot, 1));
+    for (let sector = 1000; sector < 11_000; sector += 1) cache.put(pageOf(sector));
+    assert.deepEqual(
+      working.filter((sector) => !cache.has(sector, 1)),
+      [],
+    );
+  });
+
+  it('knows a page again that comes back soon after it left, and keeps it', () => {
+    const cache = new PageCache(roomFor(20));
+    for (let sector = 0; sector < 20; sector += 1) cache.put(pageOf(sector));
+    cache.put(pageOf(50));
+    assert.equal(cache.has(0, 1), false);
+    cache.put(pageOf(0));
+    assert.equal(cache.statistics.returned, 1);
+    for (let sector = 100; sector < 300; sector += 1) cache.put(pageOf(sector));
+    assert.equal(cache.has(0, 1), true);
+  });
+
+  it('uses the memory of a page again that nobody has seen, and never of one that was lent', () => {
+    const cache = new PageCache(roomFor(4));
+    const put = (sector: number): Buffer => {
+      const bytes = cache.frame(4096).fill(sector);
+      cache.put(new CachedPage({ sector, generation: 1, recordCount: 1, bytes }));
+      return bytes;
+    };
+    const unseen = put(1);
+    const lent = put(2);
+    const held = cache.get(2, 1);
+    const later = Array.from({ length: 20 }, (_, index) => put(10 + index));
+    assert.ok(later.some(({ buffer }) => buffer === unseen.buffer));
+    assert.ok(!later.some(({ buffer }) => buffer === lent.buffer));
+    assert.deepEqual(held?.bytes, Buffer.alloc(4096, 2));
   });
 
   it('does not keep a page that is a large part of it', () => {
@@ -77,7 +127,10 @@ describe('page cache', () => {
     const cache = new PageCache(roomFor(4));
     cache.put(pageOf(1));
     const document = cache.get(1, 1)!.bytes.subarray(10, 20);
-    for (let sector = 10; sector < 200; sector += 1) cache.put(pageOf(sector));
+    for (let sector = 10; sector < 200; sector += 1) {
+      const bytes = cache.frame(4096).fill(7);
+      cache.put(new CachedPage({ sector, generation: 1, recordCount: 1, bytes }));
+    }
     assert.equal(cache.has(1, 1), false);
     assert.deepEqual(document, Buffer.alloc(10, 1));
   });
