@@ -33,6 +33,7 @@ import type {
   ValidationReport,
 } from './contract.ts';
 import { Generation } from './delta/generation.ts';
+import { SlabPool } from './delta/slab-pool.ts';
 import { OpenSnapshots } from './delta/open-snapshots.ts';
 import { JOURNAL_OPERATIONS } from './format/journal-entry.ts';
 import type { Salvage } from './journal/contract.ts';
@@ -180,6 +181,7 @@ class Engine implements StorageEngine {
     const base = new BaseEpoch(indexes.beginRead(), blocks, (unpinned) =>
       this.checkpointer.forgetBase(unpinned),
     );
+    const slabPool = new SlabPool(budgetBytes / 2);
     this.store = {
       catalog: new Catalog(),
       snapshots: new OpenSnapshots(),
@@ -189,7 +191,8 @@ class Engine implements StorageEngine {
       random: options.random,
       keyGenerators: options.keyGenerators,
       transactionBytes: budgetBytes / 4,
-      epoch: { base, generations: [new Generation()] },
+      slabPool,
+      epoch: { base, generations: [new Generation({ pool: slabPool })] },
       lastCommitNumber: base.commitNumber,
       frozenUpTo: base.commitNumber,
       failure: undefined,

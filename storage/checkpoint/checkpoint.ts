@@ -23,6 +23,7 @@ import { encodeStoreRecord, STORE_RECORD_KEY } from '../catalog/catalog-record.t
 import type { CommitNumber, Ident } from '../contract.ts';
 import type { Generation } from '../delta/generation.ts';
 import type { Base } from '../format/base.ts';
+import { ChangesMemory } from '../indexes/changes-memory.ts';
 import { IndexChanges } from '../indexes/changes.ts';
 import type { IndexStore } from '../indexes/contract.ts';
 import type { Journal } from '../journal/contract.ts';
@@ -72,6 +73,7 @@ export class Checkpointer {
   readonly reaper = new Reaper();
 
   private readonly parts: CheckpointParts;
+  private readonly changesMemory = new ChangesMemory();
   private frozen: Frozen | undefined;
   private running: Promise<void> | undefined;
   /** Bases that readers may still pin, the current one included. */
@@ -210,7 +212,7 @@ export class Checkpointer {
 
     // Step 2: documents and manifest.
     this.step = 'pages';
-    const changes = new IndexChanges();
+    const changes = new IndexChanges(this.changesMemory);
     const writer = await blocks.beginCheckpoint(frozen.commitNumber);
     const moved = new MovedRecords(store.epoch.base, frozen.generation, changes);
     let base: Base;
@@ -237,6 +239,7 @@ export class Checkpointer {
       });
       const [result] = await Promise.all([committing, this.pause('checkpointInIndexCommit')]);
       this.reaper.noteCommitted(result);
+      changes.recycle();
     } catch (error) {
       if (this.step === 'index' && error instanceof DeviceError && this.isInDoubt(error)) {
         this.parts.onFailure(error);
@@ -324,6 +327,7 @@ export class Checkpointer {
     }
     before.base.unpin();
     endOldestViews(store, this.parts.retainedBytes);
+    if (!isRead(store, folded)) folded.recycle();
   }
 
   private async recordUnrecorded(): Promise<void> {
@@ -348,6 +352,11 @@ interface CheckpointOutput {
   readonly writer: CheckpointWriter;
   readonly changes: IndexChanges;
   readonly moved: MovedRecords;
+}
+
+function isRead(store: StoreState, generation: Generation): boolean {
+  for (const view of store.views) if (view.layers.includes(generation)) return true;
+  return false;
 }
 
 /** Ends the oldest snapshots while the generations that only they read take too much memory. */

@@ -118,7 +118,7 @@ function foldChunk(
     if (block !== undefined && (present & (1 << position)) !== 0) {
       writer.supersede(collection, readRecordPlace(block, recordEntryOffset(present, position)));
     }
-    const document = rows.document(row);
+    const document = rows.documentToFold(row);
     if (document === undefined) {
       writer.appendTombstone(collection, recordId);
       changes.removeRecord(collection, recordId);

@@ -44,7 +44,10 @@ export function freeze(store: StoreState, builds: Iterable<ScanningBuild>): Froz
     .map((ident) => freezeCollection(store, ident));
   store.changedCollections.clear();
   store.frozenUpTo = commitNumber;
-  store.epoch = { base: store.epoch.base, generations: [new Generation(), generation] };
+  store.epoch = {
+    base: store.epoch.base,
+    generations: [new Generation({ pool: store.slabPool }), generation],
+  };
   return {
     commitNumber,
     generation,

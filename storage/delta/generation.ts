@@ -11,27 +11,38 @@
 import { KeyTable } from './key-table.ts';
 import type { MemoryCounter } from './memory-counter.ts';
 import { RecordTable } from './record-table.ts';
+import { NO_POOL, type SlabPool } from './slab-pool.ts';
 import { Slabs } from './slabs.ts';
 import { VersionRows } from './version-rows.ts';
 
 export class Generation {
   private readonly memory: MemoryCounter = { bytes: 0 };
   private readonly keepsRemoved: boolean;
-  readonly slabs = new Slabs(this.memory);
-  readonly rows = new VersionRows(this.slabs, this.memory);
+  readonly slabs: Slabs;
+  readonly rows: VersionRows;
   /** By ident of the collection. */
   readonly records = new Map<number, RecordTable>();
   /** By ident of the index. */
   readonly keys = new Map<number, KeyTable>();
 
-  /** @param options.keepsRemoved index entries that came and went here are remembered; default false */
-  constructor(options: { readonly keepsRemoved?: boolean } = {}) {
+  /**
+   * @param options.keepsRemoved index entries that came and went here are remembered; default false
+   * @param options.pool where its slabs come from and go to; default: from the system, to the collector
+   */
+  constructor(options: { readonly keepsRemoved?: boolean; readonly pool?: SlabPool } = {}) {
     this.keepsRemoved = options.keepsRemoved ?? false;
+    this.slabs = new Slabs(this.memory, options.pool ?? NO_POOL);
+    this.rows = new VersionRows(this.slabs, this.memory);
   }
 
   /** What it costs in memory, bytes. */
   get memoryBytes(): number {
     return this.memory.bytes;
+  }
+
+  /** Gives its slabs back at once: nobody reads it any more, nor ever will. */
+  recycle(): void {
+    this.slabs.recycle();
   }
 
   /** The table of a collection, made when it is missing. */

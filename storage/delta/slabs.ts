@@ -1,33 +1,36 @@
 /**
- * Slabs: the shared memory that a generation copies its documents into, once each.
+ * Slabs: the memory that a generation copies its documents into, once each.
  *
- * Owns: the slabs of one generation and the count of live bytes in each.
+ * Owns: the slabs of one generation, the count of live bytes in each, and which of them were lent to readers.
  * Invariants:
- *  1. Bytes that were handed out are never written again: a slab is filled once, from front to back. What nobody
- *     references any more goes to the collector as a whole slab; a reader that still holds a slice keeps it alive.
+ *  1. Bytes that were lent are never written again: a slab is filled once, from front to back. What was lent goes to the
+ *     collector as a whole slab, and a reader that still holds a slice keeps it alive; what was not, to the pool.
  *  2. A slab without live bytes is let go at once, unless it is the one being filled.
- * Memory is a SharedArrayBuffer, so that worker threads read documents without a copy.
+ * Memory is that of ordinary Buffers: V8 does not count what threads may share, and would collect it late.
  */
 import { invariant } from '../../common/assert.ts';
 import type { MemoryCounter } from './memory-counter.ts';
+import { SLAB_BYTES, type SlabPool } from './slab-pool.ts';
 
 const FIRST_SLAB_BYTES = 64 * 1024;
-const LARGEST_SLAB_BYTES = 1024 * 1024;
 
 export class Slabs {
   /** Where the last allocate() put its bytes within the slab that it returned. */
   allocatedOffset = 0;
 
   private readonly memory: MemoryCounter;
+  private readonly pool: SlabPool;
   private readonly slabs: (Buffer | undefined)[] = [];
   private readonly liveBytes: number[] = [];
+  private readonly lent: boolean[] = [];
   private readonly freeNumbers: number[] = [];
   private filling = -1;
   private fillOffset = 0;
   private nextSlabBytes = FIRST_SLAB_BYTES;
 
-  constructor(memory: MemoryCounter) {
+  constructor(memory: MemoryCounter, pool: SlabPool) {
     this.memory = memory;
+    this.pool = pool;
   }
 
   /** Reserves `length` >= 0 bytes. @returns the slab's number; the offset is in `allocatedOffset`. */
@@ -41,15 +44,27 @@ export class Slabs {
     }
     this.allocatedOffset = 0;
     // A document of its own slab leaves the slab being filled as it is.
-    if (length > LARGEST_SLAB_BYTES / 2) return this.addSlab(length, length);
+    if (length > SLAB_BYTES / 2) return this.addSlab(length, length);
     return this.startSlab(length);
   }
 
-  /** The whole slab; slice it with the offset that allocate() gave. */
+  /** The whole slab, for a reader, who may keep it; slice it with the offset that allocate() gave. */
+  lend(slab: number): Buffer {
+    this.lent[slab] = true;
+    return this.bytes(slab);
+  }
+
+  /** The whole slab, for whoever keeps none of it beyond the generation's end: to fill it, to fold it. */
   bytes(slab: number): Buffer {
     const bytes = this.slabs[slab];
     invariant(bytes !== undefined, 'slabs: a slab was let go while something in it was live');
     return bytes;
+  }
+
+  /** Lets all slabs go: nobody reads this generation any more. */
+  recycle(): void {
+    for (const [slab, bytes] of this.slabs.entries()) if (bytes !== undefined) this.letGo(slab);
+    this.filling = -1;
   }
 
   /** Says that `length` bytes of a slab are dead. */
@@ -64,21 +79,25 @@ export class Slabs {
     const previous = this.filling;
     this.filling = this.addSlab(Math.max(this.nextSlabBytes, length), length);
     this.fillOffset = length;
-    this.nextSlabBytes = Math.min(this.nextSlabBytes * 2, LARGEST_SLAB_BYTES);
+    this.nextSlabBytes = Math.min(this.nextSlabBytes * 2, SLAB_BYTES);
     if (previous >= 0 && this.liveBytes[previous] === 0) this.letGo(previous);
     return this.filling;
   }
 
   private addSlab(slabBytes: number, liveBytes: number): number {
     const slab = this.freeNumbers.pop() ?? this.slabs.length;
-    this.slabs[slab] = Buffer.from(new SharedArrayBuffer(slabBytes));
+    this.slabs[slab] =
+      slabBytes === SLAB_BYTES ? this.pool.take() : Buffer.allocUnsafeSlow(slabBytes);
     this.liveBytes[slab] = liveBytes;
+    this.lent[slab] = false;
     this.memory.bytes += slabBytes;
     return slab;
   }
 
   private letGo(slab: number): void {
-    this.memory.bytes -= this.bytes(slab).length;
+    const bytes = this.bytes(slab);
+    this.memory.bytes -= bytes.length;
+    if (!this.lent[slab]) this.pool.giveBack(bytes);
     this.slabs[slab] = undefined;
     this.freeNumbers.push(slab);
   }

@@ -56,17 +56,25 @@ export class VersionRows {
     this.firstFree = row;
   }
 
-  /** The version's document; undefined for a deletion. */
+  /** The version's document, lent to a reader; undefined for a deletion. */
   document(row: number): Buffer | undefined {
+    const slab = this.slab[row] ?? TOMBSTONE;
+    if (slab === TOMBSTONE) return undefined;
+    const offset = this.offset[row] ?? 0;
+    return this.slabs.lend(slab).subarray(offset, offset + (this.length[row] ?? 0));
+  }
+
+  /** The version's document for the fold, which keeps it no longer than the generation lasts; undefined for a deletion. */
+  documentToFold(row: number): Buffer | undefined {
     const slab = this.slab[row] ?? TOMBSTONE;
     if (slab === TOMBSTONE) return undefined;
     const offset = this.offset[row] ?? 0;
     return this.slabs.bytes(slab).subarray(offset, offset + (this.length[row] ?? 0));
   }
 
-  /** The slab that holds the document of a row that is no deletion, from offset[row] on. */
+  /** The slab that holds the document of a row that is no deletion, from offset[row] on, lent to a reader. */
   slabOf(row: number): Buffer {
-    return this.slabs.bytes(this.slab[row] ?? TOMBSTONE);
+    return this.slabs.lend(this.slab[row] ?? TOMBSTONE);
   }
 
   private grow(): void {

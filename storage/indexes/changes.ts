@@ -16,6 +16,7 @@ import {
   RECORD_ID_BYTES,
   writeUInt48BE,
 } from '../format/tree-key.ts';
+import { CHUNK_BYTES, type ChangesMemory } from './changes-memory.ts';
 import { CHECKSUM_BYTES } from './sealed-value.ts';
 
 export const CHANGE_KIND = {
@@ -35,7 +36,6 @@ export const DELETE_RANGE_HEADER_BYTES = 9;
 export const RECORD_HEADER_BYTES = 1 + IDENT_BYTES + RECORD_ID_BYTES;
 
 const FIRST_CHUNK_BYTES = 64 * 1024;
-const LARGEST_CHUNK_BYTES = 4 * 1024 * 1024;
 
 /** A filled piece of shared memory: whole changes in [0, usedBytes). */
 export interface ChangesChunk {
@@ -50,7 +50,11 @@ export class IndexChanges {
   private used = 0;
   private changeCount = 0;
 
-  constructor() {
+  private readonly pool: ChangesMemory | undefined;
+
+  /** @param pool where large pieces come from, and go to with recycle(); default: from the system */
+  constructor(pool?: ChangesMemory) {
+    this.pool = pool;
     this.memory = new SharedArrayBuffer(FIRST_CHUNK_BYTES);
     this.chunk = Buffer.from(this.memory);
   }
@@ -137,6 +141,15 @@ export class IndexChanges {
     return [...this.filled, { memory: this.memory, usedBytes: this.used }];
   }
 
+  /** Gives its memory back: the commit is through, and nobody asks for these changes again. */
+  recycle(): void {
+    for (const { memory } of this.chunks()) this.pool?.giveBack(memory);
+    this.filled.length = 0;
+    this.memory = new SharedArrayBuffer(0);
+    this.chunk = Buffer.from(this.memory);
+    this.used = 0;
+  }
+
   private beginPut(keyBytes: number, valueBytes: number): number {
     const at = this.begin(PUT_HEADER_BYTES + keyBytes + valueBytes + CHECKSUM_BYTES);
     this.chunk[at] = CHANGE_KIND.put;
@@ -180,10 +193,16 @@ export class IndexChanges {
     return at;
   }
 
+  private newMemory(atLeastBytes: number): SharedArrayBuffer {
+    const pooled = atLeastBytes <= CHUNK_BYTES ? this.pool?.take() : undefined;
+    if (pooled !== undefined) return pooled;
+    const grown = Math.min(this.chunk.length * 2, CHUNK_BYTES);
+    return new SharedArrayBuffer(Math.max(grown, atLeastBytes));
+  }
+
   private nextChunk(atLeastBytes: number): void {
     if (this.used > 0) this.filled.push({ memory: this.memory, usedBytes: this.used });
-    const grown = Math.min(this.chunk.length * 2, LARGEST_CHUNK_BYTES);
-    this.memory = new SharedArrayBuffer(Math.max(grown, atLeastBytes));
+    this.memory = this.newMemory(atLeastBytes);
     this.chunk = Buffer.from(this.memory);
     this.used = 0;
   }

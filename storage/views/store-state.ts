@@ -13,6 +13,7 @@ import type { KeyGeneratorSource } from '../catalog/index-keys.ts';
 import type { CommitNumber, Ident, RecordId } from '../contract.ts';
 import type { Random } from '../../common/random.ts';
 import type { Generation } from '../delta/generation.ts';
+import type { SlabPool } from '../delta/slab-pool.ts';
 import type { OpenSnapshots } from '../delta/open-snapshots.ts';
 import type { Journal } from '../journal/contract.ts';
 import type { Epoch } from './epoch.ts';
@@ -48,6 +49,8 @@ export interface StoreState {
   readonly keyGenerators: KeyGeneratorSource;
   /** Largest transaction, bytes of its writes in memory. */
   readonly transactionBytes: number;
+  /** Of the delta's generations. */
+  readonly slabPool: SlabPool;
   epoch: Epoch;
   lastCommitNumber: CommitNumber;
   /** Commit number of the last freeze: what an index build scanned before it is folded with that generation. */
