@@ -149,12 +149,13 @@ export class Program {
   private async launch(args: readonly string[] = this.options.args ?? []): Promise<void> {
     const { program = 'flintd', port = 0, env = {} } = this.options;
     const path = join(PROJECT_ROOT, 'bin', program);
+    // By its own first line, as people start it: what it tells libc and V8 there counts.
     const arguments_ = [path, '--dbpath', this.dbpath, '--port', String(port), ...args];
     const { cgroupProcesses } = this.options;
     const [command, ...rest] =
       cgroupProcesses === undefined
-        ? [process.execPath, ...arguments_]
-        : ['sh', '-c', JOIN_GROUP, 'sh', cgroupProcesses, process.execPath, ...arguments_];
+        ? arguments_
+        : ['sh', '-c', JOIN_GROUP, 'sh', cgroupProcesses, ...arguments_];
     const child = spawn(command, rest, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
