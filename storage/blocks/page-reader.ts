@@ -31,6 +31,8 @@ const SYNC_SAMPLE_MOST_MS = 0.4;
 const SYNC_RETRY_EVERY = 64;
 /** Weight of the newest sample in the average. */
 const SYNC_SAMPLE_WEIGHT = 0.1;
+/** Documents of up to so many bytes are copied out of a page that may leave soon: a twentieth of what its miss has cost. */
+const COPIED_BYTES = 4096;
 /** Loads in flight that prefetch adds to at most. */
 const PREFETCH_DEPTH = 64;
 
@@ -82,7 +84,9 @@ export class PageReader {
   record(place: Place, recordId: RecordId): MaybePromise<Buffer> {
     const page = this.page(place);
     if (page instanceof CachedPage) return this.documentIn(page, place, recordId);
-    return page.then((loaded) => this.documentIn(loaded, place, recordId));
+    return page.then((loaded) =>
+      loaded.isGone ? this.record(place, recordId) : this.documentIn(loaded, place, recordId),
+    );
   }
 
   /** Fills `location`, at once or before the promise resolves. @throws CorruptionError, DeviceError */
@@ -92,7 +96,11 @@ export class PageReader {
       this.locateIn(page, place, recordId, location);
       return;
     }
-    return page.then((loaded) => this.locateIn(loaded, place, recordId, location));
+    return page.then((loaded) =>
+      loaded.isGone
+        ? this.locate(place, recordId, location)
+        : this.locateIn(loaded, place, recordId, location),
+    );
   }
 
   /**
@@ -130,7 +138,8 @@ export class PageReader {
     if (
       last !== undefined &&
       last.sector === place.sector &&
-      last.generation === place.generation
+      last.generation === place.generation &&
+      !last.isGone
     ) {
       return last;
     }
@@ -147,7 +156,12 @@ export class PageReader {
 
   private documentIn(page: CachedPage, place: Place, recordId: RecordId): Buffer {
     const offset = this.offsetIn(page, place, recordId);
-    return page.bytes.subarray(offset, offset + place.bytes);
+    const end = offset + place.bytes;
+    if (page.isHot || place.bytes > COPIED_BYTES) return page.lend().subarray(offset, end);
+    // The page will soon leave, and its memory be used again, unless somebody has borrowed it.
+    const document = Buffer.allocUnsafe(place.bytes);
+    page.bytes.copy(document, 0, offset, end);
+    return document;
   }
 
   private locateIn(
@@ -157,7 +171,7 @@ export class PageReader {
     location: DocumentLocation,
   ): void {
     location.start = this.offsetIn(page, place, recordId);
-    location.bytes = page.bytes;
+    location.bytes = page.lend();
     location.length = place.bytes;
   }
 
@@ -243,7 +257,6 @@ export class PageReader {
       buffer.copy(bytes, 0, 0, pageBytes);
       const { recordCount } = header;
       const page = new CachedPage({ sector, generation, recordCount, bytes });
-      page.isLent = true;
       this.cache.put(page);
       return page;
     } catch (error) {

@@ -13,12 +13,12 @@
  * Owns: which pages are kept, and their memory. Memory that was lent to a reader is never used again: a reader may hold a document of a
  * page that has long left; the collector frees it after the last reader. So the bytes are ordinary Buffers, whose size the collector
  * knows: memory shared between threads is not counted by V8 and piles up (4 GiB through 64 MiB of cache: 633 MB resident against 214).
- * Memory of pages that nobody has looked at is used for the next ones: a load fills the cache with pages faster than the
- * collector takes them away.
+ * Memory that was not lent is used for the next page at once: loads and misses turn over more of it in a second than the
+ * collector takes away. So readers copy small documents out of pages that will soon leave, and borrow of those that stay.
  * Invariants:
  *  1. The bytes of all pages kept are at most the bound.
  *  2. A page is found under its own address and generation only.
- *  3. Memory is used again only when it was never lent.
+ *  3. Memory is used again only when it was never lent; then its page is gone, and nobody reads of it any more.
  * Tests: test/storage/cache/page-cache.test.ts. Measured: bench/micro/storage/page-cache.bench.ts, page-reader.bench.ts.
  */
 import { invariant } from '../../common/assert.ts';
@@ -44,8 +44,12 @@ export class CachedPage implements QueuedPage<CachedPage> {
   readonly generation: number;
   readonly recordCount: number;
   readonly bytes: Buffer;
-  /** A reader has had it: its memory belongs to readers and the collector from then on. */
-  isLent = false;
+  /** In the main queue: it stays for a while. */
+  isHot = false;
+  /** Its memory is used for another page: whoever still holds this one must look it up again. */
+  isGone = false;
+  /** A reader has a part of it: its memory belongs to readers and the collector from then on. */
+  private lent = false;
   /** For the cache only: looks since it came, or since it was sent round. */
   looks = 0;
   /** For the cache only: the number of the last look that counted. */
@@ -60,6 +64,17 @@ export class CachedPage implements QueuedPage<CachedPage> {
     this.generation = page.generation;
     this.recordCount = page.recordCount;
     this.bytes = page.bytes;
+  }
+
+  get isLent(): boolean {
+    return this.lent;
+  }
+
+  /** All of its bytes, for a reader, who may keep them. */
+  lend(): Buffer {
+    invariant(!this.isGone, 'page-cache 3: read after its memory was used again');
+    this.lent = true;
+    return this.bytes;
   }
 
   /** What it costs to keep. */
@@ -103,7 +118,12 @@ export class PageCache {
     this.limitBytes = limitBytes;
   }
 
-  /** The page, lent to the caller; or undefined. */
+  /** False when every page would be refused. */
+  get keepsAnything(): boolean {
+    return this.limitBytes > 0;
+  }
+
+  /** The page, or undefined. Look at it at once, or lend() it: later it may be gone. */
   get(sector: number, generation: number): CachedPage | undefined {
     const page = this.pages.get(sector);
     if (page === undefined || page.generation !== generation) {
@@ -112,7 +132,6 @@ export class PageCache {
     }
     this.hits += 1;
     this.lookCount += 1;
-    page.isLent = true;
     if (this.lookCount - page.lookedAt >= LOOKS_APART) {
       page.lookedAt = this.lookCount;
       if (page.looks < MOST_LOOKS) page.looks += 1;
@@ -120,7 +139,7 @@ export class PageCache {
     return page;
   }
 
-  /** Whether it is there, without counting or lending. */
+  /** Whether it is there, without counting. */
   has(sector: number, generation: number): boolean {
     return this.pages.get(sector)?.generation === generation;
   }
@@ -130,7 +149,10 @@ export class PageCache {
     return this.frames.take(bytes);
   }
 
-  /** Keeps a page, in place of an older generation at its address, and lets others go for it. */
+  /**
+   * Keeps a page, in place of an older generation at its address, and lets others go for it. The memory of the page is the cache's from
+   * here on: nobody else writes to it, and whoever reads of it later borrows it.
+   */
   put(page: CachedPage): void {
     const before = this.pages.get(page.sector);
     // A late read of an old snapshot must not push out what everybody else reads.
@@ -144,6 +166,7 @@ export class PageCache {
       this.returned += 1;
     }
     page.looks = 0;
+    page.isHot = isKnown;
     (isKnown ? this.main : this.small).push(page);
     this.pages.set(page.sector, page);
     invariant(this.bytes <= this.limitBytes, 'page-cache 1: over the bound');
@@ -180,6 +203,7 @@ export class PageCache {
     if (page.looks < LOOKS_TO_STAY) return false;
     page.looks = 0;
     this.small.remove(page);
+    page.isHot = true;
     this.main.push(page);
     return true;
   }
@@ -212,6 +236,9 @@ export class PageCache {
     );
     this.pages.delete(page.sector);
     page.queue?.remove(page);
-    if (!page.isLent) this.frames.giveBack(page.bytes);
+    page.isHot = false;
+    if (page.isLent) return;
+    page.isGone = true;
+    this.frames.giveBack(page.bytes);
   }
 }

@@ -31,7 +31,7 @@ class S3Fifo implements Policy {
   look(sector: number): boolean {
     if (this.cache.get(sector, 1) !== undefined) return true;
     const page = new CachedPage({ sector, generation: 1, recordCount: 1, bytes: BYTES });
-    page.isLent = true;
+    page.lend();
     this.cache.put(page);
     return false;
   }

@@ -115,6 +115,29 @@ describe('page reader', () => {
     await assert.rejects(async () => record(1), { name: 'CorruptionError' });
   });
 
+  it('gives documents that stay as they are, through a cache that is much too small', async () => {
+    const small = await openStore(volume, base, { cacheBytes: 150 * 1024 });
+    const held: [number, Buffer][] = [];
+    for (let round = 0; round < 40; round += 1) {
+      const wanted = Array.from(
+        { length: 25 },
+        (_, index) => ((round * 37 + index * 61) % 301) + 1,
+      );
+      const documents = await Promise.all(
+        wanted.map((number) => small.record(places.get(number)!, recordId(number))),
+      );
+      for (const [index, document] of documents.entries()) held.push([wanted[index], document]);
+      await turn();
+    }
+    for (const [number, document] of held) {
+      assert.deepEqual(document, documentOf(COLLECTION, number, number === 301 ? 50_000 : 1000));
+    }
+    const { cache } = small.statistics();
+    assert.ok(cache.evictions > 100);
+    assert.ok(cache.bytes <= cache.limitBytes);
+    await small.close();
+  });
+
   it('bounds how much is prefetched at once', () => {
     const far = Array.from({ length: 1000 }, (_, index) => ({
       sector: 256 + index,
