@@ -124,7 +124,7 @@ describe('page reader', () => {
         (_, index) => ((round * 37 + index * 61) % 301) + 1,
       );
       const documents = await Promise.all(
-        wanted.map((number) => small.record(places.get(number)!, recordId(number))),
+        wanted.map(async (number) => small.record(places.get(number)!, recordId(number))),
       );
       for (const [index, document] of documents.entries()) held.push([wanted[index], document]);
       await turn();
