@@ -6,8 +6,9 @@ import { CommandError } from '../../common/errors.ts';
 import type { Accumulator, AccumulatorDefinition } from '../accumulator/definition.ts';
 import type { Value } from '../expression/definition.ts';
 import { Scope } from '../expression/scope.ts';
-import { type ComputeWindow, defineWindow, type WindowDefinition } from './definition.ts';
+import { defineWindow, type ValueAt, type WindowDefinition } from './definition.ts';
 import { type Partition, WHOLE_PARTITION, type WindowAt, windowsOver } from './partition.ts';
+import { eachInSteps } from './steps.ts';
 
 export function overAccumulator(definition: AccumulatorDefinition): WindowDefinition {
   return defineWindow({
@@ -18,41 +19,49 @@ export function overAccumulator(definition: AccumulatorDefinition): WindowDefini
         throw new CommandError(5339901, 'Document-based bounds require a sortBy');
       }
       const compiled = definition.compile(argument, context);
-      return compute(
-        () => compiled.create(EMPTY_DOCUMENT),
-        (partition) => windowsOver(partition, window),
-      );
+      return (partition) =>
+        accumulated(partition, windowsOver(partition, window), () =>
+          compiled.create(EMPTY_DOCUMENT),
+        );
     },
   });
 }
 
-function compute(
-  create: () => Accumulator,
-  windowsOf: (partition: Partition) => WindowAt,
-): ComputeWindow {
-  return function* (partition) {
-    const windowAt = windowsOf(partition);
-    const scope = new Scope(Buffer.alloc(0));
-    const values: Value[] = [];
-    let accumulator = create();
-    let from = 0;
-    let to = 0;
-    for (const position of partition.documents.keys()) {
-      const [start, end] = windowAt(position);
-      // A window that only grew goes on from where it was; any other is counted anew.
-      if (start !== from || end < to) {
-        accumulator = create();
-        from = start;
-        to = start;
-      }
-      for (; to < end; to += 1) {
-        scope.document = partition.documents[to];
-        accumulator.accept(scope);
-        yield;
-      }
-      values.push(accumulator.result());
-      yield;
+function accumulated(partition: Partition, windowAt: WindowAt, create: () => Accumulator): ValueAt {
+  const scope = new Scope(Buffer.alloc(0));
+  let accumulator = create();
+  let from = 0;
+  let to = 0;
+  /** Of the window as it is; undefined: not asked for yet. */
+  let known: { readonly value: Value } | undefined;
+  const take = (position: number): void => {
+    scope.document = partition.documentAt(position);
+    accumulator.accept(scope);
+    if (accumulator.heldBytes > partition.maxStateBytes) {
+      throw tooLarge(accumulator.heldBytes, partition.maxStateBytes);
     }
-    return values;
   };
+  return function* (position) {
+    const [start, end] = yield* windowAt(position);
+    // A window that only grew goes on from where it was; any other is counted anew.
+    if (start !== from || end < to) {
+      accumulator = create();
+      from = start;
+      to = start;
+      known = undefined;
+    }
+    if (to < end) known = undefined;
+    yield* eachInSteps(to, end, take);
+    to = end;
+    // Documents of one window share its value: an array of all of them, say.
+    known ??= { value: accumulator.result() };
+    return known.value;
+  };
+}
+
+function tooLarge(bytes: number, maxBytes: number): CommandError {
+  return new CommandError(
+    5414201,
+    `Exceeded memory limit in DocumentSourceSetWindowFields, used ${bytes} bytes but max allowed is ${maxBytes}`,
+  );
 }

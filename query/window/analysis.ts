@@ -18,24 +18,32 @@ import { isNullish } from '../expression/types.ts';
 import {
   type ComputeWindow,
   defineWindow,
+  inOneStep,
   type WindowDefinition,
   type WindowUse,
 } from './definition.ts';
-import { coordinateOf, type Partition, WHOLE_PARTITION, windowsOver } from './partition.ts';
-import { mapInSteps, type Steps } from './steps.ts';
+import {
+  coordinateOf,
+  MovingValues,
+  type Partition,
+  WHOLE_PARTITION,
+  windowsOver,
+} from './partition.ts';
+import { eachInSteps, type Steps } from './steps.ts';
 
-function valuesOf(expression: Expression, { documents }: Partition): Steps<Value[]> {
+/** What an expression gives for the document at a position. */
+function valuesOf(expression: Expression, partition: Partition): (position: number) => Value {
   const scope = new Scope(Buffer.alloc(0));
-  return mapInSteps(documents, (document) => {
-    scope.document = document;
+  return (position) => {
+    scope.document = partition.documentAt(position);
     return expression.evaluate(scope);
-  });
+  };
 }
 
-function* sortValues(partition: Partition): Steps<readonly Value[]> {
-  const path = partition.sortPath;
-  if (path === undefined) return [];
-  return yield* mapInSteps(partition.documents, (document) => valueAtPath(document, path, 0));
+function sortValueAt(partition: Partition, position: number): Value {
+  const { sortPath } = partition;
+  if (sortPath === undefined) return undefined;
+  return valueAtPath(partition.documentAt(position), sortPath, 0);
 }
 
 /** Length of `unit` in milliseconds; only units of fixed length make sense here. */
@@ -48,10 +56,15 @@ function unitLength(name: string, unit: RawValue | undefined): number | undefine
   return addUnits(0, parsed, 1, UTC);
 }
 
+/** A document of a window as a point of a curve. */
+interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
 /** Points in order of x, and the part of them that a window takes. */
 interface Points {
-  readonly xs: readonly number[];
-  readonly ys: readonly number[];
+  readonly at: (position: number) => Point;
   readonly start: number;
   readonly end: number;
 }
@@ -78,19 +91,19 @@ function overPoints(name: '$derivative' | '$integral', compute: OverWindow): Win
       );
       const length = unitLength(name, given.get('unit'));
       const input = compileExpression(given.get('input')!, context);
-      return function* (partition) {
+      return (partition) => {
         const windowAt = windowsOver(partition, window ?? WHOLE_PARTITION);
-        const sorted = yield* sortValues(partition);
-        const xs = yield* mapInSteps(sorted, (value) => x(name, value, length !== undefined));
-        const inputs = yield* valuesOf(input, partition);
-        const ys = yield* mapInSteps(inputs, (value) => coordinateOf(value) ?? Number.NaN);
-        const values: Value[] = [];
-        for (const position of partition.documents.keys()) {
-          const [start, end] = windowAt(position);
-          values.push(yield* compute({ xs, ys, start, end }, length ?? 1));
-          yield;
-        }
-        return values;
+        const inputAt = valuesOf(input, partition);
+        const points = new MovingValues((position) => ({
+          x: x(name, sortValueAt(partition, position), length !== undefined),
+          y: coordinateOf(inputAt(position)) ?? Number.NaN,
+        }));
+        const at = (position: number): Point => points.at(position);
+        return function* (position) {
+          const [start, end] = yield* windowAt(position);
+          points.forget(start);
+          return yield* compute({ at, start, end }, length ?? 1);
+        };
       };
     },
   });
@@ -111,20 +124,24 @@ function x(name: string, value: Value, wantsDate: boolean): number {
 
 // The ends of the window say it all.
 // oxlint-disable-next-line require-yield
-function* slope({ xs, ys, start, end }: Points, perUnit: number): Steps<Value> {
+function* slope({ at, start, end }: Points, perUnit: number): Steps<Value> {
   if (end - start < 2) return NULL;
-  const run = xs[end - 1] - xs[start];
+  const first = at(start);
+  const last = at(end - 1);
+  const run = last.x - first.x;
   if (run === 0) return NULL;
-  return doubleValue(((ys[end - 1] - ys[start]) / run) * perUnit);
+  return doubleValue(((last.y - first.y) / run) * perUnit);
 }
 
-function* area({ xs, ys, start, end }: Points, perUnit: number): Steps<Value> {
+function* area({ at, start, end }: Points, perUnit: number): Steps<Value> {
   if (start >= end) return NULL;
   let sum = 0;
-  for (let index = start + 1; index < end; index += 1) {
-    sum += ((ys[index] + ys[index - 1]) / 2) * (xs[index] - xs[index - 1]);
-    if (index % 16 === 0) yield;
-  }
+  let left = at(start);
+  yield* eachInSteps(start + 1, end, (position) => {
+    const right = at(position);
+    sum += ((right.y + left.y) / 2) * (right.x - left.x);
+    left = right;
+  });
   return doubleValue(sum / perUnit);
 }
 
@@ -147,9 +164,11 @@ function compileMovingAverage({ argument, context, hasSort, window }: WindowUse)
   const alpha = n === undefined ? given.get('alpha')!.asNumber() : 2 / (n + 1);
   uassert(alpha > 0 && alpha < 1, 'FailedToParse', "'alpha' must be between 0 and 1 (exclusive)");
   const input = compileExpression(given.get('input')!, context);
-  return function* (partition) {
+  return (partition) => {
+    const inputAt = valuesOf(input, partition);
     let average: number | undefined;
-    return yield* mapInSteps(yield* valuesOf(input, partition), (value) => {
+    return inOneStep((position) => {
+      const value = inputAt(position);
       if (value === undefined || !value.isNumber) return NULL;
       const number = value.asNumber();
       const isFirst = average === undefined;
@@ -170,96 +189,120 @@ function covariance(name: string, isSample: boolean): WindowDefinition {
         `${name} expects an array of exactly two expressions`,
       );
       const [first, second] = operands.map((operand) => compileExpression(operand, context));
-      return function* (partition) {
+      return (partition) => {
         const windowAt = windowsOver(partition, window);
-        const as = yield* valuesOf(first, partition);
-        const bs = yield* valuesOf(second, partition);
-        const values: Value[] = [];
-        for (const position of partition.documents.keys()) {
-          values.push(yield* covarianceOf(as, bs, windowAt(position), isSample));
-          yield;
-        }
-        return values;
+        const firstAt = valuesOf(first, partition);
+        const secondAt = valuesOf(second, partition);
+        const pairs = new MovingValues((position): Pair => [
+          numberOf(firstAt(position)),
+          numberOf(secondAt(position)),
+        ]);
+        return function* (position) {
+          const [start, end] = yield* windowAt(position);
+          pairs.forget(start);
+          return yield* covarianceOf(pairs, start, end, isSample);
+        };
       };
     },
   });
 }
 
+/** undefined: not a number. */
+type Pair = readonly [number | undefined, number | undefined];
+
+function numberOf(value: Value): number | undefined {
+  return value?.isNumber === true ? value.asNumber() : undefined;
+}
+
 function* covarianceOf(
-  as: readonly Value[],
-  bs: readonly Value[],
-  [start, end]: readonly [start: number, end: number],
+  pairs: MovingValues<Pair>,
+  start: number,
+  end: number,
   isSample: boolean,
 ): Steps<Value> {
   let count = 0;
   let meanA = 0;
   let meanB = 0;
   let sum = 0;
-  for (let index = start; index < end; index += 1) {
-    if (index % 16 === 0) yield;
-    const a = as[index];
-    const b = bs[index];
-    if (a === undefined || b === undefined || !a.isNumber || !b.isNumber) continue;
+  yield* eachInSteps(start, end, (position) => {
+    const [a, b] = pairs.at(position);
+    if (a === undefined || b === undefined) return;
     count += 1;
-    const deltaA = a.asNumber() - meanA;
+    const deltaA = a - meanA;
     meanA += deltaA / count;
-    meanB += (b.asNumber() - meanB) / count;
-    sum += deltaA * (b.asNumber() - meanB);
-  }
+    meanB += (b - meanB) / count;
+    sum += deltaA * (b - meanB);
+  });
   const divisor = isSample ? count - 1 : count;
   return divisor <= 0 ? NULL : doubleValue(sum / divisor);
+}
+
+/** A document whose value is there, as a point of the line to the next one. */
+interface Known {
+  readonly position: number;
+  readonly x: number | undefined;
+  readonly y: number | undefined;
 }
 
 /** Missing values on the straight line between their neighbours, measured on the sort field. */
 function compileLinearFill({ argument, context, window }: WindowUse): ComputeWindow {
   uassert(window === undefined, 'FailedToParse', "'window' field is not allowed in $linearFill");
   const input = compileExpression(argument, context);
-  return function* (partition) {
+  return (partition) => {
     uassert(
       partition.sortPath !== undefined,
       605001,
       '$linearFill must be specified with a top level sortBy expression with exactly one element',
     );
-    const xs = yield* mapInSteps(yield* sortValues(partition), coordinateOf);
-    const inputs = yield* valuesOf(input, partition);
-    const values: Value[] = yield* mapInSteps(inputs, (value) => value ?? NULL);
-    let known = -1;
-    for (const [position, value] of values.entries()) {
-      if (isNullish(value)) continue;
-      if (known >= 0) yield* fillBetween(values, xs, known, position);
-      known = position;
-    }
-    return values;
+    const inputAt = valuesOf(input, partition);
+    const known = (position: number, value: Value): Known => ({
+      position,
+      x: coordinateOf(sortValueAt(partition, position)),
+      y: coordinateOf(value),
+    });
+    let before: Known | undefined;
+    /** The next document with a value; undefined: not looked for since `before`. */
+    let after: Known | 'none' | undefined;
+    return function* (position) {
+      const value = inputAt(position);
+      if (!isNullish(value)) {
+        before = known(position, value);
+        if (after !== 'none') after = undefined;
+        return value;
+      }
+      if (before === undefined) return NULL;
+      for (let next = position + 1; after === undefined; next += 1) {
+        const found = next < partition.length ? inputAt(next) : undefined;
+        if (next >= partition.length) after = 'none';
+        else if (!isNullish(found)) after = known(next, found);
+        yield;
+      }
+      if (after === 'none') return NULL;
+      return between(before, after, coordinateOf(sortValueAt(partition, position)));
+    };
   };
 }
 
-function* fillBetween(
-  values: Value[],
-  xs: readonly (number | undefined)[],
-  from: number,
-  to: number,
-): Steps<void> {
-  const [x0, x1] = [xs[from], xs[to]];
-  const [y0, y1] = [coordinateOf(values[from]), coordinateOf(values[to])];
-  for (let position = from + 1; position < to; position += 1) {
-    const here = xs[position];
-    if (x0 === undefined || x1 === undefined || here === undefined) continue;
-    if (y0 === undefined || y1 === undefined) continue;
-    if (x0 === here || x1 === here) {
-      throw new CommandError(6050106, 'There can be no repeated values in the sort field');
-    }
-    values[position] = doubleValue(y0 + ((y1 - y0) * (here - x0)) / (x1 - x0));
-    yield;
+function between(from: Known, to: Known, here: number | undefined): Value {
+  const { x: x0, y: y0 } = from;
+  const { x: x1, y: y1 } = to;
+  if (x0 === undefined || x1 === undefined || here === undefined) return NULL;
+  if (y0 === undefined || y1 === undefined) return NULL;
+  if (x0 === here || x1 === here) {
+    throw new CommandError(6050106, 'There can be no repeated values in the sort field');
   }
+  return doubleValue(y0 + ((y1 - y0) * (here - x0)) / (x1 - x0));
 }
 
 /** Missing values become the last one before them. */
 function compileCarryForward({ argument, context, window }: WindowUse): ComputeWindow {
   uassert(window === undefined, 'FailedToParse', "'window' field is not allowed in $locf");
   const input = compileExpression(argument, context);
-  return function* (partition) {
+  return (partition) => {
+    const inputAt = valuesOf(input, partition);
     let last: Value = NULL;
-    return yield* mapInSteps(yield* valuesOf(input, partition), (value) => {
+    return inOneStep((position) => {
+      const value = inputAt(position);
       if (!isNullish(value)) last = value;
       return last;
     });

@@ -7,8 +7,13 @@ import type { Value } from '../expression/definition.ts';
 import type { Partition, Window } from './partition.ts';
 import type { Steps } from './steps.ts';
 
-/** The value of each document of the partition, in its order; in steps, because a partition may be all of a collection. */
-export type ComputeWindow = (partition: Partition) => Steps<readonly Value[]>;
+/**
+ * Computes the value of the document at a position. Asked for each position once, in order: nothing is kept of what lies behind.
+ * In steps, because a window may be all of a collection.
+ */
+export type ValueAt = (position: number) => Steps<Value>;
+
+export type ComputeWindow = (partition: Partition) => ValueAt;
 
 export interface WindowUse {
   readonly name: string;
@@ -26,4 +31,12 @@ export interface WindowDefinition {
 
 export function defineWindow(definition: WindowDefinition): WindowDefinition {
   return definition;
+}
+
+/** A value that one look at the partition gives. */
+export function inOneStep(valueAt: (position: number) => Value): ValueAt {
+  // oxlint-disable-next-line require-yield
+  return function* (position) {
+    return valueAt(position);
+  };
 }

@@ -5,18 +5,19 @@ import { BsonType, integerValue, isEmpty, NULL } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
 import { compileExpression } from '../expression/compile.ts';
-import type { Value } from '../expression/definition.ts';
+import type { SortKey } from '../executor/sorter.ts';
 import { int32Of } from '../expression/integers.ts';
 import { namedArguments } from '../expression/named-arguments.ts';
 import { Scope } from '../expression/scope.ts';
 import {
   type ComputeWindow,
   defineWindow,
+  inOneStep,
+  type ValueAt,
   type WindowDefinition,
   type WindowUse,
 } from './definition.ts';
 import type { Partition } from './partition.ts';
-import { mapInSteps, type Steps } from './steps.ts';
 
 interface Ranks {
   readonly rank: number;
@@ -24,16 +25,18 @@ interface Ranks {
   readonly documentNumber: number;
 }
 
-function ranksOf(partition: Partition, read: (ranks: Ranks) => number): Steps<readonly Value[]> {
+function ranksOf(partition: Partition, read: (ranks: Ranks) => number): ValueAt {
   let before: Ranks = { rank: 0, denseRank: 0, documentNumber: 0 };
-  return mapInSteps(partition.keys, (key, position) => {
-    const isTied =
-      position > 0 && partition.order?.compare(partition.keys[position - 1], key) === 0;
+  let keyBefore: SortKey | undefined;
+  return inOneStep((position) => {
+    const key = partition.keyAt(position);
+    const isTied = keyBefore !== undefined && partition.order?.compare(keyBefore, key) === 0;
     before = {
       rank: isTied ? before.rank : position + 1,
       denseRank: before.denseRank + (isTied ? 0 : 1),
       documentNumber: position + 1,
     };
+    keyBefore = key;
     return integerValue(read(before));
   });
 }
@@ -69,12 +72,12 @@ function compileShift({ argument, context, hasSort }: WindowUse): ComputeWindow 
     defaultArgument === undefined
       ? NULL
       : compileExpression(defaultArgument, context).constant?.value;
-  return ({ documents }) => {
+  return (partition) => {
     const scope = new Scope(Buffer.alloc(0));
-    return mapInSteps(documents, (_document, position) => {
-      const other = documents[position + by];
-      if (other === undefined) return fallback;
-      scope.document = other;
+    return inOneStep((position) => {
+      const other = position + by;
+      if (other < 0 || other >= partition.length) return fallback;
+      scope.document = partition.documentAt(other);
       return output.evaluate(scope) ?? NULL;
     });
   };

@@ -3,7 +3,7 @@
  */
 import {
   BsonType,
-  canonicalKey,
+  type Collator,
   compareValues,
   documentOf,
   documentValue,
@@ -14,7 +14,8 @@ import {
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import type { QueryContext } from '../../context.ts';
-import type { SortKey, SortOrder } from '../../executor/sorter.ts';
+import { carryMetadata } from '../../document-metadata.ts';
+import { type SortedRow, Sorter, type SortKey, type SortOrder } from '../../executor/sorter.ts';
 import { compileExpression } from '../../expression/compile.ts';
 import type { Value } from '../../expression/definition.ts';
 import { elementsOf } from '../../expression/elements.ts';
@@ -24,16 +25,15 @@ import { parseTimeUnit, type TimeUnit } from '../../expression/operators/date-ar
 import { Scope } from '../../expression/scope.ts';
 import { ownedDocument } from '../../owned.ts';
 import { parseSort, sortOrderOf } from '../../planner/sort-pattern.ts';
+import { DocumentList } from '../../spill/document-list.ts';
 import type { ComputeWindow } from '../../window/definition.ts';
 import type { Bound, Partition, Window } from '../../window/partition.ts';
 import { findWindow } from '../../window/registry.ts';
-import { sortInSteps, type Steps } from '../../window/steps.ts';
+import type { Steps } from '../../window/steps.ts';
 import { stageArguments } from '../arguments.ts';
 import { defineStage, type PipelineRun, type PipelineStage } from '../definition.ts';
 import { withPath } from '../document-path.ts';
 import { AGAIN, type BlockingOutput, BlockingSource, type DocumentSource } from '../source.ts';
-
-const ROW_OVERHEAD_BYTES = 250;
 
 export interface WindowField {
   readonly path: readonly string[];
@@ -47,92 +47,73 @@ export interface WindowSpecification {
   readonly fields: readonly WindowField[];
 }
 
-interface Row {
-  readonly partition: RawValue;
-  readonly key: SortKey;
-  readonly document: Buffer;
-}
-
 class WindowSource extends BlockingSource {
   private readonly run: PipelineRun;
   private readonly specification: WindowSpecification;
-  private readonly scope = new Scope(Buffer.alloc(0));
-  private readonly partitions = new Map<string, Row[]>();
-  private bytes = 0;
+  private readonly sorter: Sorter | undefined;
+  private partition: SpillablePartition;
 
   constructor(run: PipelineRun, input: DocumentSource, specification: WindowSpecification) {
     super(run.yielder, input);
     this.run = run;
     this.specification = specification;
+    const { partitionBy, order } = specification;
+    this.partition = this.newPartition();
+    if (partitionBy === undefined && order === undefined) return;
+    this.sorter = new Sorter({
+      order: new PartitionOrder(specification, run.context.collator),
+      limit: 0,
+      spill: run.spill,
+      maxMemoryBytes: run.maxStageBytes,
+    });
   }
 
-  protected take(given: Buffer): void {
-    const document = ownedDocument(given);
-    const { partitionBy, order } = this.specification;
-    this.scope.document = document;
-    const partition = partitionBy?.evaluate(this.scope) ?? NULL;
-    if (partition.type === BsonType.array) {
-      throw new CommandError(
-        'TypeMismatch',
-        'An expression used to partition cannot evaluate to value of type array',
-      );
-    }
-    const name = canonicalKey(partition, this.run.context.collator);
-    const row: Row = {
-      partition,
-      key: order?.keyOf(document) ?? [],
-      document,
-    };
-    const rows = this.partitions.get(name);
-    if (rows === undefined) this.partitions.set(name, [row]);
-    else rows.push(row);
-    this.account(document);
-  }
-
-  private account(document: Buffer): void {
-    this.bytes += document.length + ROW_OVERHEAD_BYTES;
-    if (this.bytes <= this.run.maxStageBytes) return;
-    throw new CommandError(
-      5643011,
-      `Exceeded max memory. Current memory: ${this.bytes} bytes. Max allowed memory: ${this.run.maxStageBytes} bytes.`,
-    );
+  protected take(document: Buffer): void {
+    if (this.sorter !== undefined) this.sorter.add(document, 0);
+    else this.partition.add(carryMetadata(document, ownedDocument(document)));
   }
 
   protected finish(): Iterator<BlockingOutput> {
+    if (this.sorter?.usedDisk === true) this.run.statistics.usedDisk = true;
     return this.results();
   }
 
   private *results(): Generator<BlockingOutput> {
     const { collator } = this.run.context;
-    const ordered = [...this.partitions.values()].sort((a, b) =>
-      compareValues(a[0].partition, b[0].partition, collator),
-    );
-    this.partitions.clear();
-    for (const rows of ordered) yield* this.partitionResults(rows);
+    let value: Value;
+    for (const { document, key } of rowsOf(this.sorter)) {
+      if (this.yielder.tick()) yield AGAIN;
+      const here = key.at(-1);
+      const isSame = value !== undefined && compareValues(value, here ?? NULL, collator) === 0;
+      if (!isSame) {
+        yield* this.partitionResults();
+        value = here;
+      }
+      this.partition.add(document);
+    }
+    yield* this.partitionResults();
+    this.sorter?.close();
   }
 
-  private *partitionResults(given: readonly Row[]): Generator<BlockingOutput> {
-    const { order, sortPath, fields } = this.specification;
-    // Rows came in the order of their sequence, and equal ones keep it.
-    const rows =
-      order === undefined
-        ? given
-        : yield* this.inSteps(sortInSteps(given, (a, b) => order.compare(a.key, b.key)));
-    const partition: Partition = {
-      documents: rows.map((row) => row.document),
-      keys: rows.map((row) => row.key),
-      order,
-      sortPath,
-    };
-    const columns: (readonly Value[])[] = [];
-    for (const field of fields) columns.push(yield* this.inSteps(field.compute(partition)));
-    for (const [position, document] of partition.documents.entries()) {
-      let result = document;
-      fields.forEach((field, column) => {
-        result = withPath(result, field.path, columns[column][position] ?? NULL);
-      });
+  /** Gives the documents of the partition that has been gathered, and begins another one. */
+  private *partitionResults(): Generator<BlockingOutput> {
+    const { partition } = this;
+    if (partition.length === 0) return;
+    const { fields } = this.specification;
+    const computed = fields.map(({ path, compute }) => ({ path, valueAt: compute(partition) }));
+    for (let position = 0; position < partition.length; position += 1) {
+      let result = partition.documentAt(position);
+      for (const { path, valueAt } of computed) {
+        result = withPath(result, path, (yield* this.inSteps(valueAt(position))) ?? NULL);
+      }
       yield result;
     }
+    partition.close();
+    this.partition = this.newPartition();
+  }
+
+  private newPartition(): SpillablePartition {
+    return new SpillablePartition(this.specification, this.run);
   }
 
   /** Goes on until the work is done; others have their turn whenever a slice is over. */
@@ -143,6 +124,97 @@ class WindowSource extends BlockingSource {
       if (this.yielder.tick()) yield AGAIN;
     }
   }
+
+  override close(): void {
+    this.sorter?.close();
+    this.partition.close();
+    super.close();
+  }
+}
+
+function* rowsOf(sorter: Sorter | undefined): Generator<SortedRow> {
+  if (sorter === undefined) return;
+  const rows = sorter.sorted();
+  for (let next = rows.next(); next.done !== true; next = rows.next()) yield next.value;
+}
+
+/** Partition by partition, and inside each as sortBy says. The value that a document is partitioned by stands last in its key. */
+class PartitionOrder implements SortOrder {
+  private readonly specification: WindowSpecification;
+  private readonly collator: Collator | undefined;
+  private readonly scope = new Scope(Buffer.alloc(0));
+
+  constructor(specification: WindowSpecification, collator: Collator | undefined) {
+    this.specification = specification;
+    this.collator = collator;
+  }
+
+  keyOf(document: Buffer): SortKey {
+    const { partitionBy, order } = this.specification;
+    this.scope.document = document;
+    const partition = partitionBy?.evaluate(this.scope) ?? NULL;
+    if (partition.type === BsonType.array) {
+      throw new CommandError(
+        'TypeMismatch',
+        'An expression used to partition cannot evaluate to value of type array',
+      );
+    }
+    return [...(order?.keyOf(document) ?? []), partition];
+  }
+
+  compare(a: SortKey, b: SortKey): number {
+    const byPartition = compareValues(a.at(-1)!, b.at(-1)!, this.collator);
+    return byPartition === 0 ? (this.specification.order?.compare(a, b) ?? 0) : byPartition;
+  }
+}
+
+/** The documents of one partition, in their order: in memory, and beyond its budget on disk. */
+class SpillablePartition implements Partition {
+  readonly maxStateBytes: number;
+  readonly order: SortOrder | undefined;
+  readonly sortPath: readonly string[] | undefined;
+  private readonly documents: DocumentList;
+
+  constructor({ order, sortPath }: WindowSpecification, run: PipelineRun) {
+    this.order = order;
+    this.sortPath = sortPath;
+    this.maxStateBytes = run.maxStageBytes;
+    this.documents = new DocumentList({
+      maxMemoryBytes: run.maxStageBytes,
+      spill: (bytes) => {
+        if (run.spill === undefined) throw tooLarge(bytes, run.maxStageBytes);
+        run.statistics.usedDisk = true;
+        return run.spill;
+      },
+    });
+  }
+
+  add(document: Buffer): void {
+    this.documents.push(document);
+  }
+
+  get length(): number {
+    return this.documents.length;
+  }
+
+  documentAt(position: number): Buffer {
+    return this.documents.at(position);
+  }
+
+  keyAt(position: number): SortKey {
+    return this.order?.keyOf(this.documents.at(position)) ?? [];
+  }
+
+  close(): void {
+    this.documents.close();
+  }
+}
+
+function tooLarge(bytes: number, maxBytes: number): CommandError {
+  return new CommandError(
+    5643011,
+    `Exceeded max memory. Current memory: ${bytes} bytes. Max allowed memory: ${maxBytes} bytes.`,
+  );
 }
 
 export function windowStage(
@@ -170,10 +242,16 @@ function windowEvaluation({
   return (document) => {
     scope.document = document;
     partitionBy?.evaluate(scope);
-    const keys = [order?.keyOf(document) ?? []];
-    const partition = { documents: [document], keys, order, sortPath };
+    const partition: Partition = {
+      length: 1,
+      documentAt: () => document,
+      keyAt: () => order?.keyOf(document) ?? [],
+      maxStateBytes: Infinity,
+      order,
+      sortPath,
+    };
     for (const field of fields) {
-      const steps = field.compute(partition);
+      const steps = field.compute(partition)(0);
       while (steps.next().done !== true);
     }
   };

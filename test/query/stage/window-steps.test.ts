@@ -3,15 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import type { Collection, Document } from 'mongodb';
-import { sortInSteps, type Steps } from '../../../query/window/steps.ts';
 import { serverForTests } from '../../support/test-server.ts';
-
-function run<Result>(steps: Steps<Result>): Result {
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-  }
-}
 
 describe('a large partition of $setWindowFields', () => {
   const server = serverForTests();
@@ -60,19 +52,5 @@ describe('a large partition of $setWindowFields', () => {
     const both = { n: 1, _id: 1 };
     await assert.rejects(docs.aggregate([windows(range, both)]).toArray(), { code: 5339902 });
     await assert.rejects(docs.aggregate([windows(range, { n: -1 })]).toArray(), { code: 8947401 });
-  });
-});
-
-describe('sorting in steps', () => {
-  it('is stable, and sorts any number of items', () => {
-    for (const count of [0, 1, 255, 256, 257, 1000, 5000]) {
-      const items = Array.from({ length: count }, (_, index) => ({
-        key: (index * 7919) % 97,
-        index,
-      }));
-      const sorted = run(sortInSteps(items, (a, b) => a.key - b.key));
-      const expected = items.toSorted((a, b) => a.key - b.key);
-      assert.deepEqual(sorted, expected);
-    }
   });
 });
