@@ -15,7 +15,8 @@ import type { AggregateRequest } from './aggregate-request.ts';
 import { leadingFind, optimizePipeline } from './optimize-pipeline.ts';
 import { keepsIndexOrder, orderedBuckets } from './ordered-buckets.ts';
 import { planFind } from './plan-find.ts';
-import type { QueryPlan } from './query-plan.ts';
+import { fieldsNeeded } from './fields-needed.ts';
+import type { FindRequest, QueryPlan } from './query-plan.ts';
 import { databaseOf, resolveView } from './resolve-view.ts';
 import { optimizeUnpacking, withShownIndexes } from './time-series.ts';
 
@@ -114,10 +115,25 @@ export function planAggregate(
       metadata: [...metadata],
       ...options,
       withoutDocuments: leading.rest[0]?.pathsNeeded?.size === 0,
+      ...(timeseries === undefined && metadata.size === 0
+        ? fieldsWantedBy(leading.rest, context)
+        : {}),
     },
     context,
   );
   return new AggregatePlan({ ...common, find, stages: leading.rest });
+}
+
+/** Stages that copy or hold the documents that they are given. */
+const COPYING: ReadonlySet<string> = new Set(['$unwind', '$sort', '$addFields', '$set']);
+
+function fieldsWantedBy(
+  stages: readonly PipelineStage[],
+  context: QueryContext,
+): Pick<FindRequest, 'fieldsWanted'> {
+  const names = fieldsNeeded(stages, context);
+  if (names === undefined || names.size === 0) return {};
+  return { fieldsWanted: { names, pays: COPYING.has(stages[0]?.name ?? '') } };
 }
 
 /** Where it stands is asked before stages are moved. @throws CommandError 17313 */

@@ -4,7 +4,7 @@
  * Promises: everything the client wrote is checked here, also when the collection does not exist. The plan of {_id: value}
  * takes a short way of its own.
  */
-import { EMPTY_DOCUMENT, isEmpty } from '../../bson/index.ts';
+import { DocumentBuilder, EMPTY_DOCUMENT, isEmpty } from '../../bson/index.ts';
 import type { QueryContext } from '../context.ts';
 import { compileQueryFilter } from '../matcher/compile.ts';
 import type { Filter } from '../matcher/filter.ts';
@@ -17,6 +17,7 @@ import { resolveHint } from './index-hint.ts';
 import type { AccessPath, AccessRequest } from './access-request.ts';
 import { tryExpress } from './express-plan.ts';
 import { FindPlan } from './find-plan.ts';
+import { topLevel } from './fields-needed.ts';
 import { candidateOf, onlyCandidate, type PlanCandidate } from './find-plan-parts.ts';
 import { checkTableScan, indexFilterFor } from './planner-rules.ts';
 import { boundedPath, hasBounds } from './min-max-path.ts';
@@ -153,6 +154,11 @@ function stackOn(path: AccessPath, parts: StackParts): PlanNode {
   const covered = mustSort ? undefined : coveredNode(path, parts);
   const counted = request.withoutDocuments === true && !mustSort ? path.decidedScan() : undefined;
   let node = covered ?? counted ?? path.node();
+  // A sort holds what it is given, all of it unless it has a limit.
+  const holds = mustSort && limit === 0;
+  if (covered === undefined && counted === undefined) {
+    node = pruned(node, parts, holds || request.fieldsWanted?.pays === true);
+  }
   if (mustSort) {
     node = {
       stage: 'SORT',
@@ -186,7 +192,8 @@ function shape(node: PlanNode, { request, filter, projection }: StackParts): Pla
 
 /** The projection straight from the index, when it needs nothing but top-level fields that the index holds. */
 function coveredNode(path: AccessPath, parts: StackParts): PlanNode | undefined {
-  const { projection, request, filter } = parts;
+  const { request, filter } = parts;
+  const { projection, spec } = projectionOrFields(parts);
   const needed = projection?.fieldsNeeded;
   if (projection === undefined || needed === undefined) return undefined;
   if (projection.needsPosition || projection.metadataNeeded.size > 0) return undefined;
@@ -197,10 +204,44 @@ function coveredNode(path: AccessPath, parts: StackParts): PlanNode | undefined 
   return {
     stage: 'PROJECTION_COVERED',
     input: scan,
-    spec: request.projection ?? EMPTY_DOCUMENT,
+    spec,
     projection,
     filter,
   };
+}
+
+interface SpecifiedProjection {
+  readonly spec: Buffer;
+  readonly projection: Projection | undefined;
+}
+
+/** What the client wants of the documents, or else what the stages behind the find do. */
+function projectionOrFields(parts: StackParts): SpecifiedProjection {
+  const { request, projection } = parts;
+  if (projection !== undefined || request.fieldsWanted === undefined) {
+    return { spec: request.projection ?? EMPTY_DOCUMENT, projection };
+  }
+  return inclusionOf(request.fieldsWanted.names, parts);
+}
+
+/** Only what is wanted behind the find, and what is sorted by. */
+function pruned(node: PlanNode, parts: StackParts, pays: boolean): PlanNode {
+  const { request, sort } = parts;
+  if (!pays || request.fieldsWanted === undefined || request.projection !== undefined) return node;
+  const sorted = sort?.fields.map(({ path }) => topLevel(path)) ?? [];
+  const included = inclusionOf(new Set([...request.fieldsWanted.names, ...sorted]), parts);
+  return { stage: 'PROJECTION_SIMPLE', input: node, filter: undefined, ...included };
+}
+
+function inclusionOf(
+  names: ReadonlySet<string>,
+  { context, filter }: StackParts,
+): SpecifiedProjection & { readonly projection: Projection } {
+  const spec = new DocumentBuilder();
+  for (const name of names) if (name !== '_id') spec.appendBoolean(name, true);
+  spec.appendBoolean('_id', names.has('_id'));
+  const written = spec.finish();
+  return { spec: written, projection: projectionFor(written, context, () => filter) };
 }
 
 /** The index has all paths, and no array on them. */

@@ -42,6 +42,13 @@ export interface DistinctPlan {
 }
 
 /** A find as the command parsed it. */
+/** Fields that the stages behind a find read. */
+export interface FieldsWanted {
+  readonly names: ReadonlySet<string>;
+  /** Documents are held, or copied again and again, behind the find: others had better be left out at once. */
+  readonly pays: boolean;
+}
+
 export interface FindRequest {
   readonly filter: Buffer;
   readonly sort?: Buffer;
@@ -63,6 +70,8 @@ export interface FindRequest {
   readonly tailable?: boolean;
   /** Only the number of documents matters: they may come out empty (a $group that reads no field). */
   readonly withoutDocuments?: boolean;
+  /** Of the documents only these top-level fields matter. */
+  readonly fieldsWanted?: FieldsWanted;
   /** The namespace in explain and for collections that do not exist. */
   readonly namespace?: string;
 }

@@ -7,7 +7,6 @@
 import { documentOf, documentValue, getField, isEmpty, setField } from '../../bson/index.ts';
 import type { QueryContext } from '../context.ts';
 import { parseFilter } from '../matcher/parse.ts';
-import type { FilterNode } from '../matcher/tree.ts';
 import type { PipelineStage } from '../stage/definition.ts';
 import { mapStage } from '../stage/map-stage.ts';
 import { unpackStage } from '../stage/operators/internal-unpack-bucket.ts';
@@ -16,7 +15,7 @@ import { measurementKeyPattern } from '../timeseries/bucket-indexes.ts';
 import type { TimeseriesOptions } from '../timeseries/options.ts';
 import { bucketFilterOf } from '../timeseries/bucket-filter.ts';
 import type { TimeRange } from '../timeseries/bucket-unpacker.ts';
-import { parseSort } from './sort-pattern.ts';
+import { addFieldsOf, fieldsNeeded } from './fields-needed.ts';
 
 /** @param stages optimised: neighbouring filters are one. */
 export function optimizeUnpacking(
@@ -52,45 +51,12 @@ function fieldsWanted(
   filter: Buffer | undefined,
   context: QueryContext,
 ): readonly string[] | undefined {
+  const needed = fieldsNeeded(stages, context);
+  if (needed === undefined) return undefined;
   const names = new Set<string>();
   if (filter !== undefined && !addFieldsOf(parseFilter(filter, context), names)) return undefined;
-  for (const { nature, pathsNeeded } of stages) {
-    if (pathsNeeded !== undefined) {
-      for (const path of pathsNeeded) names.add(topLevel(path));
-      return [...names];
-    }
-    if (nature.kind === 'match') {
-      if (!addFieldsOf(parseFilter(nature.filter, context), names)) return undefined;
-    } else if (nature.kind === 'sort') {
-      for (const { path } of parseSort(nature.pattern)?.fields ?? []) names.add(topLevel(path));
-    } else if (nature.kind !== 'limit' && nature.kind !== 'skip') return undefined;
-  }
-  return undefined;
-}
-
-/** @returns false when the filter may read the whole document. */
-function addFieldsOf(node: FilterNode, names: Set<string>): boolean {
-  switch (node.kind) {
-    case 'leaf':
-    case 'elemMatch':
-      names.add(topLevel(node.path));
-      return true;
-    case 'not':
-      return addFieldsOf(node.child, names);
-    case 'and':
-    case 'or':
-    case 'nor':
-      return node.children.every((child) => addFieldsOf(child, names));
-    case 'constant':
-      return true;
-    case 'document':
-      return false;
-  }
-}
-
-function topLevel(path: string): string {
-  const dot = path.indexOf('.');
-  return dot < 0 ? path : path.slice(0, dot);
+  for (const name of needed) names.add(name);
+  return [...names];
 }
 
 /** Behind $indexStats of a time series: its indexes are shown as clients know them, those of buckets alone are not. */

@@ -44,6 +44,8 @@ export interface PipelineStage {
   readonly shown: Buffer;
   /** Paths of the input that the stage and those behind it need; undefined: possibly the whole document. */
   readonly pathsNeeded?: ReadonlySet<string>;
+  /** Paths that it reads, of a stage that lets all other fields through as they are. */
+  readonly reads?: readonly string[];
   /**
    * Whether a top-level field comes out of the stage as it went in, so that conditions on it may be asked before the stage. Absent: no
    * field does, or the number of documents depends on what went in before.

@@ -4,7 +4,7 @@
 import { BsonType, fieldsOf } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { defineStage, type StageDefinition } from '../definition.ts';
-import { compileFieldTree, fieldTreeMap } from '../field-tree.ts';
+import { compileFieldTree, type FieldNode, fieldTreeMap } from '../field-tree.ts';
 import { mapStage } from '../map-stage.ts';
 
 function addFields(name: '$addFields' | '$set'): StageDefinition {
@@ -23,9 +23,28 @@ function addFields(name: '$addFields' | '$set'): StageDefinition {
         Array.from(fieldsOf(argument.asDocument()), ([path]) => path.split('.')[0]),
       );
       const stage = mapStage(name, shown, () => fieldTreeMap(fields));
-      return [{ ...stage, keepsField: (field) => !changed.has(field) }];
+      const read = pathsRead(fields);
+      return [
+        {
+          ...stage,
+          keepsField: (field) => !changed.has(field),
+          // What stands beside a field that is set below a path stays.
+          ...(read === undefined ? {} : { reads: [...read, ...changed] }),
+        },
+      ];
     },
   });
+}
+
+/** undefined: an expression may read anything. */
+function pathsRead(fields: ReadonlyMap<string, FieldNode>): readonly string[] | undefined {
+  const paths: string[] = [];
+  for (const node of fields.values()) {
+    const read = node.kind === 'fields' ? pathsRead(node.fields) : node.expression.paths;
+    if (read === undefined) return undefined;
+    paths.push(...read);
+  }
+  return paths;
 }
 
 export const $addFields = addFields('$addFields');

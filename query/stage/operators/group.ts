@@ -4,6 +4,7 @@
  * Owns: the table of groups. Keys are compared by canonicalKey, so that 1, 1.0 and NumberLong(1) are one group, shown as
  * the first of them came in.
  */
+import { hash } from 'node:crypto';
 import {
   BsonType,
   canonicalKey,
@@ -28,6 +29,7 @@ import {
   type PipelineStage,
   type StageEvaluation,
 } from '../definition.ts';
+import { carryMetadata } from '../../document-metadata.ts';
 import { ownedValue } from '../../owned.ts';
 import { readRun, RunWriter } from '../../spill/document-run.ts';
 import type { SpillFile } from '../../spill/spill-space.ts';
@@ -37,8 +39,11 @@ import { AGAIN, BlockingSource, type BlockingOutput, type DocumentSource } from 
 /** What a group and one of its accumulators cost, estimated. */
 const GROUP_OVERHEAD_BYTES = 160;
 const ACCUMULATOR_OVERHEAD_BYTES = 80;
-/** The budget is looked at once per this many documents. */
+/** The budget is looked at once per this many documents, or so many bytes of documents and keys. */
 const BUDGET_CHECK_INTERVAL = 512;
+const BUDGET_CHECK_BYTES = 4 * 1024 * 1024;
+/** A longer key is told apart from others by a hash that nobody can collide. */
+const LONGEST_PLAIN_KEY = 256;
 
 export interface GroupField {
   readonly name: string;
@@ -93,8 +98,12 @@ class GroupTable {
   private partitions:
     readonly { readonly file: SpillFile; readonly writer: RunWriter }[] | undefined;
   private readonly folds: ScriptFolds | undefined;
+  /** Fields of documents that are read again; undefined: possibly all. */
+  private readonly kept: ReadonlySet<string> | undefined;
 
   constructor(run: PipelineRun, specification: GroupSpecification, depth: number) {
+    const paths = pathsOf(specification);
+    this.kept = paths && new Set(Array.from(paths, (path) => path.split('.')[0]!));
     const isScripted = specification.fields.some((field) => field.accumulator.isScripted === true);
     this.folds = isScripted ? new ScriptFolds(run) : undefined;
     this.run = run;
@@ -107,11 +116,12 @@ class GroupTable {
     const { scope } = this;
     scope.document = document;
     const id = this.specification.id.evaluate(scope) ?? NULL;
-    const key = canonicalKey(id, this.run.context.collator);
+    const key = shortKey(canonicalKey(id, this.run.context.collator));
     let group = this.groups.get(key);
     if (group === undefined) {
       if (this.partitions !== undefined) {
-        this.partitions[partitionOf(key, this.depth)].writer.write(document, 0);
+        const kept = this.kept === undefined ? document : onlyFields(document, this.kept);
+        this.partitions[partitionOf(key, this.depth)].writer.write(kept, 0);
         return;
       }
       group = this.newGroup(id);
@@ -119,8 +129,8 @@ class GroupTable {
       this.keyBytes += key.length + id.end - id.start;
     }
     for (const accumulator of group.accumulators) accumulator.accept(scope);
-    this.untilCheck -= 1;
-    if (this.untilCheck === 0) this.checkBudget();
+    this.untilCheck -= 1 + document.length / BYTES_PER_CHECK;
+    if (this.untilCheck <= 0) this.checkBudget();
     return this.folds?.accepted(group.accumulators);
   }
 
@@ -215,6 +225,22 @@ class GroupTable {
     this.groups.clear();
     for (const { file } of this.partitions ?? []) file.close();
   }
+}
+
+/** What a document takes off the interval besides itself. */
+const BYTES_PER_CHECK = BUDGET_CHECK_BYTES / BUDGET_CHECK_INTERVAL;
+
+function shortKey(key: string): string {
+  return key.length <= LONGEST_PLAIN_KEY ? key : hash('sha256', key, 'base64');
+}
+
+function onlyFields(document: Buffer, names: ReadonlySet<string>): Buffer {
+  const builder = new DocumentBuilder();
+  const cursor = new FieldCursor(document);
+  while (cursor.next()) {
+    if (names.has(cursor.name)) builder.append(cursor.name, cursor.value());
+  }
+  return carryMetadata(document, builder.finish());
 }
 
 /** Another hash at each depth, so that a partition does not fall into one of its own. */

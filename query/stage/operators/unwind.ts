@@ -191,6 +191,7 @@ export const $unwind = defineStage({
         name: '$unwind',
         nature: { kind: 'other' },
         shown,
+        reads: [specification.parts[0]!, ...(specification.indexParts ?? []).slice(0, 1)],
         keepsField: (name) =>
           name !== specification.parts[0] && name !== specification.indexParts?.[0],
         open: (input, run) => new UnwindSource(run, input, specification),
