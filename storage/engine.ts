@@ -13,7 +13,7 @@ import { systemClock, type Clock } from '../common/clock.ts';
 import { documentOf } from '../bson/index.ts';
 import { CommandError } from '../common/errors.ts';
 import { FailPoints } from '../common/failpoints.ts';
-import type { Interruption } from '../common/interruption.ts';
+import { uninterruptible, type Interruption } from '../common/interruption.ts';
 import { silentLog, type Log } from '../common/log.ts';
 import { systemRandom, type Random } from '../common/random.ts';
 import { Catalog } from './catalog/catalog.ts';
@@ -42,6 +42,7 @@ import type { ElevatorName } from './device/elevators/elevators.ts';
 import { openParts, type Parts } from './recovery/open-parts.ts';
 import { Replay } from './recovery/replay.ts';
 import { memoryFiles, openDirectory, type StoreFiles } from './recovery/store-files.ts';
+import { DiskSpace } from './space/disk-space.ts';
 import { storageStatistics } from './statistics.ts';
 import { EngineTransaction } from './transactions/transaction.ts';
 import { validateCollection } from './verify/validate.ts';
@@ -79,6 +80,8 @@ export interface EngineOptions {
   /** Longest time that a write nobody waits for stays unflushed. Default 100 ms. */
   readonly journalCommitIntervalMs?: number;
   readonly verifyWrites?: boolean;
+  /** Kept free on the disk, bytes: below it inserts and updates are refused. Default a twentieth of it, 4 to 256 MiB. */
+  readonly freeSpaceReserveBytes?: number;
   /** Order of requests to the block store's device: noop (default) for flash, deadline for disks that seek. */
   readonly elevator?: ElevatorName;
   /** Size of the block store's extents in a new store, bytes. */
@@ -120,6 +123,7 @@ async function openWith(
   const log = options.log ?? silentLog;
   const random = options.random ?? systemRandom;
   let fail = (_error: Error): void => {};
+  let reportNoSpace = (_error: Error): void => {};
   const parts = await openParts({
     files,
     clock,
@@ -132,6 +136,7 @@ async function openWith(
     ...(options.extentBytes === undefined ? {} : { extentBytes: options.extentBytes }),
     ...(options.salvage === undefined ? {} : { salvage: options.salvage }),
     onJournalFailure: (error) => fail(error),
+    onNoSpace: (error) => reportNoSpace(error),
   });
   try {
     const keyGenerators = await (options.keyGenerators ?? (() => undefined));
@@ -145,6 +150,7 @@ async function openWith(
       versionedKeys,
     });
     fail = (error) => engine.fail(error);
+    reportNoSpace = engine.space.report;
     await engine.recover();
     return engine;
   } catch (error) {
@@ -169,6 +175,9 @@ class Engine implements StorageEngine {
   private readonly checkpointer: Checkpointer;
   private readonly admission: Admission;
   private readonly builds: IndexBuilds;
+  readonly space: DiskSpace;
+  /** The last commit when everything that could be freed had been. */
+  private relievedUpTo: CommitNumber | undefined;
   private timer: { cancel(): void } | undefined;
   private closing: Promise<void> | undefined;
 
@@ -182,7 +191,23 @@ class Engine implements StorageEngine {
       this.checkpointer.forgetBase(unpinned),
     );
     const slabPool = new SlabPool(budgetBytes / 2);
+    this.space = new DiskSpace({
+      volume: files.blockVolume,
+      journalVolume: files.journalVolume,
+      clock: options.clock,
+      log: options.log,
+      keepsBallast: files.keepsBallast,
+      ...(options.freeSpaceReserveBytes === undefined
+        ? {}
+        : { reserveBytes: options.freeSpaceReserveBytes }),
+      unfoldedBytes: () => this.admission.deltaBytes,
+      mostUnfoldedBytes: budgetBytes,
+      storeBytes: () => blocks.statistics().usedBytes,
+      relieve: () => this.relieve(),
+      onSpace: () => journal.tryAgain(),
+    });
     this.store = {
+      space: this.space,
       catalog: new Catalog(),
       snapshots: new OpenSnapshots(),
       views: new OpenList(),
@@ -216,6 +241,7 @@ class Engine implements StorageEngine {
       builds: this.builds.scanning,
       retainedBytes: budgetBytes,
       onFailure: (error) => this.fail(error),
+      onNoSpace: this.space.report,
     });
     this.admission = new Admission({
       store: this.store,
@@ -230,6 +256,7 @@ class Engine implements StorageEngine {
   async recover(): Promise<void> {
     const { log, clock } = this.options;
     const startMs = clock.monotonicMs();
+    await this.space.start();
     loadCatalog(this.store);
     const { salvage } = this.options;
     const replay = new Replay(this.store, log, salvage);
@@ -266,6 +293,7 @@ class Engine implements StorageEngine {
       this.admission.startCheckpoint();
     }
     this.armTimer();
+    this.space.watch();
   }
 
   /** Replay takes checkpoints of its own when the delta is full. */
@@ -323,7 +351,10 @@ class Engine implements StorageEngine {
   }
 
   statistics(): EngineStatistics {
-    return storageStatistics(this.store, this.parts, this.checkpointer, this.admission);
+    return {
+      ...storageStatistics(this.store, this.parts, this.checkpointer, this.admission),
+      space: { ...this.space.statistics },
+    };
   }
 
   storageBytes(collection: CollectionDescription): {
@@ -356,7 +387,9 @@ class Engine implements StorageEngine {
 
   private async closeNow(): Promise<void> {
     this.timer?.cancel();
+    this.parts.journal.endSpaceWaits();
     this.admission.close();
+    await this.space.close();
     await this.builds.stop();
     for (const view of this.store.views) view.close();
     try {
@@ -370,6 +403,20 @@ class Engine implements StorageEngine {
       await closeParts(this.parts);
       await this.files.close();
     }
+  }
+
+  /**
+   * On a full disk: a checkpoint that gives back what was deleted. What one checkpoint frees may be used once the next one is
+   * durable.
+   */
+  private async relieve(): Promise<void> {
+    const { store } = this;
+    if (store.failure !== undefined || this.closing !== undefined) return;
+    const { pendingFree } = this.parts.blocks.statistics().extents;
+    if (this.relievedUpTo === store.lastCommitNumber && pendingFree === 0) return;
+    const { lastCommitNumber } = store;
+    await this.checkpointer.compact(uninterruptible);
+    this.relievedUpTo = lastCommitNumber;
   }
 
   private requireOpen(): void {

@@ -50,6 +50,8 @@ export interface CheckpointParts {
   readonly retainedBytes: number;
   /** Hears that the store cannot go on: what the disk holds is unknown, or nothing can be brought to it. */
   readonly onFailure: (error: Error) => void;
+  /** Hears of checkpoints that found no space. */
+  readonly onNoSpace: (error: Error) => void;
 }
 
 /** Checkpoints that fail in a row, full disks not counted, before the store ends. */
@@ -196,7 +198,10 @@ export class Checkpointer {
 
   private noteFailure(error: unknown): void {
     this.failures += 1;
-    if (error instanceof DeviceError && error.errno === 'ENOSPC') return;
+    if (error instanceof DeviceError && error.errno === 'ENOSPC') {
+      this.parts.onNoSpace(error);
+      return;
+    }
     this.failuresInARow += 1;
     if (this.failuresInARow < MOST_FAILURES_IN_A_ROW) return;
     this.parts.onFailure(error instanceof Error ? error : new Error(String(error)));

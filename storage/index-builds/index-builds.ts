@@ -54,13 +54,14 @@ export class IndexBuilds {
     this.takeCheckpoint = takeCheckpoint;
   }
 
-  /** @throws CommandError IndexAlreadyExists when a name is taken */
-  build(
+  /** @throws CommandError IndexAlreadyExists when a name is taken, OutOfDiskSpace */
+  async build(
     namespace: string,
     specs: readonly Buffer[],
     interruption: Interruption,
     onProgress?: (done: number, total: number) => void,
   ): Promise<void> {
+    this.store.space.refuseGrowth();
     const names = specs.map(nameOf);
     const check = (version: CollectionVersion): void => refuseTaken(version, names);
     return this.buildAlone({ namespace, specs, check, interruption, onProgress });

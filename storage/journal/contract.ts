@@ -7,6 +7,7 @@
 import type { CorruptionError } from '../../common/errors.ts';
 import type { CommitNumber, MaybePromise } from '../contract.ts';
 import type { Clock } from '../../common/clock.ts';
+import type { DeviceError } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import type { Random } from '../../common/random.ts';
 import type { Volume } from '../device/contract.ts';
@@ -40,6 +41,8 @@ export interface JournalOptions {
   readonly salvage?: Salvage;
   /** Hears of the first failed flush, once. Everything after it fails: what the device holds is unknown. */
   readonly onFailure: (error: Error) => void;
+  /** Hears that there is no space for what is to be written: it waits until there is. */
+  readonly onNoSpace?: (error: DeviceError) => void;
 }
 
 /** @param foreignFile a file that must go, because every start would refuse it */
@@ -83,6 +86,8 @@ export interface JournalStatistics {
   readonly writtenBytes: number;
   /** Bytes appended and not yet on the device. */
   readonly pendingBytes: number;
+  /** How often a full disk made the journal wait. */
+  readonly spaceWaits: number;
   readonly lastCommitNumber: number;
   readonly flushedCommitNumber: number;
   /** Calls of the devices through their request queues, by operation. */
@@ -119,6 +124,13 @@ export interface Journal {
 
   /** Resolves when everything up to `commitNumber` is on the device; asks for a flush now. Cheap for many waiters. */
   flushed(commitNumber: CommitNumber): Promise<void>;
+
+  /** Something waits for space on the disk. */
+  readonly isWaitingForSpace: boolean;
+  /** There may be space: what waits for it tries again. */
+  tryAgain(): void;
+  /** From here on, for a store that closes, a want of space is a failed flush. */
+  endSpaceWaits(): void;
 
   /** Nothing up to and including `upTo` is needed for recovery any more: older segments are recycled. */
   release(upTo: CommitNumber): void;

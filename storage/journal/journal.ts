@@ -102,6 +102,7 @@ class SegmentedJournal implements Journal {
       epoch: random.bytes(EPOCH_BYTES),
       commitIntervalMs: this.options.commitIntervalMs ?? JOURNAL_DEFAULTS.commitIntervalMs,
       onFailure,
+      onNoSpace: this.options.onNoSpace ?? (() => {}),
     };
     this.writer = await JournalWriter.open(writerOptions, end);
     return summary;
@@ -123,6 +124,19 @@ class SegmentedJournal implements Journal {
     if (this.writer === undefined) return;
     invariant(upTo <= this.writer.flushedCommitNumber, 'journal: released before it was flushed');
     while (this.mayRecycleOldest(upTo)) this.segments.recycleOldest();
+    this.writer.tryAgain();
+  }
+
+  get isWaitingForSpace(): boolean {
+    return this.writer?.isWaitingForSpace ?? false;
+  }
+
+  tryAgain(): void {
+    this.writer?.tryAgain();
+  }
+
+  endSpaceWaits(): void {
+    this.writer?.endSpaceWaits();
   }
 
   readAfter(after: Timestamp): JournalReader {
@@ -142,6 +156,7 @@ class SegmentedJournal implements Journal {
       freeSegments: segments.freeCount,
       ...(writer?.counters ?? NOTHING_WRITTEN),
       pendingBytes: writer?.pendingBytes ?? 0,
+      spaceWaits: writer?.spaceWaitCount ?? 0,
       lastCommitNumber: this.lastCommitNumber,
       flushedCommitNumber: this.flushedCommitNumber,
       deviceReads: reads,

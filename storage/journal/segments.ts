@@ -104,6 +104,8 @@ export interface SegmentsOptions {
 /** A segment that filled faster than this is followed by one twice as large; one 100 times slower, by half as large. */
 const FAST_FILL_MS = 5000;
 const SLOW_FILL_MS = 500_000;
+/** A new segment takes at most this part of the free space. */
+const MOST_OF_FREE = 16;
 const NAME_DIGITS = 10;
 
 export class Segments {
@@ -262,7 +264,7 @@ export class Segments {
       this.free.push(tooSmall.file);
     }
     const needed = this.roundToBlocks(Math.max(this.options.firstSegmentBytes, bytes));
-    const wanted = Math.max(this.roundToBlocks(this.wantedBytes), needed);
+    const wanted = Math.max(await this.affordableBytes(), needed);
     try {
       this.next = await this.obtain(wanted);
     } catch (error) {
@@ -271,6 +273,12 @@ export class Segments {
       // A full disk may still have room for as little as is needed.
       this.next = await this.obtain(needed);
     }
+  }
+
+  /** As much as the load wants, but no large part of what is left of the disk. */
+  private async affordableBytes(): Promise<number> {
+    const { freeBytes } = await this.options.volume.space();
+    return this.roundToBlocks(Math.min(this.wantedBytes, freeBytes / MOST_OF_FREE));
   }
 
   private async obtain(bytes: number): Promise<OpenSegment> {

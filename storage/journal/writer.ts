@@ -10,14 +10,18 @@
  *  1. At most two writes are in flight; their bytes never change until they end; waiters resolve in order.
  *  2. A waiter resolves only after the batch that holds its last entry, and every batch before it, is on the device.
  *  3. After a failed flush every later append fails: what the device holds is unknown.
- *  4. A batch is numbered, placed and chained when it is written, in the order in which it was filled.
+ *  4. A full disk is no failed flush: whoever waits goes on waiting until there is space, or the journal is closed.
+ *  5. A batch is numbered, placed and chained when it is written, in the order in which it was filled.
  * Bytes: docs/format/journal.md. Tests: test/storage/journal/writer.test.ts, test/simulation/.
  */
 import { invariant } from '../../common/assert.ts';
 import type { Clock, TimerHandle } from '../../common/clock.ts';
+import type { DeviceError } from '../../common/errors.ts';
 import type { CommitNumber } from '../contract.ts';
 import { allocateAligned, releaseAligned } from '../device/aligned-memory.ts';
 import { sectorNumber, writeBio } from '../device/bio.ts';
+import type { Bio } from '../device/contract.ts';
+import type { RequestQueue } from '../device/request-queue.ts';
 import { BATCH_HEADER, writeBatchHeader } from '../format/journal-batch.ts';
 import {
   journalEntryBytes,
@@ -31,6 +35,7 @@ import type { CommitClock } from './commit-clock.ts';
 import type { EndRecordFile } from './end-record.ts';
 import type { JournalEnd } from './recovery.ts';
 import type { LiveSegment, OpenSegment, Segments } from './segments.ts';
+import { isNoSpace, SpaceWaits } from './space-waits.ts';
 
 const MOST_IN_FLIGHT = 2;
 /** The next segment is made when the present one is this full. */
@@ -45,6 +50,7 @@ export interface WriterOptions {
   readonly epoch: Buffer;
   readonly commitIntervalMs: number;
   readonly onFailure: (error: Error) => void;
+  readonly onNoSpace: (error: DeviceError) => void;
 }
 
 /** The segment being written, and where in it the next batch goes. */
@@ -79,6 +85,7 @@ export class JournalWriter {
   private quietTimer: TimerHandle | undefined;
   private wroteSinceQuietTimer = false;
   private readonly background = new Set<Promise<void>>();
+  private readonly spaceWaits: SpaceWaits;
   private failure: Error | undefined;
   private closing = false;
   readonly counters = {
@@ -100,6 +107,8 @@ export class JournalWriter {
     this.flushedLast = { commitNumber: end.commitNumber, timestamp: end.timestamp };
     this.writtenLast = this.flushedLast;
     this.lastWrittenIsEmpty = end.flushIsRecorded;
+    const { clock, onNoSpace } = options;
+    this.spaceWaits = new SpaceWaits(clock, onNoSpace, (error) => this.fail(error));
     if (!end.flushIsRecorded) this.quietTimer = this.startQuietTimer();
   }
 
@@ -126,6 +135,24 @@ export class JournalWriter {
   /** Number of the last batch of which it and all before it are on the device. */
   get flushedBatch(): number {
     return this.flushedSequence;
+  }
+
+  /** How often a full disk made it wait, and whether it waits now. */
+  get spaceWaitCount(): number {
+    return this.spaceWaits.count;
+  }
+
+  get isWaitingForSpace(): boolean {
+    return this.spaceWaits.isWaiting;
+  }
+
+  /** Segments became free, or the disk has room again. */
+  tryAgain(): void {
+    this.spaceWaits.tryAgain();
+  }
+
+  endSpaceWaits(): void {
+    this.spaceWaits.end();
   }
 
   get pendingBytes(): number {
@@ -161,9 +188,10 @@ export class JournalWriter {
     return batch.flushed();
   }
 
-  /** Writes what there is, and the record of its flush. Closes the devices. */
+  /** Writes what there is, and the record of its flush. Closes the devices. On a full disk it does not wait. */
   async close(): Promise<void> {
     if (this.closing) return;
+    this.spaceWaits.end();
     try {
       await this.flushed(this.options.commitClock.lastCommitNumber);
       await this.recordFlush();
@@ -287,7 +315,8 @@ export class JournalWriter {
     const needed = this.options.segments.blockBytes + bytes;
     const next = this.options.segments.tryTakeNext(needed);
     if (next === undefined) {
-      if (!this.options.segments.isPreparing) this.prepareNow(needed);
+      const { isPreparing } = this.options.segments;
+      if (!isPreparing && !this.spaceWaits.isWaiting) this.prepareNow(needed);
       return false;
     }
     if (place !== undefined) this.keep(this.leave(place));
@@ -302,7 +331,10 @@ export class JournalWriter {
     place.preparedEarly = true;
     const prepared = this.options.segments.prepareNext(0).then(
       () => this.kick(),
-      () => this.kick(),
+      (error: Error) => {
+        if (isNoSpace(error)) this.options.onNoSpace(error);
+        this.kick();
+      },
     );
     this.keep(prepared);
   }
@@ -311,7 +343,7 @@ export class JournalWriter {
   private prepareNow(bytes: number): void {
     const prepared = this.options.segments.prepareNext(bytes).then(
       () => this.kick(),
-      (error: Error) => this.fail(error),
+      (error: Error) => this.spaceWaits.add(error, () => this.kick()),
     );
     this.keep(prepared);
   }
@@ -368,13 +400,20 @@ export class JournalWriter {
     buffers.push(this.finish(batch, place));
     place.offset += this.paddedBytes(batch);
     this.inFlight.push(batch);
-    queue.submit(writeBio(device, firstSector, buffers, { fua: true })).then(
-      () => {
-        if (headerBlock !== undefined) releaseAligned(headerBlock);
-        this.land(batch);
-      },
-      (error: Error) => this.fail(error),
-    );
+    const bio = writeBio(device, firstSector, buffers, { fua: true });
+    this.submit(queue, bio, () => {
+      if (headerBlock !== undefined) releaseAligned(headerBlock);
+      this.land(batch);
+    });
+  }
+
+  /** What found no space is written again to the same place: it was not acknowledged, and its bytes are the same. */
+  private submit(queue: RequestQueue, bio: Bio, onLanded: () => void): void {
+    queue
+      .submit(bio)
+      .then(onLanded, (error: Error) =>
+        this.spaceWaits.add(error, () => this.submit(queue, bio, onLanded)),
+      );
   }
 
   private headerBlock(place: WritePlace): Buffer {

@@ -42,6 +42,8 @@ export interface PartsOptions {
   readonly salvage?: Salvage;
   /** Hears of the first failed journal flush. */
   readonly onJournalFailure: (error: Error) => void;
+  /** Hears that the journal waits for space. */
+  readonly onNoSpace: (error: Error) => void;
 }
 
 export interface Parts {
@@ -146,5 +148,6 @@ function openStoreJournal(options: PartsOptions, storeId: Buffer): Journal {
     commitIntervalMs: options.journalCommitIntervalMs,
     ...(options.salvage === undefined ? {} : { salvage: options.salvage }),
     onFailure: options.onJournalFailure,
+    onNoSpace: options.onNoSpace,
   });
 }

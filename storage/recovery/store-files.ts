@@ -29,6 +29,8 @@ export interface StoreFiles {
   readonly journalVolume: Volume;
   /** Prefix of the journal's segments within its volume. */
   readonly journalPrefix: string;
+  /** On a disk that may fill up. */
+  readonly keepsBallast: boolean;
   /** Whether there is anything where the index store would be. */
   hasIndexStore(): Promise<boolean>;
   openIndexStore(opening: IndexStoreOpening): Promise<IndexStore>;
@@ -93,6 +95,7 @@ export async function openDirectory(dbpath: string, clock: Clock): Promise<Store
       blockVolume,
       journalVolume,
       journalPrefix: '',
+      keepsBallast: true,
       hasIndexStore: () => exists(path),
       async openIndexStore(opening) {
         if (await exists(opened)) await checkBeforeOpening(path, opening.create);
@@ -199,7 +202,7 @@ function baseOfRecord(record: Buffer): Base {
 
 /** A store that ends with the process. */
 export function memoryFiles(): StoreFiles {
-  return filesOf(new MemoryVolume(), new MemoryIndexDisk());
+  return { ...filesOf(new MemoryVolume(), new MemoryIndexDisk()), keepsBallast: false };
 }
 
 /** A store on any volume with an index store in memory: for simulation and tests, which open it again and again. */
@@ -208,6 +211,7 @@ export function filesOf(volume: Volume, disk: MemoryIndexDisk): StoreFiles {
     blockVolume: volume,
     journalVolume: volume,
     journalPrefix: 'journal/',
+    keepsBallast: true,
     hasIndexStore: () => Promise.resolve(disk.state !== undefined),
     openIndexStore: (opening) => openMemoryIndexStore({ disk, ...opening }),
     noteIndexStoreWorks: () => Promise.resolve(),

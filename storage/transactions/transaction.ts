@@ -61,6 +61,9 @@ const NO_SNAPSHOTS = new OpenSnapshots();
 const KEY_OVERHEAD_BYTES = 64;
 const RECORD_OVERHEAD_BYTES = 128;
 
+/** Databases that only the server writes to: sessions, users, views. */
+const INTERNAL = /^(?:admin|config|local)\.|\.system\.(?!buckets\.)/;
+
 export class EngineTransaction extends SnapshotView implements Transaction, PendingWriter {
   private readonly writes: PendingWrite[] = [];
   private draft: CatalogDraft | undefined;
@@ -127,6 +130,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
   // Writing records.
 
   insert(collection: CollectionDescription, document: Buffer, origin?: OperationOrigin): RecordId {
+    if (this.store.space.isTight) this.refuseGrowth(collection.namespace);
     const { state, version } = this.writable(collection);
     const multikey: MultikeyChange[] = [];
     let keys: KeyChange[] | undefined;
@@ -163,6 +167,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
     after: Buffer,
     origin?: OperationOrigin,
   ): void {
+    if (this.store.space.isTight) this.refuseGrowth(collection.namespace);
     const { state, version } = this.writable(collection);
     checkRecord(this.store, this, state.ident, recordId);
     const multikey: MultikeyChange[] = [];
@@ -224,6 +229,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
   // Changing the catalog.
 
   createCollection(namespace: string, options?: CreateCollectionOptions): CollectionDescription {
+    if (this.store.space.isTight) this.refuseGrowth(namespace);
     return this.drafting().create(namespace, options ?? {});
   }
 
@@ -236,6 +242,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
   }
 
   createIndex(collection: CollectionDescription, spec: Buffer): IndexDescription {
+    if (this.store.space.isTight) this.refuseGrowth(collection.namespace);
     tassert(this.recordCount(collection) === 0, 'createIndex is for empty collections');
     return this.drafting().createIndex(collection, spec);
   }
@@ -250,6 +257,12 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
     indexSpecs?: ReadonlyMap<string, Buffer>,
   ): CollectionDescription {
     return this.drafting().modify(collection, options, indexSpecs);
+  }
+
+  /** What the server keeps for itself is let through: deletes need it. @throws CommandError OutOfDiskSpace */
+  private refuseGrowth(namespace: string): void {
+    if (INTERNAL.test(namespace)) return;
+    this.store.space.refuseGrowth();
   }
 
   // Ending.

@@ -39,7 +39,16 @@ export interface OpenView {
   close(): void;
 }
 
+/** Whether there is room for what makes the store larger. */
+export interface SpaceGate {
+  /** Only then refuseGrowth() has anything to say. */
+  readonly isTight: boolean;
+  /** @throws CommandError OutOfDiskSpace */
+  refuseGrowth(): void;
+}
+
 export interface StoreState {
+  readonly space: SpaceGate;
   readonly catalog: Catalog;
   readonly snapshots: OpenSnapshots;
   readonly views: OpenList<OpenView>;

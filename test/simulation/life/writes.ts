@@ -93,14 +93,14 @@ export class Writers {
   private async writeOnce(open: OpenTransaction, padBytes = 0): Promise<boolean> {
     const { random } = this.context;
     const { transaction, sees } = open;
-    const namespace = this.context.anyOf([...sees.keys()]);
-    const collection = namespace === undefined ? undefined : transaction.collection(namespace);
-    if (namespace === undefined || collection === undefined) return true;
-    const documents = sees.get(namespace)?.documents;
-    assert.ok(documents !== undefined);
     const savepoint = transaction.savepoint();
     const id = String(random.below(IDS));
     try {
+      const namespace = this.context.anyOf([...sees.keys()]);
+      const collection = namespace === undefined ? undefined : transaction.collection(namespace);
+      if (namespace === undefined || collection === undefined) return true;
+      const documents = sees.get(namespace)?.documents;
+      assert.ok(documents !== undefined);
       const found = await findById(transaction, collection, id);
       assert.ok(
         sameBytes(found?.document, documents.get(id)),

@@ -10,13 +10,13 @@ import { GatedVolume, insertOf, openAndReplay, settle } from './journal-fixture.
 const MIB = 1024 * 1024;
 
 describe('group commit', () => {
-  async function openGated(): Promise<{
+  async function openGated(clock = new ManualClock()): Promise<{
     journal: Journal;
     volume: GatedVolume;
     failures: readonly Error[];
   }> {
     const volume = new GatedVolume();
-    const { journal, failures } = await openAndReplay(volume);
+    const { journal, failures } = await openAndReplay(volume, { clock });
     // The first write carries the segment's header; the tests look at what comes after.
     await journal.flushed(journal.append([insertOf(0)]));
     volume.closed = true;
@@ -140,20 +140,81 @@ describe('group commit', () => {
     await journal.close();
   });
 
-  it('fails when it cannot get the next segment', async () => {
-    const volume = new MemoryVolume({ capacityBytes: MIB + 8192 });
-    const { journal, failures } = await openAndReplay(volume);
-    const flushes = [];
-    for (let n = 1; n <= 12; n += 1) {
-      flushes.push(Promise.allSettled([journal.flushed(journal.append([insertOf(n, 100_000)]))]));
-      await settle();
-      if (failures.length > 0) break;
+  describe('on a full disk', () => {
+    /** Appends until a flush has to wait for space. */
+    async function fillUp(): Promise<{
+      readonly volume: MemoryVolume;
+      readonly clock: ManualClock;
+      readonly opened: Awaited<ReturnType<typeof openAndReplay>>;
+      readonly waiting: Promise<void>;
+      readonly reported: Error[];
+    }> {
+      const volume = new MemoryVolume({ capacityBytes: 2 * MIB + 8192 });
+      const clock = new ManualClock();
+      await volume.open('filler', { create: true, sectorCount: MIB / 4096 });
+      const reported: Error[] = [];
+      const opened = await openAndReplay(volume, {
+        clock,
+        onNoSpace: (error) => reported.push(error),
+      });
+      for (let n = 1; ; n += 1) {
+        const waiting = opened.journal.flushed(opened.journal.append([insertOf(n, 100_000)]));
+        await settle();
+        if (!opened.journal.isWaitingForSpace) continue;
+        return { volume, clock, opened, waiting, reported };
+      }
     }
-    const [last] = (await flushes.at(-1)) ?? [];
-    assert.equal(last?.status, 'rejected');
-    assert.equal(failures.length, 1);
-    assert.match(String(failures[0]), /no space left/);
-    await journal.close();
+
+    it('waits for the next segment, says so, and goes on when there is space', async () => {
+      const { volume, clock, opened, waiting, reported } = await fillUp();
+      const { journal, failures } = opened;
+      assert.match(String(reported[0]), /no space left/);
+      clock.advance(1000);
+      await settle();
+      assert.ok(journal.isWaitingForSpace, 'still full');
+      const last = journal.append([insertOf(99, 100)]);
+      await volume.remove('filler');
+      clock.advance(200);
+      await waiting;
+      await journal.flushed(last);
+      assert.deepEqual(failures, []);
+      assert.ok(journal.statistics().spaceWaits > 1);
+      await journal.close();
+      const { replayed } = await openAndReplay(volume);
+      assert.equal(replayed.at(-1)?.[1][0], 99);
+    });
+
+    it('does not wait when it is closed', async () => {
+      const { opened, waiting } = await fillUp();
+      const outcome = Promise.allSettled([waiting]);
+      await opened.journal.close();
+      const [settled] = await outcome;
+      assert.equal(settled?.status, 'rejected');
+      assert.match(String(opened.failures[0]), /no space left/);
+    });
+
+    it('writes again what the device had no space for, in its place', async () => {
+      const clock = new ManualClock();
+      const { journal, volume, failures } = await openGated(clock);
+      const first = journal.append([insertOf(1)]);
+      const flushed = journal.flushed(journal.append([insertOf(2)]));
+      await settle();
+      volume.held.shift()?.fail(new DeviceError('ENOSPC', 'no space left'));
+      await settle();
+      assert.ok(journal.flushedCommitNumber < first);
+      clock.advance(200);
+      await settle();
+      for (const held of volume.held.splice(0)) held.release();
+      await flushed;
+      assert.deepEqual(failures, []);
+      volume.closed = false;
+      await journal.close();
+      const { replayed } = await openAndReplay(volume);
+      assert.deepEqual(
+        replayed.flatMap(([, ids]) => ids),
+        [0, 1, 2],
+      );
+    });
   });
 
   it('makes do with a small segment when the disk has no room for a large one', async () => {
