@@ -40,6 +40,7 @@ import type { Salvage } from './journal/contract.ts';
 import { loadCatalog } from './recovery/load-catalog.ts';
 import type { ElevatorName } from './device/elevators/elevators.ts';
 import { openParts, type Parts } from './recovery/open-parts.ts';
+import { isNoSpace } from './journal/space-waits.ts';
 import { Replay } from './recovery/replay.ts';
 import { memoryFiles, openDirectory, type StoreFiles } from './recovery/store-files.ts';
 import { DiskSpace } from './space/disk-space.ts';
@@ -178,6 +179,7 @@ class Engine implements StorageEngine {
   readonly space: DiskSpace;
   /** The last commit when everything that could be freed had been. */
   private relievedUpTo: CommitNumber | undefined;
+  private replayFindsNoSpace = false;
   private timer: { cancel(): void } | undefined;
   private closing: Promise<void> | undefined;
 
@@ -299,7 +301,15 @@ class Engine implements StorageEngine {
   /** Replay takes checkpoints of its own when the delta is full. */
   private async finishGroup(applied: MaybePromise<void>): Promise<void> {
     await applied;
-    if (this.admission.isCheckpointDue) await this.checkpointer.take();
+    if (!this.admission.isCheckpointDue || this.replayFindsNoSpace) return;
+    try {
+      await this.checkpointer.take();
+    } catch (error) {
+      // Before it ended the server held as much in memory: a full disk must not keep the store from opening.
+      if (!isNoSpace(error)) throw error;
+      this.replayFindsNoSpace = true;
+      this.reportCheckpointFailure(error);
+    }
   }
 
   snapshot(): ReadView {

@@ -237,6 +237,9 @@ async function openData(
       versionedKeys: loading.then(({ versionedKeys }) => versionedKeys),
       cacheBytes: options.cacheBytes ?? defaultCacheBytes(),
       ...(options.elevator === undefined ? {} : { elevator: options.elevator }),
+      ...(options.freeSpaceReserveBytes === undefined
+        ? {}
+        : { freeSpaceReserveBytes: options.freeSpaceReserveBytes }),
       ...(options.journalCommitIntervalMs === undefined
         ? {}
         : { journalCommitIntervalMs: options.journalCommitIntervalMs }),

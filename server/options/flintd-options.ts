@@ -155,6 +155,15 @@ export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
     help: 'Order of requests to the block store: noop (default) for flash, deadline for disks that seek. Not in mongod.',
   },
   {
+    flag: 'freeSpaceReserveMB',
+    yaml: 'storage.freeSpaceReserveMB',
+    type: 'integer',
+    range: [0, 1_048_576],
+    value: '<MB>',
+    group: STORAGE,
+    help: 'Kept free on the disk: below it inserts and updates are refused. Default a twentieth of it, 4 to 256. Not in mongod.',
+  },
+  {
     flag: 'journalCommitInterval',
     yaml: 'storage.journal.commitIntervalMs',
     type: 'integer',
@@ -388,6 +397,8 @@ export interface FlintdOptions {
   /** Bytes; undefined lets the engine choose. */
   readonly cacheBytes: number | undefined;
   readonly elevator: ElevatorName | undefined;
+  /** Bytes; undefined lets the engine choose. */
+  readonly freeSpaceReserveBytes: number | undefined;
   readonly journalCommitIntervalMs: number | undefined;
   readonly checkpointIntervalMs: number | undefined;
   readonly logPath: string | undefined;
@@ -403,6 +414,7 @@ export interface FlintdOptions {
 }
 
 const GIGABYTE = 1024 ** 3;
+const MEGABYTE = 1024 ** 2;
 
 /** @throws UsageError for options that do not go together. */
 export function flintdOptionsFrom(given: GivenOptions): FlintdOptions {
@@ -421,6 +433,7 @@ export function flintdOptionsFrom(given: GivenOptions): FlintdOptions {
   }
   checkDestination(given);
   const syncSeconds = number(given, 'syncdelay');
+  const reserveMB = number(given, 'freeSpaceReserveMB');
   const cacheGB = number(given, 'cacheSizeGB') ?? number(given, 'wiredTigerCacheSizeGB');
   return {
     dbPath: text(given, 'dbpath') ?? '/data/db',
@@ -431,6 +444,7 @@ export function flintdOptionsFrom(given: GivenOptions): FlintdOptions {
     httpPort: number(given, 'httpPort'),
     cacheBytes: cacheGB === undefined ? undefined : Math.round(cacheGB * GIGABYTE),
     elevator: elevatorOf(given),
+    freeSpaceReserveBytes: reserveMB === undefined ? undefined : reserveMB * MEGABYTE,
     journalCommitIntervalMs: number(given, 'journalCommitInterval'),
     checkpointIntervalMs: syncSeconds === undefined ? undefined : syncSeconds * 1000,
     logPath: text(given, 'logpath'),

@@ -164,6 +164,8 @@ async function allowsDirectIo(path: string): Promise<boolean> {
     }
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EINVAL') return false;
+    // A full disk must not keep a store from opening: what refuses the transfer does so before it looks for space.
+    if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') return true;
     throw asDeviceError('volume', 'probe', error);
   } finally {
     releaseAligned(block);

@@ -23,6 +23,8 @@ const LEAST_RESERVE_BYTES = 4 * MEBIBYTE;
 const MOST_RESERVE_BYTES = 256 * MEBIBYTE;
 /** So much more than the reserve must be free before writers are let in again: else they would be turned away at once. */
 const RESUME_FACTOR = 1.25;
+/** What lies in memory takes so much more in pages that are not filled, and in the index store. */
+const FOLDING_FACTOR = 1.25;
 /** Below so many times of what may be needed at most the disk is watched closely. */
 const TIGHT_FACTOR = 4;
 /** How often the disk is asked, milliseconds: always, and while space is short or nearly so. */
@@ -153,7 +155,8 @@ export class DiskSpace {
   }
 
   private hasRoom(factor: number): boolean {
-    return this.freeBytes - this.options.unfoldedBytes() >= this.reserveBytes * factor;
+    const folding = this.options.unfoldedBytes() * FOLDING_FACTOR;
+    return this.freeBytes - folding >= this.reserveBytes * factor;
   }
 
   private async look(): Promise<void> {

@@ -43,7 +43,8 @@ export class Totals {
     const after = (name: keyof RestartCounts): number => this.restarts.get(name) ?? 0;
     return [
       `operations ${of('operations')}: commits ${of('commits')}, conflicts ${of('conflicts')}, ` +
-        `duplicates refused ${of('duplicates')}, refused for space ${of('refusedForSpace')}, ` +
+        `duplicates refused ${of('duplicates')}, ` +
+        `disks filled for a while ${of('fullDisks')}, writes refused for it ${of('refusedForSpace')}, ` +
         `catalog changes ${of('catalogChanges')}, index builds ${of('builds')}, ` +
         `checkpoints ${of('checkpoints')}, compactions ${of('compactions')}, ` +
         `records moved by the cleaner ${this.movedRecords}`,

@@ -15,6 +15,7 @@ import { SimulatedIndexDisk } from './index-disk.ts';
 
 /** An engine that does not come to an end within so many turns hangs. */
 const MOST_TURNS = 100_000;
+const LARGE_DISK_BYTES = 2 ** 40;
 
 const STALLS: FaultChances = { stall: 0.02 };
 const ERRORS: FaultChances = {
@@ -65,6 +66,7 @@ export class World {
     readonly smallBuildRecords: number;
     readonly cacheBytes: number;
     readonly verifyWrites: boolean;
+    readonly freeSpaceReserveBytes?: number;
   };
   private cutsSeen = 0;
 
@@ -89,6 +91,8 @@ export class World {
       cacheBytes: this.random.below(2) === 0 ? 32 * 1024 : 1024 * 1024,
       smallBuildRecords: this.random.below(2) === 0 ? 5000 : 10,
       verifyWrites: this.trouble === 'pages' && this.random.below(2) === 0,
+      // Without a reserve a full disk is met at every place that grows a file.
+      ...(this.random.below(2) === 0 ? { freeSpaceReserveBytes: 0 } : {}),
     };
   }
 
@@ -109,6 +113,16 @@ export class World {
       journal: JOURNAL_DAMAGE,
     }[this.trouble];
     this.volume.setFaults(happen ? { ...STALLS, ...chances } : STALLS);
+  }
+
+  /** Somebody takes all but so much of the disk. Until freeDisk(). */
+  async fillDisk(leftBytes: number): Promise<void> {
+    const { freeBytes, totalBytes } = await this.volume.space();
+    this.volume.setCapacity(totalBytes - freeBytes + leftBytes);
+  }
+
+  freeDisk(): void {
+    this.volume.setCapacity(LARGE_DISK_BYTES);
   }
 
   /** While the machine is off: bits of what a lying disk holds may flip. */
@@ -146,6 +160,7 @@ export class World {
 
   /** Power goes now. What was not durable is gone, torn or there, by the seed. */
   cutPower(): void {
+    this.freeDisk();
     this.volume.powerCut();
     this.loseIndexStore();
   }

@@ -19,6 +19,7 @@ export interface LifeCounts {
   conflicts: number;
   duplicates: number;
   refusedForSpace: number;
+  fullDisks: number;
   checkpoints: number;
   compactions: number;
   builds: number;
@@ -37,6 +38,7 @@ export function noCounts(): LifeCounts {
     conflicts: 0,
     duplicates: 0,
     refusedForSpace: 0,
+    fullDisks: 0,
     checkpoints: 0,
     compactions: 0,
     builds: 0,

@@ -1,6 +1,7 @@
 /**
  * One life of an engine: random writes, reads, catalog changes, index builds and checkpoints, judged by the model.
  */
+import assert from 'node:assert/strict';
 import { uninterruptible } from '../../../common/interruption.ts';
 import type { StorageEngine } from '../../../storage/index.ts';
 import type { Model } from '../model.ts';
@@ -10,6 +11,10 @@ import { LifeContext, type LifeCounts } from './context.ts';
 import { Cursors } from './cursors.ts';
 import { Readers } from './readers.ts';
 import { Writers } from './writes.ts';
+
+/** What is left of a disk that somebody fills, bytes. */
+const MOST_LEFT_BYTES = 3 * 1024 * 1024;
+const MOST_TURNS_TO_RESUME = 5000;
 
 export class Life {
   private readonly context: LifeContext;
@@ -73,8 +78,33 @@ export class Life {
     if (dice < 96) return catalog.dropCollection();
     if (dice < 97) return catalog.modifyCollection();
     if (dice < 98) return writers.churn();
-    if (dice < 99) return context.random.below(2) === 0 ? this.compact() : readers.validate();
+    if (dice < 99) return this.seldom();
     return readers.readLatest();
+  }
+
+  private seldom(): Promise<void> {
+    const dice = this.context.random.below(4);
+    if (dice === 0) return this.compact();
+    return dice === 1 ? this.runOnFullDisk() : this.readers.validate();
+  }
+
+  /** Somebody fills the disk for a while. Whatever is refused meanwhile, writing resumes by itself. */
+  private async runOnFullDisk(): Promise<void> {
+    const { counts, engine, random, world } = this.context;
+    counts.fullDisks += 1;
+    await world.fillDisk(random.below(3) === 0 ? 0 : random.below(MOST_LEFT_BYTES));
+    for (let round = 0; round < 8 && !world.isDark; round += 1) {
+      await this.writers.writeAlone();
+      if (random.below(3) === 0) await this.checkpoint();
+      await world.run(random.below(40));
+    }
+    world.freeDisk();
+    for (let turn = 0; turn < MOST_TURNS_TO_RESUME && !world.isDark; turn += 1) {
+      const { space } = engine.statistics();
+      if (typeof space !== 'object' || space.isShort === false) return;
+      await world.run(1);
+    }
+    assert.ok(world.isDark, 'there is space, and writes are still refused');
   }
 
   private async flush(): Promise<void> {
