@@ -35,6 +35,19 @@ export const systemClock: Clock = {
   },
 };
 
+/**
+ * The system's clock for who only waits: its timers keep the process alive, as a deadline must when nothing else does (a
+ * program that waits for a server which is not there).
+ */
+export const foregroundClock: Clock = {
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  after(delayMs, run) {
+    const timer = setTimeout(run, delayMs);
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
+
 interface ManualTimer {
   readonly dueMs: number;
   readonly sequence: number;

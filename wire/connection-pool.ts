@@ -28,6 +28,23 @@ export interface ConnectionPoolOptions {
   readonly maxIdleMs?: number;
   /** How long checkOut waits for a free place; default 10,000. */
   readonly waitQueueTimeoutMs?: number;
+  /** Most connections that are being opened at the same time; default 2. */
+  readonly maxOpening?: number;
+  readonly observer?: PoolObserver;
+}
+
+/** Why a connection ended. Source: driver specification "Connection Monitoring and Pooling". */
+export type EndReason = 'stale' | 'idle' | 'error' | 'poolClosed';
+
+/** Who wants to hear what a pool does. Numbers are those of its connections, from 1. Calls must not throw. */
+export interface PoolObserver {
+  created?(connection: number): void;
+  ready?(connection: number, tookMs: number): void;
+  ended?(connection: number, reason: EndReason, error: Error | undefined): void;
+  checkOutStarted?(): void;
+  checkedOut?(connection: number, tookMs: number): void;
+  checkOutFailed?(reason: 'timeout' | 'connectionError' | 'poolClosed', error: Error): void;
+  checkedIn?(connection: number): void;
 }
 
 export interface PoolStatistics {
@@ -40,7 +57,7 @@ export interface PoolStatistics {
 }
 
 /** Handshakes cost the server more than waiting costs us: few at a time. */
-const MOST_OPENING = 2;
+const DEFAULT_MAX_OPENING = 2;
 const DEFAULT_MAX_SIZE = 100;
 const DEFAULT_WAIT_MS = 10_000;
 
@@ -59,6 +76,10 @@ export class ConnectionPool {
   private readonly minSize: number;
   private readonly maxSize: number;
   private readonly maxIdleMs: number;
+  private readonly maxOpening: number;
+  private readonly observer: PoolObserver;
+  private readonly numbers = new Map<Connection, number>();
+  private lastNumber = 0;
   /** The most recently used last: lent again first, so that what is not needed grows old. */
   private idle: Idle[] = [];
   private readonly lent = new Map<Connection, number>();
@@ -74,6 +95,8 @@ export class ConnectionPool {
     this.minSize = options.minSize ?? 0;
     this.maxSize = options.maxSize ?? DEFAULT_MAX_SIZE;
     this.maxIdleMs = options.maxIdleMs ?? Infinity;
+    this.maxOpening = options.maxOpening ?? DEFAULT_MAX_OPENING;
+    this.observer = options.observer ?? {};
     this.openWhatIsNeeded();
     if (this.maxIdleMs !== Infinity) this.scheduleSweep();
   }
@@ -88,18 +111,44 @@ export class ConnectionPool {
     };
   }
 
+  /** The pool's number of a connection that it opened and has not ended, from 1. */
+  numberOf(connection: Connection): number {
+    return this.numbers.get(connection) ?? 0;
+  }
+
   /**
    * Lends a connection; the borrower gives it back with checkIn, whatever happened.
    * @throws NetworkTimeoutError when none was free in time, the NetworkError of a failed connect, the interruption's reason.
    */
   checkOut(interruption?: Interruption): Promise<Connection> {
-    return new Promise((resolve, reject) => {
+    const startedMs = this.options.clock.monotonicMs();
+    this.observer.checkOutStarted?.();
+    const lent = new Promise<Connection>((resolve, reject) => {
       this.throwIfClosed();
       interruption?.throwIfInterrupted();
       const connection = this.takeIdle();
       if (connection !== undefined) resolve(this.lend(connection));
       else this.wait({ resolve, reject }, interruption);
     });
+    return this.options.observer === undefined ? lent : this.observed(lent, startedMs);
+  }
+
+  private async observed(lent: Promise<Connection>, startedMs: number): Promise<Connection> {
+    try {
+      const connection = await lent;
+      const tookMs = this.options.clock.monotonicMs() - startedMs;
+      this.observer.checkedOut?.(this.numberOf(connection), tookMs);
+      return connection;
+    } catch (error) {
+      const failure = asPoolError(error);
+      const reason = this.closed
+        ? 'poolClosed'
+        : failure instanceof NetworkTimeoutError
+          ? 'timeout'
+          : 'connectionError';
+      this.observer.checkOutFailed?.(reason, failure);
+      throw error;
+    }
   }
 
   /** Takes a borrowed connection back; one that has ended or is outdated makes room for another. */
@@ -107,8 +156,9 @@ export class ConnectionPool {
     const generation = this.lent.get(connection);
     if (generation === undefined) return;
     this.lent.delete(connection);
+    this.observer.checkedIn?.(this.numberOf(connection));
     if (this.closed || generation !== this.generation || !this.isReusable(connection)) {
-      connection.close();
+      this.discard(connection, generation);
     } else {
       this.offer(connection);
     }
@@ -137,8 +187,13 @@ export class ConnectionPool {
   /** Ends idle connections, and lent ones when they come back: the server behind them restarted or changed its role. */
   clear(): void {
     this.generation += 1;
-    for (const { connection } of this.idle.splice(0)) connection.close();
+    for (const { connection } of this.idle.splice(0)) this.endConnection(connection, 'stale');
     this.openWhatIsNeeded();
+  }
+
+  /** Ends lent connections as well, at once: the server behind them answers nobody any more. */
+  interruptLent(): void {
+    for (const connection of this.lent.keys()) connection.close();
   }
 
   /** Ends the pool: idle connections now, lent ones when they come back. Waiters fail. Idempotent. */
@@ -146,7 +201,7 @@ export class ConnectionPool {
     if (this.closed) return;
     this.closed = true;
     this.sweep?.cancel();
-    for (const { connection } of this.idle.splice(0)) connection.close();
+    for (const { connection } of this.idle.splice(0)) this.endConnection(connection, 'poolClosed');
     for (const waiter of this.waiters.splice(0)) waiter.reject(poolClosed());
   }
 
@@ -163,7 +218,7 @@ export class ConnectionPool {
       const candidate = this.idle.pop();
       if (candidate === undefined) return undefined;
       if (candidate.connection.isOpen && !this.isTooOld(candidate)) return candidate.connection;
-      candidate.connection.close();
+      this.endConnection(candidate.connection, candidate.connection.isOpen ? 'idle' : 'error');
     }
   }
 
@@ -209,7 +264,9 @@ export class ConnectionPool {
     const idle: Idle = { connection, sinceMs: this.options.clock.monotonicMs() };
     this.idle.push(idle);
     connection.onEnd(() => {
+      if (!this.idle.includes(idle)) return;
       this.idle = this.idle.filter((other) => other !== idle);
+      this.endConnection(connection, 'error');
     });
   }
 
@@ -218,7 +275,7 @@ export class ConnectionPool {
   }
 
   private openWhatIsNeeded(): void {
-    while (!this.closed && this.opening < MOST_OPENING && this.size < this.maxSize) {
+    while (!this.closed && this.opening < this.maxOpening && this.size < this.maxSize) {
       const wanted = this.waiters.length > this.opening || this.size < this.minSize;
       if (!wanted) return;
       this.openOne();
@@ -228,20 +285,51 @@ export class ConnectionPool {
   private openOne(): void {
     const generation = this.generation;
     this.opening += 1;
+    this.lastNumber += 1;
+    const number = this.lastNumber;
+    const startedMs = this.options.clock.monotonicMs();
+    this.observer.created?.(number);
     this.options
       .connect()
       .finally(() => {
         this.opening -= 1;
       })
-      .then((connection) => this.adopt(connection, generation))
-      .catch((error: unknown) => this.failToOpen(error));
+      .then((connection) => {
+        this.numbers.set(connection, number);
+        this.observer.ready?.(number, this.options.clock.monotonicMs() - startedMs);
+        this.adopt(connection, generation);
+      })
+      .catch((error: unknown) => {
+        this.observer.ended?.(number, 'error', asPoolError(error));
+        this.failToOpen(error);
+      });
   }
 
   private adopt(connection: Connection, generation: number): void {
     this.opened += 1;
-    if (this.closed || generation !== this.generation) connection.close();
+    if (this.closed || generation !== this.generation) this.discard(connection, generation);
     else this.offer(connection);
     this.openWhatIsNeeded();
+  }
+
+  /** Ends a connection that came back and is not lent again. */
+  private discard(connection: Connection, generation: number): void {
+    const reason = !connection.isOpen
+      ? 'error'
+      : this.closed
+        ? 'poolClosed'
+        : generation === this.generation
+          ? 'error'
+          : 'stale';
+    this.endConnection(connection, reason);
+  }
+
+  private endConnection(connection: Connection, reason: EndReason): void {
+    const number = this.numbers.get(connection);
+    connection.close();
+    if (number === undefined) return;
+    this.numbers.delete(connection);
+    this.observer.ended?.(number, reason, undefined);
   }
 
   /**
@@ -264,7 +352,7 @@ export class ConnectionPool {
   private endOldIdle(): void {
     const keep: Idle[] = [];
     for (const idle of this.idle.splice(0)) {
-      if (this.isTooOld(idle) || !idle.connection.isOpen) idle.connection.close();
+      if (this.isTooOld(idle)) this.endConnection(idle.connection, 'idle');
       else keep.push(idle);
     }
     this.idle = keep;

@@ -26,6 +26,7 @@ import {
   describePeer,
   helloCommand,
   type ClientMetadata,
+  type HandshakeFields,
   type PeerDescription,
 } from './handshake.ts';
 import { RequestIds } from './header.ts';
@@ -42,6 +43,8 @@ export interface ConnectOptions {
   readonly tls?: OpenSocketOptions['tls'];
   readonly clock: Clock;
   readonly metadata: ClientMetadata;
+  /** Sent with the hello. */
+  readonly handshake?: HandshakeFields;
   /** Offered to the peer in this order; none by default. */
   readonly compressors?: readonly CompressorName[];
   /** Send a CRC-32C with every message; those that come are always checked. */
@@ -127,7 +130,7 @@ export class Connection {
 
   private async shakeHands(options: ConnectOptions, timeoutMs: number): Promise<void> {
     const ours = await prepareCompressors(options.compressors ?? []);
-    const hello = await this.command(helloCommand(options.metadata, ours), {
+    const hello = await this.command(helloCommand(options.metadata, ours, options.handshake), {
       timeoutMs,
       ...(options.interruption === undefined ? {} : { interruption: options.interruption }),
     });

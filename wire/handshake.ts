@@ -35,14 +35,19 @@ export interface PeerDescription {
   readonly compressors: readonly CompressorName[];
 }
 
+/** Further fields of a hello: a server API version, the user whose mechanisms are asked for. */
+export type HandshakeFields = Readonly<Record<string, string | number | boolean>>;
+
 /** The hello command, with `$db`. */
 export function helloCommand(
   metadata: ClientMetadata,
   compressors: readonly CompressorName[],
+  fields: HandshakeFields = {},
 ): Buffer {
   return documentOf({
     hello: 1,
     helloOk: true,
+    ...fields,
     client: clientDocument(metadata),
     compression: stringArray(compressors),
     $db: 'admin',

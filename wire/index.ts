@@ -16,10 +16,12 @@ export { Connection, type ConnectOptions, type RequestOptions } from './connecti
 export {
   ConnectionPool,
   type ConnectionPoolOptions,
+  type EndReason,
+  type PoolObserver,
   type PoolStatistics,
 } from './connection-pool.ts';
 export { HTTP_ANSWER, recogniseFirstBytes, type FirstBytes } from './first-bytes.ts';
-export type { ClientMetadata, PeerDescription } from './handshake.ts';
+export type { ClientMetadata, HandshakeFields, PeerDescription } from './handshake.ts';
 export {
   MESSAGE_HEADER,
   OpCode,

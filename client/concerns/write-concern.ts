@@ -64,6 +64,15 @@ export class WriteConcern {
     return command;
   }
 
+  /** As options, which other write concerns may be made of. */
+  toJSON(): WriteConcernSettings {
+    return {
+      ...(this.w === undefined ? {} : { w: this.w }),
+      ...(this.wtimeoutMS === undefined ? {} : { wtimeoutMS: this.wtimeoutMS }),
+      ...(this.journal === undefined ? {} : { journal: this.journal }),
+    };
+  }
+
   /** As a command's field. */
   toCommand(): Document {
     return {

@@ -24,8 +24,7 @@ export type MongoErrorLabel = (typeof MongoErrorLabel)[keyof typeof MongoErrorLa
 
 export class MongoError extends Error {
   /** The server's code, or the system's (ECONNREFUSED). */
-  code?: number | string;
-  connectionGeneration?: number;
+  declare code?: number | string;
   private readonly labels = new Set<string>();
 
   constructor(message: string, options: { cause?: unknown } = {}) {
@@ -58,10 +57,10 @@ export class MongoError extends Error {
 
 /** The server refused or failed a command: its reply says `ok: 0`. */
 export class MongoServerError extends MongoError {
-  codeName?: string;
-  writeConcernError?: Document;
-  errInfo?: Document;
-  ok?: number;
+  declare codeName?: string;
+  declare writeConcernError?: Document;
+  declare errInfo?: Document;
+  declare ok?: number;
   /** The reply as it came. */
   errorResponse: Document;
   [key: string]: unknown;

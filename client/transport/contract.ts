@@ -7,9 +7,9 @@
  *
  * Nothing here is Node's alone: the line must hold in browsers and edge runtimes too.
  */
-import type { Document } from 'bson';
 import type { ReadPreference } from '../concerns/read-preference.ts';
 import type { MongoError } from '../errors/mongo-error.ts';
+import type { ClientSettings } from '../options/parse-options.ts';
 
 /** Kinds of servers and deployments. Source: driver specification "Server Discovery And Monitoring". */
 export const ServerType = {
@@ -133,9 +133,12 @@ export interface Transport {
 /** How a transport tells of itself; the names are those of the official driver's events. */
 export type EventSink = (name: string, event: object) => void;
 
-/** What a client hands to the transport that it makes. */
+/** What a client hands to the transport that it makes, besides its settings. */
 export interface TransportSurroundings {
   readonly emit: EventSink;
-  /** Read concern, application name and the rest: the client's options, parsed and defaulted. */
-  readonly options: Document;
 }
+
+export type TransportFactory = (
+  settings: ClientSettings,
+  surroundings: TransportSurroundings,
+) => Transport;
