@@ -1,16 +1,23 @@
 /**
  * `npm run oracle -- --cases 20000` or `-- --seed 17`: random collections, indexes and queries against one flintd; each index must
- * answer as a collection scan does.
+ * answer as a collection scan does. `npm run oracle -- --writes 20000`: random writes to collections with an index of every kind, a kill -9
+ * half way, and `validate` after each part. The programs run from dist/: build them before.
  */
 import { MongoClient } from 'mongodb';
 import { Program } from '../support/programs.ts';
 import { runOracle } from './oracle.ts';
+import { RandomWrites, type WritesReport } from './random-writes.ts';
 
 /** Queries of one collection. */
 const QUERIES = 25;
 
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
+  const writes = numberAfter(args, '--writes');
+  if (writes !== undefined) {
+    await runWrites(writes, numberAfter(args, '--seed') ?? 1);
+    process.exit(0);
+  }
   const only = numberAfter(args, '--seed');
   const cases = numberAfter(args, '--cases') ?? 1000;
   const first = only ?? numberAfter(args, '--from') ?? 1;
@@ -19,13 +26,16 @@ async function main(): Promise<void> {
   const program = uri === undefined ? await Program.start() : undefined;
   const client = await new MongoClient(uri ?? program!.uri).connect();
   let failed = 0;
-  const sum = { cases: 0, answers: 0, indexes: 0 };
+  const sum = { cases: 0, answers: 0, pipelines: 0, near: 0, words: 0, indexes: 0 };
   const startMs = performance.now();
   for (let seed = first; seed < first + seeds; seed += 1) {
     try {
       const report = await runOracle(client.db('oracle'), seed, QUERIES);
       sum.cases += report.cases;
       sum.answers += report.answers;
+      sum.pipelines += report.pipelines;
+      sum.near += report.near;
+      sum.words += report.words;
       sum.indexes += report.indexes;
     } catch (error) {
       failed += 1;
@@ -37,9 +47,39 @@ async function main(): Promise<void> {
   await program?.dispose();
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
   console.log(
-    `${sum.cases} cases, ${sum.answers} answers compared, ${sum.indexes} indexes, ${failed} of ${seeds} seeds failed, ${seconds} s`,
+    `${sum.cases} cases, ${sum.answers} answers compared (${sum.pipelines} of pipelines, ${sum.near} by distance, ${sum.words} by words), ${sum.indexes} indexes, ${failed} of ${seeds} seeds failed, ${seconds} s`,
   );
   process.exit(failed === 0 ? 0 : 1);
+}
+
+/** Half of the writes, a crash, and the other half, to a collection of each sort. */
+async function runWrites(count: number, seed: number): Promise<void> {
+  const program = await Program.start();
+  for (const clustered of [false, true]) {
+    const name = clustered ? 'clustered' : 'plain';
+    const client = await new MongoClient(program.uri).connect();
+    const before = new RandomWrites(client, name);
+    await before.create({ clustered });
+    await before.run(seed, Math.ceil(count / 4));
+    show(name, await before.validate());
+    await client.close();
+    await program.kill();
+    await program.restart();
+    const again = await new MongoClient(program.uri).connect();
+    const after = new RandomWrites(again, name);
+    show(`${name}, after kill -9`, await after.validate());
+    await after.run(seed + 1, Math.ceil(count / 4));
+    show(`${name}, written to again`, await after.validate());
+    await again.close();
+  }
+  await program.dispose();
+}
+
+function show(what: string, { writes, refused, records, entries }: WritesReport): void {
+  const perIndex = Object.entries(entries).map(([name, count]) => `${name} ${count}`);
+  console.log(
+    `${what}: valid; ${writes} writes, ${refused} refused, ${records} records, ${perIndex.length} indexes, entries: ${perIndex.join(', ')}`,
+  );
 }
 
 function textAfter(args: readonly string[], name: string): string | undefined {

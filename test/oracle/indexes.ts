@@ -46,6 +46,7 @@ export const INDEX_MAKERS: readonly IndexMaker[] = [
   { weight: 6, make: (random) => plain(pattern(random, 1)) },
   { weight: 8, make: (random) => plain(pattern(random, 2)) },
   { weight: 5, make: (random) => plain(pattern(random, 3)) },
+  { weight: 6, make: (random) => plain(pick(random, OF_ELEMENTS)) },
   { weight: 2, make: (random) => ({ ...plain(pattern(random, 2)), options: { unique: true } }) },
   {
     weight: 3,
@@ -118,6 +119,43 @@ export const INDEX_MAKERS: readonly IndexMaker[] = [
     weight: 1,
     make: (random) => ({ key: pattern(random, 1), options: { hidden: true }, hinted: 'none' }),
   },
+  // Documents without a geometry, or a position, have no entry.
+  { weight: 4, make: (random) => ({ key: pick(random, SPHERES), options: {}, hinted: 'sound' }) },
+  { weight: 2, make: (random) => ({ key: pick(random, PLANES), options: {}, hinted: 'sound' }) },
+  // A text index serves $text alone, which takes no hint.
+  {
+    weight: 4,
+    make: (random) => ({
+      key: pick(random, TEXTS),
+      options: { default_language: 'none' },
+      hinted: 'none',
+    }),
+  },
+];
+
+const SPHERES: readonly Plain[] = [
+  { g: '2dsphere' },
+  { g: '2dsphere', c: 1 },
+  { c: -1, g: '2dsphere' },
+  { p: '2dsphere', a: 1 },
+  { g: '2dsphere', 'b.x': 1, 'b.y': 1 },
+];
+const PLANES: readonly Plain[] = [{ p: '2d' }, { p: '2d', c: 1 }, { p: '2d', 'b.x': -1 }];
+const TEXTS: readonly Plain[] = [
+  { t: 'text' },
+  { '$**': 'text' },
+  { c: 1, t: 'text' },
+  { t: 'text', a: 1 },
+];
+
+const OF_ELEMENTS: readonly Plain[] = [
+  { 'a.x': 1, 'a.y': 1 },
+  { 'a.y': -1, 'a.x': 1 },
+  { 'a.x': 1 },
+  { 'a.x.y': 1, 'a.x.z': 1, 'a.y': 1 },
+  { 'a.y': 1, 'a.x.z': -1, 'a.x.y': 1 },
+  { c: 1, 'b.x': 1, 'b.y': 1 },
+  { 'b.y': 1, 'b.x': -1 },
 ];
 
 function plain(key: Plain): OracleIndex {

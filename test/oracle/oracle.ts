@@ -4,18 +4,35 @@
  * Owns: one seed's collection, its indexes and its queries, and what "the same" means: the same documents, in an order that the
  * sort allows. A failure says the seed, and the case as it can be sent by hand.
  */
-import { EJSON } from 'bson';
 import { type Collection, type Db, type Document, MongoServerError } from 'mongodb';
 import { SeededRandom } from '../../common/random.ts';
+import { document, type Texture } from './documents.ts';
 import { anyIndex, type OracleIndex } from './indexes.ts';
-import { anyQuery, type OracleQuery } from './queries.ts';
-import { document, pick, type Plain, type Texture } from './values.ts';
+import { anyPipeline } from './pipelines.ts';
+import { areaFilter, distanceTo, nearFilter, nearSearch } from './places.ts';
+import { anyFilter, anyQuery, type OracleQuery } from './queries.ts';
+import {
+  canonical,
+  counted,
+  differenceOf,
+  groupsOf,
+  lengthOf,
+  normalText,
+  text,
+  type Truth,
+} from './texts.ts';
+import { pick, type Plain, scalar } from './values.ts';
+import { holdsWords, wordFilter, wordSearch } from './words.ts';
 
 export interface OracleReport {
   /** Queries whose answer was known. */
   readonly cases: number;
   /** Answers that were compared. */
   readonly answers: number;
+  /** Of them of pipelines, searches for distance, and searches for words. */
+  readonly pipelines: number;
+  readonly near: number;
+  readonly words: number;
   /** Indexes that could be built. */
   readonly indexes: number;
 }
@@ -24,7 +41,7 @@ interface BuiltIndex extends OracleIndex {
   readonly name: string;
 }
 
-const TEXTURES: readonly Texture[] = ['flat', 'objects', 'arrays', 'arrays'];
+const TEXTURES: readonly Texture[] = ['flat', 'objects', 'arrays', 'arrays', 'elements'];
 
 /** Makes a collection from the seed and compares answers. @throws Error for a difference. */
 export async function runOracle(db: Db, seed: number, queries: number): Promise<OracleReport> {
@@ -35,7 +52,13 @@ export async function runOracle(db: Db, seed: number, queries: number): Promise<
     return await run.execute(queries);
   } finally {
     await collection.drop();
+    await db.collection(twinOf(collection)).drop();
   }
+}
+
+/** The same documents without indexes. */
+function twinOf({ collectionName }: Collection): string {
+  return `${collectionName}_plain`;
 }
 
 class OracleRun {
@@ -44,6 +67,9 @@ class OracleRun {
   private readonly seed: number;
   private indexes: readonly BuiltIndex[] = [];
   private answers = 0;
+  private pipelines = 0;
+  private near = 0;
+  private words = 0;
 
   constructor(collection: Collection, random: SeededRandom, seed: number) {
     this.collection = collection;
@@ -52,8 +78,8 @@ class OracleRun {
   }
 
   async execute(queries: number): Promise<OracleReport> {
-    const { random, collection } = this;
-    await collection.createIndex({ _id: 1 });
+    const { random } = this;
+    await this.create();
     const texture = pick(random, TEXTURES);
     const documents = Array.from({ length: 20 + random.below(60) }, (_, id) =>
       document(random, id, texture),
@@ -63,11 +89,26 @@ class OracleRun {
     await this.buildIndexes();
     await this.insert(documents.slice(half));
     await this.writeAtRandom(texture);
-    for (let number = 0; number < queries; number += 1)
+    await this.collection.aggregate([{ $out: twinOf(this.collection) }]).toArray();
+    for (let number = 0; number < queries; number += 1) {
       await this.compare(anyQuery(random), number);
+      if (number % 2 === 0) await this.comparePipeline(texture);
+      if (number % 4 === 1) await this.compareArea(number);
+      if (number % 4 === 2) await this.compareNear();
+      if (number % 4 === 3) await this.compareWords();
+    }
     await this.compareDelete(anyQuery(random));
     await this.validate();
-    return { cases: queries, answers: this.answers, indexes: this.indexes.length };
+    const { answers, pipelines, near, words } = this;
+    return { cases: queries, answers, pipelines, near, words, indexes: this.indexes.length };
+  }
+
+  private async create(): Promise<void> {
+    const isClustered = this.random.below(6) === 0;
+    await this.db.createCollection(
+      this.name,
+      isClustered ? { clusteredIndex: { key: { _id: 1 }, unique: true } } : {},
+    );
   }
 
   /** Documents that an index refuses (duplicates, parallel arrays) stay out. */
@@ -77,7 +118,7 @@ class OracleRun {
 
   private async buildIndexes(): Promise<void> {
     const built: BuiltIndex[] = [];
-    for (let made = 1 + this.random.below(5); made > 0; made -= 1) {
+    for (let made = 2 + this.random.below(6); made > 0; made -= 1) {
       const index = anyIndex(this.random);
       const name = await tolerate(
         this.collection.createIndex(index.key as Document, { ...index.options, name: `i${made}` }),
@@ -128,12 +169,13 @@ class OracleRun {
   }
 
   private find(query: OracleQuery, hint?: string | Document): Promise<Document[]> {
-    const { filter, sort, projection, skip, limit, collation } = query;
+    const { filter, sort, projection, skip, limit, collation, batchSize } = query;
     return this.collection
       .find(filter, {
         skip,
         limit,
         promoteValues: false,
+        batchSize,
         ...(sort === undefined ? {} : { sort: sort as never }),
         ...(projection === undefined ? {} : { projection }),
         ...(collation === undefined ? {} : { collation: collation as never }),
@@ -167,8 +209,7 @@ class OracleRun {
 
   private async compareCount(query: OracleQuery, truth: Truth): Promise<void> {
     const { filter, skip, limit, collation } = query;
-    const total = truth.groups.flat().length;
-    const expected = Math.min(Math.max(0, total - skip), limit === 0 ? Infinity : limit);
+    const expected = lengthOf(truth, query);
     const hints = [undefined, ...this.indexes.filter(isComplete).map(({ name }) => name)];
     for (const hint of hints) {
       const { n } = await this.attempt(query, hint, () =>
@@ -177,6 +218,90 @@ class OracleRun {
       this.answers += 1;
       if (n !== expected) await this.fail(`count is ${n}, not ${expected}`, query, hint);
     }
+  }
+
+  /** The same pipeline over the same documents without indexes knows the answer. */
+  private async comparePipeline(texture: Texture): Promise<void> {
+    const { random } = this;
+    const { stages, ordered, loose } = anyPipeline(
+      random,
+      texture === 'arrays' || texture === 'elements',
+    );
+    const shown = loose ? normalText : text;
+    const ask = async (name: string, hint?: string | Document): Promise<string[]> => {
+      const options = hint === undefined ? {} : { hint };
+      const cursor = this.db
+        .collection(name)
+        .aggregate([...stages(name)], { ...options, promoteValues: false });
+      const found = (await cursor.toArray()).map((each) => shown(withJoinedInOrder(each)));
+      return ordered ? found : found.sort();
+    };
+    const expected = await tolerate(ask(twinOf(this.collection), { $natural: 1 }));
+    if (expected === undefined) return;
+    const hints = this.indexes.filter(isComplete).map(({ name }) => name);
+    for (const hint of [undefined, undefined, undefined, ...hints]) {
+      const found = await ask(this.name, hint).catch((error: unknown) => [String(error)]);
+      this.answers += 1;
+      this.pipelines += 1;
+      if (found.join('\n') === expected.join('\n')) continue;
+      const pipeline = `aggregate ${text(stages(this.name))}`;
+      const problem = `${pipeline} gives\n${found.join('\n')}\ninstead of\n${expected.join('\n')}`;
+      await this.fail(problem, EVERYTHING, hint);
+    }
+  }
+
+  private async compareArea(number: number): Promise<void> {
+    const { random } = this;
+    const query = anyQuery(random);
+    const area = areaFilter(random);
+    const filter = random.below(2) === 0 ? area : { $and: [area, query.filter] };
+    await this.compare({ ...query, filter }, number);
+  }
+
+  /** Distances are computed once more, where documents have one point. */
+  private async compareNear(): Promise<void> {
+    const { random } = this;
+    const search = nearSearch(random);
+    const rest = random.below(2) === 0 ? {} : anyFilter(random);
+    const everything = { ...EVERYTHING, filter: rest };
+    const near = { ...EVERYTHING, filter: { ...nearFilter(search), $and: [rest] } };
+    const found = await tolerate(this.find(near));
+    const all = await tolerate(this.find(everything, { $natural: 1 }));
+    if (found === undefined || all === undefined) return;
+    this.answers += 1;
+    this.near += 1;
+    const farOf = (each: Document): number | undefined => distanceTo(search, each['g']);
+    const isInside = (far: number | undefined): boolean =>
+      far !== undefined && far < search.maxMeters * (1 - 1e-6);
+    const known = found.filter((each) => isInside(farOf(each)));
+    const expected = all.filter((each) => isInside(farOf(each)));
+    const truth = { groups: [expected.map(canonical)] };
+    const problem = differenceOf(known.map(canonical), truth, EVERYTHING);
+    if (problem !== undefined) await this.fail(problem, near, undefined);
+    let before = 0;
+    for (const each of known) {
+      const far = farOf(each) ?? 0;
+      if (far < before * (1 - 1e-6) - 1)
+        await this.fail('not in order of distance', near, undefined);
+      before = far;
+    }
+  }
+
+  private async compareWords(): Promise<void> {
+    const { random } = this;
+    const search = wordSearch(random);
+    const rest = pick<Plain>(random, [{}, { c: scalar(random) }, anyFilter(random)]);
+    const everything = { ...EVERYTHING, filter: rest };
+    const query = { ...EVERYTHING, filter: { $and: [wordFilter(search), rest] } };
+    const found = await tolerate(this.find(query));
+    const all = await tolerate(this.find(everything, { $natural: 1 }));
+    if (found === undefined || all === undefined) return;
+    this.answers += 1;
+    this.words += 1;
+    const expected = all.filter((each) => holdsWords(search, each['t']));
+    const truth = { groups: [expected.map(canonical)] };
+    const problem = differenceOf(found.map(canonical), truth, EVERYTHING);
+    if (problem !== undefined) await this.fail(problem, query, undefined);
   }
 
   private async compareDistinct(query: OracleQuery): Promise<void> {
@@ -301,9 +426,22 @@ class OracleRun {
   }
 }
 
-/** Documents as texts, in groups that the sort keeps apart. */
-interface Truth {
-  readonly groups: readonly (readonly string[])[];
+/** All documents, as they are. */
+const EVERYTHING: OracleQuery = {
+  filter: {},
+  sort: undefined,
+  projection: undefined,
+  skip: 0,
+  limit: 0,
+  collation: undefined,
+  batchSize: 101,
+};
+
+/** What a look-up finds has no order of its own. */
+function withJoinedInOrder(from: Document): Document {
+  const joined: unknown = from['joined'];
+  if (!Array.isArray(joined)) return from;
+  return { ...from, joined: joined.toSorted((a, b) => (text(a) < text(b) ? -1 : 1)) };
 }
 
 function isComplete({ hinted }: OracleIndex): boolean {
@@ -314,88 +452,6 @@ function withTie(query: OracleQuery, direction: 1 | -1): OracleQuery {
   // With _id in it a sort has no ties, whatever stands behind.
   if (query.sort !== undefined && '_id' in query.sort) return query;
   return { ...query, sort: { ...query.sort, _id: direction } };
-}
-
-/** Two orders that differ only within ties show where the ties are: a group ends where both have had the same documents. */
-function groupsOf(
-  rising: readonly Document[],
-  falling: readonly Document[],
-  shown: readonly Document[],
-): string[][] {
-  const groups: string[][] = [];
-  const open = new Map<string, number>();
-  let group: string[] = [];
-  rising.forEach((one, place) => {
-    count(open, text(one['_id']), 1);
-    count(open, text(falling[place]?.['_id']), -1);
-    group.push(canonical(shown[place]!));
-    if (open.size > 0) return;
-    groups.push(group);
-    group = [];
-  });
-  return groups;
-}
-
-function count(open: Map<string, number>, key: string, by: number): void {
-  const next = (open.get(key) ?? 0) + by;
-  if (next === 0) open.delete(key);
-  else open.set(key, next);
-}
-
-/** What is wrong with an answer; undefined when nothing is. */
-function differenceOf(
-  found: readonly string[],
-  { groups }: Truth,
-  { skip, limit }: OracleQuery,
-): string | undefined {
-  const total = groups.flat().length;
-  const expected = Math.min(Math.max(0, total - skip), limit === 0 ? Infinity : limit);
-  if (found.length !== expected) return `${found.length} documents instead of ${expected}`;
-  let place = skip;
-  let start = 0;
-  for (const group of groups) {
-    const end = start + group.length;
-    const here = found.slice(Math.max(0, start - skip), Math.max(0, end - skip));
-    const left = counted(group);
-    for (const each of here) {
-      const times = left.get(each) ?? 0;
-      if (times === 0) return `at ${place}: ${each} is not one of\n${group.join('\n')}`;
-      left.set(each, times - 1);
-      place += 1;
-    }
-    start = end;
-  }
-  return undefined;
-}
-
-function counted(texts: readonly string[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const each of texts) counts.set(each, (counts.get(each) ?? 0) + 1);
-  return counts;
-}
-
-/** Fields of a covered projection come in the order of the index. */
-function canonical(from: Document): string {
-  return text(sortedFields(from));
-}
-
-function sortedFields(from: Document): Document {
-  return Object.fromEntries(Object.entries(from).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-function text(from: unknown): string {
-  return EJSON.stringify(from, { relaxed: false });
-}
-
-/** Equal numbers of different types are one value. */
-function normalText(from: unknown): string {
-  const shown = text(from);
-  const number = /^\{"\$number(?:Int|Long|Double|Decimal)":"([^"]*)"\}$/.exec(shown);
-  if (number !== null) return `number ${Object.is(Number(number[1]), -0) ? 0 : Number(number[1])}`;
-  return shown.replace(
-    /\{"\$number(?:Int|Long|Double|Decimal)":"([^"]*)"\}/g,
-    (_, digits: string) => `number ${Number(digits) === 0 ? 0 : Number(digits)}`,
-  );
 }
 
 /** undefined when the server refuses it. */

@@ -13,6 +13,8 @@ export interface OracleQuery {
   /** 0: none. */
   readonly limit: number;
   readonly collation: Plain | undefined;
+  /** Plans let go and go on between batches. */
+  readonly batchSize: number;
 }
 
 const PATHS = ['a', 'b', 'c', 'd', 'a.x', 'a.y', 'b.x', 'b.y', 'a.0', 'a.0.x', 'a.x.y', '_id'];
@@ -89,10 +91,37 @@ function expression(random: SeededRandom): Plain {
   return { $expr: { [operator]: random.below(4) === 0 ? [constant, path] : [path, constant] } };
 }
 
+/** Conditions on elements of arrays, which one element must meet, or may be met by several. */
+function ofElements(random: SeededRandom): Plain {
+  const number = (): number => random.below(5);
+  const range = (): Plain => ({ $gte: number(), $lte: number() + 1 });
+  const test = (): unknown => (random.below(2) === 0 ? number() : range());
+  return weighted<Plain>(random, [
+    [3, () => ({ a: { $elemMatch: { x: range() } } })],
+    [3, () => ({ a: { $elemMatch: { x: test(), y: test() } } })],
+    [2, () => ({ 'a.x': test(), 'a.y': test() })],
+    [2, () => ({ 'b.x': test(), 'b.y': test(), c: test() })],
+    [2, () => ({ a: { $elemMatch: { x: { $elemMatch: range() }, y: test() } } })],
+    [2, () => ({ a: { $elemMatch: { 'x.y': test(), 'x.z': test(), y: test() } } })],
+    [2, () => ({ a: { $elemMatch: { x: { $elemMatch: { y: test(), z: test() } }, y: test() } } })],
+    [2, () => ({ 'a.x': { $elemMatch: { y: test(), z: test() } }, 'a.y': test() })],
+    [
+      2,
+      () => ({
+        $and: [{ a: { $elemMatch: { x: test() } } }, { a: { $elemMatch: { y: test() } } }],
+      }),
+    ],
+    [1, () => ({ $and: [{ a: { $elemMatch: { x: range(), y: 1 } } }, { 'a.x': range() }] })],
+    [1, () => ({ 'a.x.y': range(), 'a.x.z': test() })],
+  ]);
+}
+
 export function anyFilter(random: SeededRandom): Plain {
   return weighted<Plain>(random, [
     [1, () => ({})],
     [12, () => simple(random)],
+    [4, () => ofElements(random)],
+    [1, () => ({ ...ofElements(random), ...simple(random) })],
     [2, () => expression(random)],
     [1, () => ({ ...expression(random), ...simple(random) })],
     [4, () => ({ $or: Array.from({ length: 1 + random.below(3) }, () => simple(random)) })],
@@ -159,5 +188,6 @@ export function anyQuery(random: SeededRandom): OracleQuery {
     skip: random.below(4) === 0 ? random.below(4) : 0,
     limit: random.below(3) === 0 ? 1 + random.below(6) : 0,
     collation: random.below(6) === 0 ? pick(random, COLLATIONS) : undefined,
+    batchSize: pick(random, [2, 5, 101]),
   };
 }

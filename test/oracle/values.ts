@@ -74,18 +74,3 @@ export function value(random: SeededRandom, depth = 0): unknown {
     ],
   ]);
 }
-
-/** How much of a collection is arrays and objects: indexes that are not multikey are rare otherwise. */
-export type Texture = 'flat' | 'objects' | 'arrays';
-
-export function document(random: SeededRandom, id: number, texture: Texture): Plain {
-  const made: Plain = { _id: id };
-  for (const name of ['a', 'b', 'c', 'd']) {
-    if (random.below(6) === 0) continue;
-    if (texture === 'arrays') made[name] = value(random);
-    else if (texture === 'objects' && name < 'c') {
-      made[name] = { x: scalar(random), y: scalar(random) };
-    } else made[name] = scalar(random);
-  }
-  return made;
-}
