@@ -13,6 +13,7 @@ import type {
   IxscanNode,
   PlanNode,
   ProjectionNode,
+  SortNode,
 } from '../planner/plan-node.ts';
 import type { ScriptSession } from '../script/script-session.ts';
 import { CollectionScan } from './collscan.ts';
@@ -93,12 +94,13 @@ function makeStage(node: PlanNode, context: ExecutionContext, onStage: OnStage):
     case 'GEO_NEAR_2D':
       return nearStage(context, node);
     case 'SORT':
-      return new Sort(context, below(node.input), node);
+      return new Sort(context, rowsToSort(context, below(node.input), node), node);
     case 'SKIP':
       return new Skip(context.yielder, below(node.input), node.skip);
     case 'LIMIT':
       return new Limit(below(node.input), node.limit);
     case 'PROJECTION_COVERED':
+      if (node.isSorted === true) return new Project(context, below(node.input), node);
       return new CoveredProject(context, below(node.input), node.projection, node.filter);
     case 'PROJECTION_DEFAULT':
     case 'PROJECTION_SIMPLE':
@@ -139,6 +141,11 @@ function clusteredScan(
   const order = clusteredOrder(scan.index, scan.direction);
   const entries = new CutKeyOrder(uncounted, new IndexScan(uncounted, scan), order);
   return new Fetch(context, entries, { residual: filter, whole: filter });
+}
+
+function rowsToSort(context: ExecutionContext, input: Stage, { covering }: SortNode): Stage {
+  if (covering === undefined) return input;
+  return new CoveredProject(context, input, covering.projection, covering.filter);
 }
 
 /** A count is the number of rows that come out. */

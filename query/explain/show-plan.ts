@@ -16,6 +16,7 @@ import {
 } from '../../bson/index.ts';
 import type { StageCounters } from '../executor/stage.ts';
 import { conjunction } from '../matcher/tree.ts';
+import { showKeyPattern } from '../planner/index-hint.ts';
 import { showInterval } from '../planner/interval.ts';
 import { inputsOf, type IxscanNode, type NearNode, type PlanNode } from '../planner/plan-node.ts';
 import { showTextQuery } from '../text/text-query.ts';
@@ -91,7 +92,7 @@ function showDetails(builder: DocumentBuilder, node: PlanNode): void {
     case 'EXPRESS_CLUSTERED_IXSCAN':
       return;
     case 'EXPRESS_IXSCAN':
-      builder.appendString('keyPattern', `{ ${node.scan.index.fields[0].path}: 1 }`);
+      builder.appendString('keyPattern', showKeyPattern(node.scan.index));
       builder.appendString('indexName', node.scan.index.name);
       return;
     case 'TEXT_MATCH':

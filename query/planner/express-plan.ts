@@ -1,12 +1,13 @@
 /**
- * The short way for {_id: value}: no tree, no candidates, no stages.
+ * The short way for equality on the only field of a unique index, {_id: value} above all: no tree, no candidates, no stages.
  */
 import { BsonType, encodeIndexKey, FieldCursor, isEmpty, type RawValue } from '../../bson/index.ts';
 import type { Interruption } from '../../common/interruption.ts';
 import type { QueryContext } from '../context.ts';
 import { ExpressExecutor, type ExpressLookup } from '../executor/express.ts';
-import type { OpenOptions, PlanExecutor } from '../executor/plan-executor.ts';
+import type { ExecutorStatistics, OpenOptions, PlanExecutor } from '../executor/plan-executor.ts';
 import { collatorOf } from '../index-kind/collation.ts';
+import { partialFilterOf } from '../index-kind/partial-filter.ts';
 import { compileFilter } from '../matcher/compile.ts';
 import type { Projection } from '../projection/projection.ts';
 import type {
@@ -18,37 +19,59 @@ import type {
 import { isClustered } from './clustered-scan.ts';
 import { FindPlan } from './find-plan.ts';
 import { onlyCandidate } from './find-plan-parts.ts';
+import { showKeyPattern } from './index-hint.ts';
+import { isHidden } from './index-usability.ts';
 import { pointInterval } from './interval.ts';
 import type { PlanNode } from './plan-node.ts';
+import type { RunningPlan } from './planner-services.ts';
 import type { ExplainVerbosity, FindRequest, QueryPlan } from './query-plan.ts';
 import { projectionFor } from './projection-cache.ts';
 import { parseSort } from './sort-pattern.ts';
 
-const ASCENDING = [1] as const;
-
-/** @returns undefined when the request is not just {_id: value}. */
+/** @returns undefined when the request is not just {path: value} with a unique index on the path. */
 export function tryExpress(
   collection: CollectionDescription,
   request: FindRequest,
   context: QueryContext,
 ): ExpressPlan | undefined {
-  const id = idOf(request.filter);
-  if (id === undefined || !isPlainRequest(request)) return undefined;
-  const index = collection.indexes[0];
-  if (index === undefined || index.fields.length !== 1) return undefined;
-  if (index.name !== '_id_' && !isClustered(index)) return undefined;
+  cursor.reset(request.filter);
+  if (!cursor.next()) return undefined;
+  const index = cursor.nameIs('_id')
+    ? idIndexOf(collection)
+    : uniqueIndexOn(cursor.name, collection, context);
+  if (index === undefined) return undefined;
+  const value = cursor.value();
+  if (cursor.next() || !isPlainEquality(value) || !isPlainRequest(request)) return undefined;
   if (context.collator !== undefined || collatorOf(index) !== undefined) return undefined;
   if (request.sort !== undefined) parseSort(request.sort); // One document needs no order, but a bad order is an error.
-  return new ExpressPlan(collection, index, id, request, context);
+  const plan = new ExpressPlan(collection, index, value, request, context);
+  return plan.isCoverable ? undefined : plan;
 }
 
-/** The value of a filter that asks for nothing but equality on _id. */
-function idOf(filter: Buffer): RawValue | undefined {
-  cursor.reset(filter);
-  if (!cursor.next() || !cursor.nameIs('_id')) return undefined;
-  const value = cursor.value();
-  if (cursor.next() || !isPlainEquality(value)) return undefined;
-  return value;
+function idIndexOf({ indexes }: CollectionDescription): IndexDescription | undefined {
+  const [index] = indexes;
+  if (index === undefined || index.fields.length !== 1) return undefined;
+  return index.name === '_id_' || isClustered(index) ? index : undefined;
+}
+
+/** Parts of paths that are numbers may be elements of arrays, which is for others to decide. */
+const NUMERIC_PART = /(^|\.)\d+(\.|$)/;
+
+/** An index that holds every document with a value at the path, under no other key. */
+function uniqueIndexOn(
+  path: string,
+  { indexes, uuid }: CollectionDescription,
+  { planner }: QueryContext,
+): IndexDescription | undefined {
+  if (indexes.length < 2) return undefined;
+  const index = indexes.find(
+    ({ unique, ready, fields }) => unique && ready && fields.length === 1 && fields[0].path === path,
+  );
+  if (index === undefined || index.fields[0].kind !== 'ordered' || NUMERIC_PART.test(path)) {
+    return undefined;
+  }
+  if (isHidden(index) || partialFilterOf(index) !== undefined) return undefined;
+  return planner?.planCaches.hasFilters(uuid) === true ? undefined : index;
 }
 
 /** Shared: it is through before anybody else asks. */
@@ -83,29 +106,43 @@ function isPlainRequest(request: FindRequest): boolean {
   );
 }
 
+/** The summary is made only when somebody asks. */
+class RunningLookup implements RunningPlan {
+  readonly statistics: ExecutorStatistics;
+  private readonly plan: ExpressPlan;
+
+  constructor(plan: ExpressPlan, statistics: ExecutorStatistics) {
+    this.plan = plan;
+    this.statistics = statistics;
+  }
+
+  get summary(): string {
+    return this.plan.summary;
+  }
+}
+
 export class ExpressPlan implements QueryPlan, ExpressLookup {
-  readonly summary = 'EXPRESS';
   readonly collection: CollectionDescription;
   readonly index: IndexDescription;
   readonly key: Buffer;
   readonly projection: Projection | undefined;
-  private readonly id: RawValue;
+  private readonly value: RawValue;
   private readonly request: FindRequest;
   private readonly context: QueryContext;
 
   constructor(
     collection: CollectionDescription,
     index: IndexDescription,
-    id: RawValue,
+    value: RawValue,
     request: FindRequest,
     context: QueryContext,
   ) {
     this.collection = collection;
     this.index = index;
-    this.id = id;
+    this.value = value;
     this.request = request;
     this.context = context;
-    this.key = encodeIndexKey([id], ASCENDING).key;
+    this.key = encodeIndexKey([value], [index.fields[0].direction]).key;
     this.projection = this.compiledProjection();
   }
 
@@ -114,15 +151,27 @@ export class ExpressPlan implements QueryPlan, ExpressLookup {
     return this.projection?.usesScripts === true || this.projection?.longWork !== undefined;
   }
 
+  /** The index of a path other than _id has all that is wanted: its plan of stages reads no document. */
+  get isCoverable(): boolean {
+    const { path } = this.index.fields[0];
+    const needed = this.projection?.fieldsNeeded;
+    return path !== '_id' && needed?.every((name) => name === path) === true;
+  }
+
   get namespace(): string {
     return this.collection.namespace;
+  }
+
+  get summary(): string {
+    if (isClustered(this.index)) return 'EXPRESS_CLUSTERED_IXSCAN';
+    return `EXPRESS_IXSCAN ${showKeyPattern(this.index)}`;
   }
 
   open(view: ReadView, interruption: Interruption, options?: OpenOptions): PlanExecutor {
     const executor = new ExpressExecutor(this, view, interruption, options);
     const { planner, observer } = this.context;
     planner?.indexUsage.usedOne(this.index);
-    observer?.planStarted({ summary: this.summary, statistics: executor.statistics });
+    observer?.planStarted(new RunningLookup(this, executor.statistics));
     return executor;
   }
 
@@ -157,7 +206,7 @@ export class ExpressPlan implements QueryPlan, ExpressLookup {
       scan: {
         stage: 'IXSCAN',
         index,
-        bounds: [[pointInterval(this.id)]],
+        bounds: [[pointInterval(this.value)]],
         ranges: [{ lower: key, lowerInclusive: true, upper: key, upperInclusive: true }],
         direction: 1,
         keyBounds: undefined,

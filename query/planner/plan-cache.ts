@@ -177,6 +177,11 @@ export class PlanCaches {
     return cache;
   }
 
+  /** Whether some queries of a collection may use some of its indexes only. */
+  hasFilters(collection: CollectionUuid): boolean {
+    return this.caches.get(collection)?.hasFilters === true;
+  }
+
   of(collection: CollectionDescription): PlanCache {
     const known = this.peek(collection);
     if (known !== undefined) return known;

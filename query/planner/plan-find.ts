@@ -22,7 +22,7 @@ import { candidateOf, onlyCandidate, type PlanCandidate } from './find-plan-part
 import { checkTableScan, indexFilterFor } from './planner-rules.ts';
 import { boundedPath, hasBounds } from './min-max-path.ts';
 import { mayHoldArrays } from './multikey.ts';
-import type { PlanNode } from './plan-node.ts';
+import type { PlanNode, ProjectionNode, SortNode } from './plan-node.ts';
 import { projectionFor } from './projection-cache.ts';
 import type { FindRequest, QueryPlan } from './query-plan.ts';
 import { checkSpecialRequest } from './special-path.ts';
@@ -153,10 +153,11 @@ function stackOn(path: AccessPath, parts: StackParts): PlanNode {
   const mustSort = sort !== undefined && sort.natural === undefined && !path.sorted;
   const covered = mustSort ? undefined : coveredNode(path, parts);
   const counted = request.withoutDocuments === true && !mustSort ? path.decidedScan() : undefined;
-  let node = covered ?? counted ?? path.node();
+  const sortedKeys = mustSort ? coveredSort(path, sort, parts) : undefined;
+  let node = covered ?? counted ?? sortedKeys?.scan ?? path.node();
   // A sort holds what it is given, all of it unless it has a limit.
   const holds = mustSort && limit === 0;
-  if (covered === undefined && counted === undefined) {
+  if (covered === undefined && counted === undefined && sortedKeys === undefined) {
     node = pruned(node, parts, holds || request.fieldsWanted?.pays === true);
   }
   if (mustSort) {
@@ -166,10 +167,12 @@ function stackOn(path: AccessPath, parts: StackParts): PlanNode {
       pattern: sort.pattern,
       order: sortOrderOf(sort, context),
       limit: limit > 0 ? limit + skip : 0,
+      ...(sortedKeys === undefined ? {} : { covering: sortedKeys.covering }),
     };
   }
   if (skip > 0) node = { stage: 'SKIP', input: node, skip };
   if (limit > 0 && !(mustSort && skip === 0)) node = { stage: 'LIMIT', input: node, limit };
+  if (sortedKeys !== undefined) return { ...sortedKeys.projection, input: node };
   return covered === undefined ? shape(node, parts) : node;
 }
 
@@ -192,21 +195,57 @@ function shape(node: PlanNode, { request, filter, projection }: StackParts): Pla
 
 /** The projection straight from the index, when it needs nothing but top-level fields that the index holds. */
 function coveredNode(path: AccessPath, parts: StackParts): PlanNode | undefined {
-  const { request, filter } = parts;
   const { projection, spec } = projectionOrFields(parts);
+  const scan = coveringScan(path, parts, { projection });
+  if (scan === undefined || projection === undefined) return undefined;
+  const { filter } = parts;
+  return { stage: 'PROJECTION_COVERED', input: scan, spec, projection, filter };
+}
+
+/** The scan that has all the fields of a projection, and others. */
+function coveringScan(
+  path: AccessPath,
+  { request }: StackParts,
+  wanted: {
+    readonly projection: Projection | undefined;
+    readonly others?: readonly string[];
+  },
+): PlanNode | undefined {
+  const { projection, others = [] } = wanted;
   const needed = projection?.fieldsNeeded;
   if (projection === undefined || needed === undefined) return undefined;
   if (projection.needsPosition || projection.metadataNeeded.size > 0) return undefined;
   if (request.returnKey === true || request.showRecordId === true) return undefined;
-  if (!path.holdsValues || !path.indexes.every((index) => covers(index, needed))) return undefined;
-  const scan = path.decidedScan();
+  const all = [...needed, ...others];
+  if (!path.holdsValues || !path.indexes.every((index) => covers(index, all))) return undefined;
+  return path.decidedScan();
+}
+
+interface CoveredSort {
+  readonly scan: PlanNode;
+  readonly covering: NonNullable<SortNode['covering']>;
+  readonly projection: Omit<ProjectionNode, 'input'>;
+}
+
+/** A sort of what an index has, when it has all that is sorted by and wanted: no document is read. */
+function coveredSort(
+  path: AccessPath,
+  { fields }: SortPattern,
+  parts: StackParts,
+): CoveredSort | undefined {
+  const { request, filter } = parts;
+  const { projection, spec } = projectionOrFields(parts);
+  if (projection === undefined || request.metadata?.some(isOfRows) === true) return undefined;
+  const sorted = fields.map((field) => field.path);
+  const scan = coveringScan(path, parts, { projection, others: sorted });
   if (scan === undefined) return undefined;
+  const names = [...new Set([...(projection.fieldsNeeded ?? []), ...sorted])];
+  // No projection names a field and a part of it.
+  if (names.some((inner) => names.some((outer) => inner.startsWith(`${outer}.`)))) return undefined;
   return {
-    stage: 'PROJECTION_COVERED',
-    input: scan,
-    spec,
-    projection,
-    filter,
+    scan,
+    covering: { projection: inclusionOf(new Set(names), parts).projection, filter },
+    projection: { stage: 'PROJECTION_COVERED', spec, projection, filter, isSorted: true },
   };
 }
 

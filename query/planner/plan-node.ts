@@ -101,6 +101,8 @@ export interface SortNode {
   readonly order: SortOrder;
   /** 0: all rows. */
   readonly limit: number;
+  /** Its rows are entries of an index: the documents of which this much is wanted are made of them. */
+  readonly covering?: Pick<ProjectionNode, 'projection' | 'filter'>;
 }
 
 export interface SkipNode {
@@ -122,6 +124,8 @@ export interface ProjectionNode {
   readonly projection: Projection;
   /** The query's filter, when the projection asks for the position of its match. */
   readonly filter: Filter | undefined;
+  /** Of the covered kind: a SORT below has made documents of the entries already. */
+  readonly isSorted?: boolean;
 }
 
 export interface ReturnKeyNode {
