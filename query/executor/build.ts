@@ -76,7 +76,8 @@ function makeStage(node: PlanNode, context: ExecutionContext, onStage: OnStage):
     case 'EXPRESS_CLUSTERED_IXSCAN':
       return new Fetch(context, new IndexScan(context, node.scan), { whole: node.filter });
     case 'DISTINCT_SCAN':
-      return new DistinctScan(context, node);
+      if (node.scan.order === undefined) return new DistinctScan(context, node);
+      return new CutKeyOrder(context, new DistinctScan(context, node), node.scan.order);
     case 'FETCH':
       return fetchOf(context, below(node.input), node);
     case 'OR':

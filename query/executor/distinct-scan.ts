@@ -12,7 +12,11 @@ import {
   type RawValue,
   successorOfPrefix,
 } from '../../bson/index.ts';
-import type { IndexCursor, ReadView } from '../../storage/index.ts';
+import {
+  CUT_INDEX_KEY_PREFIX_BYTES,
+  type IndexCursor,
+  type ReadView,
+} from '../../storage/index.ts';
 import type { DistinctScanNode } from '../planner/plan-node.ts';
 import { type ExecutionContext, PullStage, type StageCounters, type Step } from './stage.ts';
 import { holdsMoreArrays, indexAsItIs } from './still-there.ts';
@@ -80,6 +84,10 @@ export class DistinctScan extends PullStage {
   /** Goes behind all entries with these values. @returns false when the key does not say them. */
   private jump(cursor: IndexCursor): boolean {
     if (!cursor.keyIsWhole) return false;
+    // Which entry of a value is the first is not known among cut ones.
+    if (this.node.scan.order !== undefined && cursor.key.length > CUT_INDEX_KEY_PREFIX_BYTES) {
+      return true;
+    }
     const values = decodeIndexKey(cursor.key, cursor.typeBits, this.directions);
     const value = values[this.node.position];
     if (value === undefined || !this.mayJump || value.isNullish) return false;

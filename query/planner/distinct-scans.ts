@@ -15,7 +15,7 @@ import { FindPlan } from './find-plan.ts';
 import { candidateOf, type PlanCandidate } from './find-plan-parts.ts';
 import { isHidden } from './index-usability.ts';
 import { mayHoldArrays } from './multikey.ts';
-import type { PlanNode } from './plan-node.ts';
+import type { DistinctScanNode } from './plan-node.ts';
 import { indexFilterFor } from './planner-rules.ts';
 import type { DistinctRequest } from './query-plan.ts';
 
@@ -74,7 +74,7 @@ function projectionOf(key: string): Buffer {
 }
 
 /** Without a condition any index does that begins with the path and lacks no document. */
-function wholeIndexes(
+export function wholeIndexes(
   collection: CollectionDescription,
   key: string,
   hint: IndexDescription | undefined,
@@ -92,11 +92,12 @@ function wholeIndexes(
     .toSorted((a, b) => a.fields.length - b.fields.length);
 }
 
-interface DistinctPath extends Pick<AccessPath, 'id' | 'indexes' | 'summary'> {
-  readonly node: PlanNode;
+export interface DistinctPath extends Pick<AccessPath, 'id' | 'indexes' | 'summary'> {
+  readonly node: DistinctScanNode;
 }
 
-function distinctPath(path: AccessPath, key: string, takesArrays: boolean): DistinctPath[] {
+/** @param takesArrays elements of arrays count as values. @returns the path, or nothing when it does not hold the values */
+export function distinctPath(path: AccessPath, key: string, takesArrays: boolean): DistinctPath[] {
   if (!path.holdsValues) return [];
   const scan = path.decidedScan();
   if (scan?.stage !== 'IXSCAN') return [];

@@ -13,6 +13,7 @@ import { AggregatePlan } from './aggregate-plan.ts';
 import { geoNearFilter } from './geo-near-find.ts';
 import type { AggregateRequest } from './aggregate-request.ts';
 import { leadingFind, optimizePipeline } from './optimize-pipeline.ts';
+import { planGroupScans } from './group-scans.ts';
 import { keepsIndexOrder, orderedBuckets } from './ordered-buckets.ts';
 import { planFind } from './plan-find.ts';
 import { fieldsNeeded } from './fields-needed.ts';
@@ -102,6 +103,15 @@ export function planAggregate(
       const find = planFind(view, resolved.collection, { filter, ...options, sort, hint }, context);
       if (keepsIndexOrder(find))
         return new AggregatePlan({ ...common, find, stages: ordered.stages });
+    }
+  }
+  const [next, ...behind] = leading.rest;
+  const isWhole = leading.skip === 0 && leading.limit === 0 && metadata.size === 0;
+  if (next !== undefined && isWhole && resolved.collection?.kind === 'collection') {
+    const grouped = { filter, sort: leading.sort, hint: request.hint, stage: next };
+    const scans = planGroupScans(view, resolved.collection, grouped, context);
+    if (scans !== undefined) {
+      return new AggregatePlan({ ...common, find: scans.find, stages: [scans.group, ...behind] });
     }
   }
   const find = planFind(

@@ -23,6 +23,16 @@ export interface GeoNearSearch {
   readonly condition: Buffer;
 }
 
+/** Groups by the value of a path, of which one document each is enough. */
+export interface DistinctGroups {
+  readonly kind: 'distinctGroups';
+  readonly path: string;
+  /** Which document of a group is looked at. */
+  readonly takes: 'any' | 'first' | 'last';
+  /** The same over documents in the opposite order. */
+  readonly turned: () => PipelineStage;
+}
+
 /** What the planner may know of a stage to move or absorb it. */
 export type StageNature =
   | { readonly kind: 'match'; readonly filter: Buffer; readonly hasText: boolean }
@@ -32,6 +42,7 @@ export type StageNature =
   | { readonly kind: 'skip'; readonly skip: number }
   /** Makes measurements of the buckets of a time series. */
   | { readonly kind: 'unpack'; readonly unpack: UnpackSpecification }
+  | DistinctGroups
   /** One document in, one document out: limits may move before it. */
   | { readonly kind: 'oneToOne' }
   | { readonly kind: 'other' };

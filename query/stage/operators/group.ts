@@ -9,9 +9,12 @@ import {
   BsonType,
   canonicalKey,
   DocumentBuilder,
+  documentOf,
+  documentValue,
   EMPTY_DOCUMENT,
   FieldCursor,
   fieldsOf,
+  firstFieldName,
   NULL,
   type RawValue,
 } from '../../../bson/index.ts';
@@ -28,6 +31,7 @@ import {
   type PipelineRun,
   type PipelineStage,
   type StageEvaluation,
+  type StageNature,
 } from '../definition.ts';
 import { carryMetadata } from '../../document-metadata.ts';
 import { ownedValue } from '../../owned.ts';
@@ -312,11 +316,12 @@ export function groupStage(
   name: string,
   specification: GroupSpecification,
   shown: Buffer,
+  options: { readonly nature?: StageNature } = {},
 ): PipelineStage {
   const paths = pathsOf(specification);
   return {
     name,
-    nature: { kind: 'other' },
+    nature: options.nature ?? { kind: 'other' },
     shown,
     evaluation: groupEvaluation(specification),
     ...(paths === undefined ? {} : { pathsNeeded: paths }),
@@ -353,6 +358,45 @@ export const $group = defineStage({
     if (id === undefined) {
       throw new CommandError(15955, 'a group specification must include an _id');
     }
-    return [groupStage('$group', { id, fields }, shown)];
+    const specification = { id, fields };
+    const nature = distinctNature(specification, argument.asDocument(), { context, shown });
+    return [groupStage('$group', specification, shown, { nature })];
   },
 });
+
+/** Accumulators that look at one document of their group, and which that is. */
+const LOOKS_AT: ReadonlyMap<string, 'first' | 'last'> = new Map([
+  ['$first', 'first'],
+  ['$last', 'last'],
+]);
+const OPPOSITE = { first: '$last', last: '$first' } as const;
+
+function distinctNature(
+  specification: GroupSpecification,
+  argument: Buffer,
+  { context, shown }: { readonly context: QueryContext; readonly shown: Buffer },
+): StageNature {
+  const path = specification.id.fieldPath;
+  if (path === undefined) return { kind: 'other' };
+  const looks = Array.from(fieldsOf(argument))
+    .filter(([name]) => name !== '_id' && name !== '$doingMerge')
+    .map(([, value]) => LOOKS_AT.get(firstFieldName(value.asDocument()) ?? ''));
+  const [takes = 'any'] = looks;
+  if (looks.some((look) => look === undefined || look !== takes)) return { kind: 'other' };
+  return {
+    kind: 'distinctGroups',
+    path,
+    takes,
+    turned: () => {
+      if (takes === 'any') return groupStage('$group', specification, shown);
+      const fields = Array.from(fieldsOf(argument)).flatMap(([name, value]) => {
+        if (name === '_id' || name === '$doingMerge') return [];
+        const expression = new FieldCursor(value.asDocument());
+        expression.next();
+        const opposite = documentOf({ [OPPOSITE[takes]]: expression.value() });
+        return [compileGroupField(name, documentValue(opposite), context)];
+      });
+      return groupStage('$group', { id: specification.id, fields }, shown);
+    },
+  };
+}
