@@ -80,6 +80,7 @@ export class MultiPlanExecutor implements PlanExecutor {
     this.statistics = options.within?.statistics ?? newStatistics();
     this.yielder =
       options.within?.yielder ?? new Yielder(request.context.clock, interruption, options.client);
+    if (options.within === undefined) this.yielder.statistics = this.statistics;
     const { renewView } = options;
     if (renewView !== undefined) this.yielder.onResume = () => this.moveTo(renewView());
   }

@@ -29,6 +29,8 @@ export interface ExecutorStatistics {
   /** The plan sorted in memory. */
   hasSortStage: boolean;
   usedDisk: boolean;
+  /** How often it gave up its turn. */
+  yields: number;
 }
 
 export interface OpenOptions {
@@ -53,5 +55,5 @@ export interface OpenOptions {
 export const DEFAULT_STAGE_BYTES = 100 * 1024 * 1024;
 
 export function newStatistics(): ExecutorStatistics {
-  return { keysExamined: 0, docsExamined: 0, hasSortStage: false, usedDisk: false };
+  return { keysExamined: 0, docsExamined: 0, hasSortStage: false, usedDisk: false, yields: 0 };
 }

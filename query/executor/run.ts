@@ -63,6 +63,7 @@ export class StageExecutor implements PlanExecutor {
       scripts: request.context.scripts?.running,
       view,
     };
+    if (this.isOutermost) this.yielder.statistics = this.context.statistics;
     const { renewView } = options;
     if (renewView !== undefined) this.yielder.onResume = () => this.moveTo(renewView());
     this.root = buildStage(request.node, this.context, request.onStage);
@@ -83,6 +84,7 @@ export class StageExecutor implements PlanExecutor {
     statistics.docsExamined += own.docsExamined;
     statistics.hasSortStage ||= own.hasSortStage;
     statistics.usedDisk ||= own.usedDisk;
+    statistics.yields += own.yields;
     this.context.statistics = statistics;
   }
 

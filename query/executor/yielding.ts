@@ -92,6 +92,8 @@ export class Yielder {
   private lastCheckMs = -1;
   /** Asked at every yield. */
   interruption: Interruption;
+  /** Counts the yields. */
+  statistics: { yields: number } | undefined;
   /** Called after a yield, before work goes on: renews the view of a scan without snapshot. */
   onResume: (() => void) | undefined;
 
@@ -116,6 +118,7 @@ export class Yielder {
   /** Waits for the next turn. @throws the interruption's reason. */
   async pause(): Promise<void> {
     this.interruption.throwIfInterrupted();
+    if (this.statistics !== undefined) this.statistics.yields += 1;
     await this.scheduler.turn(this.client);
     this.interruption.throwIfInterrupted();
     this.startSlice();

@@ -5,10 +5,9 @@
  * told. Source: MongoDB's manual, "Explain Results".
  */
 import { createHash } from 'node:crypto';
-import { ArrayBuilder, DocumentBuilder, doubleValue, integerValue } from '../../bson/index.ts';
+import { ArrayBuilder, DocumentBuilder, integerValue } from '../../bson/index.ts';
 import type { Interruption } from '../../common/interruption.ts';
 import { collationSpecOf } from '../collation/collation.ts';
-import type { TrialResult } from '../executor/multi-plan.ts';
 import { TimedStage } from '../executor/timed-stage.ts';
 import type { FindPlanParts } from '../planner/find-plan-parts.ts';
 import { identityOf, PlanChoice } from '../planner/plan-choice.ts';
@@ -18,6 +17,7 @@ import type { ExplainVerbosity } from '../planner/query-plan.ts';
 import type { MaybePromise, ReadView } from '../../storage/index.ts';
 import { showFilter } from './show-filter.ts';
 import { showPlan, type PlanRun, type StageRun } from './show-plan.ts';
+import { trialSnapshot } from './trial-snapshot.ts';
 
 export function explainFind(
   parts: FindPlanParts,
@@ -31,21 +31,12 @@ export function explainFind(
   return run.execute(verbosity, view, interruption).then(() => run.document(verbosity));
 }
 
-/** How a candidate stood when the trial ended. */
-interface TrialSnapshot {
-  readonly executionStages: Buffer;
-  readonly returned: number;
-  readonly keysExamined: number;
-  readonly docsExamined: number;
-  readonly elapsedMs: number;
-  readonly score: number;
-}
-
 class ExplainedRun {
   private readonly parts: FindPlanParts;
   private readonly choice: PlanChoice;
   private readonly runs: Map<PlanNode, TimedStage>[];
-  private trial: readonly TrialSnapshot[] = [];
+  /** How the candidates stood when the trial ended. */
+  private trial: readonly Buffer[] = [];
   private startMs: number;
   private elapsedMs = 0;
   private chosenMs = 0;
@@ -65,7 +56,7 @@ class ExplainedRun {
       onTrial: (result) => {
         this.chosenMs = clock.monotonicMs() - this.startMs;
         this.trial = parts.candidates.map((candidate, position) =>
-          this.snapshotOf(candidate.node(), position, result),
+          trialSnapshot(candidate.node(), this.runOf(position), result.trials[position].score),
         );
       },
     });
@@ -153,7 +144,7 @@ class ExplainedRun {
     );
     if (verbosity === 'allPlansExecution') {
       const plans = new ArrayBuilder();
-      for (const snapshot of this.trial) plans.pushDocument(showSnapshot(snapshot));
+      for (const snapshot of this.trial) plans.pushDocument(snapshot);
       builder.appendArray('allPlansExecution', plans.finish());
     }
     return builder.finish();
@@ -161,38 +152,11 @@ class ExplainedRun {
 
   private runOf(candidate: number): PlanRun {
     const stages = this.runs[candidate];
+    const { yields } = this.choice.statistics;
     const entries = Array.from(stages, ([node, { counters, elapsedMs }]): [PlanNode, StageRun] => [
       node,
-      { counters, elapsedMs },
+      { counters, elapsedMs, yields },
     ]);
     return new Map(entries);
   }
-
-  private snapshotOf(node: PlanNode, position: number, { trials }: TrialResult): TrialSnapshot {
-    const run = this.runOf(position);
-    const sum = (counter: 'keysExamined' | 'docsExamined'): number => {
-      let total = 0;
-      for (const { counters } of run.values()) total += counters[counter] ?? 0;
-      return total;
-    };
-    return {
-      executionStages: showPlan(node, { isCached: false, run }),
-      returned: run.get(node)?.counters.advanced ?? 0,
-      keysExamined: sum('keysExamined'),
-      docsExamined: sum('docsExamined'),
-      elapsedMs: run.get(node)?.elapsedMs ?? 0,
-      score: trials[position].score,
-    };
-  }
-}
-
-function showSnapshot(snapshot: TrialSnapshot): Buffer {
-  const builder = new DocumentBuilder();
-  builder.append('nReturned', integerValue(snapshot.returned));
-  builder.append('executionTimeMillisEstimate', integerValue(Math.round(snapshot.elapsedMs)));
-  builder.append('totalKeysExamined', integerValue(snapshot.keysExamined));
-  builder.append('totalDocsExamined', integerValue(snapshot.docsExamined));
-  builder.append('score', doubleValue(snapshot.score));
-  builder.appendDocument('executionStages', snapshot.executionStages);
-  return builder.finish();
 }

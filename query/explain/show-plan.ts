@@ -27,6 +27,8 @@ import type { IndexDescription } from '../../storage/index.ts';
 export interface StageRun {
   readonly counters: StageCounters;
   readonly elapsedMs: number;
+  /** How often the plan gave up its turn: each time all its stages let go of what they read, and took it up again. */
+  readonly yields: number;
 }
 
 export type PlanRun = ReadonlyMap<PlanNode, StageRun>;
@@ -259,9 +261,10 @@ function showProgress(builder: DocumentBuilder, node: PlanNode, run: PlanRun, ra
   builder.append('works', integerValue(works));
   builder.append('advanced', integerValue(advanced));
   builder.append('needTime', integerValue(Math.max(0, works - advanced - isEof)));
+  // No stage asks for a yield because another writer is in its way: readers have snapshots.
   builder.appendInt32('needYield', 0);
-  builder.appendInt32('saveState', 0);
-  builder.appendInt32('restoreState', 0);
+  builder.append('saveState', integerValue(ran.yields));
+  builder.append('restoreState', integerValue(ran.yields));
   builder.appendInt32('isEOF', isEof);
 }
 

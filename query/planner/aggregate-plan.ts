@@ -159,6 +159,7 @@ class PipelineExecutor implements PlanExecutor, PipelineRun {
     this.statistics = options.within?.statistics ?? newStatistics();
     this.yielder =
       options.within?.yielder ?? new Yielder(parts.context.clock, interruption, options.client);
+    if (this.isOutermost) this.yielder.statistics = this.statistics;
     const { renewView } = options;
     // A pipeline may run for minutes: a view as old as that would hold every version written meanwhile.
     if (renewView !== undefined) this.yielder.onResume = () => this.moveTo(renewView());

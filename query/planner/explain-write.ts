@@ -19,6 +19,8 @@ export function explainWrite(plan: QueryPlan, write: WriteToExplain): Pick<Query
   const wrap = (candidate: PlanCandidate): PlanCandidate =>
     candidateOf(candidate, () => {
       const node = candidate.node();
+      // Without a collection there is nothing to write to.
+      if (node.stage === 'EOF') return node;
       // A write of one document stops by itself.
       const input = node.stage === 'LIMIT' ? node.input : node;
       return { ...write, input };

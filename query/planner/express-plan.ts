@@ -8,6 +8,7 @@ import { ExpressExecutor, type ExpressLookup } from '../executor/express.ts';
 import type { ExecutorStatistics, OpenOptions, PlanExecutor } from '../executor/plan-executor.ts';
 import { collatorOf } from '../index-kind/collation.ts';
 import { partialFilterOf } from '../index-kind/partial-filter.ts';
+import { showPlan } from '../explain/show-plan.ts';
 import { compileFilter } from '../matcher/compile.ts';
 import type { Projection } from '../projection/projection.ts';
 import type {
@@ -22,7 +23,7 @@ import { onlyCandidate } from './find-plan-parts.ts';
 import { showKeyPattern } from './index-hint.ts';
 import { isHidden } from './index-usability.ts';
 import { pointInterval } from './interval.ts';
-import type { PlanNode } from './plan-node.ts';
+import { inputsOf, type PlanNode } from './plan-node.ts';
 import type { RunningPlan } from './planner-services.ts';
 import type { ExplainVerbosity, FindRequest, QueryPlan } from './query-plan.ts';
 import { projectionFor } from './projection-cache.ts';
@@ -65,7 +66,8 @@ function uniqueIndexOn(
 ): IndexDescription | undefined {
   if (indexes.length < 2) return undefined;
   const index = indexes.find(
-    ({ unique, ready, fields }) => unique && ready && fields.length === 1 && fields[0].path === path,
+    ({ unique, ready, fields }) =>
+      unique && ready && fields.length === 1 && fields[0].path === path,
   );
   if (index === undefined || index.fields[0].kind !== 'ordered' || NUMERIC_PART.test(path)) {
     return undefined;
@@ -118,6 +120,16 @@ class RunningLookup implements RunningPlan {
 
   get summary(): string {
     return this.plan.summary;
+  }
+
+  execStats(): Buffer {
+    const { keysExamined, docsExamined, yields } = this.statistics;
+    const [candidate] = this.plan.asStages().parts.candidates;
+    const counters = { advanced: docsExamined, keysExamined, docsExamined, isEOF: true };
+    const node = candidate.node();
+    const below = inputsOf(node);
+    const run = [node, ...below].map((each) => [each, { counters, elapsedMs: 0, yields }] as const);
+    return showPlan(node, { run: new Map(run) });
   }
 }
 

@@ -13,6 +13,9 @@ export interface IndexAccesses {
   readonly sinceWallMs: number;
 }
 
+/** Those of indexes that are long gone must not stay for ever. */
+const MAX_COUNTERS = 100_000;
+
 export class IndexUsage {
   private readonly clock: Clock;
   private readonly startedWallMs: number;
@@ -35,6 +38,9 @@ export class IndexUsage {
   /** An index was created: it is counted from now on. */
   created(index: IndexDescription): void {
     this.counters.set(index.ident, { operations: 0, sinceWallMs: this.clock.wallMs() });
+    if (this.counters.size <= MAX_COUNTERS) return;
+    const oldest = this.counters.keys().next().value;
+    if (oldest !== undefined) this.counters.delete(oldest);
   }
 
   accessesOf(index: IndexDescription): IndexAccesses {

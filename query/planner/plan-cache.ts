@@ -42,6 +42,8 @@ export interface CachedPlan {
   readonly scores: readonly number[];
   /** The winning plan as explain shows it. */
   readonly shown: Buffer;
+  /** How each candidate stood at the end of the trial; empty when that was too much to keep. */
+  readonly trials: readonly Buffer[];
 }
 
 /** Indexes that a client allows for one shape of query. */

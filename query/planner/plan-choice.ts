@@ -11,7 +11,9 @@ import { MultiPlanExecutor, type TrialResult } from '../executor/multi-plan.ts';
 import type { ExecutorStatistics, OpenOptions, PlanExecutor } from '../executor/plan-executor.ts';
 import { StageExecutor } from '../executor/run.ts';
 import type { Stage } from '../executor/stage.ts';
-import { showPlan } from '../explain/show-plan.ts';
+import type { OnStage } from '../executor/build.ts';
+import { type PlanRun, showPlan } from '../explain/show-plan.ts';
+import { trialSnapshot } from '../explain/trial-snapshot.ts';
 import type { CollectionDescription, MaybePromise, ReadView } from '../../storage/index.ts';
 import type { FindPlanParts, PlanCandidate, QueryIdentity } from './find-plan-parts.ts';
 import { REPLAN_RATIO, type CachedPlan, type CachedQuery, type PlanCache } from './plan-cache.ts';
@@ -42,6 +44,8 @@ export class PlanChoice implements RunningPlan {
   fromMultiPlanner = false;
   fromPlanCache = false;
   replanReason: string | undefined;
+  /** The stages that run, of each candidate that was started. */
+  private readonly stages: Map<PlanNode, Stage>[] = [];
 
   constructor(parts: FindPlanParts, probe?: RunProbe) {
     this.parts = parts;
@@ -85,7 +89,6 @@ export class PlanChoice implements RunningPlan {
     options: OpenOptions | undefined,
   ): CountingExecutor {
     const { candidates, context, allowDiskUse } = this.parts;
-    const { probe } = this;
     if (candidates.length === 1) {
       this.noteUse();
       return new StageExecutor(
@@ -94,9 +97,7 @@ export class PlanChoice implements RunningPlan {
           collection,
           context,
           allowDiskUse,
-          ...(probe === undefined
-            ? {}
-            : { onStage: (node: PlanNode, stage: Stage) => probe.onStage(0, node, stage) }),
+          onStage: this.onStage(0),
         },
         view,
         interruption,
@@ -116,9 +117,7 @@ export class PlanChoice implements RunningPlan {
         allowDiskUse,
         plans: candidates.map((candidate, position) => ({
           node: candidate.node,
-          ...(probe === undefined
-            ? {}
-            : { onStage: (node: PlanNode, stage: Stage) => probe.onStage(position, node, stage) }),
+          onStage: this.onStage(position),
         })),
         cached,
         onReplan: (works) => this.giveUpCached(collection, works),
@@ -128,6 +127,43 @@ export class PlanChoice implements RunningPlan {
       interruption,
       options,
     );
+  }
+
+  private onStage(candidate: number): OnStage {
+    const { probe } = this;
+    const stages = new Map<PlanNode, Stage>();
+    this.stages[candidate] = stages;
+    return (node, made) => {
+      const stage = probe === undefined ? made : probe.onStage(candidate, node, made);
+      stages.set(node, stage);
+      return stage;
+    };
+  }
+
+  /** The plan with what its stages have done so far. */
+  execStats(): Buffer {
+    return showPlan(this.candidate.node(), { run: this.runOf(this.winner) });
+  }
+
+  private runOf(candidate: number): PlanRun {
+    const { yields } = this.statistics;
+    const stages = this.stages[candidate] ?? [];
+    return new Map(
+      Array.from(stages, ([node, { counters }]) => [node, { counters, elapsedMs: 0, yields }]),
+    );
+  }
+
+  /** How the candidates stood when the trial ended; nothing when that is more than a cache should hold. */
+  private snapshots(): readonly Buffer[] {
+    const shown: Buffer[] = [];
+    let bytes = 0;
+    for (const [position, candidate] of this.parts.candidates.entries()) {
+      const snapshot = trialSnapshot(candidate.node(), this.runOf(position));
+      bytes += snapshot.length;
+      if (bytes > MAX_SNAPSHOT_BYTES) return [];
+      shown.push(snapshot);
+    }
+    return shown;
   }
 
   /** Explain neither uses nor changes the cache. */
@@ -176,6 +212,7 @@ export class PlanChoice implements RunningPlan {
       createdWallMs: this.parts.context.clock.wallMs(),
       scores: result.trials.map(({ score }) => score).sort((a, b) => b - a),
       shown: showPlan(this.candidate.node()),
+      trials: this.snapshots(),
     };
     cache.note(key, entry);
   }
@@ -192,11 +229,15 @@ export class PlanChoice implements RunningPlan {
   }
 }
 
+/** Of one cache entry. */
+const MAX_SNAPSHOT_BYTES = 32 * 1024;
+
 const NOTHING_EXAMINED: ExecutorStatistics = {
   keysExamined: 0,
   docsExamined: 0,
   hasSortStage: false,
   usedDisk: false,
+  yields: 0,
 };
 
 export function identityOf(parts: FindPlanParts): QueryIdentity {

@@ -43,7 +43,7 @@ export function planCollectionCount(
     query: request.filter,
     filter,
     allowDiskUse: true,
-    namespace: collection?.namespace ?? '',
+    namespace: collection?.namespace ?? request.namespace ?? '',
     indexFilterSet: indexFilter !== undefined,
   });
 }

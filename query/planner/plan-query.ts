@@ -121,13 +121,22 @@ export function planDistinct(
   request: DistinctRequest,
   context: QueryContext,
 ): DistinctPlan {
-  const { filter, hint } = request;
+  const { filter, hint, namespace } = request;
   const scans =
     collection?.kind === 'collection'
       ? planDistinctScans(view, collection, request, context)
       : undefined;
   const source =
     scans ??
-    planQuery(view, collection, { filter, ...(hint === undefined ? {} : { hint }) }, context);
+    planQuery(
+      view,
+      collection,
+      {
+        filter,
+        ...(hint === undefined ? {} : { hint }),
+        ...(namespace === undefined ? {} : { namespace }),
+      },
+      context,
+    );
   return distinctOver(source, request, context);
 }

@@ -30,6 +30,8 @@ export interface RunningPlan {
   readonly fromMultiPlanner?: boolean;
   readonly fromPlanCache?: boolean;
   readonly replanReason?: string | undefined;
+  /** Its stages with what they have done so far, as explain shows them; absent: it has none. */
+  execStats?(): Buffer;
 }
 
 /** Is told of every plan that an operation starts. */

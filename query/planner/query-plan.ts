@@ -78,6 +78,8 @@ export interface FindRequest {
 
 export interface CountRequest {
   readonly filter: Buffer;
+  /** What explain shows when there is no such collection. */
+  readonly namespace?: string;
   readonly skip?: number;
   readonly limit?: number;
   readonly hint?: string | Buffer;
@@ -86,5 +88,6 @@ export interface CountRequest {
 export interface DistinctRequest {
   readonly key: string;
   readonly filter: Buffer;
+  readonly namespace?: string;
   readonly hint?: string | Buffer;
 }

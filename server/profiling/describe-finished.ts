@@ -35,7 +35,7 @@ export function planFields({ op }: FinishedOperation): ReplyFields {
     ndeleted: report.deletedCount,
     nUpserted: report.upsertedCount,
     cursorExhausted: report.cursorExhausted ? true : undefined,
-    numYields: op.yieldCount,
+    numYields: op.yieldCount + report.yields,
     nreturned: report.returnedCount,
     planCacheShapeHash: plan?.shapeHash,
     queryHash: plan?.shapeHash,
@@ -73,12 +73,18 @@ export function profileEntry(finished: FinishedOperation): Buffer {
     protocol: 'op_msg',
     millis: Math.round(elapsedMs),
     planSummary: op.report.plan?.summary,
+    execStats: shownStages(op.report.plan?.execStats?.()),
     ts: new Date(clock.wallMs()),
     client: op.client?.replace(/:\d+$/, ''),
     appName: op.appName,
     allUsers: [],
     user: '',
   });
+}
+
+/** A plan of thousands of scans does not fit. */
+function shownStages(stages: Buffer | undefined): Buffer | undefined {
+  return stages === undefined || stages.length > MAX_SHOWN_BYTES ? undefined : stages;
 }
 
 function shownCommand(command: Buffer): ReplyFields | Buffer {

@@ -10,6 +10,7 @@ interface ObservedPlan {
   readonly plan: RunningPlan;
   readonly keysBefore: number;
   readonly docsBefore: number;
+  readonly yieldsBefore: number;
 }
 
 export class OperationReport implements PlanObserver {
@@ -29,13 +30,18 @@ export class OperationReport implements PlanObserver {
   private others: ObservedPlan[] | undefined;
 
   planStarted(plan: RunningPlan): void {
-    this.observe({ plan, keysBefore: 0, docsBefore: 0 });
+    this.observe({ plan, keysBefore: 0, docsBefore: 0, yieldsBefore: 0 });
   }
 
   /** The plan of a cursor goes on for this operation. */
   planResumed(plan: RunningPlan): void {
-    const { keysExamined, docsExamined } = plan.statistics;
-    this.observe({ plan, keysBefore: keysExamined, docsBefore: docsExamined });
+    const { keysExamined, docsExamined, yields } = plan.statistics;
+    this.observe({
+      plan,
+      keysBefore: keysExamined,
+      docsBefore: docsExamined,
+      yieldsBefore: yields,
+    });
   }
 
   private observe(observed: ObservedPlan): void {
@@ -58,6 +64,11 @@ export class OperationReport implements PlanObserver {
     return this.sum((statistics) => statistics.docsExamined, 'docsBefore');
   }
 
+  /** How often its plans gave up their turn. */
+  get yields(): number {
+    return this.sum(({ yields }) => yields, 'yieldsBefore') ?? 0;
+  }
+
   get hasSortStage(): boolean {
     return this.plan?.statistics.hasSortStage ?? false;
   }
@@ -68,7 +79,7 @@ export class OperationReport implements PlanObserver {
 
   private sum(
     counted: (statistics: ExecutorStatistics) => number,
-    before: 'keysBefore' | 'docsBefore',
+    before: 'keysBefore' | 'docsBefore' | 'yieldsBefore',
   ): number | undefined {
     const { first, others } = this;
     if (first === undefined) return undefined;

@@ -58,5 +58,6 @@ export function planCountCommand(request: CountCommandRequest, op: OperationCont
   const view = op.view();
   const collection = view.collection(request.namespace);
   const context = queryContext(op, { collation: request.collation, collection });
-  return planCount(view, collection, request.count, context);
+  const { namespace, count } = request;
+  return planCount(view, collection, { ...count, namespace }, context);
 }

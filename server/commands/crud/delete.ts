@@ -143,7 +143,7 @@ export function planDeleteForExplain(request: DeleteRequest, op: OperationContex
   const timeseries = timeseriesOf(view, collection);
   const plan =
     timeseries === undefined
-      ? planTarget(view, collection, target)
+      ? planTarget(view, collection, target, request.namespace)
       : planTarget(
           view,
           timeseries.buckets,

@@ -57,5 +57,6 @@ export function planDistinctCommand(
   const view = op.view();
   const collection = view.collection(request.namespace);
   const context = queryContext(op, { collation: request.collation, collection });
-  return planDistinct(view, collection, request.distinct, context);
+  const { namespace, distinct } = request;
+  return planDistinct(view, collection, { ...distinct, namespace }, context);
 }

@@ -174,7 +174,7 @@ export function planFindAndModifyForExplain(
     remove || update === undefined
       ? undefined
       : compileStatementUpdate({ update, upsert, multi: false, arrayFilters }, context);
-  return explainWrite(planTarget(view, collection, target), {
+  return explainWrite(planTarget(view, collection, target, namespace), {
     stage: compiled === undefined ? 'DELETE' : 'UPDATE',
     multi: false,
     upsert,

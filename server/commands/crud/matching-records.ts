@@ -49,13 +49,18 @@ export function writeTarget(find: FindRequest, context: QueryContext): WriteTarg
   return { find, context, filter: compileQueryFilter(find.filter, context) };
 }
 
-/** Plans the search in a view; the collection may be missing. */
+/**
+ * Plans the search in a view; the collection may be missing.
+ * @param namespace that explain shows then.
+ */
 export function planTarget(
   view: ReadView,
   collection: CollectionDescription | undefined,
   target: WriteTarget,
+  namespace?: string,
 ): QueryPlan {
-  return planQuery(view, collection, target.find, target.context);
+  const find = namespace === undefined ? target.find : { ...target.find, namespace };
+  return planQuery(view, collection, find, target.context);
 }
 
 /** The first record that matches, or undefined. Synchronous when no page has to be read and the search is short. */

@@ -169,7 +169,7 @@ function* cachedPlans({ op, argument, collection }: SourceRequest): Iterable<Rep
         ...(isEmpty(query.collation) ? {} : { collation: query.collation }),
       },
       cachedPlan: plan.shown,
-      creationExecStats: [],
+      creationExecStats: [...plan.trials],
       candidatePlanScores: plan.scores.map((score) => doubleValue(score)),
       indexFilterSet: false,
       estimatedSizeBytes: BigInt(plan.shown.length + query.filter.length + ENTRY_BYTES),

@@ -233,7 +233,7 @@ export function planUpdateForExplain(request: UpdateRequest, op: OperationContex
   }
   const target = targetOf(statement, context);
   const changes = changesOf(target, compileStatementUpdate(statement, context));
-  return explainWrite(planTarget(view, collection, target), {
+  return explainWrite(planTarget(view, collection, target, request.namespace), {
     stage: 'UPDATE',
     multi,
     upsert,

@@ -4,7 +4,7 @@
  */
 import { BsonType, getField, type RawValue } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
-import type { ReadView } from '../../../storage/index.ts';
+import type { Ident, IndexDescription, ReadView } from '../../../storage/index.ts';
 import { cappedLimitsOf } from '../../catalog/capped-collections.ts';
 import {
   type IndexSpecification,
@@ -51,12 +51,16 @@ export const createIndexes = defineCommand({
   },
   execute: async ({ namespace, requested }, op): Promise<CreateIndexesResult> => {
     checkWritable(namespace);
+    const known = indexesIn(op.view(), namespace);
     const createdCollection = await createMissing(op, namespace);
     const countBefore = indexCount(op.renewView(), namespace);
     await buildMissing(op, namespace, requested);
     const view = op.renewView();
     // The engine's own commit made the indexes: what shows them now is what a write concern waits for.
     op.lastCommit = view.commitNumber;
+    for (const [ident, index] of indexesIn(view, namespace)) {
+      if (!known.has(ident)) op.service.planner.indexUsage.created(index);
+    }
     return { countBefore, countAfter: indexCount(view, namespace), createdCollection };
   },
   reply: ({ countBefore, countAfter, createdCollection }) => ({
@@ -168,6 +172,12 @@ async function build(
     op.progress = { message: SCANNING, done, total };
   };
   await op.insideWriteGate(() => op.engine.buildIndexes(target, specs, op, onProgress));
+}
+
+function indexesIn(view: ReadView, namespace: string): ReadonlyMap<Ident, IndexDescription> {
+  const collection = view.collection(namespace);
+  const { indexes } = timeseriesOf(view, collection)?.buckets ?? collection ?? { indexes: [] };
+  return new Map(indexes.map((index) => [index.ident, index]));
 }
 
 function indexCount(view: ReadView, namespace: string): number {

@@ -111,6 +111,22 @@ describe('server/commands: explain', () => {
     assert.equal(await collection.countDocuments({}), 100);
   });
 
+  it('names the collection that does not exist', async () => {
+    for (const command of [
+      { find: 'none', filter: { a: 1 } },
+      { count: 'none', query: { a: 1 } },
+      { distinct: 'none', key: 'a' },
+      { delete: 'none', deletes: [{ q: { a: 1 }, limit: 0 }] },
+      { update: 'none', updates: [{ q: { a: 1 }, u: { $set: { b: 1 } } }] },
+      { findAndModify: 'none', query: { a: 1 }, remove: true },
+    ]) {
+      const reply = await explain(command);
+      const { namespace, winningPlan } = reply['queryPlanner'];
+      assert.match(namespace, /\.none$/, JSON.stringify(command));
+      assert.equal(winningPlan['stage'], 'EOF');
+    }
+  });
+
   it('merges scans that are in order', async () => {
     const reply = await explain({
       find: 'c',

@@ -49,6 +49,9 @@ describe('server/commands: queries as operators see them', () => {
     assert.equal(find['hasSortStage'], true);
     assert.equal(find['fromMultiPlanner'], true);
     assert.ok(find['ts'] instanceof Date);
+    assert.equal(find['execStats']['stage'], 'SORT');
+    assert.equal(find['execStats']['nReturned'], 4);
+    assert.equal(find['execStats']['inputStage']['inputStage']['keysExamined'], 10);
     const update = entries.find((entry) => entry['op'] === 'update')!;
     assert.deepEqual([update['nMatched'], update['nModified']], [1, 1]);
     assert.equal(entries.find((entry) => entry['op'] === 'remove')!['ndeleted'], 1);
@@ -183,6 +186,40 @@ describe('server/commands: queries as operators see them', () => {
     assert.equal((await run({ planCacheClear: 'none' }))['ok'], 1);
   });
 
+  it('tells with a cached plan how the candidates stood', async () => {
+    await collection.find({ a: 3, b: 0 }).toArray();
+    const [entry] = await collection.aggregate([{ $planCacheStats: {} }]).toArray();
+    const trials = entry?.['creationExecStats'] as Document[];
+    assert.equal(trials.length, entry?.['candidatePlanScores'].length);
+    const names = trials.map((trial) => trial['executionStages']['inputStage']['indexName']);
+    assert.deepEqual(
+      names.toSorted((x, y) => (x < y ? -1 : 1)),
+      ['a_1', 'b_1'],
+    );
+    const best = trials.find(
+      (trial) => trial['executionStages']['inputStage']['indexName'] === 'a_1',
+    );
+    assert.equal(best?.['nReturned'], 4);
+    assert.equal(best?.['totalKeysExamined'], 10);
+    assert.equal(best?.['totalDocsExamined'], 10);
+  });
+
+  it('counts how often a plan gave up its turn', async () => {
+    await collection.insertMany(Array.from({ length: 20_000 }, () => ({ a: 100, c: 1 })));
+    const explained = await database.command({
+      explain: { find: 'c', filter: { c: 2, a: { $mod: [3, 1] } }, hint: { $natural: 1 } },
+      verbosity: 'executionStats',
+    });
+    const stages = explained['executionStats']['executionStages'];
+    assert.ok(stages['saveState'] >= 1, `${stages['saveState']}`);
+    assert.equal(stages['restoreState'], stages['saveState']);
+    await run({ profile: 2 });
+    await collection.find({ c: -1 }).hint({ $natural: 1 }).toArray();
+    await run({ profile: 0 });
+    const [entry] = await database.collection('system.profile').find({ op: 'query' }).toArray();
+    assert.ok(entry?.['numYields'] >= 1);
+  });
+
   it('gives a cached plan up when other values make it much slower', async () => {
     await collection.insertMany(Array.from({ length: 3000 }, () => ({ a: 100, b: 50, c: 1 })));
     await collection.insertOne({ a: 100, b: 77 });
@@ -226,6 +263,12 @@ describe('server/commands: queries as operators see them', () => {
     );
     assert.deepEqual(operations, { _id_: 0, a_1: 2, b_1: 1 });
     assert.ok(statistics[0]?.['accesses'].since instanceof Date);
+    const before = statistics[0]?.['accesses'].since as Date;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await collection.createIndex({ late: 1 });
+    const later = await collection.aggregate([{ $indexStats: {} }]).toArray();
+    const late = later.find(({ name }) => name === 'late_1');
+    assert.ok(late?.['accesses'].since > before);
     assert.deepEqual(statistics[1]?.['spec'], { v: 2, key: { a: 1 }, name: 'a_1' });
     await assert.rejects(collection.aggregate([{ $indexStats: { x: 1 } }]).toArray(), {
       code: 28_803,
