@@ -12,6 +12,7 @@ interface Benchmark {
 }
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
+  backpressure: () => import('./macro/backpressure.ts'),
   'interrupted-stages': () => import('./macro/interrupted-stages.ts'),
   fairness: () => import('./macro/fairness.ts'),
   'many-collections': () => import('./macro/many-collections.ts'),

@@ -1,25 +1,36 @@
 /**
- * Decides when a checkpoint is due, and slows writers smoothly when the delta outgrows its budget.
+ * Decides when a checkpoint is due, and lets writers begin no faster than the delta's room and the journal's device allow.
  *
- * Only the start of a write operation waits here, never a commit, an abort or a decision. Nobody waits for a checkpoint that
- * cannot succeed: on a full disk, or once the store has failed, writers get that error.
+ * Only the start of a write operation waits here, never a commit, an abort or a decision. Who waits is let on in order of arrival, and
+ * hears of an interruption within milliseconds. Nobody waits for a checkpoint that cannot succeed: on a full disk, or once
+ * the store has failed, writers get that error.
  */
 import { CommandError, DeviceError } from '../../common/errors.ts';
-import { sleep, type Clock } from '../../common/clock.ts';
+import type { Clock } from '../../common/clock.ts';
 import type { Interruption } from '../../common/interruption.ts';
 import type { MaybePromise } from '../contract.ts';
 import { requireWorking, type StoreState } from '../views/store-state.ts';
 import type { Checkpointer } from './checkpoint.ts';
+import { WritePace, type PaceState } from './write-pace.ts';
 
 /** Of the budget: the active generation is frozen at this size, so that as much is left for writes meanwhile. */
 const CHECKPOINT_SHARE = 0.5;
-/** Of the budget: from here on writers wait, the longer the fuller. */
-const SLOW_SHARE = 0.8;
-const LONGEST_DELAY_MS = 20;
-/** How often a writer that has to wait looks again, milliseconds. */
-const FULL_POLL_MS = 5;
+/** Of the budget: below, nobody waits. */
+const FREE_SHARE = 0.6;
+/** Appended to the journal and not yet on its device: beyond it the device is what everybody waits for, bytes. */
+const MOST_UNFLUSHED_BYTES = 32 * 1024 * 1024;
+/** How often those who wait are looked after, milliseconds. */
+const POLL_MS = 4;
 /** After a checkpoint that failed the next one begins so much later, and twice as much after each further failure. */
 const RETRY_DELAY_MS = 25;
+
+/** Somebody who wants to begin to write. */
+interface Waiter {
+  readonly interruption: Interruption;
+  readonly sinceMs: number;
+  readonly begin: () => void;
+  readonly refuse: (error: unknown) => void;
+}
 
 export class Admission {
   /** Operations that had to wait, and how long in all, milliseconds. */
@@ -33,6 +44,11 @@ export class Admission {
   private lastFailure: unknown;
   private retryAtMs = 0;
   private closed = false;
+  private readonly pace = new WritePace();
+  /** In order of arrival. */
+  private waiters: Waiter[] = [];
+  private isPolling = false;
+  private isPacing = false;
 
   constructor(options: {
     readonly store: StoreState;
@@ -63,15 +79,17 @@ export class Admission {
 
   admit(interruption: Interruption): MaybePromise<void> {
     if (this.isCheckpointDue && this.mayStart) this.startCheckpoint();
-    if (this.deltaBytes < this.budgetBytes * SLOW_SHARE) return undefined;
+    if (this.waiters.length === 0 && this.mayBegin()) return undefined;
     return this.wait(interruption);
   }
 
   /** Starts a checkpoint that nobody waits for. */
   startCheckpoint(): void {
+    const foldedBytes = this.store.epoch.generations[0].memoryBytes;
     this.checkpointer.start().then(
       () => {
         this.lastFailure = undefined;
+        this.pace.noteFold(foldedBytes, this.checkpointer.lastDurationMs);
       },
       (error: unknown) => {
         this.lastFailure = error;
@@ -91,25 +109,78 @@ export class Admission {
     return !this.checkpointer.isRunning && this.clock.monotonicMs() >= this.retryAtMs;
   }
 
-  private async wait(interruption: Interruption): Promise<void> {
-    this.delayed += 1;
-    const startMs = this.clock.monotonicMs();
-    const fullness = this.deltaBytes / this.budgetBytes;
-    const share = Math.min(1, (fullness - SLOW_SHARE) / (1 - SLOW_SHARE));
-    // Squared: hardly felt at first, then enough to let the checkpoint catch up.
-    await sleep(this.clock, Math.max(1, LONGEST_DELAY_MS * share * share));
-    while (this.deltaBytes >= this.budgetBytes) {
-      requireWorking(this.store);
-      interruption.throwIfInterrupted();
-      if (this.closed) {
-        throw new CommandError('InterruptedAtShutdown', 'interrupted at shutdown');
-      }
-      this.refuseOnFullDisk();
-      if (this.mayStart) this.startCheckpoint();
-      await sleep(this.clock, FULL_POLL_MS);
+  private mayBegin(): boolean {
+    const { store } = this;
+    if (store.journal.pendingBytes > MOST_UNFLUSHED_BYTES) return false;
+    if (this.deltaBytes < this.budgetBytes * FREE_SHARE) {
+      this.isPacing = false;
+      return true;
     }
+    const state = this.paceState();
+    if (!this.isPacing) this.pace.rest(state);
+    this.isPacing = true;
+    return state.deltaBytes < this.budgetBytes && this.pace.mayBegin(state);
+  }
+
+  private paceState(): PaceState {
+    const { budgetBytes, checkpointer, deltaBytes } = this;
+    const nowMs = this.clock.monotonicMs();
+    const [, folding] = this.store.epoch.generations;
+    return {
+      nowMs,
+      deltaBytes,
+      budgetBytes,
+      foldingBytes: folding?.memoryBytes ?? 0,
+      foldBeganMs: checkpointer.isRunning ? checkpointer.beganMs : nowMs,
+    };
+  }
+
+  private wait(interruption: Interruption): Promise<void> {
+    this.delayed += 1;
+    return new Promise((begin, refuse) => {
+      this.waiters.push({ interruption, sinceMs: this.clock.monotonicMs(), begin, refuse });
+      this.poll();
+    });
+  }
+
+  private poll(): void {
+    if (this.isPolling) return;
+    this.isPolling = true;
+    this.clock.after(POLL_MS, () => {
+      this.isPolling = false;
+      this.lookAfterWaiters();
+      if (this.waiters.length > 0) this.poll();
+    });
+  }
+
+  private lookAfterWaiters(): void {
+    const { waiters } = this;
+    this.waiters = [];
+    let mayBegin = true;
+    for (const waiter of waiters) {
+      try {
+        this.throwIfHopeless(waiter.interruption);
+      } catch (error) {
+        this.delayedMs += this.clock.monotonicMs() - waiter.sinceMs;
+        waiter.refuse(error);
+        continue;
+      }
+      mayBegin &&= this.mayBegin();
+      if (mayBegin) {
+        this.delayedMs += this.clock.monotonicMs() - waiter.sinceMs;
+        waiter.begin();
+      } else {
+        this.waiters.push(waiter);
+      }
+    }
+    if (this.waiters.length > 0 && this.isCheckpointDue && this.mayStart) this.startCheckpoint();
+  }
+
+  private throwIfHopeless(interruption: Interruption): void {
+    requireWorking(this.store);
     interruption.throwIfInterrupted();
-    this.delayedMs += this.clock.monotonicMs() - startMs;
+    if (this.closed) throw new CommandError('InterruptedAtShutdown', 'interrupted at shutdown');
+    if (this.deltaBytes >= this.budgetBytes) this.refuseOnFullDisk();
   }
 
   private refuseOnFullDisk(): void {

@@ -70,6 +70,8 @@ export class Checkpointer {
   /** Since the last one that succeeded; full disks do not count. */
   failuresInARow = 0;
   lastDurationMs = 0;
+  /** When the checkpoint under way, or the last one, began to fold; by the clock's monotonic time. */
+  beganMs = 0;
   /** False while recovery replays: the journal is being read then, and needs no flush. */
   journalIsOpen = false;
   readonly reaper = new Reaper();
@@ -179,6 +181,7 @@ export class Checkpointer {
     if (store.failure !== undefined) throw store.failure;
     if (cleaningBytes === undefined && !this.hasWork && !this.reaper.hasWork) return;
     const startMs = clock.monotonicMs();
+    this.beganMs = startMs;
     try {
       await this.recordUnrecorded();
       if (this.frozen === undefined) {

@@ -103,6 +103,8 @@ export interface Journal {
   /** Everything up to here is on the device. */
   readonly flushedCommitNumber: CommitNumber;
   readonly flushedTimestamp: Timestamp;
+  /** Bytes appended and not yet on the device. */
+  readonly pendingBytes: number;
 
   /**
    * Hands over, in commit order, every group with a commit number above `from`, then makes the journal ready to append.

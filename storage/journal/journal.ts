@@ -76,6 +76,10 @@ class SegmentedJournal implements Journal {
     return this.writer?.flushedTimestamp ?? ZERO_TIMESTAMP;
   }
 
+  get pendingBytes(): number {
+    return this.writer?.pendingBytes ?? 0;
+  }
+
   async replay(
     from: CommitNumber,
     visit: (group: JournalGroup) => MaybePromise<void>,

@@ -155,10 +155,12 @@ export class JournalWriter {
     this.spaceWaits.end();
   }
 
+  /** Asked at the start of every write. */
   get pendingBytes(): number {
-    const batches = [...this.inFlight, ...this.sealed];
-    if (this.filling !== undefined && !this.filling.isEmpty) batches.push(this.filling);
-    return batches.reduce((bytes, batch) => bytes + batch.used, 0);
+    let bytes = this.filling?.used ?? 0;
+    for (const batch of this.inFlight) bytes += batch.used;
+    for (const batch of this.sealed) bytes += batch.used;
+    return bytes;
   }
 
   /** @throws the error of a failed flush */

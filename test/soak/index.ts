@@ -5,19 +5,15 @@
  * Ends with 1 unless throughput keeps up from the second minute on, memory stays within its bound from the first loaded document on, and
  * the block store's space stays within its own. Draws what it saw.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { MongoClient } from 'mongodb';
 import { processMemoryBytes } from '../../bench/load/process-memory.ts';
 import { formatNumber, printMachine, printTable } from '../../bench/macro/report.ts';
 import { Program } from '../support/programs.ts';
-import type { Interval, LoadOptions } from './interval.ts';
 import { DOCUMENT_BYTES } from './messages.ts';
 import { plotSvg, type Panel } from './plot.ts';
+import { runLoad } from './run-load.ts';
 import { takeSample, type Sample } from './samples.ts';
 import { judge, MEMORY_BASE_BYTES, memoryBoundBytes, MOST_SPACE_AMPLIFICATION } from './verdict.ts';
 
@@ -60,7 +56,13 @@ async function soak(): Promise<Sample[]> {
   }, MEMORY_WATCH_MS);
   try {
     let before = await takeSample(server, admin);
-    for await (const interval of load()) {
+    const options = {
+      port: server.port,
+      connections: Number(values.connections),
+      documents,
+      seconds,
+    };
+    for await (const interval of runLoad(options)) {
       const now = await takeSample(server, admin);
       const operations = Object.values(interval.operations).reduce((sum, count) => sum + count, 0);
       samples.push({
@@ -80,31 +82,6 @@ async function soak(): Promise<Sample[]> {
     await client.close();
   }
   return samples;
-}
-
-/** Runs the load generator to its end. @throws Error when it failed. */
-async function* load(): AsyncGenerator<Interval> {
-  const options: LoadOptions = {
-    port: server.port,
-    connections: Number(values.connections),
-    documents,
-    seconds,
-  };
-  const script = fileURLToPath(new URL('./load.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', script, JSON.stringify(options)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const exited = once(child, 'exit');
-  try {
-    for await (const line of createInterface({ input: child.stdout })) yield JSON.parse(line);
-  } finally {
-    child.kill();
-  }
-  const [code] = await exited;
-  if (code !== 0)
-    throw new Error(
-      `the load generator ended with ${code}; flintd:\n${server.output.slice(-4000)}`,
-    );
 }
 
 function printProgress(samples: readonly Sample[]): void {

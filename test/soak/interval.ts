@@ -9,11 +9,14 @@ export interface LoadOptions {
   readonly documents: number;
   /** Of the mix, after the load. */
   readonly seconds: number;
+  /** How often each operation comes, by its name; absent: the soak's own mix. */
+  readonly mix?: Readonly<Record<string, number>>;
 }
 
 export interface Latencies {
   readonly p50Us: number;
   readonly p99Us: number;
+  readonly p999Us: number;
   readonly mostUs: number;
 }
 
@@ -26,4 +29,6 @@ export interface Interval {
   readonly writtenBytes: number;
   readonly reads: Latencies;
   readonly writes: Latencies;
+  /** Longest time without any answer. */
+  readonly longestGapMs: number;
 }

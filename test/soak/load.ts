@@ -11,11 +11,13 @@ import {
   createIndexesTemplate,
   DOCUMENT_BYTES,
   insertManyTemplate,
+  largeTemplates,
   LARGE_DOCUMENTS,
   MIX,
   operationTemplates,
   READS,
   type OperationName,
+  type SmallOperation,
   type Template,
   WRITTEN_BYTES,
 } from './messages.ts';
@@ -37,6 +39,9 @@ const OK_ELEMENT = Buffer.from([1, 0x6f, 0x6b, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f])
 const REPLY_END_BYTES = 256;
 
 const NAMES = Object.keys(MIX) as OperationName[];
+const mixture: Readonly<Record<string, number>> = options.mix ?? MIX;
+
+let answeredAtMs = performance.now();
 
 /** What happened since the interval began. */
 class Counters {
@@ -46,8 +51,12 @@ class Counters {
   readonly writes = new LatencyHistogram();
   mostReadUs = 0;
   mostWriteUs = 0;
+  longestGapMs = 0;
 
   note(name: OperationName, tookUs: number): void {
+    const nowMs = performance.now();
+    this.longestGapMs = Math.max(this.longestGapMs, nowMs - answeredAtMs);
+    answeredAtMs = nowMs;
     this.operations[name] = (this.operations[name] ?? 0) + 1;
     this.writtenBytes += WRITTEN_BYTES[name];
     if (READS.has(name)) {
@@ -66,6 +75,7 @@ let intervalBeganMs = performance.now();
 function report(phase: Interval['phase']): void {
   const nowMs = performance.now();
   const { operations, writtenBytes, reads, writes, mostReadUs, mostWriteUs } = counters;
+  const { longestGapMs } = counters;
   const interval: Interval = {
     phase,
     seconds: (nowMs - intervalBeganMs) / 1000,
@@ -73,6 +83,7 @@ function report(phase: Interval['phase']): void {
     writtenBytes,
     reads: latenciesOf(reads, mostReadUs),
     writes: latenciesOf(writes, mostWriteUs),
+    longestGapMs,
   };
   counters = new Counters();
   intervalBeganMs = nowMs;
@@ -83,6 +94,7 @@ function latenciesOf(histogram: LatencyHistogram, mostUs: number): Latencies {
   return {
     p50Us: histogram.percentile(0.5),
     p99Us: histogram.percentile(0.99),
+    p999Us: histogram.percentile(0.999),
     mostUs,
   };
 }
@@ -154,7 +166,7 @@ function anyNumber(): number {
 }
 
 const CUMULATED = NAMES.map((_, index) =>
-  NAMES.slice(0, index + 1).reduce((sum, name) => sum + MIX[name], 0),
+  NAMES.slice(0, index + 1).reduce((sum, name) => sum + (mixture[name] ?? 0), 0),
 );
 
 function drawOperation(): OperationName {
@@ -162,28 +174,29 @@ function drawOperation(): OperationName {
   return NAMES[CUMULATED.findIndex((most) => drawn < most)];
 }
 
+let large: readonly Template[] | undefined;
+
 function messageFor(
   name: OperationName,
-  templates: Readonly<Record<OperationName, readonly Template[]>>,
+  templates: Readonly<Record<SmallOperation, Template>>,
 ): Buffer {
-  const [template] = templates[name];
   switch (name) {
     case 'insert':
       window.end += 1;
-      return template.fill(window.end - 1, scattered);
+      return templates.insert.fill(window.end - 1, scattered);
     case 'delete':
       window.first += 1;
-      return template.fill(window.first - 1, anyNumber);
+      return templates.delete.fill(window.first - 1, anyNumber);
     case 'replaceLarge': {
-      const sizes = templates.replaceLarge;
-      const size = sizes[Math.floor(Math.random() * sizes.length)];
-      return size.fill(Math.floor(Math.random() * LARGE_DOCUMENTS), anyNumber);
+      large ??= largeTemplates();
+      const template = large[Math.floor(Math.random() * large.length)];
+      return Buffer.from(template.fill(Math.floor(Math.random() * LARGE_DOCUMENTS), anyNumber));
     }
     case 'find':
     case 'update':
     case 'range':
     case 'group':
-      return template.fill(drawId(), anyNumber);
+      return templates[name].fill(drawId(), anyNumber);
   }
 }
 
@@ -233,6 +246,7 @@ async function main(): Promise<void> {
   await load();
   report(phase);
   phase = 'mix';
+  answeredAtMs = performance.now();
   await mix(performance.now() + options.seconds * 1000);
   clearInterval(timer);
   report(phase);

@@ -25,6 +25,8 @@ const NUMBER = new Int32(NUMBER_PLACE);
 export type OperationName =
   'find' | 'range' | 'group' | 'insert' | 'update' | 'delete' | 'replaceLarge';
 
+export type SmallOperation = Exclude<OperationName, 'replaceLarge'>;
+
 /** Of a hundred thousand operations; as many inserts as deletes, so that the data keeps its size. */
 export const MIX: Readonly<Record<OperationName, number>> = {
   find: 45_000,
@@ -80,41 +82,44 @@ export class Template {
   }
 }
 
-/** One of each kind; of replaceLarge one per size. */
-export function operationTemplates(): Readonly<Record<OperationName, readonly Template[]>> {
+/** For one connection: a message stays as it is until its answer. */
+export function operationTemplates(): Readonly<Record<SmallOperation, Template>> {
   return {
-    find: [new Template({ find: SMALL, filter: { _id: ID }, limit: 1, singleBatch: true })],
-    range: [
-      new Template({ find: SMALL, filter: { n: { $gte: NUMBER } }, sort: { n: 1 }, limit: 10 }),
-    ],
-    group: [
-      new Template({
-        aggregate: SMALL,
-        pipeline: [
-          { $match: { n: { $gte: NUMBER } } },
-          { $limit: 200 },
-          { $group: { _id: '$kind', count: { $sum: 1 }, last: { $max: '$updates' } } },
-          { $sort: { count: -1 } },
-        ],
-        cursor: {},
-      }),
-    ],
-    insert: [new Template({ insert: SMALL, documents: [smallDocument()] })],
-    update: [
-      new Template({
-        update: SMALL,
-        updates: [{ q: { _id: ID }, u: { $set: { n: NUMBER }, $inc: { updates: 1 } } }],
-      }),
-    ],
-    delete: [new Template({ delete: SMALL, deletes: [{ q: { _id: ID }, limit: 1 }] })],
-    replaceLarge: LARGE_SIZES_BYTES.map(
-      (bytes) =>
-        new Template({
-          update: LARGE,
-          updates: [{ q: { _id: ID }, u: largeDocument(bytes), upsert: true }],
-        }),
-    ),
+    find: new Template({ find: SMALL, filter: { _id: ID }, limit: 1, singleBatch: true }),
+    range: new Template({
+      find: SMALL,
+      filter: { n: { $gte: NUMBER } },
+      sort: { n: 1 },
+      limit: 10,
+    }),
+    group: new Template({
+      aggregate: SMALL,
+      pipeline: [
+        { $match: { n: { $gte: NUMBER } } },
+        { $limit: 200 },
+        { $group: { _id: '$kind', count: { $sum: 1 }, last: { $max: '$updates' } } },
+        { $sort: { count: -1 } },
+      ],
+      cursor: {},
+    }),
+    insert: new Template({ insert: SMALL, documents: [smallDocument()] }),
+    update: new Template({
+      update: SMALL,
+      updates: [{ q: { _id: ID }, u: { $set: { n: NUMBER }, $inc: { updates: 1 } } }],
+    }),
+    delete: new Template({ delete: SMALL, deletes: [{ q: { _id: ID }, limit: 1 }] }),
   };
+}
+
+/** One per size, for all connections: to make them takes a while. What is filled in must be copied before the next one. */
+export function largeTemplates(): readonly Template[] {
+  return LARGE_SIZES_BYTES.map(
+    (bytes) =>
+      new Template({
+        update: LARGE,
+        updates: [{ q: { _id: ID }, u: largeDocument(bytes), upsert: true }],
+      }),
+  );
 }
 
 /** Inserts so many documents at once, for the first load. */
