@@ -181,6 +181,10 @@ export class Admission {
     interruption.throwIfInterrupted();
     if (this.closed) throw new CommandError('InterruptedAtShutdown', 'interrupted at shutdown');
     if (this.deltaBytes >= this.budgetBytes) this.refuseOnFullDisk();
+    const { journal } = this.store;
+    if (journal.isWaitingForSpace && journal.pendingBytes > MOST_UNFLUSHED_BYTES) {
+      throw new CommandError('OutOfDiskSpace', 'No space is left for the journal');
+    }
   }
 
   private refuseOnFullDisk(): void {
