@@ -275,13 +275,34 @@ export class CorruptionError extends Error {
   readonly kind: CorruptionKind;
   /** The part of the store, such as "page", "journal batch", "superblock". */
   readonly part: string;
+  /** What is wrong, without part and kind. */
+  readonly detail: string;
+  /** Within the data directory, where known. */
+  readonly file: string | undefined;
+  /** Bytes from the file's beginning, where known. */
+  readonly offset: number | undefined;
 
-  constructor(kind: CorruptionKind, part: string, message: string, options?: { cause?: unknown }) {
-    super(`${part}: ${message} (${kind})`, options);
+  constructor(
+    kind: CorruptionKind,
+    part: string,
+    message: string,
+    options: CorruptionOptions = {},
+  ) {
+    const { cause, file, offset } = options;
+    super(`${part}: ${message} (${kind})`, cause === undefined ? undefined : { cause });
     this.name = 'CorruptionError';
     this.kind = kind;
     this.part = part;
+    this.detail = message;
+    this.file = file;
+    this.offset = offset;
   }
+}
+
+export interface CorruptionOptions {
+  readonly cause?: unknown;
+  readonly file?: string | undefined;
+  readonly offset?: number | undefined;
 }
 
 /** A device refused or failed a request. `errno` is the system's name, such as EIO or ENOSPC. */

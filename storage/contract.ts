@@ -216,10 +216,27 @@ export interface Transaction extends ReadView {
 
 export interface ValidationReport {
   readonly valid: boolean;
+  /** Records that can be read. */
   readonly recordCount: number;
   readonly keysPerIndex: Readonly<Record<string, number>>;
   readonly errors: readonly string[];
   readonly warnings: readonly string[];
+  /** Names of indexes that disagree with the records, or cannot be read. */
+  readonly invalidIndexes: readonly string[];
+  /** Documents that are no valid BSON. */
+  readonly invalidDocuments: number;
+  /** Records that cannot be read. Of these lists each has at most a hundred entries. */
+  readonly corruptRecords: readonly RecordId[];
+  readonly missingIndexEntries: readonly IndexEntryDifference[];
+  readonly extraIndexEntries: readonly IndexEntryDifference[];
+}
+
+/** An entry that an index has and should not have, or should have and has not. */
+export interface IndexEntryDifference {
+  readonly indexName: string;
+  readonly recordId: RecordId;
+  /** The stored key, without its record id. */
+  readonly key: Buffer;
 }
 
 /** The engine as server and query see it. Opened by openEngine (storage/engine.ts). */

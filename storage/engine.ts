@@ -347,7 +347,11 @@ class Engine implements StorageEngine {
     interruption: Interruption,
   ): Promise<ValidationReport> {
     this.requireOpen();
-    return validateCollection(() => new SnapshotView(this.store), namespace, options, interruption);
+    const { full } = options;
+    return validateCollection(() => new SnapshotView(this.store), namespace, {
+      full,
+      interruption,
+    });
   }
 
   async checkpoint(): Promise<void> {

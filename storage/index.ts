@@ -6,6 +6,7 @@ export { openEngine, type EngineOptions } from './engine.ts';
 export type { KeyGenerator, KeyGeneratorSource, VersionedKeys } from './catalog/index-keys.ts';
 export { CHECKPOINT_POINTS, type CheckpointPoint } from './checkpoint/pause-points.ts';
 export { ELEVATOR_NAMES, isElevatorName, type ElevatorName } from './device/elevators/elevators.ts';
+export { verifyStore, type VerifyOptions, type VerifyReport } from './repair/verify.ts';
 export { repairStore, type RepairOptions, type RepairReport } from './repair/repair.ts';
 export type { Finding, Progress } from './repair/contract.ts';
 export { filesOf, type StoreFiles } from './recovery/store-files.ts';

@@ -1,6 +1,7 @@
 /**
  * What a subcommand of `flint` is, and how its arguments are read: names first or between options, options by its table.
  */
+import { CommandError, CorruptionError, DeviceError } from '../../common/errors.ts';
 import {
   UsageError,
   helpText,
@@ -28,6 +29,16 @@ export class FailedCommand extends Error {
     super(message);
     this.name = 'FailedCommand';
   }
+}
+
+/** What can go wrong with a store or its directory, as a sentence; anything else is a bug and stays as it is. */
+export function asFailedCommand(what: string, error: unknown): unknown {
+  const isForeseen =
+    error instanceof CommandError ||
+    error instanceof CorruptionError ||
+    error instanceof DeviceError ||
+    (error instanceof Error && 'code' in error);
+  return isForeseen ? new FailedCommand(`${what}: ${error.message}`) : error;
 }
 
 /** @throws UsageError for an unknown option, or too many or too few names. */

@@ -5,12 +5,11 @@
  */
 import { createInterface } from 'node:readline/promises';
 import { systemClock } from '../../common/clock.ts';
-import { CommandError, CorruptionError, DeviceError } from '../../common/errors.ts';
 import { systemRandom } from '../../common/random.ts';
 import { loadServer } from '../../server/index.ts';
 import { repairStore, type RepairReport } from '../../storage/index.ts';
 import { findingText, progressOnTerminal } from '../command-line/findings-text.ts';
-import { FailedCommand, type Subcommand } from '../command-line/subcommand.ts';
+import { asFailedCommand, FailedCommand, type Subcommand } from '../command-line/subcommand.ts';
 import { EXIT } from '../programs/exit-codes.ts';
 
 const GROUP = 'Repair';
@@ -42,7 +41,7 @@ Examples:
       versionedKeys,
       onProgress: progressOnTerminal(),
     }).catch((error: unknown) => {
-      throw failureOf(dbpath, error);
+      throw asFailedCommand(`cannot repair ${dbpath}`, error);
     });
     const text = given.get('json') === true ? `${JSON.stringify(report)}\n` : textOf(report);
     process.stdout.write(text);
@@ -61,15 +60,6 @@ async function ask(dbpath: string): Promise<void> {
   } finally {
     terminal.close();
   }
-}
-
-function failureOf(dbpath: string, error: unknown): unknown {
-  const isForeseen =
-    error instanceof CommandError ||
-    error instanceof CorruptionError ||
-    error instanceof DeviceError ||
-    (error instanceof Error && 'code' in error);
-  return isForeseen ? new FailedCommand(`cannot repair ${dbpath}: ${error.message}`) : error;
 }
 
 function textOf(report: RepairReport): string {

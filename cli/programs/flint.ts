@@ -16,10 +16,11 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
   repair: async () => (await import('../commands/repair.ts')).repair,
   report: async () => (await import('../commands/report.ts')).report,
   top: async () => (await import('../commands/top.ts')).top,
+  verify: async () => (await import('../commands/verify.ts')).verify,
 };
 
 /** Named in the documentation of later versions. */
-const LATER = 'up, status, down, kill, start, logs, backup, restore, verify, import, export, copy';
+const LATER = 'up, status, down, kill, start, logs, backup, restore, import, export, copy';
 
 async function main([name, ...arguments_]: readonly string[]): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {

@@ -6,7 +6,7 @@ import { totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { onInvariantFailure } from '../../common/assert.ts';
 import { systemClock } from '../../common/clock.ts';
-import { CommandError } from '../../common/errors.ts';
+import { CommandError, CorruptionError } from '../../common/errors.ts';
 import { FailPoints } from '../../common/failpoints.ts';
 import { createLog, type Log, type LogLine } from '../../common/log.ts';
 import { systemRandom } from '../../common/random.ts';
@@ -249,8 +249,16 @@ async function openData(
       onFailure: (error) => stop.fail(error),
     });
   } catch (error) {
-    throw new EndError(EXIT.dataDirectory, `cannot open ${options.dbPath}: ${messageOf(error)}`);
+    const advice = error instanceof CorruptionError ? `. ${repairAdvice(options.dbPath)}` : '';
+    throw new EndError(
+      EXIT.dataDirectory,
+      `cannot open ${options.dbPath}: ${messageOf(error)}${advice}`,
+    );
   }
+}
+
+function repairAdvice(dbPath: string): string {
+  return `"flint verify ${dbPath}" tells all that is damaged, "flint repair ${dbPath}" brings back what can be`;
 }
 
 const GIGABYTE = 1024 ** 3;

@@ -113,7 +113,7 @@ export interface BlockStore {
   readonly storeId: string;
   /** The base that was opened or recorded last. */
   readonly base: Base;
-  /** What is wrong with one copy of the superblock, if anything: for the log. The next checkpoint mends it. */
+  /** What is wrong with one copy of the superblock, if anything: for the log; recordBase() mends it. */
   readonly superblockDamage: CorruptionError | undefined;
   /** Highest record id given out per collection and live bytes, as of the last finished checkpoint. */
   collectionSpace(collection: Ident): CollectionSpace | undefined;

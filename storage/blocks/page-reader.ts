@@ -260,9 +260,22 @@ export class PageReader {
       this.cache.put(page);
       return page;
     } catch (error) {
-      if (error instanceof CorruptionError) this.report(sector, error);
-      throw error;
+      if (!(error instanceof CorruptionError)) throw error;
+      this.report(sector, error);
+      throw this.located(sector, error);
     }
+  }
+
+  /** Says where in which file. */
+  private located(sector: number, error: CorruptionError): CorruptionError {
+    const { name, sectorBytes } = this.queue.device;
+    const offset = sector * sectorBytes;
+    const message = `${name}, offset ${offset}: ${error.detail}`;
+    return new CorruptionError(error.kind, error.part, message, {
+      cause: error,
+      file: name,
+      offset,
+    });
   }
 
   /** A shared page may be shorter than what is read: its header tells. It never leaves its extent. */
@@ -294,7 +307,7 @@ export class PageReader {
       `sector ${place.sector}, slot ${place.slot}: ${message}`,
     );
     this.corruptPages += 1;
-    return error;
+    return this.located(place.sector, error);
   }
 
   private report(sector: number, error: CorruptionError): void {

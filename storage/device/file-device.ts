@@ -26,6 +26,8 @@ export interface FileDeviceOptions {
   readonly durableWrites: boolean;
   /** Write zeros over sectors that grow() adds. */
   readonly zeroed: boolean;
+  /** Open for reading alone. */
+  readonly readOnly?: boolean;
   /** Threads to run calls on; libuv's pool if absent. */
   readonly threads?: DeviceThreads;
 }
@@ -57,7 +59,7 @@ export class FileDevice implements Device {
   /** Opens a file, which must exist unless `create`. A last part that is no whole sector does not count. */
   static async open(options: FileDeviceOptions, create = false): Promise<FileDevice> {
     const flags =
-      constants.O_RDWR |
+      (options.readOnly === true ? constants.O_RDONLY : constants.O_RDWR) |
       (create ? constants.O_CREAT | constants.O_EXCL : 0) |
       (options.direct ? constants.O_DIRECT : 0) |
       (options.durableWrites ? constants.O_DSYNC : 0);

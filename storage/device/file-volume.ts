@@ -10,7 +10,7 @@ import { access, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promis
 import { join } from 'node:path';
 import { DeviceError } from '../../common/errors.ts';
 import { allocateAligned, releaseAligned } from './aligned-memory.ts';
-import { physicalBlockBytes } from './block-size.ts';
+import { LEAST_SECTOR_BYTES, physicalBlockBytes } from './block-size.ts';
 import type { Device, DeviceOpenOptions, Volume } from './contract.ts';
 import { DeviceThreads } from './device-threads.ts';
 import { FileDevice, type FileDeviceOptions } from './file-device.ts';
@@ -25,6 +25,8 @@ const THREAD_COUNT = 2;
 export interface FileVolumeOptions {
   /** Use O_DIRECT; default: where the file system allows it. */
   readonly direct?: boolean;
+  /** Nothing in the directory is changed, and devices can only be read. */
+  readonly readOnly?: boolean;
 }
 
 export class FileVolume implements Volume {
@@ -32,23 +34,34 @@ export class FileVolume implements Volume {
   /** Whether devices bypass the system's cache. */
   readonly direct: boolean;
   private readonly directory: string;
+  private readonly readOnly: boolean;
   private threads: DeviceThreads | undefined;
 
-  private constructor(directory: string, sectorBytes: number, direct: boolean) {
+  private constructor(
+    directory: string,
+    sectorBytes: number,
+    { direct, readOnly }: Required<FileVolumeOptions>,
+  ) {
     this.directory = directory;
     this.sectorBytes = sectorBytes;
     this.direct = direct;
+    this.readOnly = readOnly;
   }
 
   /** Opens a directory, creating it if need be, and removes what an interrupted creation left behind. */
   static async open(directory: string, options: FileVolumeOptions = {}): Promise<FileVolume> {
+    if (options.readOnly === true) {
+      const sectorBytes = await physicalBlockBytes(directory);
+      const direct = options.direct ?? (await allowsDirectReads(directory));
+      return new FileVolume(directory, sectorBytes, { direct, readOnly: true });
+    }
     await mkdir(directory, { recursive: true, mode: 0o700 });
     for (const name of await readdir(directory)) {
       if (name.endsWith(UNFINISHED_SUFFIX)) await rm(join(directory, name));
     }
     const sectorBytes = await physicalBlockBytes(directory);
     const direct = options.direct ?? (await allowsDirectIo(join(directory, PROBE_NAME)));
-    return new FileVolume(directory, sectorBytes, direct);
+    return new FileVolume(directory, sectorBytes, { direct, readOnly: false });
   }
 
   async list(): Promise<string[]> {
@@ -61,6 +74,8 @@ export class FileVolume implements Volume {
 
   async open(name: string, options: DeviceOpenOptions = {}): Promise<Device> {
     const path = join(this.directory, name);
+    if (this.readOnly)
+      return FileDevice.open(this.deviceOptions(name, { ...options, thread: false }));
     if (options.create === true && !(await exists(path))) await this.create(name, options);
     return FileDevice.open(this.deviceOptions(name, options));
   }
@@ -121,6 +136,7 @@ export class FileVolume implements Volume {
       direct: this.direct,
       durableWrites: options.durableWrites ?? false,
       zeroed: options.zeroed ?? false,
+      readOnly: this.readOnly,
       ...(threads === undefined ? {} : { threads }),
     };
   }
@@ -146,6 +162,29 @@ async function exists(path: string): Promise<boolean> {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** Tries a direct read of some file that is there: what is to be verified lies on the disk, not in the system's cache. */
+async function allowsDirectReads(directory: string): Promise<boolean> {
+  const block = allocateAligned(LEAST_SECTOR_BYTES);
+  try {
+    for (const entry of await readdir(directory, { withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const file = await open(join(directory, entry.name), constants.O_RDONLY | constants.O_DIRECT);
+      try {
+        const { bytesRead } = await file.read(block, 0, block.length, 0);
+        if (bytesRead === block.length) return true;
+      } finally {
+        await file.close();
+      }
+    }
+    return false;
+  } catch {
+    // Whatever it is, reading through the cache will tell.
+    return false;
+  } finally {
+    releaseAligned(block);
   }
 }
 

@@ -45,15 +45,23 @@ export async function checkLmdbFile(
 }
 
 /** Gives a path through which the file can be read without a trace beside it. */
-export async function withLinkTo<T>(path: string, use: (link: string) => Promise<T>): Promise<T> {
-  const directory = await mkdtemp(join(tmpdir(), 'flint-lmdb-'));
+async function withLinkTo<T>(path: string, use: (link: string) => Promise<T>): Promise<T> {
+  const { link, remove } = await linkTo(path);
   try {
-    const link = join(directory, 'index.lmdb');
-    await symlink(resolve(path), link);
     return await use(link);
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    await remove();
   }
+}
+
+/** The same for a longer time: the caller removes it. */
+export async function linkTo(
+  path: string,
+): Promise<{ readonly link: string; readonly remove: () => Promise<void> }> {
+  const directory = await mkdtemp(join(tmpdir(), 'flint-lmdb-'));
+  const link = join(directory, 'index.lmdb');
+  await symlink(resolve(path), link);
+  return { link, remove: () => rm(directory, { recursive: true, force: true }) };
 }
 
 /**

@@ -16,11 +16,12 @@ interface EnvironmentOptions extends RootDatabaseOptions {
 
 /**
  * Opens the file, and makes it when it is missing. Both threads of a process share one environment below.
- * @param mapBytes the same in both threads
+ * @param mapBytes the same in both threads @param readOnly for who looks at a store that nobody has open
  */
-export function openEnvironment(path: string, mapBytes: number): Environment {
+export function openEnvironment(path: string, mapBytes: number, readOnly = false): Environment {
   const options: EnvironmentOptions = {
     noSubdir: true,
+    readOnly,
     mapSize: mapBytes,
     // Sparse folds touch one page per entry; at 8 KiB they write twice the bytes, and only dense ones gain (docs/format/lmdb.md).
     pageSize: LMDB_PAGE_BYTES,

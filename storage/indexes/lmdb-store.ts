@@ -47,6 +47,8 @@ export interface LmdbStoreOptions {
   readonly clock: Clock;
   /** Address space for the file, bytes. Default 4 TiB. */
   readonly mapBytes?: number;
+  /** The file is only read; a commit is refused by LMDB. */
+  readonly readOnly?: boolean;
 }
 
 /** Below this much free space an EIO from LMDB is taken for a full disk. */
@@ -222,7 +224,7 @@ function readOrCreateIdentity(
 
 function openOrRefuse(options: LmdbStoreOptions): Environment {
   try {
-    return openEnvironment(options.path, options.mapBytes ?? DEFAULT_MAP_BYTES);
+    return openEnvironment(options.path, options.mapBytes ?? DEFAULT_MAP_BYTES, options.readOnly);
   } catch (error) {
     throw new CorruptionError('malformed', 'index store', `${options.path} cannot be opened`, {
       cause: error,

@@ -5,6 +5,7 @@
  * Invariant: a segment is recycled only when no commit in it is needed for recovery, and none is younger than the window.
  */
 import { invariant } from '../../common/assert.ts';
+import type { CorruptionError } from '../../common/errors.ts';
 import type { CommitNumber, MaybePromise } from '../contract.ts';
 import { EPOCH_BYTES } from '../format/journal-batch.ts';
 import type { JournalOperation } from '../format/journal-entry.ts';
@@ -37,6 +38,46 @@ export function openJournal(options: JournalOptions): Journal {
   return new SegmentedJournal(options);
 }
 
+/**
+ * Reads a store's journal as a start would, and changes nothing.
+ * @param from the last commit that the base holds @param onDamage hears of everything that would keep a start from its end
+ */
+export async function checkJournal(
+  options: JournalOptions,
+  from: CommitNumber,
+  onDamage: (damage: CorruptionError) => void,
+  onGroup: (group: JournalGroup, bytes: number) => void = () => {},
+): Promise<ReplaySummary> {
+  const { segments, endRecord } = partsOf(options);
+  const closedAt = await endRecord.read();
+  let bytes = 0;
+  const source = { from, closedAt, salvage: onDamage, readOnly: true };
+  const { summary } = await recoverJournal(segments, source, (group) => {
+    for (const entry of group.entries) bytes += entry.bytes.length;
+    onGroup(group, bytes);
+  });
+  await segments.close();
+  return summary;
+}
+
+function partsOf(options: JournalOptions): {
+  readonly segments: Segments;
+  readonly endRecord: EndRecordFile;
+} {
+  const { volume, prefix = '', storeId, clock } = options;
+  return {
+    endRecord: new EndRecordFile({ volume, prefix, storeId, clock }),
+    segments: new Segments({
+      volume,
+      prefix,
+      storeId,
+      clock,
+      firstSegmentBytes: options.firstSegmentBytes ?? JOURNAL_DEFAULTS.firstSegmentBytes,
+      largestSegmentBytes: options.largestSegmentBytes ?? JOURNAL_DEFAULTS.largestSegmentBytes,
+    }),
+  };
+}
+
 class SegmentedJournal implements Journal {
   private readonly options: JournalOptions;
   private readonly segments: Segments;
@@ -48,16 +89,9 @@ class SegmentedJournal implements Journal {
   constructor(options: JournalOptions) {
     this.options = options;
     this.commitClock = new CommitClock(options.clock, options.term ?? 1);
-    const { volume, prefix = '', storeId, clock } = options;
-    this.endRecord = new EndRecordFile({ volume, prefix, storeId, clock });
-    this.segments = new Segments({
-      volume,
-      prefix,
-      storeId,
-      clock,
-      firstSegmentBytes: options.firstSegmentBytes ?? JOURNAL_DEFAULTS.firstSegmentBytes,
-      largestSegmentBytes: options.largestSegmentBytes ?? JOURNAL_DEFAULTS.largestSegmentBytes,
-    });
+    const { segments, endRecord } = partsOf(options);
+    this.endRecord = endRecord;
+    this.segments = segments;
   }
 
   get lastCommitNumber(): CommitNumber {

@@ -53,6 +53,8 @@ export interface RecoverySource {
   readonly closedAt: JournalEndRecord | undefined;
   /** Hears of damage, which then counts as the journal's end; absent: damage is thrown. */
   readonly salvage?: Salvage;
+  /** Looks only: files that hold nothing that happened stay as they are. */
+  readonly readOnly?: boolean;
 }
 
 /** Visits the commits above `from` and leaves `segments` with what is alive and what is free. @throws CorruptionError */
@@ -68,7 +70,7 @@ export async function recoverJournal(
     const withHeader = inOrder(found);
     if (withHeader.length === 0) {
       await refuseLostJournal(segments, found, from);
-      for (const file of found) await segments.reclaim(file);
+      if (source.readOnly !== true) for (const file of found) await segments.reclaim(file);
       return { end: NEW_JOURNAL, summary: { ...NOTHING_REPLAYED, tail: 'the journal is new' } };
     }
     start = startOf(withHeader, from);
@@ -173,7 +175,7 @@ async function followChain(recovery: Recovery): Promise<Recovered> {
     });
     return { end, summary };
   }
-  await reclaimDead(recovery);
+  if (recovery.readOnly !== true) await reclaimDead(recovery);
   const canContinue = segment.header.blockBytes === segments.blockBytes;
   return {
     end: {
@@ -261,6 +263,7 @@ async function refuseLostJournal(
       'checksum',
       'journal segment',
       `${file.name} has a damaged header at offset 0, but holds flushed batches`,
+      { file: file.name, offset: 0 },
     );
   }
   if (from === 0) return;
@@ -287,6 +290,7 @@ async function refuseDamage({ segments, walk, found, closedAt }: Recovery): Prom
       'checksum',
       'journal segment',
       `${segment.file.name} (segment ${number}) is damaged at offset ${offset}: batch ${sequence} cannot be read, but the journal was closed behind batch ${closedAt.sequence - 1}`,
+      { file: segment.file.name, offset },
     );
   }
   for (const { file, header } of found) {
@@ -302,6 +306,7 @@ async function refuseDamage({ segments, walk, found, closedAt }: Recovery): Prom
       'checksum',
       'journal segment',
       `${segment.file.name} (segment ${number}) is damaged at offset ${offset}: batch ${sequence} was flushed, as batch ${record.sequence} says, and cannot be read`,
+      { file: segment.file.name, offset },
     );
   }
 }
@@ -329,6 +334,7 @@ function refuseShortJournal(last: CommitNumber, from: CommitNumber, walk: ChainW
     'older',
     'journal segment',
     `${segment.file.name} (segment ${segment.header.number}) ends at offset ${offset} with commit ${last}, but commit ${from} is in the base`,
+    { file: segment.file.name, offset },
   );
 }
 

@@ -357,6 +357,7 @@ export class Segments {
       'foreign',
       'journal segment',
       `${name} belongs to store ${header.storeId.toString('hex')}`,
+      { file: name, offset: 0 },
     );
   }
 }

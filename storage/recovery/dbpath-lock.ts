@@ -71,6 +71,21 @@ export async function lockDbpath(dbpath: string): Promise<DbpathLock> {
   };
 }
 
+/** Looks whether a process has the directory, and leaves no trace. @throws CommandError DBPathInUse */
+export async function refuseIfInUse(dbpath: string): Promise<void> {
+  const handle = await open(dbpath, 'r');
+  try {
+    const directory: Directory = {
+      dbpath,
+      within: (name) => `/proc/self/fd/${handle.fd}/${name}`,
+    };
+    const last = (await readChain(directory)).at(-1);
+    if (last !== undefined) await refuseIfAlive(directory, last.name);
+  } finally {
+    await handle.close();
+  }
+}
+
 async function claim(directory: Directory, ownName: string): Promise<void> {
   const own = await identityOf(directory, ownName);
   for (;;) {

@@ -66,11 +66,31 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
   const indexes = await files.openIndexStore({ storeId, create });
   try {
     const blocks = await openBlockStore(blockOptions(options), baseOf(indexes));
+    await mendSuperblock(blocks, options.log);
     return { blocks, indexes, journal: openStoreJournal(options, storeId) };
   } catch (error) {
     await indexes.close();
     throw error;
   }
+}
+
+/** One copy is enough to go on with, and not enough to stay with. */
+async function mendSuperblock(blocks: BlockStore, log: Log): Promise<void> {
+  const damage = blocks.superblockDamage;
+  if (damage === undefined) return;
+  try {
+    await blocks.recordBase();
+  } catch (error) {
+    await blocks.close();
+    throw error;
+  }
+  log.write({
+    severity: 'W',
+    component: 'STORAGE',
+    id: 5100110,
+    message: 'One copy of the superblock was damaged; it was written again from the other',
+    attributes: { error: damage.message },
+  });
 }
 
 async function createParts(options: PartsOptions): Promise<Parts> {

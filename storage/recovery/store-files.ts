@@ -6,18 +6,18 @@
 import { copyFile, link, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
-import { CorruptionError } from '../../common/errors.ts';
+import { CorruptionError, DeviceError } from '../../common/errors.ts';
 import { decodeStoreRecord, STORE_RECORD_KEY } from '../catalog/catalog-record.ts';
 import { FileVolume } from '../device/file-volume.ts';
 import { MemoryVolume } from '../device/memory-volume.ts';
 import type { Volume } from '../device/contract.ts';
 import type { Base } from '../format/base.ts';
-import { checkLmdbFile, refuseUnreadableLmdb } from '../indexes/lmdb-check.ts';
+import { checkLmdbFile, linkTo, refuseUnreadableLmdb } from '../indexes/lmdb-check.ts';
 import { removeLmdbFile } from '../indexes/lmdb-file.ts';
 import { openLmdbIndexStore } from '../indexes/lmdb-store.ts';
 import { MemoryIndexDisk, openMemoryIndexStore } from '../indexes/memory-store.ts';
 import type { IndexStore } from '../indexes/contract.ts';
-import { lockDbpath } from './dbpath-lock.ts';
+import { lockDbpath, refuseIfInUse } from './dbpath-lock.ts';
 
 export interface IndexStoreOpening {
   readonly storeId: Buffer;
@@ -117,6 +117,44 @@ export async function openDirectory(dbpath: string, clock: Clock): Promise<Store
     await lock.release();
     throw error;
   }
+}
+
+/**
+ * A store in a directory that nobody has open, to be read alone: not a byte in it changes.
+ * @throws CommandError DBPathInUse
+ */
+export async function openDirectoryToRead(dbpath: string, clock: Clock): Promise<StoreFiles> {
+  await refuseIfInUse(dbpath);
+  const path = join(dbpath, INDEX_STORE_NAME);
+  const { link: linked, remove } = await linkTo(path);
+  return {
+    blockVolume: await FileVolume.open(dbpath, { readOnly: true }),
+    journalVolume: await journalToRead(join(dbpath, JOURNAL_NAME)),
+    journalPrefix: '',
+    hasIndexStore: () => exists(path),
+    openIndexStore: ({ storeId }) =>
+      openLmdbIndexStore({ path: linked, clock, storeId, create: false, readOnly: true }),
+    noteIndexStoreWorks: () => Promise.resolve(),
+    repair: {
+      isUnfinished: () => exists(join(dbpath, UNFINISHED_NAME)),
+      look: (onProgress) => lookAtIndexStore(path, onProgress),
+      begin: onlyReading,
+      createIndexStore: onlyReading,
+      replaceIndexStore: onlyReading,
+      copyJournal: onlyReading,
+      end: onlyReading,
+    },
+    close: remove,
+  };
+}
+
+/** A journal that is not there has no segments. */
+async function journalToRead(path: string): Promise<Volume> {
+  return (await exists(path)) ? FileVolume.open(path, { readOnly: true }) : new MemoryVolume();
+}
+
+function onlyReading(): Promise<never> {
+  return Promise.reject(new DeviceError('EROFS', 'the store was opened to be read'));
 }
 
 /** Whoever opened it last did not come to the end of his start: perhaps LMDB ended it. @throws CorruptionError */

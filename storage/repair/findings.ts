@@ -6,14 +6,24 @@ import type { Finding } from './contract.ts';
 
 export function findingOf(
   error: CorruptionError | DeviceError,
-  where: Pick<Finding, 'file' | 'offset' | 'length' | 'namespace' | 'recordIds'>,
+  where: Pick<Finding, 'offset' | 'length' | 'namespace' | 'recordIds'> & {
+    readonly file?: string;
+  },
 ): Finding {
-  const isCorrupt = error instanceof CorruptionError;
-  return {
-    severity: 'error',
-    kind: isCorrupt ? error.kind : 'unreadable',
-    part: isCorrupt ? error.part : 'device',
-    ...where,
-    message: error.message,
+  if (!(error instanceof CorruptionError)) {
+    return {
+      severity: 'error',
+      kind: 'unreadable',
+      part: 'device',
+      file: '',
+      ...where,
+      message: error.message,
+    };
+  }
+  const { kind, part, file, offset, message } = error;
+  const known = {
+    ...(file === undefined ? {} : { file: part.startsWith('journal') ? `journal/${file}` : file }),
+    ...(offset === undefined ? {} : { offset }),
   };
+  return { severity: 'error', kind, part, file: 'journal', ...known, ...where, message };
 }

@@ -329,7 +329,7 @@ class Repair {
     await engine.checkpoint();
     await engine.close();
     for (const name of foreignFiles) await files.journalVolume.remove(name);
-    for (const loss of losses) this.note(findingOf(loss, { file: 'journal' }));
+    for (const loss of losses) this.note(findingOf(loss, {}));
     return { collections, journalCopy };
   }
 }

@@ -6,11 +6,16 @@
  */
 import { includesMultikeyPaths, validateDocument } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
-import { CommandError, CorruptionError } from '../../common/errors.ts';
+import { CommandError, CorruptionError, DeviceError } from '../../common/errors.ts';
 import type { Interruption } from '../../common/interruption.ts';
 import type { CollectionVersion } from '../catalog/collection-version.ts';
 import { storedKeyOf, type IndexWriter } from '../catalog/index-keys.ts';
-import type { RecordCursor, RecordId, ValidationReport } from '../contract.ts';
+import type {
+  IndexEntryDifference,
+  RecordCursor,
+  RecordId,
+  ValidationReport,
+} from '../contract.ts';
 import type { SnapshotView } from '../views/snapshot-view.ts';
 import { EntryBuckets } from './entry-buckets.ts';
 
@@ -18,12 +23,24 @@ const SLICE = 512;
 /** Differences named one by one in the report. */
 const MOST_NAMED = 100;
 
+/** Bounds how fast something is read. */
+export interface Pace {
+  /** Notes that so many bytes were read. @returns when to go on, if not at once */
+  spend(bytes: number): Promise<void> | undefined;
+}
+
+export interface ValidationOptions {
+  /** Checks the bytes of each document, too. */
+  readonly full: boolean;
+  readonly interruption: Interruption;
+  readonly pace?: Pace;
+}
+
 /** @param openView opens a snapshot; validate closes it */
 export async function validateCollection(
   openView: () => SnapshotView,
   namespace: string,
-  options: { readonly full: boolean },
-  interruption: Interruption,
+  options: ValidationOptions,
 ): Promise<ValidationReport> {
   const view = openView();
   try {
@@ -33,7 +50,7 @@ export async function validateCollection(
       'NamespaceNotFound',
       `Collection '${namespace}' does not exist to validate.`,
     );
-    return await new Validation(view, collection, options.full, interruption).run();
+    return await new Validation(view, collection, options).run();
   } finally {
     view.close();
   }
@@ -44,34 +61,39 @@ class Validation {
   private readonly collection: CollectionVersion;
   private readonly full: boolean;
   private readonly interruption: Interruption;
+  private readonly pace: Pace | undefined;
   private readonly writers: readonly IndexWriter[];
   private readonly buckets: readonly EntryBuckets[];
   private readonly errors: string[] = [];
   private readonly warnings: string[] = [];
+  private readonly invalidIndexes = new Set<string>();
+  private readonly unreadable = new Set<RecordId>();
+  private readonly missing: IndexEntryDifference[] = [];
+  private readonly extra: IndexEntryDifference[] = [];
+  private invalidDocuments = 0;
   private records = 0;
   private bytes = 0;
-  private unreadable = 0;
+  /** False when the record map is damaged: then nobody knows what the indexes should have. */
+  private sawAllRecords = true;
   private steps = 0;
 
-  constructor(
-    view: SnapshotView,
-    collection: CollectionVersion,
-    full: boolean,
-    interruption: Interruption,
-  ) {
+  constructor(view: SnapshotView, collection: CollectionVersion, options: ValidationOptions) {
     this.view = view;
     this.collection = collection;
-    this.full = full;
-    this.interruption = interruption;
+    this.full = options.full;
+    this.interruption = options.interruption;
+    this.pace = options.pace;
     this.writers = collection.writers.filter(({ index }) => index.ready);
     this.buckets = this.writers.map(() => new EntryBuckets());
   }
 
   async run(): Promise<ValidationReport> {
-    await this.walkRecords((recordId, document) => this.checkRecord(recordId, document));
+    await this.walkRecords((recordId, document) => this.checkRecord(recordId, document), true);
     for (const [position, writer] of this.writers.entries()) await this.walkIndex(writer, position);
-    this.checkCounts();
-    if (this.unreadable === 0) await this.nameDifferences();
+    if (this.sawAllRecords) {
+      this.checkCounts();
+      await this.nameDifferences();
+    }
     const keysPerIndex: Record<string, number> = {};
     for (const [position, { index }] of this.writers.entries()) {
       keysPerIndex[index.name] = this.buckets[position].found;
@@ -82,6 +104,11 @@ class Validation {
       keysPerIndex,
       errors: this.errors,
       warnings: this.warnings,
+      invalidIndexes: [...this.invalidIndexes],
+      invalidDocuments: this.invalidDocuments,
+      corruptRecords: [...this.unreadable].slice(0, MOST_NAMED),
+      missingIndexEntries: this.missing,
+      extraIndexEntries: this.extra,
     };
   }
 
@@ -94,8 +121,9 @@ class Validation {
       for (const key of keys) this.buckets[position].expect(storedKeyOf(key).key, recordId);
       if (multikeyPaths === undefined) continue;
       if (!includesMultikeyPaths(index.multikeyPaths, multikeyPaths)) {
-        this.report(
-          `index ${index.name}: record ${recordId} has an array on a path where the index knows of none`,
+        this.reportIndex(
+          index.name,
+          `record ${recordId} has an array on a path where the index knows of none`,
         );
       }
     }
@@ -106,34 +134,51 @@ class Validation {
       validateDocument(document);
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
+      this.invalidDocuments += 1;
       this.report(`record ${recordId}: ${error.message}`);
     }
   }
 
   private async walkIndex(writer: IndexWriter, position: number): Promise<void> {
     const { index } = writer;
-    const cursor = this.view.scanIndex(index, {}, 1);
     let previous: Buffer | undefined;
-    while (cursor.next()) {
-      const key = cursor.key;
-      this.buckets[position].find(key, cursor.recordId);
+    await this.walkEntries(writer, (key, recordId) => {
+      this.buckets[position].find(key, recordId);
       if (index.unique && previous?.equals(key) === true) {
-        this.report(`index ${index.name}: two records have the key ${key.toString('hex')}`);
+        this.reportIndex(index.name, `two records have the key ${key.toString('hex')}`);
       }
       previous = key;
-      await this.breathe();
+    });
+  }
+
+  /** Entries of records that cannot be read are passed over: nobody can tell whether they are right. */
+  private async walkEntries(
+    { index }: IndexWriter,
+    visit: (key: Buffer, recordId: RecordId) => void,
+  ): Promise<void> {
+    const cursor = this.view.scanIndex(index, {}, 1);
+    try {
+      while (cursor.next()) {
+        const { key, recordId } = cursor;
+        if (!this.unreadable.has(recordId)) visit(key, recordId);
+        await this.breathe(key.length);
+      }
+    } catch (error) {
+      if (!(error instanceof CorruptionError)) throw error;
+      this.reportIndex(index.name, error.message);
+    } finally {
+      cursor.close();
     }
-    cursor.close();
   }
 
   private checkCounts(): void {
     const records = this.view.recordCount(this.collection);
     const bytes = this.view.dataBytes(this.collection);
-    if (this.unreadable > 0) return;
-    if (records !== this.records) {
-      this.report(`the catalog counts ${records} records, there are ${this.records}`);
+    const found = this.records + this.unreadable.size;
+    if (records !== found) {
+      this.report(`the catalog counts ${records} records, there are ${found}`);
     }
-    if (bytes !== this.bytes) {
+    if (bytes !== this.bytes && this.unreadable.size === 0) {
       this.report(`the catalog counts ${bytes} bytes of documents, there are ${this.bytes}`);
     }
   }
@@ -143,62 +188,95 @@ class Validation {
     for (const [position, writer] of this.writers.entries()) {
       const buckets = this.buckets[position];
       if (buckets.isBalanced) continue;
-      const { name } = writer.index;
-      const expected = new Map<string, RecordId>();
+      const indexName = writer.index.name;
+      const expected = new Map<string, IndexEntryDifference>();
       await this.walkRecords((recordId, document) => {
-        for (const key of writer.generator.keysOf(document).keys) {
-          const stored = storedKeyOf(key).key;
-          if (buckets.isSuspect(stored, recordId)) expected.set(nameOf(stored, recordId), recordId);
+        for (const encoded of writer.generator.keysOf(document).keys) {
+          const { key } = storedKeyOf(encoded);
+          if (!buckets.isSuspect(key, recordId)) continue;
+          expected.set(nameOf(key, recordId), { indexName, recordId, key: Buffer.from(key) });
         }
+      }, false);
+      await this.walkEntries(writer, (key, recordId) => {
+        if (!buckets.isSuspect(key, recordId) || expected.delete(nameOf(key, recordId))) return;
+        note(this.extra, { indexName, recordId, key: Buffer.from(key) });
+        this.reportIndex(
+          indexName,
+          `an entry of record ${recordId} that it should not have: ${key.toString('hex')}`,
+        );
       });
-      const cursor = this.view.scanIndex(writer.index, {}, 1);
-      while (cursor.next()) {
-        const { key, recordId } = cursor;
-        if (buckets.isSuspect(key, recordId) && !expected.delete(nameOf(key, recordId))) {
-          this.report(
-            `index ${name}: an entry of record ${recordId} that it should not have: ${key.toString('hex')}`,
-          );
-        }
-        await this.breathe();
+      for (const [name, entry] of expected) {
+        note(this.missing, entry);
+        this.reportIndex(indexName, `entry is missing: ${name}`);
       }
-      for (const entry of expected.keys()) this.report(`index ${name}: entry is missing: ${entry}`);
-      if (this.errors.length === 0) this.report(`index ${name}: entries differ from the records`);
+      if (!this.invalidIndexes.has(indexName)) {
+        this.reportIndex(indexName, 'entries differ from the records');
+      }
     }
   }
 
-  private async walkRecords(visit: (recordId: RecordId, document: Buffer) => void): Promise<void> {
+  /** @param reports whether what cannot be read is told: each once */
+  private async walkRecords(
+    visit: (recordId: RecordId, document: Buffer) => void,
+    reports: boolean,
+  ): Promise<void> {
     const cursor = this.view.scanRecords(this.collection);
-    while (await this.step(cursor, visit)) await this.breathe();
+    while (await this.step(cursor, visit, reports)) await this.breathe(cursor.document.length);
     cursor.close();
   }
 
-  /** @returns false at the end. */
+  /** Moves to the next record that can be read. @returns false at the end. */
   private async step(
     cursor: RecordCursor,
     visit: (recordId: RecordId, document: Buffer) => void,
+    reports: boolean,
   ): Promise<boolean> {
-    try {
-      if (!(await cursor.next())) return false;
-    } catch (error) {
-      if (!(error instanceof CorruptionError)) throw error;
-      this.unreadable += 1;
-      this.report(`record ${cursor.recordId}: ${error.message}`);
-      return true;
+    for (;;) {
+      try {
+        if (!(await cursor.next())) return false;
+        visit(cursor.recordId, cursor.document);
+        return true;
+      } catch (error) {
+        const isDamage =
+          error instanceof CorruptionError ||
+          (error instanceof DeviceError && error.errno === 'EIO');
+        if (!isDamage) throw error;
+        if (reports) this.report(error.message);
+        if (error instanceof CorruptionError && !PAGE_PARTS.has(error.part)) {
+          // The record map itself: the walk cannot go on behind it.
+          this.sawAllRecords = false;
+          return false;
+        }
+        this.unreadable.add(cursor.recordId);
+      }
     }
-    visit(cursor.recordId, cursor.document);
-    return true;
+  }
+
+  private reportIndex(indexName: string, error: string): void {
+    this.invalidIndexes.add(indexName);
+    this.report(`index ${indexName}: ${error}`);
   }
 
   private report(error: string): void {
     if (this.errors.length < MOST_NAMED) this.errors.push(error);
   }
 
-  private async breathe(): Promise<void> {
+  /** @param bytes read since */
+  private async breathe(bytes: number): Promise<void> {
     this.steps += 1;
+    const waiting = this.pace?.spend(bytes);
+    if (waiting !== undefined) await waiting;
     if (this.steps % SLICE !== 0) return;
     this.interruption.throwIfInterrupted();
     await new Promise((resolve) => setImmediate(resolve));
   }
+}
+
+/** What is wrong with one record, and not with the map of all. */
+const PAGE_PARTS: ReadonlySet<string> = new Set(['page', 'record place']);
+
+function note(differences: IndexEntryDifference[], entry: IndexEntryDifference): void {
+  if (differences.length < MOST_NAMED) differences.push(entry);
 }
 
 function nameOf(key: Buffer, recordId: number): string {

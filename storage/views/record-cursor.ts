@@ -9,6 +9,7 @@
  */
 import { invariant } from '../../common/assert.ts';
 import type {
+  CollectionDescription,
   Ident,
   MaybePromise,
   ReadView,
@@ -19,8 +20,15 @@ import type {
 import type { DocumentLocation } from '../blocks/contract.ts';
 import { CHUNK_RECORDS, type RecordTable } from '../delta/record-table.ts';
 import { NO_ROW, TOMBSTONE, type VersionRows } from '../delta/version-rows.ts';
-import { presentRecords, readRecordPlace, recordEntryOffset } from '../format/record-map.ts';
+import {
+  presentRecords,
+  readRecordPlace,
+  recordEntryOffset,
+  type RecordPlace,
+} from '../format/record-map.ts';
 import { BaseBlocks } from './base-blocks.ts';
+import type { BaseEpoch } from './base-epoch.ts';
+import { damagedRecord } from './damaged-record.ts';
 import type { Epoch } from './epoch.ts';
 import { LayeredView } from './layered-view.ts';
 
@@ -40,6 +48,8 @@ export class MergedRecordCursor implements RecordCursor, DocumentLocation {
 
   private view: LayeredView | undefined;
   private readonly collection: Ident;
+  /** For errors. */
+  private readonly namespace: string;
   private readonly direction: 1 | -1;
   private epoch: Epoch | undefined;
   private ownWriteCount = 0;
@@ -51,9 +61,14 @@ export class MergedRecordCursor implements RecordCursor, DocumentLocation {
   private block: Buffer | undefined;
   private present = 0;
 
-  constructor(view: LayeredView, collection: Ident, options: ScanOptions) {
+  constructor(
+    view: LayeredView,
+    { ident, namespace }: Pick<CollectionDescription, 'ident' | 'namespace'>,
+    options: ScanOptions,
+  ) {
     this.view = view;
-    this.collection = collection;
+    this.collection = ident;
+    this.namespace = namespace;
     this.direction = options.direction ?? 1;
     this.recordId = options.after ?? startOf(this.direction);
     this.chunk = chunkOf(this.recordId);
@@ -129,11 +144,24 @@ export class MergedRecordCursor implements RecordCursor, DocumentLocation {
     this.recordId = recordId;
     const place = readRecordPlace(block, recordEntryOffset(this.present, position));
     const { base } = this.epoch!;
-    const loading = base.locate(place, recordId, this);
+    const loading = this.locate(base, place, recordId);
     if (!(loading instanceof Promise)) return true;
     // The scan met a cold page: the next ones are likely cold, too.
     base.prefetch(placesOf(baseBlocks));
-    return loading.then(() => true);
+    return loading.then(
+      () => true,
+      (error: unknown) => {
+        throw damagedRecord(error, this.namespace, recordId);
+      },
+    );
+  }
+
+  private locate(base: BaseEpoch, place: RecordPlace, recordId: RecordId): MaybePromise<void> {
+    try {
+      return base.locate(place, recordId, this);
+    } catch (error) {
+      throw damagedRecord(error, this.namespace, recordId);
+    }
   }
 
   /** Moves to the next chunk that any layer has. @returns false at the end. */

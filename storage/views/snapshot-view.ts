@@ -21,6 +21,7 @@ import type { SnapshotPin } from '../delta/open-snapshots.ts';
 import { NO_ROW } from '../delta/version-rows.ts';
 import { storedIndexKey } from '../format/tree-key.ts';
 import { MergedIndexCursor } from './index-cursor.ts';
+import { damagedRecord } from './damaged-record.ts';
 import { LayeredView } from './layered-view.ts';
 import type { OpenPlace } from '../open-list.ts';
 import { MergedRecordCursor } from './record-cursor.ts';
@@ -72,11 +73,26 @@ export class SnapshotView extends LayeredView implements ReadView, OpenView {
       const row = table.visibleRow(recordId, this.commitNumber);
       if (row !== NO_ROW) return generation.rows.document(row);
     }
-    return epoch.base.record(collection.ident, recordId);
+    return this.baseRecord(collection, recordId);
+  }
+
+  private baseRecord(
+    { ident, namespace }: CollectionDescription,
+    recordId: RecordId,
+  ): MaybePromise<Buffer | undefined> {
+    try {
+      const found = this.epoch.base.record(ident, recordId);
+      if (!(found instanceof Promise)) return found;
+      return found.catch((error: unknown) => {
+        throw damagedRecord(error, namespace, recordId);
+      });
+    } catch (error) {
+      throw damagedRecord(error, namespace, recordId);
+    }
   }
 
   scanRecords(collection: CollectionDescription, options: ScanOptions = {}): RecordCursor {
-    return new MergedRecordCursor(this, collection.ident, options);
+    return new MergedRecordCursor(this, collection, options);
   }
 
   scanIndex(index: IndexDescription, range: KeyRange, direction: 1 | -1): IndexCursor {

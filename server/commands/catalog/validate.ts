@@ -9,7 +9,11 @@ import {
   timeseriesOptionsOf,
   type TimeseriesOptions,
 } from '../../../query/index.ts';
-import type { CollectionDescription } from '../../../storage/index.ts';
+import type {
+  CollectionDescription,
+  IndexEntryDifference,
+  ValidationReport,
+} from '../../../storage/index.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 import { requireCollection } from '../../catalog/namespace.ts';
 import { timeseriesOf } from '../../catalog/timeseries-catalog.ts';
@@ -43,10 +47,13 @@ export const validate = defineCommand({
     return { namespace, collection, report, wrongBuckets };
   },
   reply: ({ namespace, collection, report, wrongBuckets }) => {
-    const details = collection.indexes.map(({ name }) => [name, { valid: report.valid }]);
+    const details = collection.indexes.map(({ name }) => [
+      name,
+      { valid: !report.invalidIndexes.includes(name) },
+    ]);
     return {
       ns: namespace,
-      nInvalidDocuments: 0,
+      nInvalidDocuments: report.invalidDocuments,
       nNonCompliantDocuments: wrongBuckets,
       nrecords: report.recordCount,
       nIndexes: collection.indexes.length,
@@ -56,15 +63,24 @@ export const validate = defineCommand({
       repaired: false,
       warnings: wrongBuckets === 0 ? report.warnings : [...report.warnings, WRONG_BUCKETS],
       errors: report.errors,
-      extraIndexEntries: [],
-      missingIndexEntries: [],
-      corruptRecords: [],
-      advice: report.valid
-        ? undefined
-        : 'The collection and its indexes disagree: restore it from a backup, or dump and reload it.',
+      extraIndexEntries: report.extraIndexEntries.map(shownEntry),
+      missingIndexEntries: report.missingIndexEntries.map(shownEntry),
+      corruptRecords: report.corruptRecords,
+      advice: report.valid ? undefined : adviceFor(report),
     };
   },
 });
+
+/** The key as hexadecimal digits: one that was cut, or is of another kind than values in order, cannot be shown as a document. */
+function shownEntry({ indexName, recordId, key }: IndexEntryDifference) {
+  return { indexName, recordId, indexKey: key.toString('hex') };
+}
+
+function adviceFor({ corruptRecords }: ValidationReport): string {
+  return corruptRecords.length > 0
+    ? 'Some documents cannot be read. Stop the server and run "flint repair", or restore the collection from a backup.'
+    : 'The collection and its indexes disagree. Stop the server and run "flint repair": it makes all indexes anew.';
+}
 
 const WRONG_BUCKETS =
   'Detected one or more documents in this collection not conformant to time-series specifications.';

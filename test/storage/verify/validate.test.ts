@@ -24,6 +24,11 @@ describe('validate', () => {
       keysPerIndex: { _id_: 100, a_1: 100 },
       errors: [],
       warnings: [],
+      invalidIndexes: [],
+      invalidDocuments: 0,
+      corruptRecords: [],
+      missingIndexEntries: [],
+      extraIndexEntries: [],
     });
     await assert.rejects(engine.validate('test.b', { full: true }, uninterruptible), { code: 26 });
     await engine.close();
@@ -55,6 +60,13 @@ describe('validate', () => {
     assert.equal(report.errors.length, 2);
     assert.match(report.errors.join('\n'), /a_1: entry is missing: record 7/);
     assert.match(report.errors.join('\n'), /a_1: an entry of record 9 that it should not have/);
+    assert.deepEqual(report.invalidIndexes, ['a_1']);
+    assert.deepEqual(report.missingIndexEntries, [
+      { indexName: 'a_1', recordId: 7, key: keyOf(7) },
+    ]);
+    assert.deepEqual(report.extraIndexEntries, [
+      { indexName: 'a_1', recordId: 9, key: keyOf(1234) },
+    ]);
     await next.close();
   });
 });
