@@ -99,7 +99,8 @@ export async function openDirectory(dbpath: string, clock: Clock): Promise<Store
       hasIndexStore: () => exists(path),
       async openIndexStore(opening) {
         if (await exists(opened)) await checkBeforeOpening(path, opening.create);
-        await writeFile(opened, '');
+        // Without it, on a full disk, a second crash would have no name: no reason not to start.
+        await writeFile(opened, '').catch(() => {});
         const store = await openLmdbIndexStore({ path, clock, ...opening });
         // LMDB makes its commits durable, but not the name of a new file.
         if (opening.create) await syncDirectory(dbpath);
@@ -131,6 +132,7 @@ export async function openDirectoryToRead(dbpath: string, clock: Clock): Promise
     blockVolume: await FileVolume.open(dbpath, { readOnly: true }),
     journalVolume: await journalToRead(join(dbpath, JOURNAL_NAME)),
     journalPrefix: '',
+    keepsBallast: false,
     hasIndexStore: () => exists(path),
     openIndexStore: ({ storeId }) =>
       openLmdbIndexStore({ path: linked, clock, storeId, create: false, readOnly: true }),

@@ -7,6 +7,7 @@ import { Catalog } from '../catalog/catalog.ts';
 import type { KeyGeneratorSource } from '../catalog/index-keys.ts';
 import { Generation } from '../delta/generation.ts';
 import { OpenSnapshots } from '../delta/open-snapshots.ts';
+import { SlabPool } from '../delta/slab-pool.ts';
 import type { IndexStore } from '../indexes/contract.ts';
 import type { Journal } from '../journal/contract.ts';
 import { OpenList } from '../open-list.ts';
@@ -27,7 +28,10 @@ export interface BaseParts {
 export function stateOfBase(parts: BaseParts): StoreState {
   const { blocks, indexes, journal, random, keyGenerators } = parts;
   const base = new BaseEpoch(indexes.beginRead(), blocks, () => {});
+  const slabPool = new SlabPool(0);
   const store: StoreState = {
+    space: { isTight: false, refuseGrowth() {} },
+    slabPool,
     catalog: new Catalog(),
     snapshots: new OpenSnapshots(),
     views: new OpenList(),
@@ -36,7 +40,7 @@ export function stateOfBase(parts: BaseParts): StoreState {
     random,
     keyGenerators,
     transactionBytes: 0,
-    epoch: { base, generations: [new Generation()] },
+    epoch: { base, generations: [new Generation({ pool: slabPool })] },
     lastCommitNumber: base.commitNumber,
     frozenUpTo: base.commitNumber,
     failure: undefined,
