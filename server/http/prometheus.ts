@@ -7,6 +7,8 @@ import type { EngineStatistics } from '../../storage/index.ts';
 import type { ServiceContext } from '../operation/service-context.ts';
 
 interface Sample {
+  /** Behind the metric's name. */
+  readonly suffix?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly value: number;
 }
@@ -14,7 +16,7 @@ interface Sample {
 interface Metric {
   readonly name: string;
   readonly help: string;
-  readonly type: 'counter' | 'gauge';
+  readonly type: 'counter' | 'gauge' | 'histogram';
   readonly samples: readonly Sample[];
 }
 
@@ -96,10 +98,38 @@ function serverMetrics(service: ServiceContext): Metric[] {
 function engineMetrics(statistics: EngineStatistics, prefix = 'flintdb_engine'): Metric[] {
   return Object.entries(statistics).flatMap(([name, value]): Metric[] => {
     const full = `${prefix}_${snakeCase(name)}`;
+    if (typeof value === 'object' && typeof value.histogram === 'object') {
+      return [histogram(`${full}_us`, value, value.histogram)];
+    }
     if (typeof value === 'object') return engineMetrics(value, full);
     if (typeof value === 'string') return [];
     return [gauge(full, 'A counter of the storage engine.', [{ value: Number(value) }])];
   });
+}
+
+/** { count, totalUs, histogram: { upper end of the bucket: durations } } as a histogram of Prometheus's. */
+function histogram(
+  name: string,
+  { count, totalUs }: EngineStatistics,
+  buckets: EngineStatistics,
+): Metric {
+  let below = 0;
+  const ends = Object.keys(buckets).sort((a, b) => Number(a) - Number(b));
+  const samples = ends.map((le): Sample => {
+    below += Number(buckets[le]);
+    return { suffix: '_bucket', labels: { le }, value: below };
+  });
+  return {
+    name,
+    help: 'Microseconds from submit to acknowledgement.',
+    type: 'histogram',
+    samples: [
+      ...samples,
+      { suffix: '_bucket', labels: { le: '+Inf' }, value: Number(count) },
+      { suffix: '_sum', value: Number(totalUs) },
+      { suffix: '_count', value: Number(count) },
+    ],
+  };
 }
 
 function snakeCase(name: string): string {
@@ -118,7 +148,9 @@ function gauge(name: string, help: string, samples: readonly Sample[]): Metric {
 }
 
 function metricLines({ name, help, type, samples }: Metric): string {
-  const lines = samples.map(({ labels, value }) => `${name}${labelText(labels)} ${value}\n`);
+  const lines = samples.map(
+    ({ suffix = '', labels, value }) => `${name}${suffix}${labelText(labels)} ${value}\n`,
+  );
   return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
 }
 

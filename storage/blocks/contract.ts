@@ -13,7 +13,7 @@
 import type { CorruptionError } from '../../common/errors.ts';
 import type { CommitNumber, Ident, MaybePromise, RecordId } from '../contract.ts';
 import type { PageCacheStatistics } from '../cache/page-cache.ts';
-import type { RequestQueueStatistics } from '../device/request-queue.ts';
+import type { RequestQueueStatistics } from '../device/queue-counters.ts';
 import type { Base } from '../format/base.ts';
 import type { ExtentCounts } from './allocation-map.ts';
 import type { Place } from './place.ts';

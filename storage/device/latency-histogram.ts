@@ -12,6 +12,9 @@ export interface LatencySummary {
   readonly p50Us: number;
   readonly p99Us: number;
   readonly maxUs: number;
+  readonly totalUs: number;
+  /** Durations by the upper end of their bucket, microseconds; without those that are empty. */
+  readonly histogram: Readonly<Record<string, number>>;
 }
 
 export class LatencyHistogram {
@@ -36,7 +39,17 @@ export class LatencyHistogram {
       p50Us: this.quantileUs(0.5),
       p99Us: this.quantileUs(0.99),
       maxUs: this.maxUs,
+      totalUs: this.totalUs,
+      histogram: this.histogram(),
     };
+  }
+
+  private histogram(): Record<string, number> {
+    const histogram: Record<string, number> = {};
+    for (const [bucket, count] of this.buckets.entries()) {
+      if (count > 0) histogram[String(2 ** bucket)] = count;
+    }
+    return histogram;
   }
 
   private quantileUs(quantile: number): number {

@@ -12,10 +12,10 @@
 import { invariant } from '../../common/assert.ts';
 import type { Clock } from '../../common/clock.ts';
 import { readBio } from './bio.ts';
-import type { Bio, BioOperation, Device, SectorNumber } from './contract.ts';
+import type { Bio, Device, SectorNumber } from './contract.ts';
 import type { DeviceRequest, Elevator, QueuedBio } from './elevators/elevator.ts';
 import { createElevator, type ElevatorName } from './elevators/elevators.ts';
-import { LatencyHistogram, type LatencySummary } from './latency-histogram.ts';
+import { QueueCounters, type RequestQueueStatistics } from './queue-counters.ts';
 
 export interface RequestQueueOptions {
   readonly clock: Clock;
@@ -27,42 +27,8 @@ export interface RequestQueueOptions {
   readonly mostMergedBytes?: number;
   /** Default: noop. */
   readonly elevator?: ElevatorName;
-}
-
-export interface OperationStatistics {
-  /** Bios acknowledged with success, and those of them that failed. */
-  readonly bios: number;
-  readonly errors: number;
-  /** Calls of the device: bios less merges. */
-  readonly calls: number;
-  readonly bytes: number;
-  /** From submit to acknowledgement. */
-  readonly latency: LatencySummary;
-}
-
-export interface RequestQueueStatistics {
-  readonly elevator: string;
-  /** Bios queued and in flight now. */
-  readonly depth: number;
-  readonly maxDepth: number;
-  /** Bios that joined another's device call. */
-  readonly merges: number;
-  /** Bios that had to wait at the gate. */
-  readonly gateWaits: number;
-  readonly operations: Readonly<Record<BioOperation, OperationStatistics>>;
-}
-
-class OperationCounters {
-  bios = 0;
-  errors = 0;
-  calls = 0;
-  bytes = 0;
-  readonly latency = new LatencyHistogram();
-
-  statistics(): OperationStatistics {
-    const { bios, errors, calls, bytes } = this;
-    return { bios, errors, calls, bytes, latency: this.latency.summary() };
-  }
+  /** Where it counts; default: counters of its own. */
+  readonly counters?: QueueCounters;
 }
 
 export class RequestQueue {
@@ -72,25 +38,18 @@ export class RequestQueue {
   private readonly depth: number;
   private readonly limit: number;
   private readonly gate: QueuedBio[] = [];
-  private readonly counters: Readonly<Record<BioOperation, OperationCounters>> = {
-    READ: new OperationCounters(),
-    WRITE: new OperationCounters(),
-    FLUSH: new OperationCounters(),
-    DISCARD: new OperationCounters(),
-  };
+  private readonly counters: QueueCounters;
   private plugs = 0;
   private callsInFlight = 0;
   /** Bios between elevator and device. */
   private pending = 0;
-  private maxPending = 0;
-  private merges = 0;
-  private gateWaits = 0;
   private roomWaiters: (() => void)[] = [];
   private idleWaiters: (() => void)[] = [];
 
   constructor(device: Device, options: RequestQueueOptions) {
     this.device = device;
     this.clock = options.clock;
+    this.counters = options.counters ?? new QueueCounters();
     this.depth = options.depth ?? 32;
     this.limit = options.limit ?? 1024;
     const mostMergedBytes = options.mostMergedBytes ?? 1024 * 1024;
@@ -110,7 +69,7 @@ export class RequestQueue {
         this.enter(queued);
         this.dispatch();
       } else {
-        this.gateWaits += 1;
+        this.counters.gateWaits += 1;
         this.gate.push(queued);
       }
     });
@@ -140,7 +99,7 @@ export class RequestQueue {
   readSync(firstSector: SectorNumber, buffers: readonly Buffer[]): void {
     const bio = readBio(this.device, firstSector, buffers);
     const startMs = this.clock.monotonicMs();
-    const counters = this.counters.READ;
+    const counters = this.counters.operations.READ;
     counters.calls += 1;
     try {
       this.device.executeSync(bio);
@@ -161,26 +120,13 @@ export class RequestQueue {
   }
 
   get statistics(): RequestQueueStatistics {
-    const { READ, WRITE, FLUSH, DISCARD } = this.counters;
-    return {
-      elevator: this.elevator.name,
-      depth: this.pending,
-      maxDepth: this.maxPending,
-      merges: this.merges,
-      gateWaits: this.gateWaits,
-      operations: {
-        READ: READ.statistics(),
-        WRITE: WRITE.statistics(),
-        FLUSH: FLUSH.statistics(),
-        DISCARD: DISCARD.statistics(),
-      },
-    };
+    return this.counters.statistics(this.elevator.name);
   }
 
   private enter(queued: QueuedBio): void {
     this.pending += 1;
-    if (this.pending > this.maxPending) this.maxPending = this.pending;
-    if (this.elevator.add(queued)) this.merges += 1;
+    this.counters.enter();
+    if (this.elevator.add(queued)) this.counters.merges += 1;
   }
 
   private dispatch(): void {
@@ -188,7 +134,7 @@ export class RequestQueue {
       const request = this.elevator.next();
       if (request === undefined) return;
       this.callsInFlight += 1;
-      this.counters[request.operation].calls += 1;
+      this.counters.operations[request.operation].calls += 1;
       void this.run(request);
     }
   }
@@ -211,7 +157,7 @@ export class RequestQueue {
 
   private async runAlone(request: DeviceRequest): Promise<void> {
     for (const queued of request.bios) {
-      this.counters[request.operation].calls += 1;
+      this.counters.operations[request.operation].calls += 1;
       try {
         await this.device.execute(queued.bio);
         this.acknowledge(queued, undefined);
@@ -222,8 +168,9 @@ export class RequestQueue {
   }
 
   private acknowledge(queued: QueuedBio, error: unknown): void {
-    const counters = this.counters[queued.bio.operation];
+    const counters = this.counters.operations[queued.bio.operation];
     this.pending -= 1;
+    this.counters.leave();
     counters.latency.add(this.clock.monotonicMs() - queued.queuedAtMs);
     if (error === undefined) {
       counters.bios += 1;

@@ -18,19 +18,27 @@ export interface PendingWrite {
 type Fate = 'whole' | 'lost' | 'begun' | 'scattered';
 const FATES: readonly Fate[] = ['whole', 'lost', 'begun', 'scattered'];
 
+/** What a power cut can do to what is being written. */
+export interface Medium {
+  readonly sectorBytes: number;
+  /** Written whole or not at all: a sector, or a part of one. */
+  readonly atomicBytes: number;
+  /** Rewritten at once: a sector, or several, which a torn write spoils together. */
+  readonly physicalBytes: number;
+}
+
 export class SimulatedFile {
   readonly sectorBytes: number;
   sectorCount: number;
   private readonly durable: SectorStore;
-  private readonly atomicBytes: number;
+  private readonly medium: Medium;
   private pending: PendingWrite[] = [];
 
-  /** @param atomicBytes what a power cut leaves whole or not at all: a sector, or a part of one */
-  constructor(sectorBytes: number, sectorCount: number, atomicBytes = sectorBytes) {
-    this.sectorBytes = sectorBytes;
-    this.atomicBytes = atomicBytes;
+  constructor(medium: Medium, sectorCount: number) {
+    this.sectorBytes = medium.sectorBytes;
+    this.medium = medium;
     this.sectorCount = sectorCount;
-    this.durable = new SectorStore(sectorBytes);
+    this.durable = new SectorStore(medium.sectorBytes);
   }
 
   /** Begins a write: a power cut from now on may leave any part of it behind. */
@@ -114,7 +122,7 @@ export class SimulatedFile {
   }
 
   copyDurable(): SimulatedFile {
-    const copy = new SimulatedFile(this.sectorBytes, this.sectorCount, this.atomicBytes);
+    const copy = new SimulatedFile(this.medium, this.sectorCount);
     for (let sector = 0; sector < this.sectorCount; sector += 1) {
       const bytes = this.durable.get(sector);
       if (bytes !== undefined) copy.durable.set(sector, Buffer.from(bytes));
@@ -140,7 +148,8 @@ export class SimulatedFile {
           this.durable.set(firstSector + index, bytes);
       }
       const border = survivors.indexOf(false);
-      if (border >= 0 && this.atomicBytes < this.sectorBytes) {
+      if (border >= 0 && kept > 0) this.spoilBlock(firstSector + border, random);
+      if (border >= 0 && this.medium.atomicBytes < this.sectorBytes) {
         this.tear(firstSector + border, sectors[border], random);
         count('tornWrite', firstSector + border, 1);
       }
@@ -152,10 +161,21 @@ export class SimulatedFile {
   private tear(sector: number, bytes: Buffer | undefined, random: Random): void {
     if (bytes === undefined) return;
     const torn = Buffer.from(this.durable.get(sector) ?? Buffer.alloc(this.sectorBytes));
-    for (let offset = 0; offset < this.sectorBytes; offset += this.atomicBytes) {
-      if (random.below(2) === 0) bytes.copy(torn, offset, offset, offset + this.atomicBytes);
+    const { atomicBytes } = this.medium;
+    for (let offset = 0; offset < this.sectorBytes; offset += atomicBytes) {
+      if (random.below(2) === 0) bytes.copy(torn, offset, offset, offset + atomicBytes);
     }
     this.durable.set(sector, torn);
+  }
+
+  /** Power went while the medium rewrote the block of this sector: nothing in it can be read as it was. */
+  private spoilBlock(sector: number, random: Random): void {
+    const sectors = this.medium.physicalBytes / this.sectorBytes;
+    if (sectors <= 1) return;
+    const first = Math.floor(sector / sectors) * sectors;
+    for (let index = first; index < first + sectors; index += 1) {
+      this.durable.set(index, random.bytes(this.sectorBytes));
+    }
   }
 }
 

@@ -19,7 +19,7 @@ import {
   type FaultPlace,
 } from './faults.ts';
 import { SimulatedDevice } from './simulated-device.ts';
-import { SimulatedFile } from './simulated-file.ts';
+import { SimulatedFile, type Medium } from './simulated-file.ts';
 
 export interface SimulatedVolumeOptions {
   readonly seed: number;
@@ -33,6 +33,11 @@ export interface SimulatedVolumeOptions {
    * old, half new.
    */
   readonly atomicBytes?: number;
+  /**
+   * What the medium rewrites at once; default a sector. More than a sector (a drive of "512e", or a store that was made for
+   * smaller sectors): a write torn by a power cut takes its neighbours within the same block with it.
+   */
+  readonly physicalBytes?: number;
   /** Space of all devices together; beyond it ENOSPC. Default 1 TiB. */
   readonly capacityBytes?: number;
   /** Hears of every fault when it happens. */
@@ -56,7 +61,7 @@ export class SimulatedVolume implements Volume {
   readonly sectorBytes: number;
   readonly random: Random;
   private readonly faultCounter: FaultCounter;
-  private readonly atomicBytes: number;
+  private readonly medium: Medium;
   private chances: FaultChances;
   private readonly isFaulty: (deviceName: string) => boolean;
   private capacityBytes: number;
@@ -73,7 +78,11 @@ export class SimulatedVolume implements Volume {
     this.chances = options.faults ?? {};
     this.isFaulty = options.faulty ?? (() => true);
     this.capacityBytes = options.capacityBytes ?? 2 ** 40;
-    this.atomicBytes = options.atomicBytes ?? this.sectorBytes;
+    this.medium = {
+      sectorBytes: this.sectorBytes,
+      atomicBytes: options.atomicBytes ?? this.sectorBytes,
+      physicalBytes: options.physicalBytes ?? this.sectorBytes,
+    };
     this.faultCounter = new FaultCounter(options.onFault);
   }
 
@@ -167,7 +176,7 @@ export class SimulatedVolume implements Volume {
       const sectorBytes = options.sectorBytes ?? this.sectorBytes;
       const sectorCount = options.sectorCount ?? 0;
       this.reserve(name, sectorCount * sectorBytes);
-      this.files.set(name, new SimulatedFile(sectorBytes, sectorCount, this.atomicBytes));
+      this.files.set(name, new SimulatedFile({ ...this.medium, sectorBytes }, sectorCount));
     }
     const file = this.file(name);
     const device = new SimulatedDevice(name, file, this, options.durableWrites ?? false);

@@ -11,6 +11,7 @@ import type { DeviceError } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import type { Random } from '../../common/random.ts';
 import type { Volume } from '../device/contract.ts';
+import type { RequestQueueStatistics } from '../device/queue-counters.ts';
 import type { JournalEntry, JournalOperation } from '../format/journal-entry.ts';
 import type { Timestamp } from '../format/timestamp.ts';
 
@@ -94,6 +95,8 @@ export interface JournalStatistics {
   readonly deviceReads: number;
   readonly deviceWrites: number;
   readonly deviceFlushes: number;
+  /** Of the request queues of all segments, past ones included. */
+  readonly queue: RequestQueueStatistics;
 }
 
 export interface Journal {

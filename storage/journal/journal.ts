@@ -187,7 +187,8 @@ class SegmentedJournal implements Journal {
 
   statistics(): JournalStatistics {
     const { segments, writer } = this;
-    const { reads, writes, flushes } = segments.deviceCalls;
+    const queue = segments.counters.statistics('noop');
+    const { READ, WRITE, FLUSH } = queue.operations;
     return {
       segments: segments.live.length,
       segmentBytes: segments.totalBytes,
@@ -197,9 +198,10 @@ class SegmentedJournal implements Journal {
       spaceWaits: writer?.spaceWaitCount ?? 0,
       lastCommitNumber: this.lastCommitNumber,
       flushedCommitNumber: this.flushedCommitNumber,
-      deviceReads: reads,
-      deviceWrites: writes,
-      deviceFlushes: flushes,
+      deviceReads: READ.calls,
+      deviceWrites: WRITE.calls,
+      deviceFlushes: FLUSH.calls,
+      queue,
     };
   }
 

@@ -16,6 +16,7 @@ import type { CommitNumber } from '../contract.ts';
 import { allocateAligned, releaseAligned } from '../device/aligned-memory.ts';
 import { flushBio, readBio, sectorNumber, writeBio } from '../device/bio.ts';
 import type { Device, Volume } from '../device/contract.ts';
+import { QueueCounters } from '../device/queue-counters.ts';
 import { RequestQueue } from '../device/request-queue.ts';
 import type { Salvage } from './contract.ts';
 import { readSegmentHeader, type SegmentHeader } from '../format/journal-segment.ts';
@@ -47,49 +48,18 @@ export class OpenSegment {
   readonly file: SegmentFile;
   readonly device: Device;
   readonly queue: RequestQueue;
-  private readonly totals: DeviceTotals;
 
-  constructor(file: SegmentFile, device: Device, clock: Clock, totals: DeviceTotals) {
+  constructor(file: SegmentFile, device: Device, clock: Clock, counters: QueueCounters) {
     this.file = file;
     this.device = device;
-    this.queue = new RequestQueue(device, { clock });
-    this.totals = totals;
-    totals.open.add(this.queue);
+    this.queue = new RequestQueue(device, { clock, counters });
   }
 
   /** Waits for what is in flight. */
   async close(): Promise<void> {
     await this.queue.idle();
-    this.totals.retire(this.queue);
     await this.device.close();
   }
-}
-
-/** Sums device calls over the queues of segments that come and go. */
-class DeviceTotals {
-  readonly open = new Set<RequestQueue>();
-  private readonly retired = { reads: 0, writes: 0, flushes: 0 };
-
-  retire(queue: RequestQueue): void {
-    if (!this.open.delete(queue)) return;
-    addCalls(this.retired, queue);
-  }
-
-  get sums(): { readonly reads: number; readonly writes: number; readonly flushes: number } {
-    const sums = { ...this.retired };
-    for (const queue of this.open) addCalls(sums, queue);
-    return sums;
-  }
-}
-
-function addCalls(
-  sums: { reads: number; writes: number; flushes: number },
-  queue: RequestQueue,
-): void {
-  const { READ, WRITE, FLUSH } = queue.statistics.operations;
-  sums.reads += READ.calls;
-  sums.writes += WRITE.calls;
-  sums.flushes += FLUSH.calls;
 }
 
 export interface SegmentsOptions {
@@ -113,7 +83,8 @@ export class Segments {
   readonly live: LiveSegment[] = [];
   private readonly free: SegmentFile[] = [];
   private readonly options: SegmentsOptions;
-  private readonly totals = new DeviceTotals();
+  /** Of the queues of all segments, past ones included. */
+  readonly counters = new QueueCounters();
   private lastName = 0;
   private wantedBytes: number;
   private next: OpenSegment | undefined;
@@ -140,10 +111,6 @@ export class Segments {
     const files = [...this.live.map(({ file }) => file), ...this.free];
     if (this.next !== undefined) files.push(this.next.file);
     return files.reduce((bytes, file) => bytes + file.bytes, 0);
-  }
-
-  get deviceCalls(): DeviceTotals['sums'] {
-    return this.totals.sums;
   }
 
   /**
@@ -174,7 +141,7 @@ export class Segments {
     const { volume, clock } = this.options;
     const device = await volume.open(name, { durableWrites: true, zeroed: true, thread: true });
     const file = { name, bytes: device.sectorCount * device.sectorBytes };
-    return new OpenSegment(file, device, clock, this.totals);
+    return new OpenSegment(file, device, clock, this.counters);
   }
 
   /** A file found at start holds nothing that is alive: its header goes, so that its number is nobody's. */
@@ -313,7 +280,7 @@ export class Segments {
       durableWrites: true,
       thread: true,
     });
-    return new OpenSegment({ name, bytes }, device, clock, this.totals);
+    return new OpenSegment({ name, bytes }, device, clock, this.counters);
   }
 
   private async reuse(file: SegmentFile, bytes: number): Promise<OpenSegment> {

@@ -115,6 +115,16 @@ setParameter: { cursorTimeoutMillis: 1000 }
     const metrics = await (await get('/metrics')).text();
     assert.match(metrics, /^flintdb_operations_total\{kind="insert"\} 1$/m);
     assert.match(metrics, /^# TYPE flintdb_connections gauge$/m);
+    for (const queue of ['journal', 'blocks']) {
+      const latency = `flintdb_engine_${queue}_queue_operations_write_latency_us`;
+      assert.match(metrics, new RegExp(`^# TYPE ${latency} histogram$`, 'm'));
+      assert.match(metrics, new RegExp(`^${latency}_bucket\\{le="\\+Inf"\\} [1-9]`, 'm'));
+      assert.match(
+        metrics,
+        new RegExp(`^flintdb_engine_${queue}_queue_operations_write_bytes`, 'm'),
+      );
+      assert.match(metrics, new RegExp(`^flintdb_engine_${queue}_queue_merges `, 'm'));
+    }
     for (const line of metrics.trim().split('\n')) {
       assert.match(line, /^(# (HELP|TYPE) \w+ .+|\w+(\{\w+="[^"]*"(,\w+="[^"]*")*\})? [\d.e+-]+)$/);
     }

@@ -10,6 +10,7 @@ import {
 } from '../../../storage/device/bio.ts';
 import type { Bio, Device } from '../../../storage/device/contract.ts';
 import { MemoryVolume } from '../../../storage/device/memory-volume.ts';
+import { QueueCounters } from '../../../storage/device/queue-counters.ts';
 import { RequestQueue } from '../../../storage/device/request-queue.ts';
 import { allocate, pattern, read, rejectsWith } from '../../contracts/device.ts';
 
@@ -235,6 +236,26 @@ describe('request queue', () => {
     assert.equal(latency.count, 1);
     assert.ok(latency.maxUs > 0);
     assert.ok(latency.p50Us <= latency.p99Us);
+    assert.deepEqual(Object.values(latency.histogram), [1]);
+    const [end] = Object.keys(latency.histogram).map(Number);
+    assert.ok(latency.maxUs <= end);
+    assert.ok(latency.maxUs > end / 2 || end === 1);
+  });
+
+  it('counts together with other queues that share its counters', async () => {
+    const counters = new QueueCounters();
+    const queues = [1, 2].map(() => new RequestQueue(device, { clock, counters }));
+    const done = queues.map((queue) => queue.submit(write(0)));
+    await turn();
+    assert.equal(queues[0].statistics.depth, 2);
+    device.end(0);
+    device.end(1);
+    await Promise.all(done);
+    const { depth, maxDepth, operations } = queues[1].statistics;
+    assert.deepEqual([depth, maxDepth], [0, 2]);
+    assert.equal(operations.WRITE.bios, 2);
+    assert.equal(operations.WRITE.bytes, 2 * 4096);
+    assert.equal(operations.WRITE.latency.count, 2);
   });
 
   it('carries real data through merges', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { DeviceError } from '../../../common/errors.ts';
+import { LEAST_SECTOR_BYTES } from '../../../storage/device/block-size.ts';
 import { flushBio, readBio, sectorNumber, writeBio } from '../../../storage/device/bio.ts';
 import type { Device } from '../../../storage/device/contract.ts';
 import {
@@ -83,6 +84,61 @@ describe('simulated volume', () => {
       if (!after.equals(pattern(device, 1, 1))) lost += 1;
     }
     assert.ok(lost > 0);
+  });
+
+  describe('of 512-byte sectors on blocks of 4096 (512e)', () => {
+    const DISK = { sectorBytes: 512, physicalBytes: 4096 };
+    /** Writes `sectors` from sector 8 on beside a durable neighbour, and loses power. @returns what else changed */
+    async function neighboursLost(seed: number, first: number, sectors: number): Promise<boolean> {
+      const { volume, device } = await openDisk({ seed, ...DISK });
+      const whole = pattern(device, 32, 1);
+      await device.execute(writeBio(device, sectorNumber(0), [whole], { fua: true }));
+      await device.execute(writeBio(device, sectorNumber(first), [pattern(device, sectors, 2)]));
+      volume.powerCut();
+      const after = await read(await reopened(volume), 0, 32);
+      const isOutside = (sector: number): boolean => sector < first || sector >= first + sectors;
+      return Array.from({ length: 32 }, (_, sector) => sector).some(
+        (sector) =>
+          isOutside(sector) &&
+          !after
+            .subarray(sector * 512, (sector + 1) * 512)
+            .equals(whole.subarray(sector * 512, (sector + 1) * 512)),
+      );
+    }
+
+    it('a torn write of less than a block reaches its neighbours', async () => {
+      let lost = 0;
+      for (let seed = 0; seed < 40; seed += 1) if (await neighboursLost(seed, 9, 3)) lost += 1;
+      assert.ok(lost > 0);
+    });
+
+    it('a torn write of whole blocks does not: so sectors of a store are never smaller', async () => {
+      for (let seed = 0; seed < 40; seed += 1) {
+        assert.equal(await neighboursLost(seed, 8, 16), false);
+      }
+      assert.ok(LEAST_SECTOR_BYTES >= DISK.physicalBytes);
+    });
+  });
+
+  it('of 512-byte blocks leaves sectors that are half old, half new', async () => {
+    let mixed = 0;
+    for (let seed = 0; seed < 40; seed += 1) {
+      const { volume, device } = await openDisk({ seed, atomicBytes: 512 });
+      await device.execute(
+        writeBio(device, sectorNumber(0), [pattern(device, 4, 1)], { fua: true }),
+      );
+      await device.execute(writeBio(device, sectorNumber(0), [pattern(device, 4, 2)]));
+      volume.powerCut();
+      const after = await read(await reopened(volume), 0, 4);
+      for (let sector = 0; sector < 4; sector += 1) {
+        const bytes = after.subarray(sector * 4096, (sector + 1) * 4096);
+        const isWhole = [1, 2].some((fill) =>
+          bytes.equals(pattern(device, 4, fill).subarray(sector * 4096, (sector + 1) * 4096)),
+        );
+        if (!isWhole) mixed += 1;
+      }
+    }
+    assert.ok(mixed > 0);
   });
 
   it('answers ENODEV to everything open at a power cut', async () => {
