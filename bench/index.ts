@@ -16,6 +16,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   'interrupted-stages': () => import('./macro/interrupted-stages.ts'),
   fairness: () => import('./macro/fairness.ts'),
   'many-collections': () => import('./macro/many-collections.ts'),
+  'pinned-reader': () => import('./macro/pinned-reader.ts'),
   smoke: () => import('./macro/smoke.ts'),
   start: () => import('./macro/start.ts'),
   timeseries: () => import('./macro/timeseries.ts'),
