@@ -44,7 +44,6 @@ export {
   type RunningPlan,
 } from './planner/planner-services.ts';
 export type { ExecutorStatistics, OpenOptions, PlanExecutor } from './executor/plan-executor.ts';
-export { systemTemporaryFiles, temporaryFiles } from './spill/temporary-files.ts';
 export type { SpillFile, SpillSpace } from './spill/spill-space.ts';
 export { eventLoopTurns, Scheduler, type TurnClient } from './executor/yielding.ts';
 export type { OutputWriter, PipelineHost } from './stage/host.ts';

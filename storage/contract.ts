@@ -239,6 +239,23 @@ export interface IndexEntryDifference {
   readonly key: Buffer;
 }
 
+/** A temporary file of one operation. */
+export interface SpillFile {
+  /** Bytes written so far: where the next append begins. */
+  readonly size: number;
+  /** @throws CommandError OutOfDiskSpace */
+  append(bytes: Buffer): void;
+  /** Fills `into` from `offset` on. @returns how many bytes there were. */
+  read(into: Buffer, offset: number): number;
+  /** Gives the space back. Idempotent. */
+  close(): void;
+}
+
+export interface SpillSpace {
+  /** @throws CommandError OutOfDiskSpace */
+  create(): SpillFile;
+}
+
 /** The engine as server and query see it. Opened by openEngine (storage/engine.ts). */
 export interface StorageEngine {
   /** Pins the latest state. The caller closes it. */
@@ -273,6 +290,8 @@ export interface StorageEngine {
   compact(interruption: Interruption): Promise<number>;
   /** Counters for serverStatus, collStats and /metrics: plain nested objects of numbers and strings. */
   statistics(): EngineStatistics;
+  /** For what operations cannot hold in memory: on the store's disk, gone with the operation or the process. */
+  readonly spill: SpillSpace;
   /** Bytes in the base for collection and its indexes, for collStats and dbStats. */
   storageBytes(collection: CollectionDescription): {
     data: number;

@@ -44,6 +44,7 @@ import { isNoSpace } from './journal/space-waits.ts';
 import { Replay } from './recovery/replay.ts';
 import { memoryFiles, openDirectory, type StoreFiles } from './recovery/store-files.ts';
 import { DiskSpace } from './space/disk-space.ts';
+import { SpillArea } from './spill/spill-area.ts';
 import { storageStatistics } from './statistics.ts';
 import { EngineTransaction } from './transactions/transaction.ts';
 import { validateCollection } from './verify/validate.ts';
@@ -80,6 +81,8 @@ export interface EngineOptions {
   readonly checkpointIntervalMs?: number;
   /** Longest time that a write nobody waits for stays unflushed. Default 100 ms. */
   readonly journalCommitIntervalMs?: number;
+  /** Of journal beyond what recovery needs: at least so many bytes, and for so long. Default: none. */
+  readonly journalRetention?: { readonly bytes: number; readonly ms: number };
   readonly verifyWrites?: boolean;
   /** Kept free on the disk, bytes: below it inserts and updates are refused. Default a twentieth of it, 4 to 256 MiB. */
   readonly freeSpaceReserveBytes?: number;
@@ -134,6 +137,9 @@ async function openWith(
     verifyWrites: options.verifyWrites ?? false,
     ...(options.elevator === undefined ? {} : { elevator: options.elevator }),
     journalCommitIntervalMs: options.journalCommitIntervalMs ?? DEFAULT_JOURNAL_COMMIT_INTERVAL_MS,
+    ...(options.journalRetention === undefined
+      ? {}
+      : { journalRetention: options.journalRetention }),
     ...(options.extentBytes === undefined ? {} : { extentBytes: options.extentBytes }),
     ...(options.salvage === undefined ? {} : { salvage: options.salvage }),
     onJournalFailure: (error) => fail(error),
@@ -177,6 +183,7 @@ class Engine implements StorageEngine {
   private readonly admission: Admission;
   private readonly builds: IndexBuilds;
   readonly space: DiskSpace;
+  readonly spill: SpillArea;
   /** The last commit when everything that could be freed had been. */
   private relievedUpTo: CommitNumber | undefined;
   private replayFindsNoSpace = false;
@@ -207,6 +214,10 @@ class Engine implements StorageEngine {
       storeBytes: () => blocks.statistics().usedBytes,
       relieve: () => this.relieve(),
       onSpace: () => journal.tryAgain(),
+    });
+    this.spill = new SpillArea({
+      ...(files.spillDirectory === undefined ? {} : { directory: files.spillDirectory }),
+      refuseGrowth: () => this.space.refuseGrowth(),
     });
     this.store = {
       space: this.space,
@@ -368,6 +379,7 @@ class Engine implements StorageEngine {
     return {
       ...storageStatistics(this.store, this.parts, this.checkpointer, this.admission),
       space: { ...this.space.statistics },
+      spill: { ...this.spill.statistics },
     };
   }
 

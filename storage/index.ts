@@ -10,4 +10,5 @@ export { verifyStore, type VerifyOptions, type VerifyReport } from './repair/ver
 export { repairStore, type RepairOptions, type RepairReport } from './repair/repair.ts';
 export type { Finding, Progress } from './repair/contract.ts';
 export { filesOf, type StoreFiles } from './recovery/store-files.ts';
+export { SpillArea, type SpillStatistics } from './spill/spill-area.ts';
 export { CUT_INDEX_KEY_PREFIX_BYTES } from './format/tree-key.ts';

@@ -243,6 +243,7 @@ async function openData(
       ...(options.journalCommitIntervalMs === undefined
         ? {}
         : { journalCommitIntervalMs: options.journalCommitIntervalMs }),
+      journalRetention: options.journalRetention,
       ...(options.checkpointIntervalMs === undefined
         ? {}
         : { checkpointIntervalMs: options.checkpointIntervalMs }),

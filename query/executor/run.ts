@@ -10,7 +10,7 @@ import type {
   ReadView,
   RecordId,
 } from '../../storage/index.ts';
-import { systemTemporaryFiles } from '../spill/temporary-files.ts';
+import { systemTemporaryFiles } from '../spill/spill-space.ts';
 import { buildStage, type OnStage } from './build.ts';
 import {
   DEFAULT_STAGE_BYTES,

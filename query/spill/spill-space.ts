@@ -1,19 +1,9 @@
 /**
- * Where a stage puts what exceeds its memory.
- *
- * Owns: the seam. Reads and writes are synchronous and large (about a megabyte): they cost less than handing them over.
+ * Where a stage puts what exceeds its memory: files of the store (storage/spill/), or of the system where there is none.
  */
+import { SpillArea, type SpillSpace } from '../../storage/index.ts';
 
-export interface SpillFile {
-  /** Bytes written so far: where the next append begins. */
-  readonly size: number;
-  append(bytes: Buffer): void;
-  /** Fills `into` from `offset` on. @returns how many bytes there were. */
-  read(into: Buffer, offset: number): number;
-  /** Gives the space back. Idempotent. */
-  close(): void;
-}
+export type { SpillFile, SpillSpace } from '../../storage/index.ts';
 
-export interface SpillSpace {
-  create(): SpillFile;
-}
+/** For plans that are opened without a store's space. */
+export const systemTemporaryFiles: SpillSpace = new SpillArea();

@@ -19,6 +19,7 @@ import {
   type CommitNumber,
   type MaybePromise,
   type ReadView,
+  type SpillSpace,
   type StorageEngine,
   type Transaction,
 } from '../../storage/index.ts';
@@ -222,6 +223,11 @@ export class OperationContext implements Interruption, RunningOperation {
   /** Who gets this operation's turns: its connection. For query's executors. */
   get turnClient(): TurnClient {
     return this.connection ?? THE_SERVER;
+  }
+
+  /** What every plan of this operation is opened with. */
+  get planOptions(): { readonly client: TurnClient; readonly spill: SpillSpace } {
+    return { client: this.turnClient, spill: this.engine.spill };
   }
 
   /** Lets the other connections have their slice of time; throws when the operation must stop. */

@@ -182,6 +182,24 @@ export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
     help: 'Seconds between two checkpoints; 0: only when needed. Default 60.',
   },
   {
+    flag: 'oplogSize',
+    yaml: 'replication.oplogSizeMB',
+    type: 'integer',
+    range: [1, 1_000_000_000],
+    value: '<MB>',
+    group: STORAGE,
+    help: 'Megabytes of journal that are kept for who reads it later, beyond what recovery needs. Default: none.',
+  },
+  {
+    flag: 'oplogMinRetentionHours',
+    yaml: 'storage.oplogMinRetentionHours',
+    type: 'number',
+    range: [0, 1_000_000],
+    value: '<hours>',
+    group: STORAGE,
+    help: 'Hours for which the journal is kept, also beyond --oplogSize. Default 0.',
+  },
+  {
     flag: 'logpath',
     yaml: 'systemLog.path',
     type: 'string',
@@ -303,14 +321,6 @@ export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
     help: '',
     refused: cluster,
   },
-  {
-    flag: 'oplogSize',
-    yaml: 'replication.oplogSizeMB',
-    type: 'integer',
-    group: REFUSED,
-    help: '',
-    refused: cluster,
-  },
   { flag: 'shardsvr', type: 'switch', group: REFUSED, help: '', refused: cluster },
   { flag: 'configsvr', type: 'switch', group: REFUSED, help: '', refused: cluster },
   {
@@ -401,6 +411,8 @@ export interface FlintdOptions {
   readonly freeSpaceReserveBytes: number | undefined;
   readonly journalCommitIntervalMs: number | undefined;
   readonly checkpointIntervalMs: number | undefined;
+  /** Of journal that is kept beyond what recovery needs: at least so many bytes, and as long. */
+  readonly journalRetention: { readonly bytes: number; readonly ms: number };
   readonly logPath: string | undefined;
   readonly logAppend: boolean;
   readonly logRotation: 'rename' | 'reopen';
@@ -415,6 +427,7 @@ export interface FlintdOptions {
 
 const GIGABYTE = 1024 ** 3;
 const MEGABYTE = 1024 ** 2;
+const HOUR_MS = 3_600_000;
 
 /** @throws UsageError for options that do not go together. */
 export function flintdOptionsFrom(given: GivenOptions): FlintdOptions {
@@ -447,6 +460,10 @@ export function flintdOptionsFrom(given: GivenOptions): FlintdOptions {
     freeSpaceReserveBytes: reserveMB === undefined ? undefined : reserveMB * MEGABYTE,
     journalCommitIntervalMs: number(given, 'journalCommitInterval'),
     checkpointIntervalMs: syncSeconds === undefined ? undefined : syncSeconds * 1000,
+    journalRetention: {
+      bytes: (number(given, 'oplogSize') ?? 0) * MEGABYTE,
+      ms: (number(given, 'oplogMinRetentionHours') ?? 0) * HOUR_MS,
+    },
     logPath: text(given, 'logpath'),
     logAppend: flag(given, 'logappend'),
     logRotation: logRotationOf(given),

@@ -36,6 +36,7 @@ export interface PartsOptions {
   readonly cacheBytes: number;
   readonly verifyWrites: boolean;
   readonly journalCommitIntervalMs: number;
+  readonly journalRetention?: { readonly bytes: number; readonly ms: number };
   readonly extentBytes?: number;
   readonly elevator?: ElevatorName;
   /** For repair: hears of damage in the journal, which then counts as its end. */
@@ -166,6 +167,8 @@ function openStoreJournal(options: PartsOptions, storeId: Buffer): Journal {
     random,
     log,
     commitIntervalMs: options.journalCommitIntervalMs,
+    retainBytes: options.journalRetention?.bytes ?? 0,
+    retainMs: options.journalRetention?.ms ?? 0,
     ...(options.salvage === undefined ? {} : { salvage: options.salvage }),
     onFailure: options.onJournalFailure,
     onNoSpace: options.onNoSpace,

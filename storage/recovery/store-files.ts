@@ -17,6 +17,7 @@ import { removeLmdbFile } from '../indexes/lmdb-file.ts';
 import { openLmdbIndexStore } from '../indexes/lmdb-store.ts';
 import { MemoryIndexDisk, openMemoryIndexStore } from '../indexes/memory-store.ts';
 import type { IndexStore } from '../indexes/contract.ts';
+import { prepareSpillDirectory } from '../spill/spill-area.ts';
 import { lockDbpath, refuseIfInUse } from './dbpath-lock.ts';
 
 export interface IndexStoreOpening {
@@ -29,6 +30,8 @@ export interface StoreFiles {
   readonly journalVolume: Volume;
   /** Prefix of the journal's segments within its volume. */
   readonly journalPrefix: string;
+  /** For temporary files; undefined: the system's directory. */
+  readonly spillDirectory: string | undefined;
   /** On a disk that may fill up. */
   readonly keepsBallast: boolean;
   /** Whether there is anything where the index store would be. */
@@ -95,6 +98,7 @@ export async function openDirectory(dbpath: string, clock: Clock): Promise<Store
       blockVolume,
       journalVolume,
       journalPrefix: '',
+      spillDirectory: await prepareSpillDirectory(dbpath),
       keepsBallast: true,
       hasIndexStore: () => exists(path),
       async openIndexStore(opening) {
@@ -132,6 +136,7 @@ export async function openDirectoryToRead(dbpath: string, clock: Clock): Promise
     blockVolume: await FileVolume.open(dbpath, { readOnly: true }),
     journalVolume: await journalToRead(join(dbpath, JOURNAL_NAME)),
     journalPrefix: '',
+    spillDirectory: undefined,
     keepsBallast: false,
     hasIndexStore: () => exists(path),
     openIndexStore: ({ storeId }) =>
@@ -251,6 +256,7 @@ export function filesOf(volume: Volume, disk: MemoryIndexDisk): StoreFiles {
     blockVolume: volume,
     journalVolume: volume,
     journalPrefix: 'journal/',
+    spillDirectory: undefined,
     keepsBallast: true,
     hasIndexStore: () => Promise.resolve(disk.state !== undefined),
     openIndexStore: (opening) => openMemoryIndexStore({ disk, ...opening }),

@@ -3,6 +3,7 @@
  * nothing that can be written.
  */
 import { EMPTY_DOCUMENT } from '../../bson/index.ts';
+import { SpillArea } from '../../storage/index.ts';
 import type {
   CommitNumber,
   CollectionDescription,
@@ -19,6 +20,7 @@ const unsupported = (): never => {
 
 export class EmptyEngine implements StorageEngine {
   openViews = 0;
+  readonly spill = new SpillArea();
   checkpoints = 0;
   flushes: CommitNumber[] = [];
 

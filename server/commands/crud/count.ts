@@ -27,7 +27,7 @@ export const count = defineCommand({
   plan: planCountCommand,
   execute: (plan, op) =>
     plan.count(op.view(), op, {
-      client: op.turnClient,
+      ...op.planOptions,
       renewView: () => op.renewView(),
     }),
   reply: (n) => ({ n }),

@@ -27,7 +27,7 @@ export const distinct = defineCommand({
   plan: planDistinctCommand,
   execute: (plan, op) =>
     plan.values(op.view(), op, {
-      client: op.turnClient,
+      ...op.planOptions,
       renewView: () => op.renewView(),
     }),
   reply: (values) => ({ values: arrayValue(values) }),

@@ -221,7 +221,7 @@ class PlanProducer implements CursorProducer {
     this.tailed = tailed;
     this.reader = op;
     this.executor = plan.open(op.view(), op, {
-      client: op.turnClient,
+      ...op.planOptions,
       ...(isStable === true ? {} : { renewView: () => this.reader.renewView() }),
     });
     this.running = op.report.plan;

@@ -117,7 +117,7 @@ export async function changeEach(
   });
   if (collection === undefined) return { matchedCount: 0, changedCount: 0 };
   const executor = plan.open(view, op, {
-    client: op.turnClient,
+    ...op.planOptions,
     renewView: () => op.renewView(),
     forWrites: true,
   });

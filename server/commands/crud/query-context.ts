@@ -142,7 +142,7 @@ async function scriptGlobals(
     if (stored !== undefined) {
       const context = simpleContext(op.service.clock, op.service.random);
       const plan = planQuery(view, stored, { filter: EMPTY_DOCUMENT }, context);
-      const executor = plan.open(view, interruption, { client: op.turnClient });
+      const executor = plan.open(view, interruption, { ...op.planOptions });
       for (let next = await executor.next(); next !== undefined; next = await executor.next()) {
         const name = getField(next, '_id');
         const value = getField(next, 'value');
