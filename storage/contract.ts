@@ -22,6 +22,12 @@ export type CollectionUuid = Branded<string, 'CollectionUuid'>;
 
 export type MaybePromise<T> = T | Promise<T>;
 
+/** How the pages of a collection are compressed in the block store. */
+export type PageCompression = 'none' | 'snappy' | 'zstd';
+
+/** Of collections that are created without a word about it, as mongod's. */
+export const DEFAULT_PAGE_COMPRESSION: PageCompression = 'snappy';
+
 /** One field of a key pattern. */
 export interface IndexFieldDescription {
   readonly path: string;
@@ -58,6 +64,8 @@ export interface CollectionDescription {
   readonly kind: 'collection' | 'view' | 'timeseries';
   /** The options it was created with, raw BSON, without its name: what listCollections shows as `options`. */
   readonly options: Buffer;
+  /** Of the pages that are written from now on. */
+  readonly compression: PageCompression;
   /** The `_id` index first, as MongoDB lists them. */
   readonly indexes: readonly IndexDescription[];
 }
@@ -160,6 +168,8 @@ export interface CreateCollectionOptions {
   readonly options?: Buffer;
   /** Specification of the `_id` index; absent: the usual one. */
   readonly idIndex?: Buffer;
+  /** Absent: the store's default. */
+  readonly compression?: PageCompression;
 }
 
 /**
@@ -292,9 +302,13 @@ export interface StorageEngine {
   statistics(): EngineStatistics;
   /** For what operations cannot hold in memory: on the store's disk, gone with the operation or the process. */
   readonly spill: SpillSpace;
-  /** Bytes in the base for collection and its indexes, for collStats and dbStats. */
+  /**
+   * Bytes in the base for collection and its indexes, for collStats and dbStats: `data` is what its pages occupy on the disk,
+   * `free` that part of it which only dead records hold, and which is used again.
+   */
   storageBytes(collection: CollectionDescription): {
     data: number;
+    free: number;
     indexes: Record<string, number>;
   };
   /** Checkpoints and closes cleanly. Open views are closed by force. */

@@ -22,15 +22,17 @@ import { rebuildStale } from './index-builds/stale-indexes.ts';
 import type { KeyGeneratorSource, VersionedKeys } from './catalog/index-keys.ts';
 import { Admission } from './checkpoint/admission.ts';
 import { Checkpointer } from './checkpoint/checkpoint.ts';
-import type {
-  CollectionDescription,
-  CommitNumber,
-  EngineStatistics,
-  MaybePromise,
-  ReadView,
-  StorageEngine,
-  Transaction,
-  ValidationReport,
+import {
+  DEFAULT_PAGE_COMPRESSION,
+  type CollectionDescription,
+  type CommitNumber,
+  type EngineStatistics,
+  type MaybePromise,
+  type PageCompression,
+  type ReadView,
+  type StorageEngine,
+  type Transaction,
+  type ValidationReport,
 } from './contract.ts';
 import { Generation } from './delta/generation.ts';
 import { SlabPool } from './delta/slab-pool.ts';
@@ -86,6 +88,8 @@ export interface EngineOptions {
   readonly verifyWrites?: boolean;
   /** Kept free on the disk, bytes: below it inserts and updates are refused. Default a twentieth of it, 4 to 256 MiB. */
   readonly freeSpaceReserveBytes?: number;
+  /** Of collections that are created without a word about it; default snappy. */
+  readonly compression?: PageCompression;
   /** Order of requests to the block store's device: noop (default) for flash, deadline for disks that seek. */
   readonly elevator?: ElevatorName;
   /** Size of the block store's extents in a new store, bytes. */
@@ -155,6 +159,7 @@ async function openWith(
       log,
       keyGenerators,
       versionedKeys,
+      compression: options.compression ?? DEFAULT_PAGE_COMPRESSION,
     });
     fail = (error) => engine.fail(error);
     reportNoSpace = engine.space.report;
@@ -171,6 +176,7 @@ type OpenOptions = Omit<EngineOptions, 'versionedKeys'> & {
   readonly random: Random;
   readonly log: Log;
   readonly keyGenerators: KeyGeneratorSource;
+  readonly compression: PageCompression;
   readonly versionedKeys: VersionedKeys | undefined;
 };
 
@@ -228,6 +234,7 @@ class Engine implements StorageEngine {
       journal,
       random: options.random,
       keyGenerators: options.keyGenerators,
+      compression: options.compression,
       transactionBytes: budgetBytes / 4,
       slabPool,
       epoch: { base, generations: [new Generation({ pool: slabPool })] },
@@ -385,6 +392,7 @@ class Engine implements StorageEngine {
 
   storageBytes(collection: CollectionDescription): {
     data: number;
+    free: number;
     indexes: Record<string, number>;
   } {
     const { base } = this.store.epoch;
@@ -393,7 +401,10 @@ class Engine implements StorageEngine {
     for (const index of collection.indexes) {
       indexes[index.name] = records * base.entryBytes(index.ident);
     }
-    return { data: this.parts.blocks.collectionSpace(collection.ident)?.liveBytes ?? 0, indexes };
+    const { blocks } = this.parts;
+    const free = blocks.deadBytes(collection.ident);
+    const living = blocks.collectionSpace(collection.ident)?.storedBytes ?? 0;
+    return { data: living + free, free, indexes };
   }
 
   close(): Promise<void> {

@@ -32,6 +32,7 @@ interface Extent {
   open: boolean;
   filledSectors: number;
   liveBytes: number;
+  writtenBytes: number;
   tombstoneBytes: number;
   freedBy: number;
   firstGeneration: number;
@@ -134,22 +135,12 @@ export class AllocationMap {
     return sector;
   }
 
-  /** Takes back the end of what takeSectors gave last: only `keptSectors` from `sector` on are used. */
-  giveBackRoom(owner: number, sector: number, keptSectors: number): void {
-    const index = this.layout.extentOf(sector);
-    const filled = sector - this.layout.firstSectorOf(index) + keptSectors;
-    invariant(this.extents[index].owner === owner, 'allocation: not its extent');
-    invariant(filled <= this.extents[index].filledSectors, 'allocation 4: more kept than taken');
-    this.edit(index).filledSectors = filled;
-    if (filled < this.layout.extentSectors) this.setOpen(owner, index);
-  }
-
-  /** A record that lives from now on. */
+  /** Records that were written there and live from now on. */
   addLive(extent: number, bytes: number): void {
     const entry = this.edit(extent);
     invariant(entry.state === EXTENT_STATE.used, 'allocation: live bytes in an extent not in use');
     entry.liveBytes += bytes;
-    invariant(entry.liveBytes <= this.layout.extentBytes, 'allocation: more alive than fits');
+    entry.writtenBytes += bytes;
   }
 
   /** A record that lives no longer. Ignores one of an earlier life of the extent. @returns whether it counted */
@@ -162,8 +153,15 @@ export class AllocationMap {
     return true;
   }
 
-  addTombstone(extent: number, bytes: number): void {
-    this.edit(extent).tombstoneBytes += bytes;
+  addTombstones(extent: number, bytes: number): void {
+    const entry = this.edit(extent);
+    entry.tombstoneBytes += bytes;
+    entry.writtenBytes += bytes;
+  }
+
+  /** What of an extent's sectors is still needed, bytes: as much of them as of what was written there. */
+  livingBytes(extent: number): number {
+    return livingBytes(this.extents[extent], this.layout.sectorBytes);
   }
 
   /** The tombstones of an extent stand elsewhere now, or are not needed any more. */
@@ -235,7 +233,7 @@ export class AllocationMap {
 
   /**
    * Closed extents of which at most a part lives, the emptiest first.
-   * @param mostLiveBytes above it an extent does not count
+   * @param mostLiveBytes of livingBytes(); above it an extent does not count
    * @param before extents that were written in this or a later generation do not count
    */
   sparseExtents(mostLiveBytes: number, before: number): number[] {
@@ -243,13 +241,13 @@ export class AllocationMap {
     for (const [index, extent] of this.extents.entries()) {
       if (extent.state !== EXTENT_STATE.used || extent.open || extent.damaged) continue;
       if (extent.owner === MANIFEST_OWNER || extent.lastGeneration >= before) continue;
-      if (extent.liveBytes === 0 || livingBytes(extent) > mostLiveBytes) continue;
+      if (extent.liveBytes === 0 || this.livingBytes(index) > mostLiveBytes) continue;
       // Pages that reach over two extents stay: they could not be told from damage by looking at one.
       const next = this.extents[index + 1];
       if (extent.leadingSectors > 0 || (next !== undefined && next.leadingSectors > 0)) continue;
       found.push(index);
     }
-    return found.sort((a, b) => livingBytes(this.extents[a]) - livingBytes(this.extents[b]));
+    return found.sort((a, b) => this.livingBytes(a) - this.livingBytes(b));
   }
 
   /** Whether something lives in an extent that was begun before a generation: then tombstones of that one are needed. */
@@ -299,9 +297,23 @@ export class AllocationMap {
     return counts;
   }
 
-  get liveBytes(): number {
+  /** What is still needed of all extents in use, bytes on the disk. */
+  get livingBytesInAll(): number {
     let bytes = 0;
-    for (const extent of this.extents) bytes += extent.liveBytes;
+    for (const extent of this.extents) {
+      if (extent.state === EXTENT_STATE.used) bytes += livingBytes(extent, this.layout.sectorBytes);
+    }
+    return bytes;
+  }
+
+  /** What only dead records hold in the extents that one collection fills alone, bytes on the disk. */
+  deadBytesOf(owner: number): number {
+    const { sectorBytes } = this.layout;
+    let bytes = 0;
+    for (const extent of this.extents) {
+      if (extent.state !== EXTENT_STATE.used || extent.owner !== owner) continue;
+      bytes += extent.filledSectors * sectorBytes - livingBytes(extent, sectorBytes);
+    }
     return bytes;
   }
 
@@ -418,8 +430,11 @@ export class AllocationMap {
   }
 }
 
-function livingBytes(extent: Extent): number {
-  return extent.liveBytes + extent.tombstoneBytes;
+function livingBytes(extent: Extent, sectorBytes: number): number {
+  if (extent.writtenBytes === 0) return 0;
+  const part = (extent.liveBytes + extent.tombstoneBytes) / extent.writtenBytes;
+  // More than was ever written: after a repair, old versions may have come back.
+  return Math.ceil(Math.min(1, part) * extent.filledSectors * sectorBytes);
 }
 
 function freeExtent(): Extent {
@@ -429,6 +444,7 @@ function freeExtent(): Extent {
     open: false,
     filledSectors: 0,
     liveBytes: 0,
+    writtenBytes: 0,
     tombstoneBytes: 0,
     freedBy: 0,
     firstGeneration: 0,

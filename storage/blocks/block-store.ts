@@ -29,6 +29,7 @@ import { CollectionTable } from './collection-table.ts';
 import type {
   BlockStore,
   BlockStoreStatistics,
+  CheckpointRecords,
   CheckpointWriter,
   CleaningSummary,
   CollectionSpace,
@@ -37,6 +38,7 @@ import type {
 import { StoreLayout } from './layout.ts';
 import { PageReader } from './page-reader.ts';
 import type { Place } from './place.ts';
+import { inlinePress, PressThread, type PagePress } from './press-thread.ts';
 import {
   GENERATIONS_RESERVED,
   readSuperblocks,
@@ -62,6 +64,8 @@ export interface BlockStoreOptions {
   readonly verifyWrites?: boolean;
   /** Order of requests on the device; default noop. */
   readonly elevator?: ElevatorName;
+  /** Pages of large checkpoints are made on a thread of their own; default false: a simulation replays from its seed. */
+  readonly usesThreads?: boolean;
 }
 
 export interface CreateBlockStoreOptions extends BlockStoreOptions {
@@ -70,7 +74,7 @@ export interface CreateBlockStoreOptions extends BlockStoreOptions {
   readonly storeId?: string;
   /** Default 1 MiB; a multiple of the sector size. */
   readonly extentBytes?: number;
-  /** Largest page that records share; default 32 KiB, at least one sector. */
+  /** Largest page that records share, uncompressed; default 32 KiB, at least one sector. */
   readonly pageBytes?: number;
 }
 
@@ -183,6 +187,7 @@ class DeviceBlockStore implements BlockStore {
   private readonly cache: PageCache;
   private readonly reader: PageReader;
   private readonly trimmer: Trimmer;
+  private readonly press: PagePress;
   private readonly verifyWrites: boolean;
   private collections: CollectionTable;
   private superblock: Superblock;
@@ -217,6 +222,7 @@ class DeviceBlockStore implements BlockStore {
       superblock.generationLimit + (reading.damage === undefined ? 0 : 2 * GENERATIONS_RESERVED);
     this.copiesToRepair = reading.damage === undefined ? 0 : 1;
     this.verifyWrites = options.verifyWrites ?? false;
+    this.press = options.usesThreads === true ? new PressThread() : inlinePress;
     this.cache = new PageCache(options.cacheBytes);
     this.reader = new PageReader({
       queue,
@@ -239,6 +245,10 @@ class DeviceBlockStore implements BlockStore {
     return this.collections.get(collection);
   }
 
+  deadBytes(collection: Ident): number {
+    return this.allocation.deadBytesOf(collection);
+  }
+
   collectionSpaces(): CollectionSpace[] {
     return this.collections.stored;
   }
@@ -255,7 +265,10 @@ class DeviceBlockStore implements BlockStore {
     return this.reader.prefetch(places);
   }
 
-  async beginCheckpoint(commitNumber: CommitNumber): Promise<CheckpointWriter> {
+  async beginCheckpoint(
+    commitNumber: CommitNumber,
+    records: CheckpointRecords,
+  ): Promise<CheckpointWriter> {
     invariant(this.writer === undefined, 'block-store 3: a checkpoint is under way');
     invariant(
       commitNumber >= this.currentBase.commitNumber,
@@ -270,6 +283,7 @@ class DeviceBlockStore implements BlockStore {
         allocation: this.allocation,
         collections: this.collections.copy(),
         cache: this.cache,
+        press: this.press,
         storeId: this.storeId,
         before: this.currentBase,
         makeRoom: (sectorEnd) => this.makeRoom(sectorEnd),
@@ -280,6 +294,7 @@ class DeviceBlockStore implements BlockStore {
           this.writer = undefined;
         },
       },
+      records,
       commitNumber,
       generation,
     );
@@ -327,7 +342,7 @@ class DeviceBlockStore implements BlockStore {
     return {
       extentBytes,
       extents,
-      liveBytes: this.allocation.liveBytes,
+      liveBytes: this.allocation.livingBytesInAll,
       usedBytes: (extents.used + extents.pendingFree) * extentBytes,
       fileBytes: this.device.sectorCount * this.device.sectorBytes,
       pagesWritten: this.pagesWritten,
@@ -341,6 +356,7 @@ class DeviceBlockStore implements BlockStore {
 
   async close(): Promise<void> {
     await this.writer?.abort();
+    await this.press.close();
     await this.trimmer.stop();
     await this.queue.idle();
     await this.device.close();

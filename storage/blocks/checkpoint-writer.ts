@@ -10,19 +10,25 @@
 import { invariant } from '../../common/assert.ts';
 import { CachedPage, type PageCache } from '../cache/page-cache.ts';
 import type { CommitNumber, Ident, RecordId } from '../contract.ts';
+import { allocateAligned, releaseAligned } from '../device/aligned-memory.ts';
 import { flushBio } from '../device/bio.ts';
 import type { RequestQueue } from '../device/request-queue.ts';
 import type { Base } from '../format/base.ts';
 import { encodeManifest, manifestBytes } from '../format/manifest.ts';
-import { recordsPageBytes } from '../format/page.ts';
 import { MANIFEST_OWNER, type AllocationMap } from './allocation-map.ts';
 import type { CollectionTable } from './collection-table.ts';
 import { cleanExtents } from './cleaner.ts';
-import type { CheckpointWriter, CleaningSummary, LiveRecords } from './contract.ts';
+import type {
+  CheckpointRecords,
+  CheckpointWriter,
+  CleaningSummary,
+  LiveRecords,
+} from './contract.ts';
 import { ExtentWriter } from './extent-writer.ts';
 import type { StoreLayout } from './layout.ts';
 import { PageAppender, type AppendedPage } from './page-appender.ts';
 import type { Place } from './place.ts';
+import type { PagePress } from './press-thread.ts';
 
 /** What the cleaner may always move. */
 const LEAST_CLEANING_BYTES = 4 * 1024 * 1024;
@@ -35,6 +41,7 @@ export interface CheckpointSurroundings {
   /** A copy, which becomes the store's when the checkpoint is kept. */
   readonly collections: CollectionTable;
   readonly cache: PageCache;
+  readonly press: PagePress;
   readonly storeId: string;
   /** The base that this checkpoint builds on. */
   readonly before: Base;
@@ -62,8 +69,13 @@ export class CheckpointCollector implements CheckpointWriter {
   private pages = 0;
   private bytes = 0;
 
-  constructor(around: CheckpointSurroundings, commitNumber: CommitNumber, generation: number) {
-    const { allocation, collections, layout, queue, storeId, makeRoom } = around;
+  constructor(
+    around: CheckpointSurroundings,
+    records: CheckpointRecords,
+    commitNumber: CommitNumber,
+    generation: number,
+  ) {
+    const { allocation, cache, collections, layout, press, queue, storeId, makeRoom } = around;
     this.around = around;
     this.checkpoint = around.before.checkpoint + 1;
     this.commitNumber = commitNumber;
@@ -71,7 +83,7 @@ export class CheckpointCollector implements CheckpointWriter {
     this.collections = collections;
     this.writer = new ExtentWriter({
       queue,
-      bufferBytes: layout.extentBytes,
+      pieceBytes: layout.extentBytes,
       makeRoom,
       onBadSectors: (firstSector, sectorCount) => this.setAside(firstSector, sectorCount),
     });
@@ -79,11 +91,16 @@ export class CheckpointCollector implements CheckpointWriter {
       layout,
       allocation,
       writer: this.writer,
+      press,
       storeId,
       generation,
       commitNumber,
+      ...(cache.keepsAnything ? { frame: (bytes: number) => cache.frame(bytes) } : {}),
+      compressionOf: (collection) => records.compressionOf(collection),
       liveBytesOf: (collection) => collections.liveBytesOf(collection),
       onPage: (page) => this.onPage(page),
+      placed: (collection, recordId, place, commit) =>
+        records.placed(collection, recordId, place, commit),
     });
     allocation.begin();
   }
@@ -97,35 +114,36 @@ export class CheckpointCollector implements CheckpointWriter {
   }
 
   get pressure(): Promise<void> | undefined {
-    return this.writer.pressure;
+    return this.appender.pressure ?? this.writer.pressure;
   }
 
-  append(collection: Ident, recordId: RecordId, document: Buffer): Place {
+  append(
+    collection: Ident,
+    recordId: RecordId,
+    document: Buffer,
+    commitNumber: CommitNumber,
+  ): void {
     this.checkOpen();
-    const { allocation, layout } = this.around;
-    const place = this.appender.append(collection, recordId, document);
-    layout.forEachLiveExtent(place.sector, place.bytes, (extent, bytes) =>
-      allocation.addLive(extent, bytes),
-    );
-    this.collections.addLive(collection, document.length);
+    this.appender.append(collection, recordId, document, commitNumber);
     this.collections.noteRecordId(collection, recordId);
-    return place;
   }
 
   appendTombstone(collection: Ident, recordId: RecordId): void {
     this.checkOpen();
-    this.appender.appendTombstone(collection, recordId);
+    this.appender.append(collection, recordId, undefined, this.commitNumber);
   }
 
   supersede(collection: Ident, place: Place): void {
     this.checkOpen();
-    this.removeLive(place.sector, place.bytes, place.generation);
+    const { allocation, layout } = this.around;
+    layout.forEachLiveExtent(place, (extent, bytes) =>
+      allocation.removeLive(extent, bytes, place.generation),
+    );
     this.collections.removeLive(collection, place.bytes);
   }
 
   dropCollection(collection: Ident): void {
     this.checkOpen();
-    this.appender.close();
     this.around.allocation.dropOwner(collection);
     this.collections.drop(collection);
   }
@@ -135,11 +153,13 @@ export class CheckpointCollector implements CheckpointWriter {
     this.collections.noteRecordId(collection, highWater);
   }
 
-  async clean(
-    records: LiveRecords,
-    limitBytes = Math.max(LEAST_CLEANING_BYTES, this.bytes / 2),
-  ): Promise<CleaningSummary> {
+  async settle(): Promise<void> {
+    await this.appender.settle();
+  }
+
+  async clean(records: LiveRecords, limitBytes?: number): Promise<CleaningSummary> {
     this.checkOpen();
+    await this.appender.settle();
     const { allocation, layout, onDamage, readExtent, storeId } = this.around;
     const { generation } = this;
     const exists = (collection: Ident): boolean => this.collections.get(collection) !== undefined;
@@ -153,7 +173,8 @@ export class CheckpointCollector implements CheckpointWriter {
       readExtent,
       onDamage,
     };
-    this.cleaned = await cleanExtents({ ...parts, writer: this }, limitBytes);
+    const most = limitBytes ?? Math.max(LEAST_CLEANING_BYTES, this.bytes / 2);
+    this.cleaned = await cleanExtents({ ...parts, writer: this }, most);
     return this.cleaned;
   }
 
@@ -161,7 +182,7 @@ export class CheckpointCollector implements CheckpointWriter {
     this.checkOpen();
     this.state = 'finishing';
     const { queue, verify } = this.around;
-    this.appender.close();
+    await this.appender.settle();
     const base = this.writeManifest();
     await this.writer.drain();
     await queue.submit(flushBio());
@@ -173,7 +194,8 @@ export class CheckpointCollector implements CheckpointWriter {
   async abort(): Promise<void> {
     if (this.state === 'aborted') return;
     this.state = 'aborted';
-    await this.writer.abandon();
+    await this.appender.abandon();
+    await this.writer.idle();
     this.around.allocation.rollBack();
     this.around.onAbort();
   }
@@ -194,17 +216,18 @@ export class CheckpointCollector implements CheckpointWriter {
     }
     const { sector, sectors } = this.takeManifestSectors();
     allocation.settle(checkpoint);
-    const target = this.writer.pageAt(sector, sectors * layout.sectorBytes);
-    const header = { address: sector, generation, commitNumber, storeId };
+    const memory = allocateAligned(sectors * layout.sectorBytes);
     const collections = this.collections.stored;
     const extents = allocation.stored;
     // Room was taken for extents that the manifest might have come to need: a reader goes by what it uses.
     const usedSectors = layout.sectorsFor(manifestBytes(collections.length, extents.length));
-    const page = target.subarray(0, usedSectors * layout.sectorBytes);
+    const page = memory.subarray(0, usedSectors * layout.sectorBytes);
+    const header = { address: sector, generation, commitNumber, storeId };
     const { extentSectors, pageSectors } = layout;
     encodeManifest(header, { checkpoint, extentSectors, pageSectors, collections, extents }, page);
-    target.fill(0, page.length);
-    this.count(target.length);
+    memory.fill(0, page.length);
+    this.writer.write([{ sector, bytes: memory }], () => releaseAligned(memory));
+    this.count(memory.length);
     return {
       checkpoint,
       commitNumber,
@@ -237,25 +260,22 @@ export class CheckpointCollector implements CheckpointWriter {
     );
   }
 
-  private removeLive(sector: number, documentBytes: number, generation: number): void {
-    const { allocation, layout } = this.around;
-    layout.forEachLiveExtent(sector, documentBytes, (extent, bytes) =>
-      allocation.removeLive(extent, bytes, generation),
-    );
-  }
-
   private onPage(page: AppendedPage): void {
-    const { cache, verify } = this.around;
-    const { sector, generation, recordCount } = page;
-    this.count(page.bytes.length);
+    const { cache, layout, verify } = this.around;
+    const { collection, sector, sectors, generation, recordCount, documentBytes, plain } = page;
+    const storedBytes = sectors * layout.sectorBytes;
+    this.count(storedBytes);
+    if (documentBytes > 0) {
+      this.collections.addLive(collection, documentBytes);
+      this.collections.addStored(collection, storedBytes);
+    }
     // What was just written is what will be read: the delta that held it goes.
-    const bytes = cache.frame(page.bytes.length);
-    page.bytes.copy(bytes);
-    cache.put(new CachedPage({ sector, generation, recordCount, bytes }));
-    if (verify === undefined) return;
-    // As if one document filled it: the reader takes the page's size from that.
-    const documentBytes = page.bytes.length - recordsPageBytes(1, 0);
-    this.toVerify.push({ sector, generation, slot: 0, bytes: documentBytes });
+    if (plain !== undefined) {
+      cache.put(new CachedPage({ sector, generation, recordCount, bytes: plain }));
+    }
+    if (verify !== undefined) {
+      this.toVerify.push({ sector, sectors, generation, slot: 0, bytes: documentBytes });
+    }
   }
 
   private count(bytes: number): void {

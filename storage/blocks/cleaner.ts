@@ -6,8 +6,10 @@
  */
 import { CorruptionError, DeviceError } from '../../common/errors.ts';
 import type { Ident, RecordId } from '../contract.ts';
+import { isCompressionLoaded, loadCompression } from '../format/page-compression.ts';
 import {
   PAGE_KIND,
+  plainPage,
   recordsOfPage,
   verifyPage,
   type PageHeader,
@@ -60,11 +62,10 @@ export async function cleanExtents(
   let batch: Survivor[] = [];
   let batchBytes = 0;
   for (const extent of sparse) {
-    const { liveBytes, tombstoneBytes } = allocation.stored[extent];
-    const bytes = liveBytes + tombstoneBytes;
+    const bytes = allocation.livingBytes(extent);
     if (summary.movedBytes + bytes > limitBytes) break;
     const read = await readOrMark(parts, extent);
-    const survivors = read === undefined ? undefined : survivorsIn(parts, extent, read);
+    const survivors = read === undefined ? undefined : await survivorsIn(parts, extent, read);
     if (survivors === undefined) continue;
     allocation.dropTombstones(extent);
     summary = {
@@ -105,7 +106,11 @@ async function readOrMark(parts: CleanerParts, extent: number): Promise<Buffer |
 }
 
 /** What must be kept of an extent; undefined when a page of it is damaged. */
-function survivorsIn(parts: CleanerParts, extent: number, bytes: Buffer): Survivor[] | undefined {
+async function survivorsIn(
+  parts: CleanerParts,
+  extent: number,
+  bytes: Buffer,
+): Promise<Survivor[] | undefined> {
   const { layout, storeId } = parts;
   const survivors: Survivor[] = [];
   const firstSector = layout.firstSectorOf(extent);
@@ -114,7 +119,8 @@ function survivorsIn(parts: CleanerParts, extent: number, bytes: Buffer): Surviv
     const rest = bytes.subarray(offset);
     try {
       const { header, pageBytes } = verifyPage(rest, layout.sectorBytes, { address, storeId });
-      addSurvivors(parts, header, recordsOfPage(rest, header), survivors);
+      if (!isCompressionLoaded(header.compression)) await loadCompression(header.compression);
+      addSurvivors(parts, header, recordsOfPage(plainPage(rest, header), header), survivors);
       offset += pageBytes;
     } catch (error) {
       if (!(error instanceof CorruptionError)) throw error;
@@ -137,7 +143,9 @@ function addSurvivors(
   const needsTombstones = parts.allocation.hasOlderThan(header.generation);
   for (const [slot, { recordId, document }] of records.entries()) {
     const bytes = document?.length ?? 0;
-    const from = { sector: header.address, slot, bytes, generation: header.generation };
+    const { address: sector, generation } = header;
+    const sectors = parts.layout.sectorsFor(header.usedBytes);
+    const from = { sector, sectors, slot, bytes, generation };
     const survives =
       document === undefined ? needsTombstones : parts.records.isLive(collection, recordId, from);
     if (survives) survivors.push({ collection, recordId, document, from });
@@ -151,5 +159,5 @@ function move(parts: CleanerParts, { collection, recordId, document, from }: Sur
     return;
   }
   writer.supersede(collection, from);
-  records.moved(collection, recordId, writer.append(collection, recordId, document));
+  writer.append(collection, recordId, document, records.moving(collection, recordId));
 }

@@ -1,5 +1,5 @@
 /**
- * What the store counts per collection: live bytes and the highest record id ever given out.
+ * What the store counts per collection: live bytes, what they occupy, and the highest record id ever given out.
  */
 import { invariant } from '../../common/assert.ts';
 import type { Ident, RecordId } from '../contract.ts';
@@ -10,17 +10,19 @@ interface Entry {
   readonly ident: Ident;
   recordIdHighWater: RecordId;
   liveBytes: number;
+  storedBytes: number;
 }
 
 export class CollectionTable {
   private readonly collections = new Map<Ident, Entry>();
 
   constructor(stored: readonly ManifestCollection[] = []) {
-    for (const { ident, recordIdHighWater, liveBytes } of stored) {
+    for (const { ident, recordIdHighWater, liveBytes, storedBytes } of stored) {
       this.collections.set(ident as Ident, {
         ident: ident as Ident,
         recordIdHighWater: recordIdHighWater as RecordId,
         liveBytes,
+        storedBytes,
       });
     }
   }
@@ -52,7 +54,14 @@ export class CollectionTable {
     // A dropped collection, whose record map is still being reaped.
     if (entry === undefined) return;
     invariant(entry.liveBytes >= bytes, 'collection table: more died than lived');
+    // How well its own page was compressed nobody remembers: it takes its part of the collection's average.
+    if (bytes > 0) entry.storedBytes -= Math.round((entry.storedBytes * bytes) / entry.liveBytes);
     entry.liveBytes -= bytes;
+  }
+
+  /** What pages with documents of a collection occupy on the disk. */
+  addStored(ident: Ident, bytes: number): void {
+    this.entry(ident).storedBytes += bytes;
   }
 
   noteRecordId(ident: Ident, recordId: RecordId): void {
@@ -67,7 +76,7 @@ export class CollectionTable {
   private entry(ident: Ident): Entry {
     const known = this.collections.get(ident);
     if (known !== undefined) return known;
-    const entry = { ident, recordIdHighWater: 0 as RecordId, liveBytes: 0 };
+    const entry = { ident, recordIdHighWater: 0 as RecordId, liveBytes: 0, storedBytes: 0 };
     this.collections.set(ident, entry);
     return entry;
   }

@@ -2,8 +2,9 @@
  * What engine, checkpoint and delta see of the block store. block-store.ts opens and creates one.
  *
  * The life of a checkpoint, as STORAGE draws it:
- *   writer = await store.beginCheckpoint(c)
+ *   writer = await store.beginCheckpoint(c, records)
  *   writer.append / supersede / drop ...                    (synchronous; await writer.pressure when it is set)
+ *   records.placed ...                                      once the page is compressed, on another thread; by finish()
  *   base = await writer.finish()                            pages and manifest are durable
  *   the index store commits, with the base in its stamp   the checkpoint happened
  *   await store.recordCheckpoint(base)                      superblock
@@ -11,7 +12,7 @@
  * When anything fails before the index store's commit: await writer.abort().
  */
 import type { CorruptionError } from '../../common/errors.ts';
-import type { CommitNumber, Ident, MaybePromise, RecordId } from '../contract.ts';
+import type { CommitNumber, Ident, MaybePromise, PageCompression, RecordId } from '../contract.ts';
 import type { PageCacheStatistics } from '../cache/page-cache.ts';
 import type { RequestQueueStatistics } from '../device/queue-counters.ts';
 import type { Base } from '../format/base.ts';
@@ -25,6 +26,19 @@ export interface CollectionSpace {
   readonly recordIdHighWater: RecordId;
   /** Live documents, bytes. */
   readonly liveBytes: number;
+  /** What they occupy in their pages on the disk, compressed. */
+  readonly storedBytes: number;
+}
+
+/** Whose records a checkpoint writes. */
+export interface CheckpointRecords {
+  /** How the collection's pages are compressed. */
+  compressionOf(collection: Ident): PageCompression;
+  /**
+   * A document that was appended lies there, once finish() resolved. Told in the order of append, some time after it.
+   * @param commitNumber as it was given to append
+   */
+  placed(collection: Ident, recordId: RecordId, place: Place, commitNumber: CommitNumber): void;
 }
 
 /** What the cleaner asks of the record map's owner. */
@@ -34,8 +48,11 @@ export interface LiveRecords {
    * way neither replaced nor deleted the record, nor dropped its collection.
    */
   isLive(collection: Ident, recordId: RecordId, place: Place): boolean;
-  /** The record lies there from this checkpoint on: its entry in the record map changes, its commit number does not. */
-  moved(collection: Ident, recordId: RecordId, place: Place): void;
+  /**
+   * A live record gets another place with this checkpoint: its entry in the record map changes, its commit number does not.
+   * @returns that number
+   */
+  moving(collection: Ident, recordId: RecordId): CommitNumber;
 }
 
 /** Where a document lies in memory: `bytes[start, start + length)`. Filled in place: a scan makes no object per record. */
@@ -51,12 +68,8 @@ export interface CheckpointWriter {
   /** Whether an extent could not be written. It is set aside: another attempt does not meet it again. */
   readonly metBadExtent: boolean;
   readonly commitNumber: CommitNumber;
-  /**
-   * Appends a document. The bytes are copied before this returns or, for large ones, before `pressure` resolves: keep
-   * them unchanged until finish().
-   * @returns where it will lie once finish() resolved.
-   */
-  append(collection: Ident, recordId: RecordId, document: Buffer): Place;
+  /** Appends a document: CheckpointRecords.placed hears where it lies. Its bytes stay unchanged until settle(). */
+  append(collection: Ident, recordId: RecordId, document: Buffer, commitNumber: CommitNumber): void;
   /** Notes a deletion, so that the records can be found again from the block store alone. */
   appendTombstone(collection: Ident, recordId: RecordId): void;
   /** A record that this checkpoint replaced or deleted: its place is no longer live. Ignores places of dropped extents. */
@@ -73,6 +86,8 @@ export interface CheckpointWriter {
    * @param limitBytes live bytes to move at most; default: half of what the checkpoint has appended, at least 4 MiB
    */
   clean(records: LiveRecords, limitBytes?: number): Promise<CleaningSummary>;
+  /** Resolves when everything that was appended has its place, and `placed` has heard of it. @throws what failed */
+  settle(): Promise<void>;
   /** Set while more is queued than the device should hold: await it before appending more. */
   readonly pressure: Promise<void> | undefined;
   /** Writes what is left and the manifest, flushes the device. @throws DeviceError (ENOSPC, EIO): then call abort(). */
@@ -91,7 +106,7 @@ export interface CleaningSummary {
 export interface BlockStoreStatistics {
   readonly extentBytes: number;
   readonly extents: ExtentCounts;
-  /** What lives in them: documents, their directory entries, the manifest. */
+  /** What of them is still needed, on the disk: pages by the part of them that lives, the manifest. */
   readonly liveBytes: number;
   /** What extents in use or about to be free occupy. */
   readonly usedBytes: number;
@@ -117,6 +132,8 @@ export interface BlockStore {
   readonly superblockDamage: CorruptionError | undefined;
   /** Highest record id given out per collection and live bytes, as of the last finished checkpoint. */
   collectionSpace(collection: Ident): CollectionSpace | undefined;
+  /** What only dead records hold in extents that the collection fills alone, bytes on the disk. */
+  deadBytes(collection: Ident): number;
   collectionSpaces(): CollectionSpace[];
 
   /**
@@ -137,7 +154,10 @@ export interface BlockStore {
 
   /** Writes the base that was opened into both copies of the superblock: a damaged copy is whole again. */
   recordBase(): Promise<void>;
-  beginCheckpoint(commitNumber: CommitNumber): Promise<CheckpointWriter>;
+  beginCheckpoint(
+    commitNumber: CommitNumber,
+    records: CheckpointRecords,
+  ): Promise<CheckpointWriter>;
   /** Writes the superblock for a base whose index commit is durable. */
   recordCheckpoint(base: Base): Promise<void>;
   /**

@@ -4,6 +4,7 @@
 import { invariant } from '../../common/assert.ts';
 import { recordsPageBytes } from '../format/page.ts';
 import { SECOND_COPY_OFFSET_BYTES } from '../format/superblock.ts';
+import type { Place } from './place.ts';
 
 /** What a place costs besides its document: its entry in the directory. */
 const RECORD_OVERHEAD_BYTES = 16;
@@ -11,7 +12,7 @@ const RECORD_OVERHEAD_BYTES = 16;
 export class StoreLayout {
   readonly sectorBytes: number;
   readonly extentSectors: number;
-  /** Largest page that records share. */
+  /** Largest page that records share, uncompressed. */
   readonly pageSectors: number;
 
   constructor(sizes: { sectorBytes: number; extentSectors: number; pageSectors: number }) {
@@ -53,25 +54,16 @@ export class StoreLayout {
     return recordsPageBytes(1, documentBytes) > this.pageBytes;
   }
 
-  /** Size of such a document's page. */
-  ownPageSectors(documentBytes: number): number {
-    return this.sectorsFor(recordsPageBytes(1, documentBytes));
-  }
-
   /**
-   * What a record at `sector` keeps alive: bytes per extent. A document with a page of its own keeps every extent alive
-   * that its page touches.
+   * What a record keeps alive: bytes per extent. In a shared page that is the document and its entry, uncompressed; a
+   * document with a page of its own keeps every extent alive that its page touches, with the sectors it has there.
    */
   forEachLiveExtent(
-    sector: number,
-    documentBytes: number,
+    { sector, sectors, bytes }: Pick<Place, 'sector' | 'sectors' | 'bytes'>,
     visit: (extent: number, bytes: number) => void,
   ): void {
-    if (this.needsOwnPage(documentBytes)) {
-      this.forEachTouchedExtent(sector, this.ownPageSectors(documentBytes), visit);
-    } else {
-      visit(this.extentOf(sector), documentBytes + RECORD_OVERHEAD_BYTES);
-    }
+    if (this.needsOwnPage(bytes)) this.forEachTouchedExtent(sector, sectors, visit);
+    else visit(this.extentOf(sector), bytes + RECORD_OVERHEAD_BYTES);
   }
 
   /** Splits a run of sectors by extent, in bytes. */

@@ -17,7 +17,15 @@ import { allocateAligned, releaseAligned } from '../device/aligned-memory.ts';
 import { readBio, sectorNumber } from '../device/bio.ts';
 import type { RequestQueue } from '../device/request-queue.ts';
 import { readU32 } from '../format/integers.ts';
-import { DIRECTORY_ENTRY, PAGE_HEADER, verifyPage } from '../format/page.ts';
+import { isCompressionLoaded, loadCompression } from '../format/page-compression.ts';
+import {
+  DIRECTORY_ENTRY,
+  PAGE_HEADER,
+  plainPage,
+  recordsPageBytes,
+  verifyPage,
+  type PageHeader,
+} from '../format/page.ts';
 import type { DocumentLocation } from './contract.ts';
 import type { StoreLayout } from './layout.ts';
 import type { Place } from './place.ts';
@@ -204,28 +212,31 @@ export class PageReader {
   }
 
   private mayReadSync(place: Place): boolean {
-    if (this.layout.needsOwnPage(place.bytes)) return false;
+    if (place.sectors > this.layout.pageSectors) return false;
     // Who is not alone gains more from reads beside each other.
     if (this.syncUsedThisTurn || this.loads.size > 0) return false;
     return this.syncAverageMs < SYNC_LIMIT_MS || this.coldPages % SYNC_RETRY_EVERY === 0;
   }
 
-  private loadNow(place: Place): CachedPage {
+  private loadNow(place: Place): CachedPage | Promise<CachedPage> {
     this.syncUsedThisTurn = true;
     setImmediate(() => {
       this.syncUsedThisTurn = false;
     });
-    const buffer = allocateAligned(this.readBytes(place));
+    const buffer = allocateAligned(place.sectors * this.layout.sectorBytes);
     const startMs = this.clock.monotonicMs();
     try {
       this.queue.readSync(sectorNumber(place.sector), [buffer]);
       this.pagesReadSync += 1;
-      return this.keep(place, buffer);
+      const header = this.verifiedHeader(place, buffer);
+      if (isCompressionLoaded(header.compression)) return this.keep(place, buffer, header);
     } finally {
       releaseAligned(buffer);
       const tookMs = Math.min(this.clock.monotonicMs() - startMs, SYNC_SAMPLE_MOST_MS);
       this.syncAverageMs += (tookMs - this.syncAverageMs) * SYNC_SAMPLE_WEIGHT;
     }
+    // Once in the life of a process: the library that it needs is still to be loaded.
+    return this.loadInBackground(place);
   }
 
   private loadInBackground(place: Place): Promise<CachedPage> {
@@ -237,37 +248,45 @@ export class PageReader {
   }
 
   private async readPage(place: Place): Promise<CachedPage> {
-    const buffer = allocateAligned(this.readBytes(place));
+    const buffer = allocateAligned(place.sectors * this.layout.sectorBytes);
     try {
       await this.queue.submit(readBio(this.queue.device, sectorNumber(place.sector), [buffer]));
-      return this.keep(place, buffer);
+      const header = this.verifiedHeader(place, buffer);
+      if (!isCompressionLoaded(header.compression)) await loadCompression(header.compression);
+      return this.keep(place, buffer, header);
     } finally {
       releaseAligned(buffer);
     }
   }
 
-  /** Checks what was read and keeps a copy: the buffer is reused, a page in the cache never is. */
-  private keep(place: Place, buffer: Buffer): CachedPage {
-    this.pagesRead += 1;
-    const { sector, generation } = place;
+  private verifiedHeader({ sector, generation }: Place, buffer: Buffer): PageHeader {
     const expected = { address: sector, generation, storeId: this.storeId };
     try {
-      const { header, pageBytes } = verifyPage(buffer, this.layout.sectorBytes, expected);
-      const bytes = this.cache.frame(pageBytes);
-      buffer.copy(bytes, 0, 0, pageBytes);
-      const { recordCount } = header;
+      return verifyPage(buffer, this.layout.sectorBytes, expected).header;
+    } catch (error) {
+      throw this.reported(sector, error);
+    }
+  }
+
+  /** Keeps the plain page in memory of the cache: the buffer is reused. */
+  private keep({ sector, generation }: Place, buffer: Buffer, header: PageHeader): CachedPage {
+    this.pagesRead += 1;
+    const { recordCount, plainBytes } = header;
+    try {
+      const bytes = this.cache.frame(plainBytes);
+      plainPage(buffer, header, bytes);
       const page = new CachedPage({ sector, generation, recordCount, bytes });
       this.cache.put(page);
       return page;
     } catch (error) {
-      if (!(error instanceof CorruptionError)) throw error;
-      this.report(sector, error);
-      throw this.located(sector, error);
+      throw this.reported(sector, error);
     }
   }
 
-  /** Says where in which file. */
-  private located(sector: number, error: CorruptionError): CorruptionError {
+  /** What to throw: of damage, which is reported, with the place in the file. */
+  private reported(sector: number, error: unknown): unknown {
+    if (!(error instanceof CorruptionError)) return error;
+    this.report(sector, error);
     const { name, sectorBytes } = this.queue.device;
     const offset = sector * sectorBytes;
     const message = `${name}, offset ${offset}: ${error.detail}`;
@@ -278,24 +297,16 @@ export class PageReader {
     });
   }
 
-  /** A shared page may be shorter than what is read: its header tells. It never leaves its extent. */
-  private readBytes(place: Place): number {
-    const { layout } = this;
-    if (layout.needsOwnPage(place.bytes)) {
-      return layout.ownPageSectors(place.bytes) * layout.sectorBytes;
-    }
-    const extentEnd = layout.firstSectorOf(layout.extentOf(place.sector) + 1);
-    const end = Math.min(extentEnd, this.queue.device.sectorCount);
-    return Math.min(layout.pageSectors, end - place.sector) * layout.sectorBytes;
-  }
-
   private isInside(place: Place): boolean {
     const { layout } = this;
-    const sectors = layout.needsOwnPage(place.bytes) ? layout.ownPageSectors(place.bytes) : 1;
+    const { sector, sectors, bytes } = place;
+    const most = Math.max(layout.pageSectors, layout.sectorsFor(recordsPageBytes(1, bytes)));
     return (
-      Number.isSafeInteger(place.sector) &&
-      place.sector >= layout.firstSectorOf(layout.reservedExtents) &&
-      place.sector + sectors <= this.queue.device.sectorCount
+      Number.isSafeInteger(sector) &&
+      sectors >= 1 &&
+      sectors <= most &&
+      sector >= layout.firstSectorOf(layout.reservedExtents) &&
+      sector + sectors <= this.queue.device.sectorCount
     );
   }
 

@@ -9,7 +9,8 @@ import { allocateAligned, releaseAligned } from '../device/aligned-memory.ts';
 import { readBio, sectorNumber } from '../device/bio.ts';
 import type { RequestQueue } from '../device/request-queue.ts';
 import { EXTENT_STATE, type ManifestExtent } from '../format/manifest.ts';
-import { claimedPageBytes, verifyPage, type PageHeader } from '../format/page.ts';
+import { isCompressionLoaded, loadCompression } from '../format/page-compression.ts';
+import { claimedPageBytes, plainPage, verifyPage, type PageHeader } from '../format/page.ts';
 import type { StoreLayout } from './layout.ts';
 
 /** No page is longer: the largest document, and room for what is around it. */
@@ -80,7 +81,7 @@ async function pageAt(
       address: sector,
       storeId,
     });
-    visitor.page(header, rest.subarray(0, pageBytes));
+    visitor.page(header, await plainOf(rest.subarray(0, pageBytes), header));
     return pageBytes / layout.sectorBytes;
   } catch (error) {
     if (!(error instanceof CorruptionError)) throw error;
@@ -89,6 +90,11 @@ async function pageAt(
     if (sectors === undefined || sector + sectors > queue.device.sectorCount) return error;
     return readLongPage(source, sector, sectors, visitor);
   }
+}
+
+async function plainOf(bytes: Buffer, header: PageHeader): Promise<Buffer> {
+  if (!isCompressionLoaded(header.compression)) await loadCompression(header.compression);
+  return plainPage(bytes, header);
 }
 
 /** Sectors of a page that says that it is longer than what was read; undefined when it says nothing of the kind. */
@@ -112,7 +118,7 @@ async function readLongPage(
       address: sector,
       storeId,
     });
-    visitor.page(header, buffer.subarray(0, pageBytes));
+    visitor.page(header, await plainOf(buffer.subarray(0, pageBytes), header));
     return pageBytes / layout.sectorBytes;
   } catch (error) {
     if (error instanceof CorruptionError || error instanceof DeviceError) return error;

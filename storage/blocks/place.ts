@@ -2,13 +2,15 @@
  * Where a record's bytes lie. The record map keeps it (storage/format/record-map.ts).
  */
 
-/** A record in a page. The page's size follows: a document too large for a shared page has one of its own. */
+/** A record in a page. */
 export interface Place {
   /** First sector of its page. */
   readonly sector: number;
+  /** Length of its page. */
+  readonly sectors: number;
   /** Its entry in the page's directory. */
   readonly slot: number;
-  /** Length of the document, bytes. */
+  /** Length of the document, bytes, as it was before its page was compressed. */
   readonly bytes: number;
   /** Generation that its page must have: another one on the disk is a lost write. */
   readonly generation: number;

@@ -38,7 +38,7 @@ const OVERHEAD_BYTES = 256;
 /** A page above this part of the bound would push out too much. */
 const LARGEST_PART = 0.25;
 
-/** A verified page. Its bytes never change once they were lent. */
+/** A verified page, plain: header, directory, documents. Its bytes never change once they were lent. */
 export class CachedPage implements QueuedPage<CachedPage> {
   readonly sector: number;
   readonly generation: number;

@@ -20,6 +20,7 @@ import type {
   CollectionUuid,
   Ident,
   IndexDescription,
+  PageCompression,
   RecordId,
 } from '../contract.ts';
 import { decodeBase, encodeBase, type Base } from '../format/base.ts';
@@ -92,6 +93,7 @@ export function encodeCatalogRecord(record: CatalogRecord): Buffer {
     .append('uuid', binaryValue(Buffer.from(description.uuid, 'hex'), UUID_SUBTYPE))
     .appendString('kind', description.kind)
     .appendDocument('options', description.options)
+    .appendString('compression', description.compression)
     .append('indexes', arrayValue(indexes.finish()))
     .append('records', integerValue(size.records))
     .append('bytes', integerValue(size.bytes))
@@ -114,6 +116,7 @@ export function decodeCatalogRecord(key: Buffer, value: Buffer): CatalogRecord {
       namespace: field(value, 'ns').asString(),
       kind,
       options: field(value, 'options').asDocument(),
+      compression: compressionOf(field(value, 'compression').asString()),
       indexes,
     },
     size: {
@@ -184,6 +187,12 @@ function decodeIndex(value: Buffer): IndexDescription {
     ready: field(value, 'ready').asBoolean(),
     multikeyPaths: decodeMultikeyPaths(field(value, 'multikeyPaths')),
   });
+}
+
+/** @throws CorruptionError malformed */
+export function compressionOf(name: string): PageCompression {
+  if (name === 'none' || name === 'snappy' || name === 'zstd') return name;
+  throw malformed(`unknown compression ${name}`);
 }
 
 function identBytes(ident: Ident): Buffer {

@@ -6,6 +6,7 @@ import type {
   CollectionUuid,
   Ident,
   IndexDescription,
+  PageCompression,
 } from '../contract.ts';
 import {
   createIndexWriter,
@@ -20,6 +21,7 @@ export class CollectionVersion implements CollectionDescription {
   readonly namespace: string;
   readonly kind: CollectionDescription['kind'];
   readonly options: Buffer;
+  readonly compression: PageCompression;
   readonly indexes: readonly IndexDescription[];
   private readonly source: KeyGeneratorSource;
   /** Of the version before, if they were ever needed. */
@@ -36,6 +38,7 @@ export class CollectionVersion implements CollectionDescription {
     this.namespace = description.namespace;
     this.kind = description.kind;
     this.options = description.options;
+    this.compression = description.compression;
     this.indexes = description.indexes;
     this.source = source;
     this.known = previous?.ownWriters ?? [];
@@ -52,9 +55,9 @@ export class CollectionVersion implements CollectionDescription {
     changes: Partial<Pick<CollectionDescription, 'namespace' | 'options' | 'indexes'>>,
     source: KeyGeneratorSource,
   ): CollectionVersion {
-    const { ident, uuid, kind } = this;
+    const { ident, uuid, kind, compression } = this;
     const { namespace, options, indexes } = this;
-    const description = { ident, uuid, kind, namespace, options, indexes, ...changes };
+    const description = { ident, uuid, kind, compression, namespace, options, indexes, ...changes };
     return new CollectionVersion(description, source, this);
   }
 

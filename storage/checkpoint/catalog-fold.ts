@@ -104,12 +104,10 @@ function writeRecord(
   commitNumber: CommitNumber,
   moved: MovedRecords,
 ): void {
-  const { base, changes, writer } = target;
+  const { base, writer } = target;
   const before = placeOf(base, recordId);
   if (before !== undefined) writer.supersede(CATALOG_COLLECTION, before);
-  const { sector, slot, bytes, generation } = writer.append(CATALOG_COLLECTION, recordId, record);
-  const place = { sector, slot, bytes, generation, commitNumber };
-  changes.setRecord(CATALOG_COLLECTION, recordId, place);
+  writer.append(CATALOG_COLLECTION, recordId, record, commitNumber);
   moved.noteRewritten(CATALOG_COLLECTION, recordId);
 }
 

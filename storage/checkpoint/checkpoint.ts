@@ -28,7 +28,7 @@ import { IndexChanges } from '../indexes/changes.ts';
 import type { IndexStore } from '../indexes/contract.ts';
 import type { Journal } from '../journal/contract.ts';
 import { BaseEpoch } from '../views/base-epoch.ts';
-import type { StoreState } from '../views/store-state.ts';
+import { latestVersion, type StoreState } from '../views/store-state.ts';
 import { foldCatalog } from './catalog-fold.ts';
 import { foldKeys, foldRecords, Slices, type FoldTarget } from './fold.ts';
 import { freeze, type Frozen, type ScanningBuild } from './freeze.ts';
@@ -221,8 +221,13 @@ export class Checkpointer {
     // Step 2: documents and manifest.
     this.step = 'pages';
     const changes = new IndexChanges(this.changesMemory);
-    const writer = await blocks.beginCheckpoint(frozen.commitNumber);
-    const moved = new MovedRecords(store.epoch.base, frozen.generation, changes);
+    const writer = await blocks.beginCheckpoint(frozen.commitNumber, {
+      compressionOf: (collection) =>
+        latestVersion(store, collection)?.compression ?? store.compression,
+      placed: (collection, recordId, place, commitNumber) =>
+        changes.setRecord(collection, recordId, { ...place, commitNumber }),
+    });
+    const moved = new MovedRecords(store.epoch.base, frozen.generation);
     let base: Base;
     try {
       await this.foldGeneration(frozen, { writer, changes, moved });

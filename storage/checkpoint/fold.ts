@@ -123,15 +123,7 @@ function foldChunk(
       writer.appendTombstone(collection, recordId);
       changes.removeRecord(collection, recordId);
     } else {
-      const {
-        sector,
-        slot,
-        bytes,
-        generation: written,
-      } = writer.append(collection, recordId, document);
-      const commitNumber = rows.commitNumber[row] as CommitNumber;
-      const place = { sector, slot, bytes, generation: written, commitNumber };
-      changes.setRecord(collection, recordId, place);
+      writer.append(collection, recordId, document, rows.commitNumber[row] as CommitNumber);
     }
   }
 }

@@ -3,13 +3,13 @@
  *
  * Owns: the list of record map blocks that moved records stand in, so that caches of the base before are not believed.
  */
+import { invariant } from '../../common/assert.ts';
 import type { LiveRecords } from '../blocks/contract.ts';
 import type { Place } from '../blocks/place.ts';
-import type { Ident, RecordId } from '../contract.ts';
+import type { CommitNumber, Ident, RecordId } from '../contract.ts';
 import type { Generation } from '../delta/generation.ts';
 import { NO_ROW } from '../delta/version-rows.ts';
 import { recordBlockOf } from '../format/record-map.ts';
-import type { IndexChanges } from '../indexes/changes.ts';
 import type { BaseEpoch } from '../views/base-epoch.ts';
 
 export class MovedRecords implements LiveRecords {
@@ -19,13 +19,11 @@ export class MovedRecords implements LiveRecords {
   private readonly rewritten = new Map<Ident, Set<RecordId>>();
   private readonly base: BaseEpoch;
   private readonly folded: Generation;
-  private readonly changes: IndexChanges;
 
   /** @param base the one before this checkpoint @param folded the generation that the checkpoint folds into it */
-  constructor(base: BaseEpoch, folded: Generation, changes: IndexChanges) {
+  constructor(base: BaseEpoch, folded: Generation) {
     this.base = base;
     this.folded = folded;
-    this.changes = changes;
   }
 
   /** A record that the checkpoint wrote, or removed, without a version in the generation. */
@@ -52,12 +50,12 @@ export class MovedRecords implements LiveRecords {
     );
   }
 
-  moved(collection: Ident, recordId: RecordId, place: Place): void {
+  moving(collection: Ident, recordId: RecordId): CommitNumber {
     const before = this.base.place(collection, recordId);
-    if (before === undefined) return;
-    // The version stays the same one: a transaction that read it before must not meet a conflict.
-    this.changes.setRecord(collection, recordId, { ...place, commitNumber: before.commitNumber });
+    invariant(before !== undefined, 'moved records: a record moves that is not alive');
     this.noteBlock(collection, recordId);
+    // The version stays the same one: a transaction that read it before must not meet a conflict.
+    return before.commitNumber;
   }
 
   private noteBlock(collection: Ident, recordId: RecordId): void {

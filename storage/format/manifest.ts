@@ -18,15 +18,16 @@ export const MANIFEST_HEAD = {
   size: 24,
 } as const;
 
-/** One collection, 24 bytes. docs/format/manifest.md#collections */
+/** One collection, 32 bytes. docs/format/manifest.md#collections */
 export const MANIFEST_COLLECTION = {
   ident: 0, // u64
   recordIdHighWater: 8, // u64
-  liveBytes: 16, // u64
-  size: 24,
+  liveBytes: 16, // u64  documents
+  storedBytes: 24, // u64  what they occupy in their pages
+  size: 32,
 } as const;
 
-/** One extent, 32 bytes; the n-th entry is extent n. docs/format/manifest.md#extents */
+/** One extent, 40 bytes; the n-th entry is extent n. docs/format/manifest.md#extents */
 export const MANIFEST_EXTENT = {
   state: 0, // u8  EXTENT_STATE
   flags: 1, // u8  bit 0 damaged, bit 1 open
@@ -38,7 +39,9 @@ export const MANIFEST_EXTENT = {
   lastGeneration: 20, // u32
   owner: 24, // u48  collection that alone fills it; 0: several do
   leadingSectors: 30, // u16  end of a page that began in the extent before
-  size: 32,
+  writtenBytes: 32, // u32  what liveBytes and tombstoneBytes began with
+  reserved: 36, // u32
+  size: 40,
 } as const;
 
 /** Numbers are permanent. */
@@ -52,6 +55,7 @@ export interface ManifestCollection {
   readonly ident: number;
   readonly recordIdHighWater: number;
   readonly liveBytes: number;
+  readonly storedBytes: number;
 }
 
 export interface ManifestExtent {
@@ -60,7 +64,9 @@ export interface ManifestExtent {
   /** Its rest is still to be filled. */
   readonly open: boolean;
   readonly filledSectors: number;
+  /** Uncompressed: what lives in it, and all that ever did since it was free. */
   readonly liveBytes: number;
+  readonly writtenBytes: number;
   readonly tombstoneBytes: number;
   readonly freedBy: number;
   readonly firstGeneration: number;
@@ -89,7 +95,7 @@ export function manifestBytes(collectionCount: number, extentCount: number): num
 
 /** Fills `target`, whole sectors, with the manifest's page. */
 export function encodeManifest(
-  header: Omit<PageHeader, 'usedBytes' | 'recordCount' | 'kind' | 'collection'>,
+  header: Pick<PageHeader, 'address' | 'generation' | 'commitNumber' | 'storeId'>,
   manifest: Manifest,
   target: Buffer,
 ): void {
@@ -107,14 +113,24 @@ export function encodeManifest(
     writeU64(target, collection.ident, at + MANIFEST_COLLECTION.ident);
     writeU64(target, collection.recordIdHighWater, at + MANIFEST_COLLECTION.recordIdHighWater);
     writeU64(target, collection.liveBytes, at + MANIFEST_COLLECTION.liveBytes);
+    writeU64(target, collection.storedBytes, at + MANIFEST_COLLECTION.storedBytes);
     at += MANIFEST_COLLECTION.size;
   }
   for (const extent of extents) {
     encodeExtent(extent, target, at);
     at += MANIFEST_EXTENT.size;
   }
+  target.fill(0, usedBytes);
   sealPage(
-    { ...header, collection: 0, usedBytes, recordCount: 0, kind: PAGE_KIND.manifest },
+    {
+      ...header,
+      collection: 0,
+      usedBytes,
+      plainBytes: usedBytes,
+      recordCount: 0,
+      kind: PAGE_KIND.manifest,
+      compression: 'none',
+    },
     target,
   );
 }
@@ -123,6 +139,7 @@ export function encodeManifest(
 export function decodeManifest(page: Buffer, header: PageHeader): Manifest {
   const head = PAGE_HEADER.size;
   if (header.kind !== PAGE_KIND.manifest) throw malformed('the page is not a manifest');
+  if (header.compression !== 'none') throw malformed('it is compressed');
   if (header.usedBytes < head + MANIFEST_HEAD.size) throw malformed('it is too short');
   const checkpoint = readU64(page, head + MANIFEST_HEAD.checkpoint);
   const collectionCount = page.readUInt32LE(head + MANIFEST_HEAD.collectionCount);
@@ -137,6 +154,7 @@ export function decodeManifest(page: Buffer, header: PageHeader): Manifest {
       ident: readU64(page, at + MANIFEST_COLLECTION.ident),
       recordIdHighWater: readU64(page, at + MANIFEST_COLLECTION.recordIdHighWater),
       liveBytes: readU64(page, at + MANIFEST_COLLECTION.liveBytes),
+      storedBytes: readU64(page, at + MANIFEST_COLLECTION.storedBytes),
     });
     at += MANIFEST_COLLECTION.size;
   }
@@ -166,6 +184,8 @@ function encodeExtent(extent: ManifestExtent, target: Buffer, at: number): void 
   target.writeUInt32LE(extent.lastGeneration, at + MANIFEST_EXTENT.lastGeneration);
   writeU48(target, extent.owner, at + MANIFEST_EXTENT.owner);
   target.writeUInt16LE(extent.leadingSectors, at + MANIFEST_EXTENT.leadingSectors);
+  target.writeUInt32LE(extent.writtenBytes, at + MANIFEST_EXTENT.writtenBytes);
+  target.writeUInt32LE(0, at + MANIFEST_EXTENT.reserved);
 }
 
 function decodeExtent(page: Buffer, at: number): ManifestExtent {
@@ -182,6 +202,7 @@ function decodeExtent(page: Buffer, at: number): ManifestExtent {
     lastGeneration: page.readUInt32LE(at + MANIFEST_EXTENT.lastGeneration),
     owner: readU48(page, at + MANIFEST_EXTENT.owner),
     leadingSectors: page.readUInt16LE(at + MANIFEST_EXTENT.leadingSectors),
+    writtenBytes: page.readUInt32LE(at + MANIFEST_EXTENT.writtenBytes),
   };
 }
 

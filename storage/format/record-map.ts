@@ -14,6 +14,7 @@ import { IDENT_BYTES, readUInt48BE, writeUInt48BE } from './tree-key.ts';
 export const RECORDS_PER_BLOCK = 32;
 const BLOCK_SHIFT = 5;
 const BLOCK_MASK = RECORDS_PER_BLOCK - 1;
+const TWO_POW_40 = 2 ** 40;
 
 /** Key of a block: ident u48, block number u48, both big-endian. */
 export const RECORD_MAP_KEY_BYTES = IDENT_BYTES + 6;
@@ -26,17 +27,20 @@ export const RECORD_MAP_BLOCK = {
 
 /** One entry, 24 bytes; entries follow the header in order of record id. docs/format/lmdb.md#record-map-entry */
 export const RECORD_MAP_ENTRY = {
-  sector: 0, // u48  first sector of the page
-  slot: 6, // u16  number within the page's directory
-  bytes: 8, // u32  length of the document
-  generation: 12, // u48  that the page must have: catches lost writes
-  commitNumber: 18, // u48  of the write that made this version
+  sector: 0, // u40  first sector of the page
+  generation: 5, // u40  that the page must have: catches lost writes
+  commitNumber: 10, // u48  of the write that made this version
+  bytes: 16, // u32  length of the document
+  slot: 20, // u16  number within the page's directory
+  sectors: 22, // u16  length of the page
   size: 24,
 } as const;
 
 /** Where a record's document lies in the base, and which commit put it there. */
 export interface RecordPlace {
   readonly sector: number;
+  /** Length of the page. */
+  readonly sectors: number;
   readonly slot: number;
   /** Length of the document. */
   readonly bytes: number;
@@ -88,22 +92,27 @@ export function recordEntryOffset(present: number, slot: number): number {
 /** @param offset as recordEntryOffset gave it for a block that presentRecords has checked */
 export function readRecordPlace(source: Buffer, offset: number): RecordPlace {
   return {
-    sector: readUInt48LE(source, offset + RECORD_MAP_ENTRY.sector),
+    sector: readUInt40LE(source, offset + RECORD_MAP_ENTRY.sector),
+    sectors: readUInt16LE(source, offset + RECORD_MAP_ENTRY.sectors),
     slot: readUInt16LE(source, offset + RECORD_MAP_ENTRY.slot),
     bytes: readU32(source, offset + RECORD_MAP_ENTRY.bytes),
-    generation: readUInt48LE(source, offset + RECORD_MAP_ENTRY.generation),
+    generation: readUInt40LE(source, offset + RECORD_MAP_ENTRY.generation),
     commitNumber: readUInt48LE(source, offset + RECORD_MAP_ENTRY.commitNumber) as CommitNumber,
   };
 }
 
 export function writeRecordPlace(target: Buffer, place: RecordPlace, offset: number): void {
   invariant(place.slot <= 0xffff, 'record map: slot is no u16');
+  invariant(place.sectors <= 0xffff, 'record map: page length is no u16');
   invariant(place.bytes <= 0xffff_ffff, 'record map: length is no u32');
-  writeUInt48LE(target, place.sector, offset + RECORD_MAP_ENTRY.sector);
-  writeUInt16LE(target, place.slot, offset + RECORD_MAP_ENTRY.slot);
-  writeU32(target, place.bytes, offset + RECORD_MAP_ENTRY.bytes);
-  writeUInt48LE(target, place.generation, offset + RECORD_MAP_ENTRY.generation);
+  invariant(place.sector < TWO_POW_40, 'record map: sector is no u40');
+  invariant(place.generation < TWO_POW_40, 'record map: generation is no u40');
+  writeUInt40LE(target, place.sector, offset + RECORD_MAP_ENTRY.sector);
+  writeUInt40LE(target, place.generation, offset + RECORD_MAP_ENTRY.generation);
   writeUInt48LE(target, place.commitNumber, offset + RECORD_MAP_ENTRY.commitNumber);
+  writeU32(target, place.bytes, offset + RECORD_MAP_ENTRY.bytes);
+  writeUInt16LE(target, place.slot, offset + RECORD_MAP_ENTRY.slot);
+  writeUInt16LE(target, place.sectors, offset + RECORD_MAP_ENTRY.sectors);
 }
 
 /**
@@ -160,6 +169,15 @@ export function countBits(bits: number): number {
   let count = bits - ((bits >>> 1) & 0x5555_5555);
   count = (count & 0x3333_3333) + ((count >>> 2) & 0x3333_3333);
   return Math.imul((count + (count >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
+}
+
+function readUInt40LE(source: Buffer, offset: number): number {
+  return readU32(source, offset) + source[offset + 4] * 0x1_0000_0000;
+}
+
+function writeUInt40LE(target: Buffer, value: number, offset: number): void {
+  writeU32(target, value, offset);
+  target[offset + 4] = Math.floor(value / 0x1_0000_0000);
 }
 
 function readUInt48LE(source: Buffer, offset: number): number {

@@ -35,7 +35,7 @@ export const SUPERBLOCK = {
 
 export const SUPERBLOCK_MAGIC = Buffer.from('FLINTBLK', 'latin1');
 /** Version of all layouts of the block store. A server refuses versions that it does not know. */
-export const BLOCK_FORMAT_VERSION = 2;
+export const BLOCK_FORMAT_VERSION = 3;
 /** The second copy stands here, bytes from the start of the device: found without knowing any size. */
 export const SECOND_COPY_OFFSET_BYTES = 512 * 1024;
 
@@ -86,7 +86,7 @@ export function encodeSuperblock(superblock: Superblock, target: Buffer): void {
  * Reads one copy.
  * @param bytes what begins at its place, at least SUPERBLOCK_BYTES
  * @throws CorruptionError kinds missing (all zeros), checksum, misdirectedWrite (the other copy's place), malformed;
- * CommandError UnsupportedFormat for a store of a later version
+ * CommandError UnsupportedFormat for a store of another version
  */
 export function decodeSuperblock(bytes: Buffer, copy: number): Superblock {
   const sector = bytes.subarray(0, SUPERBLOCK_BYTES);
@@ -147,7 +147,7 @@ function checkVersion(version: number): void {
       : 'It was made by an earlier build: dump its data with that build, and restore it here.';
   throw new CommandError(
     'UnsupportedFormat',
-    `The block store has format version ${version}; this server reads versions up to ${BLOCK_FORMAT_VERSION}. ${advice}`,
+    `The block store has format version ${version}; this server reads version ${BLOCK_FORMAT_VERSION}. ${advice}`,
   );
 }
 

@@ -153,6 +153,7 @@ function blockOptions(options: PartsOptions): BlockStoreOptions {
     clock: options.clock,
     cacheBytes: options.cacheBytes,
     verifyWrites: options.verifyWrites,
+    usesThreads: options.files.usesThreads,
     ...(options.elevator === undefined ? {} : { elevator: options.elevator }),
   };
 }

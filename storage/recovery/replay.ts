@@ -267,6 +267,7 @@ export class Replay {
         namespace: command.namespace,
         kind: command.kind,
         options: command.options,
+        compression: command.compression,
         indexes: command.indexes.map(({ ident, spec }) =>
           describeIndex(spec, { ident, ready: true }),
         ),

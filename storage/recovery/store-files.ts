@@ -34,6 +34,8 @@ export interface StoreFiles {
   readonly spillDirectory: string | undefined;
   /** On a disk that may fill up. */
   readonly keepsBallast: boolean;
+  /** Whether heavy work may leave for other threads; in a simulation all happens on one, in the order of its seed. */
+  readonly usesThreads: boolean;
   /** Whether there is anything where the index store would be. */
   hasIndexStore(): Promise<boolean>;
   openIndexStore(opening: IndexStoreOpening): Promise<IndexStore>;
@@ -100,6 +102,7 @@ export async function openDirectory(dbpath: string, clock: Clock): Promise<Store
       journalPrefix: '',
       spillDirectory: await prepareSpillDirectory(dbpath),
       keepsBallast: true,
+      usesThreads: true,
       hasIndexStore: () => exists(path),
       async openIndexStore(opening) {
         if (await exists(opened)) await checkBeforeOpening(path, opening.create);
@@ -258,6 +261,7 @@ export function filesOf(volume: Volume, disk: MemoryIndexDisk): StoreFiles {
     journalPrefix: 'journal/',
     spillDirectory: undefined,
     keepsBallast: true,
+    usesThreads: false,
     hasIndexStore: () => Promise.resolve(disk.state !== undefined),
     openIndexStore: (opening) => openMemoryIndexStore({ disk, ...opening }),
     noteIndexStoreWorks: () => Promise.resolve(),

@@ -42,7 +42,7 @@ export async function collectPages(
       page(header, bytes) {
         pages += 1;
         if (header.kind !== PAGE_KIND.records || !exists.has(header.collection)) return;
-        addRecords(header, bytes, extent, rebuild);
+        addRecords(source.layout, header, bytes, extent, rebuild);
       },
       damaged(sector, sectorCount, error) {
         const { sectorBytes } = source.layout;
@@ -63,6 +63,7 @@ export async function collectPages(
 }
 
 function addRecords(
+  layout: StoreLayout,
   header: PageHeader,
   bytes: Buffer,
   extent: ManifestExtent,
@@ -70,10 +71,11 @@ function addRecords(
 ): void {
   const collection = header.collection as Ident;
   const { address: sector, generation, commitNumber } = header;
+  const sectors = layout.sectorsFor(header.usedBytes);
   for (const [slot, { recordId, document }] of recordsOfPage(bytes, header).entries()) {
     if (document === undefined) rebuild.addTombstone(collection, recordId, generation);
     else if (extent.liveBytes > 0) {
-      const place = { sector, slot, bytes: document.length, generation };
+      const place = { sector, sectors, slot, bytes: document.length, generation };
       rebuild.addDocument(collection, recordId, place, commitNumber);
     }
   }
@@ -93,7 +95,7 @@ export class LiveCount {
   }
 
   add(collection: Ident, place: RecordPlace): void {
-    this.layout.forEachLiveExtent(place.sector, place.bytes, (extent, bytes) => {
+    this.layout.forEachLiveExtent(place, (extent, bytes) => {
       this.extents[extent] += bytes;
     });
     this.collections.set(collection, (this.collections.get(collection) ?? 0) + place.bytes);
@@ -119,10 +121,12 @@ export class LiveCount {
             ? extent.liveBytes
             : this.extents[index],
       })),
-      collections: this.manifest.collections.map((collection) => ({
-        ...collection,
-        liveBytes: this.collections.get(collection.ident) ?? 0,
-      })),
+      collections: this.manifest.collections.map((collection) => {
+        const liveBytes = this.collections.get(collection.ident) ?? 0;
+        // As much as its documents occupied on average.
+        const part = collection.liveBytes === 0 ? 1 : collection.storedBytes / collection.liveBytes;
+        return { ...collection, liveBytes, storedBytes: Math.round(liveBytes * part) };
+      }),
     };
   }
 }

@@ -17,7 +17,7 @@ import {
 } from '../catalog/catalog-record.ts';
 import type { CollectionSize } from '../catalog/collection-state.ts';
 import { describeIndex, ID_INDEX_SPEC } from '../catalog/index-spec.ts';
-import type { CollectionUuid, Ident } from '../contract.ts';
+import { DEFAULT_PAGE_COMPRESSION, type CollectionUuid, type Ident } from '../contract.ts';
 import type { ManifestCollection } from '../format/manifest.ts';
 import type { IndexStore } from '../indexes/contract.ts';
 import type { OnFinding } from './contract.ts';
@@ -138,6 +138,7 @@ function recover(
       namespace,
       kind: 'collection',
       options: new DocumentBuilder().finish(),
+      compression: DEFAULT_PAGE_COMPRESSION,
       indexes: [idIndex],
     },
     size,

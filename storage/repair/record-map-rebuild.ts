@@ -59,7 +59,14 @@ export class RecordMapRebuild {
   }
 
   addTombstone(collection: Ident, recordId: RecordId, generation: number): void {
-    const place = { sector: 0, slot: 0, bytes: 0, generation, commitNumber: 0 as CommitNumber };
+    const place = {
+      sector: 0,
+      sectors: 0,
+      slot: 0,
+      bytes: 0,
+      generation,
+      commitNumber: 0 as CommitNumber,
+    };
     this.versions.push({ collection, recordId, place });
   }
 

@@ -22,12 +22,11 @@ import {
   encodeCatalogRecord,
   encodeStoreRecord,
   STORE_RECORD_KEY,
-  type CatalogRecord,
 } from '../catalog/catalog-record.ts';
 import type { KeyGeneratorSource, VersionedKeys } from '../catalog/index-keys.ts';
 import type { CollectionSize } from '../catalog/collection-state.ts';
 import { recordIdOf } from '../checkpoint/catalog-fold.ts';
-import type { CommitNumber, Ident } from '../contract.ts';
+import { DEFAULT_PAGE_COMPRESSION, type CommitNumber, type Ident } from '../contract.ts';
 import { openEngine } from '../engine.ts';
 import type { Manifest } from '../format/manifest.ts';
 import { FIRST_TREE_IDENT } from '../format/tree-key.ts';
@@ -246,8 +245,16 @@ class Repair {
       const whole = { ...record, description: { ...description, indexes: rebuilt } };
       changes.put(catalogKey(description.ident), encodeCatalogRecord(whole));
     }
-    const writer = await blocks.beginCheckpoint(base.commitNumber);
-    for (const orphan of catalog.orphans) appendOrphan(orphan, base.commitNumber, writer, changes);
+    const writer = await blocks.beginCheckpoint(base.commitNumber, {
+      compressionOf: () => DEFAULT_PAGE_COMPRESSION,
+      placed: (collection, recordId, place, commitNumber) =>
+        changes.setRecord(collection, recordId, { ...place, commitNumber }),
+    });
+    for (const orphan of catalog.orphans) {
+      const record = encodeCatalogRecord(orphan);
+      const recordId = recordIdOf(orphan.description.ident);
+      writer.append(CATALOG_COLLECTION, recordId, record, base.commitNumber);
+    }
     const repaired = await writer.finish();
     const { identHighWater } = catalog.counters;
     const keyVersion = versionedKeys?.version ?? catalog.counters.keyVersion;
@@ -386,22 +393,6 @@ function highestIdent({ collections, extents }: Manifest, { sizes }: Counted): n
     ...sizes.keys(),
   ];
   return idents.reduce((highest, ident) => Math.max(highest, ident), FIRST_TREE_IDENT);
-}
-
-function appendOrphan(
-  orphan: CatalogRecord,
-  commitNumber: CommitNumber,
-  writer: Pick<Awaited<ReturnType<BlockStore['beginCheckpoint']>>, 'append'>,
-  changes: IndexChanges,
-): void {
-  const recordId = recordIdOf(orphan.description.ident);
-  const { sector, slot, bytes, generation } = writer.append(
-    CATALOG_COLLECTION,
-    recordId,
-    encodeCatalogRecord(orphan),
-  );
-  const place = { sector, slot, bytes, generation, commitNumber };
-  changes.setRecord(CATALOG_COLLECTION, recordId, place);
 }
 
 function emptyManifest({ layout }: Survey): Manifest {

@@ -106,6 +106,7 @@ export class CatalogDraft {
       namespace,
       kind,
       options: Buffer.from(options.options ?? EMPTY_DOCUMENT),
+      compression: options.compression ?? this.store.compression,
       indexes,
     };
     const version = new CollectionVersion(collection, this.store.keyGenerators);
@@ -114,6 +115,7 @@ export class CatalogDraft {
       namespace,
       kind,
       options: collection.options,
+      compression: collection.compression,
       ident: state.ident,
       indexes: newIndexes(indexes),
     });

@@ -17,8 +17,14 @@ import {
   type MultikeyPaths,
 } from '../../bson/index.ts';
 import { CorruptionError } from '../../common/errors.ts';
+import { compressionOf } from '../catalog/catalog-record.ts';
 import { decodeMultikeyPaths, encodeMultikeyPaths } from '../catalog/multikey-record.ts';
-import type { CollectionDescription, Ident, IndexDescription } from '../contract.ts';
+import type {
+  CollectionDescription,
+  Ident,
+  IndexDescription,
+  PageCompression,
+} from '../contract.ts';
 import type { JournalCommandName } from '../format/journal-entry.ts';
 
 /** A catalog change as replay sees it. */
@@ -28,6 +34,7 @@ export type CatalogCommand =
       readonly namespace: string;
       readonly kind: CollectionDescription['kind'];
       readonly options: Buffer;
+      readonly compression: PageCompression;
       readonly ident: Ident;
       readonly indexes: readonly NewIndex[];
     }
@@ -60,6 +67,7 @@ export function encodeCatalogCommand(namespace: string, command: CatalogCommand)
     case 'create':
       builder.appendString('create', name).appendString('ns', command.namespace);
       builder.appendDocument('options', command.options).appendString('kind', command.kind);
+      builder.appendString('compression', command.compression);
       builder.append('ident', integerValue(command.ident));
       appendIndexes(builder, command.indexes);
       break;
@@ -96,6 +104,7 @@ export function decodeCatalogCommand(o: Buffer): CatalogCommand {
         namespace: text(o, 'ns'),
         kind: kindOf(text(o, 'kind')),
         options: document(o, 'options'),
+        compression: compressionOf(text(o, 'compression')),
         ident: number(o, 'ident') as Ident,
         indexes: readIndexes(o),
       };

@@ -10,7 +10,7 @@ import { CommandError } from '../../common/errors.ts';
 import type { CollectionVersion } from '../catalog/collection-version.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { KeyGeneratorSource } from '../catalog/index-keys.ts';
-import type { CommitNumber, Ident, RecordId } from '../contract.ts';
+import type { CommitNumber, Ident, PageCompression, RecordId } from '../contract.ts';
 import type { Random } from '../../common/random.ts';
 import type { Generation } from '../delta/generation.ts';
 import type { SlabPool } from '../delta/slab-pool.ts';
@@ -56,6 +56,8 @@ export interface StoreState {
   readonly journal: Journal;
   readonly random: Random;
   readonly keyGenerators: KeyGeneratorSource;
+  /** Of collections that are created without a word about it. */
+  readonly compression: PageCompression;
   /** Largest transaction, bytes of its writes in memory. */
   readonly transactionBytes: number;
   /** Of the delta's generations. */

@@ -209,10 +209,11 @@ export function describeIndexStore(make: () => Promise<IndexStoreUnderTest>): vo
 
     it('has places up to the limits of their fields', async () => {
       const place: RecordPlace = {
-        sector: 2 ** 48 - 1,
+        sector: 2 ** 40 - 1,
+        sectors: 65_535,
         slot: 65_535,
         bytes: 2 ** 32 - 1,
-        generation: 2 ** 48 - 1,
+        generation: 2 ** 40 - 1,
         commitNumber: (2 ** 48 - 1) as CommitNumber,
       };
       const recordId = (2 ** 48 - 1) as RecordId;
@@ -510,6 +511,7 @@ export function placeIn(
 function placeOf(seed: number): RecordPlace {
   return {
     sector: seed * 1_000_003,
+    sectors: 1 + (seed % 8),
     slot: seed % 65_536,
     bytes: seed * 17,
     generation: seed + 5_000_000_000,

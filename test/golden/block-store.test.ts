@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import type { Place } from '../../storage/blocks/place.ts';
 import { SimulatedVolume } from '../../storage/device/simulated-volume.ts';
 import { decodeManifest } from '../../storage/format/manifest.ts';
 import { verifyPage } from '../../storage/format/page.ts';
 import { decodeSuperblock } from '../../storage/format/superblock.ts';
 import { hexDump, matchGolden, parseHexDump } from '../support/golden.ts';
 import {
+  append,
   checkpoint,
   createStore,
   ident,
@@ -21,7 +23,7 @@ describe('golden bytes of the block store', () => {
     const volume = new SimulatedVolume({ seed: 1 });
     const store = await createStore(volume, { extentBytes: 1024 * 1024, pageBytes: 32 * 1024 });
     const base = await checkpoint(store, (writer) => {
-      writer.append(ident(20), recordId(1), HELLO);
+      append(writer, 20, 1, HELLO);
       writer.appendTombstone(ident(20), recordId(2));
     });
     const superblock = volume.peek(DISK, 0);
@@ -44,13 +46,12 @@ describe('golden bytes of the block store', () => {
     const extentBytes = 64 * 1024;
     const volume = new SimulatedVolume({ seed: 1 });
     const store = await createStore(volume, { extentBytes, pageBytes: 8 * 1024 });
-    const places: number[] = [];
+    const placed = [new Map<number, Place>(), new Map<number, Place>()];
     await checkpoint(store, (writer) => {
-      for (let id = 1; id <= 3; id += 1) {
-        places.push(writer.append(ident(20), recordId(id), HELLO).sector);
-      }
-      places.push(writer.append(ident(21), recordId(1), HELLO).sector);
+      for (let id = 1; id <= 3; id += 1) append(writer, 20, id, HELLO, placed[0]);
+      append(writer, 21, 1, HELLO, placed[1]);
     });
+    const places = placed.flatMap((map) => [...map.values()].map(({ sector }) => sector));
     const sectors = extentBytes / 4096;
     const first = Math.min(...places);
     assert.equal(first % sectors, 0);

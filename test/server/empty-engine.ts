@@ -81,9 +81,10 @@ export class EmptyEngine implements StorageEngine {
 
   storageBytes(_collection: CollectionDescription): {
     data: number;
+    free: number;
     indexes: Record<string, number>;
   } {
-    return { data: 0, indexes: {} };
+    return { data: 0, free: 0, indexes: {} };
   }
 
   close(): Promise<void> {

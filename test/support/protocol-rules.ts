@@ -9,7 +9,7 @@ import { compressSync } from 'snappy';
 import { Long, serialize, type Document } from 'bson';
 import { crc32c } from '../../common/crc32c.ts';
 import { prepareCompressors } from '../../wire/index.ts';
-import { ZstdLibrary } from '../../wire/compressors/zstd-library.ts';
+import { ZstdLibrary } from '../../common/compression/zstd-library.ts';
 
 /**
  * What comes back: the reply's `code`, 'ok', 'closed' without a reply, 'http' for a page of text. After a code or 'ok' the

@@ -11,7 +11,7 @@ import {
   negotiateCompressors,
   prepareCompressors,
 } from '../../wire/index.ts';
-import { ZstdLibrary } from '../../wire/compressors/zstd-library.ts';
+import { ZstdLibrary } from '../../common/compression/zstd-library.ts';
 import { raw, withHeader } from './documents.ts';
 
 function compressed(

@@ -1,10 +1,10 @@
-/**
- * Snappy, raw block format.
- *
- * A block begins with its own uncompressed length; the library allocates what that says, so it is compared with the
- * message's first. Source: google/snappy, format_description.txt.
- */
-import { compress, compressSync, uncompress, uncompressSync } from 'snappy';
+/** Snappy, raw block format: short messages on the event loop, longer ones in Node's thread pool. */
+import { compress, uncompress } from 'snappy';
+import {
+  checkSnappyLength,
+  compressSnappyBlock,
+  uncompressSnappyBlock,
+} from '../../common/compression/snappy-block.ts';
 import { COMPRESSOR_IDS, type Compressor } from './compressor.ts';
 
 export const snappy: Compressor = {
@@ -14,36 +14,12 @@ export const snappy: Compressor = {
   decompressInlineBytes: 512 * 1024,
   // A copy element of three bytes yields at most 64.
   largestRatio: 22,
-  compressSync: (plain) => compressSync(plain),
+  compressSync: compressSnappyBlock,
   compress: (plain) => compress(plain),
-  decompressSync(compressed, uncompressedBytes) {
-    checkPreamble(compressed, uncompressedBytes);
-    return asBuffer(uncompressSync(compressed, { asBuffer: true }));
-  },
+  decompressSync: uncompressSnappyBlock,
   async decompress(compressed, uncompressedBytes) {
-    checkPreamble(compressed, uncompressedBytes);
-    return asBuffer(await uncompress(compressed, { asBuffer: true }));
+    checkSnappyLength(compressed, uncompressedBytes);
+    const output = await uncompress(compressed, { asBuffer: true });
+    return typeof output === 'string' ? Buffer.from(output, 'latin1') : output;
   },
 };
-
-function checkPreamble(compressed: Buffer, uncompressedBytes: number): void {
-  if (preambleOf(compressed) !== uncompressedBytes) {
-    throw new Error('the snappy block has another length than its message says');
-  }
-}
-
-/** The length in front of a block: a varint of at most five bytes. @returns undefined if it does not end. */
-function preambleOf(compressed: Buffer): number | undefined {
-  let length = 0;
-  for (let index = 0; index < 5; index += 1) {
-    const byte = compressed[index];
-    if (byte === undefined) return undefined;
-    length += (byte & 0x7f) * 2 ** (7 * index);
-    if (byte < 0x80) return length;
-  }
-  return undefined;
-}
-
-function asBuffer(output: string | Buffer): Buffer {
-  return typeof output === 'string' ? Buffer.from(output, 'latin1') : output;
-}

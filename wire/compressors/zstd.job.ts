@@ -3,7 +3,7 @@
  */
 import { parentPort } from 'node:worker_threads';
 import type { ZstdAnswer, ZstdRequest } from './zstd-thread.ts';
-import { ZstdLibrary } from './zstd-library.ts';
+import { ZstdLibrary } from '../../common/compression/zstd-library.ts';
 
 const library = ZstdLibrary.load();
 

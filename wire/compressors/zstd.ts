@@ -2,7 +2,7 @@
  * Zstandard frames (RFC 8878). The library is loaded when the first peer asks for it: a start does not pay for it.
  */
 import { COMPRESSOR_IDS, type Compressor } from './compressor.ts';
-import { ZstdLibrary } from './zstd-library.ts';
+import { ZstdLibrary } from '../../common/compression/zstd-library.ts';
 import { ZstdThread } from './zstd-thread.ts';
 
 let library: ZstdLibrary | undefined;

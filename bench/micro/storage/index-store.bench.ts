@@ -62,7 +62,8 @@ async function commit(
 }
 
 function placeOf(record: number) {
-  return { sector: record, slot: 1, bytes: 1000, generation: 1, commitNumber: 1 as CommitNumber };
+  const commitNumber = 1 as CommitNumber;
+  return { sector: record, sectors: 8, slot: 1, bytes: 1000, generation: 1, commitNumber };
 }
 
 async function measureFolds(store: IndexStore): Promise<void> {

@@ -32,9 +32,12 @@ const places: Place[] = [];
 const document = Buffer.alloc(DOCUMENT_BYTES, 7);
 const beganMs = performance.now();
 const cpuBefore = process.cpuUsage();
-const writer = await store.beginCheckpoint(1 as CommitNumber);
+const writer = await store.beginCheckpoint(1 as CommitNumber, {
+  compressionOf: () => 'none',
+  placed: (_collection, _recordId, place) => places.push(place),
+});
 for (let record = 1; record <= RECORDS; record += 1) {
-  places.push(writer.append(IDENT, record as RecordId, document));
+  writer.append(IDENT, record as RecordId, document, 1 as CommitNumber);
   if (writer.pressure !== undefined) await writer.pressure;
 }
 const base = await writer.finish();

@@ -17,6 +17,7 @@ const NOTHING: CollectionSizes = {
   recordCount: 0,
   dataBytes: 0,
   storageBytes: 0,
+  freeBytes: 0,
   indexBytes: 0,
   bytesByIndex: {},
 };
@@ -104,7 +105,7 @@ export function sizeFields({ scale, collection, sizes }: CollectionStats): Reply
     ...countFields(collection, sizes),
     numOrphanDocs: 0,
     storageSize: scaled(sizes.storageBytes),
-    freeStorageSize: 0,
+    freeStorageSize: scaled(sizes.freeBytes),
     ...cappedFields(collection, scale),
     clustered: isClustered(collection) ? true : undefined,
     nindexes: indexes.length,

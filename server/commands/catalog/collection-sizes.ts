@@ -7,8 +7,10 @@ export interface CollectionSizes {
   readonly recordCount: number;
   /** Documents, uncompressed, bytes. */
   readonly dataBytes: number;
-  /** Documents as the block store keeps them, bytes. */
+  /** What their pages occupy in the block store, compressed, bytes. */
   readonly storageBytes: number;
+  /** That part of it which dead documents hold, and which is used again. */
+  readonly freeBytes: number;
   /** All indexes, bytes, and each by its name. */
   readonly indexBytes: number;
   readonly bytesByIndex: Readonly<Record<string, number>>;
@@ -19,11 +21,12 @@ export function collectionSizes(
   view: ReadView,
   collection: CollectionDescription,
 ): CollectionSizes {
-  const { data, indexes } = engine.storageBytes(collection);
+  const { data, free, indexes } = engine.storageBytes(collection);
   return {
     recordCount: view.recordCount(collection),
     dataBytes: view.dataBytes(collection),
     storageBytes: data,
+    freeBytes: free,
     indexBytes: Object.values(indexes).reduce((sum, bytes) => sum + bytes, 0),
     bytesByIndex: indexes,
   };

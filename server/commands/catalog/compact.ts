@@ -32,9 +32,7 @@ export const compact = defineCommand({
       throw new CommandError('InvalidNamespace', "can't compact a system namespace");
     }
     if (dryRun) {
-      const data = op.view().dataBytes(collection);
-      const stored = op.engine.storageBytes(collection).data;
-      return { estimatedBytesFreed: BigInt(Math.max(0, stored - data)) };
+      return { estimatedBytesFreed: BigInt(op.engine.storageBytes(collection).free) };
     }
     return { bytesFreed: BigInt(await op.insideWriteGate(() => op.engine.compact(op))) };
   },

@@ -38,6 +38,7 @@ export const dbStats = defineCommand({
       objects: sum((index) => sizes[index].recordCount),
       dataBytes: sum((index) => sizes[index].dataBytes),
       storageBytes: sum((index) => sizes[index].storageBytes),
+      freeBytes: sum((index) => sizes[index].freeBytes),
       indexBytes: sum((index) => sizes[index].indexBytes),
     };
   },
@@ -52,13 +53,12 @@ export const dbStats = defineCommand({
       avgObjSize: doubleValue(objects === 0 ? 0 : dataBytes / objects),
       dataSize: scaled(dataBytes),
       storageSize: scaled(storageBytes),
-      // A collection keeps no free space for itself: extents that empty go back to the store.
-      ...(stats.withFree ? { freeStorageSize: NONE } : {}),
+      ...(stats.withFree ? { freeStorageSize: scaled(stats.freeBytes) } : {}),
       indexes: int64Value(BigInt(stats.indexes)),
       indexSize: scaled(indexBytes),
       ...(stats.withFree ? { indexFreeStorageSize: NONE } : {}),
       totalSize: scaled(storageBytes + indexBytes),
-      ...(stats.withFree ? { totalFreeStorageSize: NONE } : {}),
+      ...(stats.withFree ? { totalFreeStorageSize: scaled(stats.freeBytes) } : {}),
       scaleFactor: int64Value(BigInt(stats.scale)),
       fsUsedSize: stats.disk === undefined ? undefined : scaled(stats.disk.usedBytes),
       fsTotalSize: stats.disk === undefined ? undefined : scaled(stats.disk.totalBytes),

@@ -46,13 +46,6 @@ describe('allocation map', () => {
     assert.equal(map.takeSectors(OWNER, 200, 1), FIRST + 3 * 128);
   });
 
-  it('takes back the room that a page did not need', () => {
-    const map = new AllocationMap(layout);
-    const sector = map.takeSectors(OWNER, 4, 1);
-    map.giveBackRoom(OWNER, sector, 1);
-    assert.equal(map.takeSectors(OWNER, 4, 1), sector + 1);
-  });
-
   it('frees an emptied extent only when the next checkpoint is durable and no older base pinned', () => {
     const map = new AllocationMap(layout);
     map.takeSectors(OWNER, 4, 1);
@@ -82,7 +75,7 @@ describe('allocation map', () => {
     map.takeSectors(OTHER, 4, 1);
     map.addLive(RESERVED, 100);
     map.takeSectors(OWNER, 4, 2);
-    map.addTombstone(RESERVED + 1, 16);
+    map.addTombstones(RESERVED + 1, 16);
     map.settle(2);
     assert.equal(map.stored[RESERVED + 1].state, EXTENT_STATE.used);
     map.removeLive(RESERVED, 100, 1);

@@ -7,11 +7,12 @@ import type { Place } from '../../../storage/blocks/place.ts';
 import { FileVolume } from '../../../storage/device/file-volume.ts';
 import { MemoryVolume } from '../../../storage/device/memory-volume.ts';
 import {
+  append,
   appendMany,
   assertCorrupt,
   assertRecords,
+  begin,
   checkpoint,
-  commit,
   createStore,
   documentOf,
   ident,
@@ -85,11 +86,11 @@ describe('block store', () => {
   it('gives a document larger than a page, or an extent, a page of its own', async () => {
     const store = await createStore(volume);
     const places = new Map<number, Place>();
-    const sizes = [16 * 1024 - 80, 16 * 1024 - 79, 20_000, 70_000, 300_000, 40, 1_000_000];
+    const sizes = [16 * 1024 - 88, 16 * 1024 - 87, 20_000, 70_000, 300_000, 40, 1_000_000];
     const base = await checkpoint(store, (writer) => {
       for (const [index, bytes] of sizes.entries()) {
         const document = documentOf(22, index + 1, bytes);
-        places.set(index + 1, writer.append(ident(22), recordId(index + 1), document));
+        append(writer, 22, index + 1, document, places);
       }
     });
     await assertRecords(store, 22, places);
@@ -97,6 +98,10 @@ describe('block store', () => {
     const again = await openStore(volume, base);
     await assertRecords(again, 22, places);
     assert.equal(places.get(1)!.sector + 4, places.get(2)!.sector);
+    assert.deepEqual(
+      [...places.values()].map(({ sectors }) => sectors),
+      [4, 5, 5, 18, 74, 1, 245],
+    );
     await again.close();
   });
 
@@ -185,7 +190,7 @@ describe('block store', () => {
     });
     const pinned = store.base.checkpoint;
     const writeAll = async (version: number): Promise<void> => {
-      const writer = await store.beginCheckpoint(commit(store.base.commitNumber + 1));
+      const writer = await begin(store, store.base.commitNumber + 1);
       const before = version === 1 ? places : new Map<number, Place>();
       for (const place of before.values()) writer.supersede(ident(61), place);
       appendMany(writer, 62, { count: 100, bytes: 1000, version });
@@ -236,8 +241,8 @@ describe('block store', () => {
     await store.close();
     const again = await openStore(volume, base);
     assert.deepEqual(again.collectionSpaces(), [
-      { ident: 65, recordIdHighWater: 77, liveBytes: 900 },
-      { ident: 66, recordIdHighWater: 5, liveBytes: 0 },
+      { ident: 65, recordIdHighWater: 77, liveBytes: 900, storedBytes: 3686 },
+      { ident: 66, recordIdHighWater: 5, liveBytes: 0, storedBytes: 0 },
     ]);
     await again.close();
   });
@@ -249,7 +254,7 @@ describe('block store', () => {
       places = appendMany(writer, 67, { count: 100, bytes: 1000 });
     });
     const { extents, liveBytes } = store.statistics();
-    const writer = await store.beginCheckpoint(commit(9));
+    const writer = await begin(store, 9);
     appendMany(writer, 67, { count: 300, bytes: 1000, version: 1 });
     for (const place of places.values()) writer.supersede(ident(67), place);
     await writer.abort();
@@ -269,7 +274,7 @@ describe('block store', () => {
     await checkpoint(store, (writer) => {
       places = appendMany(writer, 68, { count: 100, bytes: 1000 });
     });
-    const writer = await store.beginCheckpoint(commit(9));
+    const writer = await begin(store, 9);
     appendMany(writer, 68, { count: 3000, bytes: 1000, version: 1 });
     await assert.rejects(writer.finish(), (error) => {
       assert.ok(error instanceof DeviceError);
@@ -290,8 +295,11 @@ describe('block store', () => {
     for (let round = 0; round < 5; round += 1) {
       const opened = await openStore(volume, base);
       for (let attempt = 0; attempt < 70; attempt += 1) {
-        const writer = await opened.beginCheckpoint(commit(round));
-        const { generation } = writer.append(ident(70), recordId(1), documentOf(70, 1, 20));
+        const writer = await begin(opened, round);
+        const places = new Map<number, Place>();
+        append(writer, 70, 1, documentOf(70, 1, 20), places);
+        await writer.settle();
+        const { generation } = places.get(1)!;
         assert.equal(seen.has(generation), false);
         seen.add(generation);
         if (attempt === 20) {
@@ -309,14 +317,14 @@ describe('block store', () => {
   it('opens at the base that the index store names, one ahead of the superblock', async () => {
     const store = await createStore(volume);
     await checkpoint(store);
-    const writer = await store.beginCheckpoint(commit(5));
+    const writer = await begin(store, 5);
     const places = appendMany(writer, 71, { count: 10, bytes: 100 });
     const base = await writer.finish();
     // The power goes after the index store's commit, before recordCheckpoint.
     const again = await openStore(volume, base);
     assert.equal(again.base.checkpoint, 2);
     await assertRecords(again, 71, places);
-    const next = await again.beginCheckpoint(commit(6));
+    const next = await begin(again, 6);
     const third = await next.finish();
     // And once more at the same point.
     const last = await openStore(volume, third);
@@ -339,8 +347,8 @@ describe('block store', () => {
     const store = await createStore(volume, { verifyWrites: true });
     await checkpoint(store, (writer) => {
       appendMany(writer, 72, { count: 100, bytes: 1000 });
-      writer.append(ident(72), recordId(200), documentOf(72, 200, 100_000));
-      writer.append(ident(73), recordId(1), documentOf(73, 1, 20));
+      append(writer, 72, 200, documentOf(72, 200, 100_000));
+      append(writer, 73, 1, documentOf(73, 1, 20));
     });
     assert.ok(store.statistics().pagesRead > 7);
     await store.close();

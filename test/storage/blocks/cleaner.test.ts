@@ -4,11 +4,13 @@ import type { BlockStore, CleaningSummary } from '../../../storage/blocks/contra
 import type { Place } from '../../../storage/blocks/place.ts';
 import { SimulatedVolume } from '../../../storage/device/simulated-volume.ts';
 import {
+  append,
   appendMany,
   assertRecords,
-  commit,
+  begin,
   createStore,
   documentOf,
+  expectPlace,
   ident,
   openStore,
   recordId,
@@ -35,12 +37,15 @@ describe('cleaner', () => {
 
   /** A checkpoint, with cleaning of at most `limitBytes`. */
   async function write(work: (writer: Writer) => void, limitBytes = 0): Promise<CleaningSummary> {
-    const writer = await store.beginCheckpoint(commit(store.base.commitNumber + 1));
+    const writer = await begin(store, store.base.commitNumber + 1);
     work(writer);
     const summary = await writer.clean(
       {
         isLive: (_collection, record, place) => isDeepStrictEqual(places.get(record), place),
-        moved: (_collection, record, place) => places.set(record, place),
+        moving: (_collection, record) => {
+          expectPlace(writer, COLLECTION, record, places);
+          return writer.commitNumber;
+        },
       },
       limitBytes,
     );
@@ -110,7 +115,7 @@ describe('cleaner', () => {
         for (const record of [...touched.keys()].sort((a, b) => a - b)) {
           writer.supersede(ident(COLLECTION), places.get(record)!);
           const document = documentOf(COLLECTION, record, 1000);
-          places.set(record, writer.append(ident(COLLECTION), recordId(record), document));
+          append(writer, COLLECTION, record, document, places);
         }
       }, 8 * EXTENT_BYTES);
     }
@@ -144,12 +149,9 @@ describe('cleaner', () => {
     const large = documentOf(COLLECTION, 5000, 3 * EXTENT_BYTES);
     await write((writer) => {
       for (let record = 2000; record < 2010; record += 1) {
-        places.set(
-          record,
-          writer.append(ident(COLLECTION), recordId(record), documentOf(COLLECTION, record, 900)),
-        );
+        append(writer, COLLECTION, record, documentOf(COLLECTION, record, 900), places);
       }
-      places.set(5000, writer.append(ident(COLLECTION), recordId(5000), large));
+      append(writer, COLLECTION, 5000, large, places);
     });
     const place = places.get(5000)!;
     await write((writer) => deleteMost(writer, 5000));

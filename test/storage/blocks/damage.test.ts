@@ -8,8 +8,8 @@ import {
   appendMany,
   assertCorrupt,
   assertRecords,
+  begin,
   checkpoint,
-  commit,
   createStore,
   ident,
   openStore,
@@ -29,7 +29,7 @@ describe('damage in the block store', () => {
   beforeEach(async () => {
     volume = new SimulatedVolume({ seed: 1 });
     const store = await createStore(volume);
-    const first = await store.beginCheckpoint(commit(1));
+    const first = await begin(store, 1);
     const stale = appendMany(first, COLLECTION, { count: 40, bytes: 1000, version: 1 });
     await first.finish();
     before = volume.peek(DISK, stale.get(1)!.sector);
@@ -87,7 +87,7 @@ describe('damage in the block store', () => {
   async function stalePages(sector: number): Promise<Buffer> {
     const other = new SimulatedVolume({ seed: 1 });
     const store = await createStore(other);
-    const writer = await store.beginCheckpoint(commit(1));
+    const writer = await begin(store, 1);
     appendMany(writer, COLLECTION, { count: 40, bytes: 1000, version: 1 });
     await writer.finish();
     const pages = [0, 1, 2, 3].map((index) => other.peek(DISK, sector + index));
@@ -108,9 +108,9 @@ describe('damage in the block store', () => {
   it('is foreign when a page belongs to another store', async () => {
     const other = new SimulatedVolume({ seed: 1 });
     const store = await createStore(other, { storeId: 'ff'.repeat(16) });
-    const aborted = await store.beginCheckpoint(commit(1));
+    const aborted = await begin(store, 1);
     await aborted.abort();
-    const writer = await store.beginCheckpoint(commit(1));
+    const writer = await begin(store, 1);
     const theirs = appendMany(writer, COLLECTION, { count: 40, bytes: 1000 });
     await writer.finish();
     const { sector } = place(1);
@@ -170,9 +170,9 @@ describe('damage in the block store', () => {
     for (const fault of ['lostWrite', 'misdirectedWrite'] as const) {
       const store = await openStore(volume, base, { verifyWrites: true });
       volume.setFaults({ [fault]: 1 });
-      const writer = await store.beginCheckpoint(commit(8)).catch(() => undefined);
+      const writer = await begin(store, 8).catch(() => undefined);
       volume.setFaults({});
-      const next = writer ?? (await store.beginCheckpoint(commit(8)));
+      const next = writer ?? (await begin(store, 8));
       appendMany(next, COLLECTION, { count: 40, bytes: 1000, version: 2 });
       volume.setFaults({ [fault]: 1 });
       await assert.rejects(next.finish(), { name: 'CorruptionError' });

@@ -5,12 +5,12 @@ import type { Place } from '../../../storage/blocks/place.ts';
 import { SimulatedVolume } from '../../../storage/device/simulated-volume.ts';
 import type { Base } from '../../../storage/format/base.ts';
 import {
+  append,
   appendMany,
   assertRecords,
   checkpoint,
   createStore,
   documentOf,
-  ident,
   openStore,
   recordId,
 } from './store-fixture.ts';
@@ -30,7 +30,7 @@ describe('page reader', () => {
     base = await checkpoint(first, (writer) => {
       places = appendMany(writer, COLLECTION, { count: 300, bytes: 1000 });
       const large = documentOf(COLLECTION, 301, 50_000);
-      places.set(301, writer.append(ident(COLLECTION), recordId(301), large));
+      append(writer, COLLECTION, 301, large, places);
     });
     await first.close();
     store = await openStore(volume, base, { clock: new ManualClock() });
@@ -141,6 +141,7 @@ describe('page reader', () => {
   it('bounds how much is prefetched at once', () => {
     const far = Array.from({ length: 1000 }, (_, index) => ({
       sector: 256 + index,
+      sectors: 4,
       slot: 0,
       bytes: 10,
       generation: 1,

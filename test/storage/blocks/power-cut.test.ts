@@ -7,10 +7,12 @@ import type { Place } from '../../../storage/blocks/place.ts';
 import { SimulatedVolume } from '../../../storage/device/simulated-volume.ts';
 import type { Base } from '../../../storage/format/base.ts';
 import {
+  append,
   assertRecords,
-  commit,
+  begin,
   createStore,
   documentOf,
+  expectPlace,
   ident,
   openStore,
   recordId,
@@ -42,7 +44,7 @@ class Story {
   /** One checkpoint with random inserts, updates and deletes. */
   async step(): Promise<void> {
     const { store } = this;
-    const writer = await store.beginCheckpoint(commit(this.committed.base.commitNumber + 1));
+    const writer = await begin(store, this.committed.base.commitNumber + 1);
     try {
       await this.fill(writer);
     } catch (error) {
@@ -70,7 +72,7 @@ class Story {
       const version = (versions.get(record) ?? 0) + 1;
       const bytes = 20 + random.below(random.below(8) === 0 ? 90_000 : 4000);
       const document = documentOf(COLLECTION, record, bytes, version);
-      places.set(record, writer.append(ident(COLLECTION), recordId(record), document));
+      append(writer, COLLECTION, record, document, places);
       versions.set(record, version);
     }
     const { places: before } = this.committed;
@@ -78,7 +80,10 @@ class Story {
       {
         isLive: (_collection, record, place) =>
           !touched.has(record) && isDeepStrictEqual(before.get(record), place),
-        moved: (_collection, record, place) => places.set(record, place),
+        moving: (_collection, record) => {
+          expectPlace(writer, COLLECTION, record, places);
+          return writer.commitNumber;
+        },
       },
       200_000,
     );

@@ -9,9 +9,13 @@ import {
   type BlockStoreOptions,
   type CreateBlockStoreOptions,
 } from '../../../storage/blocks/block-store.ts';
-import type { BlockStore, CheckpointWriter } from '../../../storage/blocks/contract.ts';
+import type {
+  BlockStore,
+  CheckpointRecords,
+  CheckpointWriter,
+} from '../../../storage/blocks/contract.ts';
 import type { Place } from '../../../storage/blocks/place.ts';
-import type { CommitNumber, Ident, RecordId } from '../../../storage/contract.ts';
+import type { CommitNumber, Ident, PageCompression, RecordId } from '../../../storage/contract.ts';
 import type { Volume } from '../../../storage/device/contract.ts';
 import type { Base } from '../../../storage/format/base.ts';
 
@@ -61,12 +65,71 @@ export function documentOf(collection: number, record: number, bytes: number, ve
   return document;
 }
 
+/** Hears where records lie, and notes it in the map that waits for each. */
+class Placements implements CheckpointRecords {
+  private readonly compression: PageCompression;
+  private readonly waiting = new Map<string, Map<number, Place>>();
+
+  constructor(compression: PageCompression) {
+    this.compression = compression;
+  }
+
+  expect(collection: number, record: number, places: Map<number, Place>): void {
+    this.waiting.set(`${collection}:${record}`, places);
+  }
+
+  compressionOf(): PageCompression {
+    return this.compression;
+  }
+
+  placed(collection: Ident, record: RecordId, place: Place): void {
+    this.waiting.get(`${collection}:${record}`)?.set(record, place);
+  }
+}
+
+const PLACEMENTS = new WeakMap<CheckpointWriter, Placements>();
+
+/** Begins a checkpoint whose places append() and expectPlace() note. */
+export async function begin(
+  store: BlockStore,
+  commitNumber = store.base.commitNumber + 1,
+  compression: PageCompression = 'none',
+): Promise<CheckpointWriter> {
+  const placements = new Placements(compression);
+  const writer = await store.beginCheckpoint(commit(commitNumber), placements);
+  PLACEMENTS.set(writer, placements);
+  return writer;
+}
+
+/** Where the record comes to lie will stand in `places` by the end of the checkpoint. */
+export function expectPlace(
+  writer: CheckpointWriter,
+  collection: number,
+  record: number,
+  places: Map<number, Place>,
+): void {
+  PLACEMENTS.get(writer)?.expect(collection, record, places);
+}
+
+/** Appends a document; its place will stand in `places` by the end of the checkpoint. */
+export function append(
+  writer: CheckpointWriter,
+  collection: number,
+  record: number,
+  document: Buffer,
+  places: Map<number, Place> = new Map(),
+): void {
+  expectPlace(writer, collection, record, places);
+  writer.append(ident(collection), recordId(record), document, writer.commitNumber);
+}
+
 /** Takes a whole checkpoint: begin, `write`, finish, record, reclaim with no reader. */
 export async function checkpoint(
   store: BlockStore,
   write: (writer: CheckpointWriter) => void = () => {},
+  compression: PageCompression = 'none',
 ): Promise<Base> {
-  const writer = await store.beginCheckpoint(commit(store.base.commitNumber + 1));
+  const writer = await begin(store, undefined, compression);
   write(writer);
   const base = await writer.finish();
   await store.recordCheckpoint(base);
@@ -74,7 +137,7 @@ export async function checkpoint(
   return base;
 }
 
-/** Appends records 1..count of a collection. @returns their places */
+/** Appends records 1..count of a collection. @returns their places, by the end of the checkpoint */
 export function appendMany(
   writer: CheckpointWriter,
   collection: number,
@@ -84,7 +147,7 @@ export function appendMany(
   const first = options.first ?? 1;
   for (let record = first; record < first + options.count; record += 1) {
     const document = documentOf(collection, record, options.bytes, options.version);
-    places.set(record, writer.append(ident(collection), recordId(record), document));
+    append(writer, collection, record, document, places);
   }
   return places;
 }

@@ -31,6 +31,7 @@ const RECORD: CatalogRecord = {
     namespace: 'test.a',
     kind: 'collection',
     options: documentOf({ validationLevel: 'strict' }),
+    compression: 'zstd',
     indexes: [
       describeIndex(ID_INDEX_SPEC, { ident: 17 as Ident, ready: true }),
       describeIndex(A_INDEX, { ident: 18 as Ident, ready: false, multikeyPaths: [[], [0, 1]] }),

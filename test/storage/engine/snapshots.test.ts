@@ -96,7 +96,7 @@ describe('A snapshot', () => {
 describe('A checkpoint', () => {
   it('leaves no byte of a document in the index store, and merges its page writes', async () => {
     await withDirectory(async (dbpath) => {
-      const engine = await openEngine({ dbpath, checkpointIntervalMs: 0 });
+      const engine = await openEngine({ dbpath, checkpointIntervalMs: 0, compression: 'none' });
       const collection = createCollection(engine, 'test.a', A_INDEX);
       for (let id = 0; id < 2000; id += 1) {
         insert(

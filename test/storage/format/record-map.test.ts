@@ -24,10 +24,11 @@ describe('record map block', () => {
   };
 
   const placeOf = (seed: number) => ({
-    sector: seed + 2 ** 40,
+    sector: seed + 2 ** 38,
+    sectors: seed + 1,
     slot: seed,
     bytes: seed * 100,
-    generation: seed + 2 ** 41,
+    generation: seed + 2 ** 39,
     commitNumber: (seed + 2 ** 42) as CommitNumber,
   });
 

@@ -18,7 +18,14 @@ for (let checkpoint = store.stamp.checkpoint + 1; ; checkpoint += 1) {
   const commitNumber = checkpoint as CommitNumber;
   const changes = new IndexChanges();
   for (let record = 1; record <= 2000; record += 1) {
-    const place = { sector: record, slot: 1, bytes: 1, generation: checkpoint, commitNumber };
+    const place = {
+      sector: record,
+      sectors: 1,
+      slot: 1,
+      bytes: 1,
+      generation: checkpoint,
+      commitNumber,
+    };
     changes.setRecord(20 as Ident, record as RecordId, place);
     const key = treeKey(21 as Ident, Buffer.from(`record ${record}`));
     changes.put(key, Buffer.from(String(checkpoint)));

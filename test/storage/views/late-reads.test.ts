@@ -37,6 +37,7 @@ async function open(gate: ReadGate): Promise<[StorageEngine, CollectionDescripti
     files: filesOf(guardedVolume(new MemoryVolume(), gate.guard), new MemoryIndexDisk()),
     extentBytes: 128 * 1024,
     cacheBytes: 0,
+    compression: 'none',
   });
   const collection = createCollection(engine, 'test.a');
   for (let id = 1; id <= RECORDS; id += 1) insert(engine, collection, documentNamed(id, 0));

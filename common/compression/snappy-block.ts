@@ -1,0 +1,40 @@
+/**
+ * Snappy, raw block format.
+ *
+ * A block begins with its own uncompressed length; the library allocates what that says, so it is compared with what the
+ * caller expects first. Source: google/snappy, format_description.txt.
+ */
+import { compressSync, uncompressSync } from 'snappy';
+
+export function compressSnappyBlock(plain: Buffer): Buffer {
+  return compressSync(plain);
+}
+
+/** @throws Error when the block is damaged, or does not stand for exactly `uncompressedBytes`. */
+export function uncompressSnappyBlock(block: Buffer, uncompressedBytes: number): Buffer {
+  checkSnappyLength(block, uncompressedBytes);
+  return asBuffer(uncompressSync(block, { asBuffer: true }));
+}
+
+/** @throws Error when the block claims another length. */
+export function checkSnappyLength(block: Buffer, uncompressedBytes: number): void {
+  if (preambleOf(block) !== uncompressedBytes) {
+    throw new Error('the snappy block has another length than it should have');
+  }
+}
+
+/** The length in front of a block: a varint of at most five bytes. @returns undefined if it does not end. */
+function preambleOf(block: Buffer): number | undefined {
+  let length = 0;
+  for (let index = 0; index < 5; index += 1) {
+    const byte = block[index];
+    if (byte === undefined) return undefined;
+    length += (byte & 0x7f) * 2 ** (7 * index);
+    if (byte < 0x80) return length;
+  }
+  return undefined;
+}
+
+function asBuffer(output: string | Buffer): Buffer {
+  return typeof output === 'string' ? Buffer.from(output, 'latin1') : output;
+}
