@@ -287,6 +287,10 @@ export class PageReader {
   private reported(sector: number, error: unknown): unknown {
     if (!(error instanceof CorruptionError)) return error;
     this.report(sector, error);
+    return this.located(sector, error);
+  }
+
+  private located(sector: number, error: CorruptionError): CorruptionError {
     const { name, sectorBytes } = this.queue.device;
     const offset = sector * sectorBytes;
     const message = `${name}, offset ${offset}: ${error.detail}`;

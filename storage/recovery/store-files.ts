@@ -140,6 +140,7 @@ export async function openDirectoryToRead(dbpath: string, clock: Clock): Promise
     journalVolume: await journalToRead(join(dbpath, JOURNAL_NAME)),
     journalPrefix: '',
     spillDirectory: undefined,
+    usesThreads: false,
     keepsBallast: false,
     hasIndexStore: () => exists(path),
     openIndexStore: ({ storeId }) =>

@@ -8,6 +8,7 @@ import type { KeyGeneratorSource } from '../catalog/index-keys.ts';
 import { Generation } from '../delta/generation.ts';
 import { OpenSnapshots } from '../delta/open-snapshots.ts';
 import { SlabPool } from '../delta/slab-pool.ts';
+import { DEFAULT_PAGE_COMPRESSION } from '../contract.ts';
 import type { IndexStore } from '../indexes/contract.ts';
 import type { Journal } from '../journal/contract.ts';
 import { OpenList } from '../open-list.ts';
@@ -39,6 +40,7 @@ export function stateOfBase(parts: BaseParts): StoreState {
     journal,
     random,
     keyGenerators,
+    compression: DEFAULT_PAGE_COMPRESSION,
     transactionBytes: 0,
     epoch: { base, generations: [new Generation({ pool: slabPool })] },
     lastCommitNumber: base.commitNumber,
