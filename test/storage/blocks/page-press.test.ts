@@ -20,6 +20,8 @@ import { commit, documentOf, ident, recordId, STORE_ID } from './store-fixture.t
 
 const SECTOR = 4096;
 
+const frame = (bytes: number): Buffer => Buffer.allocUnsafeSlow(bytes);
+
 /** Two pages: 20 documents of 1000 bytes and a tombstone; one document of random bytes. */
 function batchOf(compression: PageCompression): PressBatch {
   const batch = new PressBatch();
@@ -68,7 +70,7 @@ describe('page press', () => {
   for (const compression of ['none', 'snappy', 'zstd'] as const) {
     it(`makes pages with ${compression} from which the records come back`, () => {
       const batch = batchOf(compression);
-      const order = batch.order(SECTOR, Buffer.allocUnsafeSlow);
+      const order = batch.order(SECTOR, frame);
       const pressed = pressPages(order);
       const records = recordsIn(order, pressed, 0);
       assert.equal(records.length, 21);
@@ -83,7 +85,7 @@ describe('page press', () => {
 
     it(`keeps the plain page of ${compression} for the cache`, () => {
       const batch = batchOf(compression);
-      const [page] = pressPages(batch.order(SECTOR, Buffer.allocUnsafeSlow));
+      const [page] = pressPages(batch.order(SECTOR, frame));
       assert.equal(page.plain?.length, page.plainBytes);
       assert.equal(page.plain?.includes(documentOf(20, 7, 1000)), true);
       const [without] = pressPages(batch.order(SECTOR));
@@ -104,8 +106,8 @@ describe('page press', () => {
         }
         return batch;
       });
-      const here = batches[0].order(SECTOR, Buffer.allocUnsafeSlow);
-      const there = batches[1].order(SECTOR, Buffer.allocUnsafeSlow);
+      const here = batches[0].order(SECTOR, frame);
+      const there = batches[1].order(SECTOR, frame);
       here.target.fill(0);
       there.target.fill(0);
       const expected = pressPages(here);
