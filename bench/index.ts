@@ -15,11 +15,14 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   backpressure: () => import('./macro/backpressure.ts'),
   'interrupted-stages': () => import('./macro/interrupted-stages.ts'),
   fairness: () => import('./macro/fairness.ts'),
+  'index-build': () => import('./macro/index-build.ts'),
   'many-collections': () => import('./macro/many-collections.ts'),
   'pinned-reader': () => import('./macro/pinned-reader.ts'),
+  queries: () => import('./macro/queries.ts'),
   smoke: () => import('./macro/smoke.ts'),
   start: () => import('./macro/start.ts'),
   timeseries: () => import('./macro/timeseries.ts'),
+  ttl: () => import('./macro/ttl.ts'),
 };
 
 async function main(): Promise<void> {

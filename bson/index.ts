@@ -80,6 +80,7 @@ export { valueEndOf } from './value-size.ts';
 export { canonicalKey } from './canonical-key.ts';
 export { encodeIndexKey, successorOfPrefix, type Direction, type EncodedKey } from './index-key.ts';
 export { decodeIndexKey } from './index-key-decode.ts';
+export { compareByteRanges } from './byte-order.ts';
 export { KeyPaths } from './index-key-values.ts';
 export {
   type ArrayComponents,

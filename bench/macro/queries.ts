@@ -5,7 +5,7 @@
  * Estimate beforehand: a point read through a driver is 0.2-0.4 ms; each further document 3-5 µs for the fetch and 1 µs for its key, so 100
  * documents 1 ms, a covered scan or a count of 10,000 entries 5-15 ms; a distinct over 1000 values 1000 jumps of 2 µs.
  *
- * Run: npx tsx bench/macro/queries.ts [--documents 1000000] [--repeat 200] [--uri URI]; ends with exit code 1 when a check fails.
+ * Run: npm run bench -- queries [--documents 1000000] [--repeat 200] [--uri URI]; ends with exit code 1 when a check fails.
  * With --uri the collection stays in that server, and is used again.
  */
 import { parseArgs } from 'node:util';
@@ -13,15 +13,6 @@ import { MongoClient, type Collection, type Document, type Filter } from 'mongod
 import { Program } from '../../test/support/programs.ts';
 import { printMachine, printTable } from './report.ts';
 
-const { values: given } = parseArgs({
-  options: {
-    documents: { type: 'string', default: '1000000' },
-    repeat: { type: 'string', default: '200' },
-    uri: { type: 'string' },
-  },
-});
-const DOCUMENTS = Number(given.documents);
-const REPEAT = Number(given.repeat);
 const BATCH = 2000;
 const GROUPS = 1000;
 const KINDS = 100;
@@ -31,14 +22,14 @@ interface Item extends Document {
   _id: number;
 }
 
-/** `number` is unique; a group has DOCUMENTS / GROUPS documents, a kind DOCUMENTS / KINDS. */
-function documentOf(number: number): Item {
+/** `number` is unique; a group has documents / GROUPS documents, a kind documents / KINDS. */
+function documentOf(number: number, documents: number): Item {
   return {
     _id: number,
     number,
     group: number % GROUPS,
     kind: `k${number % KINDS}`,
-    at: new Date(1_600_000_000_000 + ((number * 7919) % DOCUMENTS) * 1000),
+    at: new Date(1_600_000_000_000 + ((number * 7919) % documents) * 1000),
     score: (number * 104_729) % 10_007,
     filler: FILLER,
   };
@@ -65,8 +56,6 @@ interface Case {
   readonly limits: (returned: number, seed: number) => Limits;
 }
 
-const perGroup = DOCUMENTS / GROUPS;
-
 function find(
   name: string,
   filter: (seed: number) => Filter<Item>,
@@ -82,103 +71,106 @@ function find(
   };
 }
 
-const CASES: readonly Case[] = [
-  find(
-    'point, by _id',
-    (seed) => ({ _id: (seed * 7919) % DOCUMENTS }),
-    {},
-    () => ({ keys: 1, documents: 1 }),
-  ),
-  find(
-    'point, by a unique index',
-    (seed) => ({ number: (seed * 7919) % DOCUMENTS }),
-    {},
-    () => ({ keys: 1, documents: 1 }),
-  ),
-  find(
-    'range of 100',
-    (seed) => {
-      const from = (seed * 7919) % (DOCUMENTS - 100);
-      return { number: { $gte: from, $lt: from + 100 } };
+/** @param documents in the collection */
+function casesFor(documents: number): readonly Case[] {
+  return [
+    find(
+      'point, by _id',
+      (seed) => ({ _id: (seed * 7919) % documents }),
+      {},
+      () => ({ keys: 1, documents: 1 }),
+    ),
+    find(
+      'point, by a unique index',
+      (seed) => ({ number: (seed * 7919) % documents }),
+      {},
+      () => ({ keys: 1, documents: 1 }),
+    ),
+    find(
+      'range of 100',
+      (seed) => {
+        const from = (seed * 7919) % (documents - 100);
+        return { number: { $gte: from, $lt: from + 100 } };
+      },
+      {},
+      (returned) => ({ keys: returned + 1, documents: returned }),
+    ),
+    find(
+      'compound range with sort, limit 20',
+      (seed) => ({
+        group: seed % GROUPS,
+        at: { $lt: new Date(1_600_000_000_000 + documents * 500) },
+      }),
+      { sort: { at: -1 }, limit: 20 },
+      () => ({ keys: 20, documents: 20 }),
+    ),
+    find(
+      '$in of 5 with sort, limit 20',
+      (seed) => ({ group: { $in: [0, 1, 2, 3, 4].map((step) => (seed + step * 7) % GROUPS) } }),
+      { sort: { at: -1 }, limit: 20 },
+      () => ({ keys: 20 + 5, documents: 20 }),
+    ),
+    find(
+      'covered, one kind',
+      (seed) => ({ kind: `k${seed % KINDS}`, score: { $lt: 1000 } }),
+      { projection: { _id: 0, kind: 1, score: 1 } },
+      (returned) => ({ keys: returned + 1, documents: 0 }),
+    ),
+    find(
+      'filtered by key, wide range before a point',
+      (seed) => ({ kind: { $gte: 'k1', $lt: 'k3' }, score: seed % 10_007 }),
+      {},
+      (returned) => ({ keys: 2 * 23 + returned + 2, documents: returned }),
+    ),
+    {
+      name: 'count of a range',
+      run: (collection, seed) => collection.countDocuments({ group: seed % GROUPS }),
+      command: (seed) => ({ count: 'items', query: { group: seed % GROUPS } }),
+      limits: () => ({ keys: documents / GROUPS + 1, documents: 0 }),
     },
-    {},
-    (returned) => ({ keys: returned + 1, documents: returned }),
-  ),
-  find(
-    'compound range with sort, limit 20',
-    (seed) => ({
-      group: seed % GROUPS,
-      at: { $lt: new Date(1_600_000_000_000 + DOCUMENTS * 500) },
-    }),
-    { sort: { at: -1 }, limit: 20 },
-    () => ({ keys: 20, documents: 20 }),
-  ),
-  find(
-    '$in of 5 with sort, limit 20',
-    (seed) => ({ group: { $in: [0, 1, 2, 3, 4].map((step) => (seed + step * 7) % GROUPS) } }),
-    { sort: { at: -1 }, limit: 20 },
-    () => ({ keys: 20 + 5, documents: 20 }),
-  ),
-  find(
-    'covered, one kind',
-    (seed) => ({ kind: `k${seed % KINDS}`, score: { $lt: 1000 } }),
-    { projection: { _id: 0, kind: 1, score: 1 } },
-    (returned) => ({ keys: returned + 1, documents: 0 }),
-  ),
-  find(
-    'filtered by key, wide range before a point',
-    (seed) => ({ kind: { $gte: 'k1', $lt: 'k3' }, score: seed % 10_007 }),
-    {},
-    (returned) => ({ keys: 2 * 23 + returned + 2, documents: returned }),
-  ),
-  {
-    name: 'count of a range',
-    run: (collection, seed) => collection.countDocuments({ group: seed % GROUPS }),
-    command: (seed) => ({ count: 'items', query: { group: seed % GROUPS } }),
-    limits: () => ({ keys: perGroup + 1, documents: 0 }),
-  },
-  {
-    name: 'count command of a kind',
-    run: (collection, seed) =>
-      collection.db.command({ count: 'items', query: { kind: `k${seed % KINDS}` } }),
-    command: (seed) => ({ count: 'items', query: { kind: `k${seed % KINDS}` } }),
-    limits: () => ({ keys: DOCUMENTS / KINDS + 1, documents: 0 }),
-  },
-  {
-    name: 'distinct of 1000 values',
-    run: (collection) => collection.distinct('group'),
-    command: () => ({ distinct: 'items', key: 'group' }),
-    limits: () => ({ keys: GROUPS + 1, documents: 0 }),
-  },
-  {
-    name: 'distinct within a range',
-    run: (collection) => collection.distinct('group', { group: { $lt: 50 } }),
-    command: () => ({ distinct: 'items', key: 'group', query: { group: { $lt: 50 } } }),
-    limits: () => ({ keys: 50 + 1, documents: 0 }),
-  },
-  {
-    name: '$sort + $limit in a pipeline',
-    run: (collection, seed) =>
-      collection
-        .aggregate([{ $match: { group: seed % GROUPS } }, { $sort: { at: 1 } }, { $limit: 10 }])
-        .toArray(),
-    command: (seed) => ({
-      aggregate: 'items',
-      pipeline: [{ $match: { group: seed % GROUPS } }, { $sort: { at: 1 } }, { $limit: 10 }],
-      cursor: {},
-    }),
-    limits: () => ({ keys: 10, documents: 10 }),
-  },
-];
+    {
+      name: 'count command of a kind',
+      run: (collection, seed) =>
+        collection.db.command({ count: 'items', query: { kind: `k${seed % KINDS}` } }),
+      command: (seed) => ({ count: 'items', query: { kind: `k${seed % KINDS}` } }),
+      limits: () => ({ keys: documents / KINDS + 1, documents: 0 }),
+    },
+    {
+      name: 'distinct of 1000 values',
+      run: (collection) => collection.distinct('group'),
+      command: () => ({ distinct: 'items', key: 'group' }),
+      limits: () => ({ keys: GROUPS + 1, documents: 0 }),
+    },
+    {
+      name: 'distinct within a range',
+      run: (collection) => collection.distinct('group', { group: { $lt: 50 } }),
+      command: () => ({ distinct: 'items', key: 'group', query: { group: { $lt: 50 } } }),
+      limits: () => ({ keys: 50 + 1, documents: 0 }),
+    },
+    {
+      name: '$sort + $limit in a pipeline',
+      run: (collection, seed) =>
+        collection
+          .aggregate([{ $match: { group: seed % GROUPS } }, { $sort: { at: 1 } }, { $limit: 10 }])
+          .toArray(),
+      command: (seed) => ({
+        aggregate: 'items',
+        pipeline: [{ $match: { group: seed % GROUPS } }, { $sort: { at: 1 } }, { $limit: 10 }],
+        cursor: {},
+      }),
+      limits: () => ({ keys: 10, documents: 10 }),
+    },
+  ];
+}
 
-async function fill(collection: Collection<Item>): Promise<void> {
-  if ((await collection.estimatedDocumentCount()) === DOCUMENTS) return;
+async function fill(collection: Collection<Item>, documents: number): Promise<void> {
+  if ((await collection.estimatedDocumentCount()) === documents) return;
   await collection.drop();
   const startMs = performance.now();
   let batch: Item[] = [];
-  for (let number = 0; number < DOCUMENTS; number += 1) {
-    batch.push(documentOf(number));
-    if (batch.length < BATCH && number + 1 < DOCUMENTS) continue;
+  for (let number = 0; number < documents; number += 1) {
+    batch.push(documentOf(number, documents));
+    if (batch.length < BATCH && number + 1 < documents) continue;
     await collection.insertMany(batch, { ordered: false });
     batch = [];
   }
@@ -211,11 +203,15 @@ async function check(
   };
 }
 
-async function measure(collection: Collection<Item>, { run }: Case): Promise<readonly number[]> {
+async function measure(
+  collection: Collection<Item>,
+  each: Case,
+  repeat: number,
+): Promise<readonly number[]> {
   const latencies: number[] = [];
-  for (let turn = 0; turn < REPEAT; turn += 1) {
+  for (let turn = 0; turn < repeat; turn += 1) {
     const startMs = performance.now();
-    await run(collection, turn);
+    await each.run(collection, turn);
     latencies.push(performance.now() - startMs);
   }
   return latencies.sort((a, b) => a - b);
@@ -226,21 +222,31 @@ function percentile(sorted: readonly number[], share: number): string {
   return (sorted[at] ?? 0).toFixed(2);
 }
 
-async function main(): Promise<void> {
+/** @param args --documents 1000000, --repeat 200, --uri of a server that keeps the collection. @returns whether every check held. */
+export async function run(args: readonly string[]): Promise<boolean> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      documents: { type: 'string', default: '1000000' },
+      repeat: { type: 'string', default: '200' },
+      uri: { type: 'string' },
+    },
+  });
+  const documents = Number(values.documents);
   printMachine();
-  const program = given.uri === undefined ? await Program.start() : undefined;
-  const client = await new MongoClient(given.uri ?? program!.uri).connect();
+  const program = values.uri === undefined ? await Program.start() : undefined;
+  const client = await new MongoClient(values.uri ?? program!.uri).connect();
   const collection = client.db('bench').collection<Item>('items');
-  await fill(collection);
+  await fill(collection, documents);
   const rows: string[][] = [];
   let failed = 0;
-  for (const each of CASES) {
+  for (const each of casesFor(documents)) {
     const { shown, problem } = await check(collection, each);
     if (problem !== undefined) {
       failed += 1;
       console.error(`${each.name}: ${problem}`);
     }
-    const latencies = await measure(collection, each);
+    const latencies = await measure(collection, each, Number(values.repeat));
     rows.push([
       each.name,
       shown,
@@ -252,7 +258,5 @@ async function main(): Promise<void> {
   printTable(['query', 'keys / documents', 'p50 ms', 'p99 ms', 'examined'], rows);
   await client.close();
   await program?.dispose();
-  process.exit(failed === 0 ? 0 : 1);
+  return failed === 0;
 }
-
-await main();

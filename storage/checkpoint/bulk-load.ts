@@ -9,14 +9,15 @@ import type { Ident, RecordId } from '../contract.ts';
 import { indexEntryValue } from '../format/tree-key.ts';
 import type { IndexChanges } from '../indexes/changes.ts';
 import type { Slices } from './fold.ts';
+import { ScannedRun } from './scanned-run.ts';
 
 export interface ScannedEntry {
   readonly stored: StoredKey;
   readonly recordId: RecordId;
 }
 
-/** Entries that are sorted in one go, about a millisecond; runs of them are merged. */
-const RUN_ENTRIES = 1024;
+/** An entry costs so much besides its key: here, among the changes of its commit, and in pages that LMDB holds until then. Estimated. */
+const ENTRY_BYTES = 160;
 
 export class BulkLoad {
   /** What it holds costs about this much memory, bytes. */
@@ -24,32 +25,32 @@ export class BulkLoad {
   count = 0;
   readonly index: Ident;
   /** Sorted but for the last one. */
-  private readonly runs: ScannedEntry[][] = [];
+  private readonly runs: ScannedRun[] = [];
 
   constructor(index: Ident) {
     this.index = index;
   }
 
-  add(entry: ScannedEntry): void {
+  add({ stored, recordId }: ScannedEntry): void {
     let run = this.runs.at(-1);
-    if (run === undefined || run.length === RUN_ENTRIES) {
-      run?.sort(byKeyAndRecord);
-      run = [];
+    if (run === undefined || run.isFull) {
+      run?.sort();
+      run = new ScannedRun();
       this.runs.push(run);
     }
-    run.push(entry);
+    run.add(stored.key, indexEntryValue(stored.typeBits, stored.whole), recordId);
     this.count += 1;
-    this.bytes += 160 + entry.stored.key.length;
+    this.bytes += ENTRY_BYTES + stored.key.length;
   }
 
   /** Puts the entries in order of key: a tree filled in order writes fewest pages. */
   async addTo(changes: IndexChanges, slices: Slices): Promise<void> {
-    this.runs.at(-1)?.sort(byKeyAndRecord);
+    this.runs.at(-1)?.sort();
     const heads = new RunHeads(this.runs);
-    for (let entry = heads.take(); entry !== undefined; entry = heads.take()) {
-      const { stored, recordId } = entry;
-      const value = indexEntryValue(stored.typeBits, stored.whole);
-      changes.putIndexEntry(this.index, stored.key, recordId, value);
+    for (let head = heads.first; head !== undefined; head = heads.first) {
+      const { run, next } = head;
+      changes.putIndexEntry(this.index, run.key(next), run.recordId(next), run.value(next));
+      heads.advance(head);
       if (slices.isOver) await slices.turn();
     }
   }
@@ -57,7 +58,7 @@ export class BulkLoad {
 
 /** A run and how far it has been taken. */
 interface Head {
-  readonly run: readonly ScannedEntry[];
+  readonly run: ScannedRun;
   next: number;
 }
 
@@ -65,23 +66,25 @@ interface Head {
 class RunHeads {
   private readonly heap: Head[] = [];
 
-  constructor(runs: readonly (readonly ScannedEntry[])[]) {
+  constructor(runs: readonly ScannedRun[]) {
     for (const run of runs) this.heap.push({ run, next: 0 });
     for (let at = (this.heap.length >> 1) - 1; at >= 0; at -= 1) this.sink(at);
   }
 
-  take(): ScannedEntry | undefined {
+  /** The head with the least entry. */
+  get first(): Head | undefined {
+    return this.heap[0];
+  }
+
+  /** Takes the entry of the first head. */
+  advance(first: Head): void {
     const { heap } = this;
-    const [head] = heap;
-    if (head === undefined) return undefined;
-    const entry = head.run[head.next];
-    head.next += 1;
-    if (head.next === head.run.length) {
+    first.next += 1;
+    if (first.next === first.run.count) {
       const last = heap.pop();
       if (heap.length > 0 && last !== undefined) heap[0] = last;
     }
     this.sink(0);
-    return entry;
   }
 
   private sink(from: number): void {
@@ -100,9 +103,5 @@ class RunHeads {
 }
 
 function precedes(a: Head, b: Head): boolean {
-  return byKeyAndRecord(a.run[a.next], b.run[b.next]) < 0;
-}
-
-function byKeyAndRecord(a: ScannedEntry, b: ScannedEntry): number {
-  return a.stored.key.compare(b.stored.key) || a.recordId - b.recordId;
+  return a.run.compare(a.next, b.run, b.next) < 0;
 }

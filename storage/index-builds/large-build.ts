@@ -28,8 +28,9 @@ import { activeGeneration, type StoreState } from '../views/store-state.ts';
 import { indexWrite, withIndexes, withoutIndexes } from './published-indexes.ts';
 import { ScannedKeys } from './scanned-keys.ts';
 
-/** Most records scanned between two turns of the event loop. */
+/** Most records scanned between two turns of the event loop: fewer when they are large, or have many keys. */
 const SLICE_RECORDS = 64;
+const SLICE_BYTES = 256 * 1024;
 const SLICE_ENTRIES = 512;
 /** Scanned entries kept in memory before a checkpoint loads them. */
 const LOAD_BYTES = 32 * 1024 * 1024;
@@ -119,6 +120,7 @@ export class LargeBuild implements ScanningBuild {
     const collection = this.versionOf(state);
     const total = view.recordCount(collection);
     let done = 0;
+    let slice = { records: 0, bytes: 0, entries: 0 };
     let cursor = view.scanRecords(collection);
     try {
       for (;;) {
@@ -131,9 +133,16 @@ export class LargeBuild implements ScanningBuild {
           cursor = view.scanRecords(collection, { after });
           continue;
         }
-        this.keep(scanned, cursor);
+        slice.entries += this.keep(scanned, cursor);
+        slice.bytes += cursor.document.length;
+        slice.records += 1;
         done += 1;
-        if (done % this.sliceRecords !== 0) continue;
+        const isOver =
+          slice.records >= this.sliceRecords ||
+          slice.bytes >= SLICE_BYTES ||
+          slice.entries >= SLICE_ENTRIES;
+        if (!isOver) continue;
+        slice = { records: 0, bytes: 0, entries: 0 };
         this.onProgress(done, Math.max(done, total));
         cursor.detach();
         view.close();
@@ -146,15 +155,19 @@ export class LargeBuild implements ScanningBuild {
     }
   }
 
-  private keep(scanned: ScannedKeys, cursor: RecordCursor): void {
+  /** @returns how many keys the document has */
+  private keep(scanned: ScannedKeys, cursor: RecordCursor): number {
     const { recordId } = cursor;
+    let entries = 0;
     const { keys } = activeGeneration(this.store);
     scanned.keysOf(cursor.document, (position, stored) => {
+      entries += 1;
       // What a writer added since the freeze is the generation's affair, which forgets it when it goes again.
       const written = keys.get(this.indexes[position].ident)?.newestRow(stored.key, recordId);
       if (written !== undefined && written !== NO_ROW) return;
       this.loads[position].add({ stored, recordId });
     });
+    return entries;
   }
 
   private async betweenSlices(state: CollectionState): Promise<void> {
