@@ -217,8 +217,17 @@ class BulkRun {
     const error = new MongoClientBulkWriteError({ message });
     error.writeErrors = this.writeErrors;
     error.writeConcernErrors = this.writeConcernErrors;
-    error.partialResult = this.result;
+    if (this.wroteSomething) error.partialResult = this.result;
     return error;
+  }
+
+  private get wroteSomething(): boolean {
+    const { insertedCount, upsertedCount, matchedCount, deletedCount } = this.result;
+    const isOrdered = this.options.ordered !== false;
+    const succeeded = isOrdered
+      ? Math.min(this.operations.length, ...this.writeErrors.keys())
+      : this.done - this.writeErrors.size;
+    return insertedCount + upsertedCount + matchedCount + deletedCount > 0 || succeeded > 0;
   }
 
   /** As many of those left as one command takes. */

@@ -32,6 +32,7 @@ export interface Statement {
 }
 
 const FIELD = { insert: 'documents', update: 'updates', delete: 'deletes' } as const;
+const FIELDS = ['bypassDocumentValidation', 'comment', 'let', 'maxTimeMS', 'rawData'] as const;
 /** Room in a message for the command around its statements. */
 const COMMAND_BYTES = 16 * 1024;
 /** What an array element costs besides its document. */
@@ -119,8 +120,7 @@ async function runBatch(
       command: {
         [kind]: scope.collection,
         ordered: isOrdered,
-        ...(options.bypassDocumentValidation === true ? { bypassDocumentValidation: true } : {}),
-        ...fieldsFrom(options, ['comment', 'let', 'maxTimeMS', 'rawData']),
+        ...fieldsFrom(options, FIELDS),
       },
       sequences: [{ field: FIELD[kind], documents: batch.map(({ bytes }) => bytes) }],
     };

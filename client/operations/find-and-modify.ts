@@ -8,6 +8,7 @@ import { formatSort } from '../types/sort.ts';
 import { fieldsFrom, type Scope } from './scope.ts';
 
 const FIELDS = [
+  'bypassDocumentValidation',
   'hint',
   'let',
   'collation',
@@ -42,7 +43,6 @@ export async function findAndModify(
         }),
     ...(sort === undefined ? {} : { sort }),
     ...(options.projection === undefined ? {} : { fields: options.projection }),
-    ...(options.bypassDocumentValidation === true ? { bypassDocumentValidation: true } : {}),
     ...fieldsFrom(options, FIELDS),
   };
   return scope.run(command, options, {

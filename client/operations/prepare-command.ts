@@ -31,6 +31,9 @@ export interface Preparation {
   readonly limitsServerTime: boolean;
 }
 
+/** MongoDB 8.2. */
+const WIRE_VERSION_OF_RAW_DATA = 27;
+
 /** @param command own fields, the name first; not changed. @throws MongoOperationTimeoutError */
 export function prepareCommand(command: Document, preparation: Preparation): Document {
   const prepared: Document = { ...command };
@@ -40,6 +43,9 @@ export function prepareCommand(command: Document, preparation: Preparation): Doc
     const fields = writeConcern.toCommand();
     if (Object.keys(fields).length > 0) prepared['writeConcern'] = fields;
   }
+  // Older servers know no raw time series buckets, and need not be told of them.
+  if (preparation.server.traits.maxWireVersion < WIRE_VERSION_OF_RAW_DATA)
+    delete prepared['rawData'];
   limitServerTime(prepared, preparation);
   prepared['$db'] = preparation.database;
   if (session === undefined) {

@@ -32,8 +32,7 @@ export async function runWrite(
   const command: Document = {
     [name]: scope.collection,
     ordered: options.ordered !== false,
-    ...(options.bypassDocumentValidation === true ? { bypassDocumentValidation: true } : {}),
-    ...fieldsFrom(options, ['comment', 'let', 'maxTimeMS', 'rawData']),
+    ...fieldsFrom(options, ['bypassDocumentValidation', 'comment', 'let', 'maxTimeMS', 'rawData']),
   };
   const isExplained = explainVerbosity(options.explain) !== undefined;
   const bson = scope.bsonOptions(options);
