@@ -77,6 +77,12 @@ export { AuthMechanism } from './options/credentials.ts';
 export type { PkFactory, ServerApi } from './options/parse-options.ts';
 export * from './sessions/client-session.ts';
 export type { TransactionOptions } from './sessions/transaction.ts';
+export {
+  startServer,
+  TestServer,
+  type Failure,
+  type StartServerOptions,
+} from './testing/start-server.ts';
 export { ServerType, TopologyType } from './transport/contract.ts';
 export * from './types/filter.ts';
 export * from './types/options.ts';

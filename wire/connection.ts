@@ -229,6 +229,11 @@ export class Connection {
     }
   }
 
+  /** From now on the connection alone does not keep the process alive. */
+  unref(): void {
+    this.socket.unref();
+  }
+
   /** Ends the connection; requests in flight fail. Idempotent. */
   close(): void {
     this.end(this.lost('was closed'));

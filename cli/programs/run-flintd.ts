@@ -2,7 +2,7 @@
  * A running flintd: log, engine, server, the line that says "ready", and the way back.
  */
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { totalmem } from 'node:os';
+import { tmpdir, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { onInvariantFailure } from '../../common/assert.ts';
 import { systemClock } from '../../common/clock.ts';
@@ -49,7 +49,7 @@ export async function runFlintd(options: FlintdOptions, invocation: Invocation):
   const sink = openSink(options);
   const log = openLog(options, sink, recentLog);
   const crashReporter = new CrashReporter({
-    dbPath: options.dbPath,
+    dbPath: options.inMemory ? tmpdir() : options.dbPath,
     argv: invocation.argv,
     recentLog,
   });
@@ -83,6 +83,7 @@ async function serve(
   prepareDataDirectory(options);
   warnAtStartup(log, recentLog);
   const stop = waitForStop();
+  if (options.ephemeral) endWithInput(options);
   rotateAtSignal(sink, log);
   // The engine waits for its disk and its threads meanwhile.
   const loading = loadServer();
@@ -108,7 +109,7 @@ async function serve(
       slowOperationMs: options.slowOperationMs,
       profilingLevel: options.profilingLevel,
       hasScripts: options.hasScripts,
-      dbPath: resolve(options.dbPath),
+      dbPath: options.inMemory ? '' : resolve(options.dbPath),
       argv: invocation.argv,
       parsedOptions: invocation.parsedOptions,
       recentLog,
@@ -188,7 +189,8 @@ function parametersFrom(options: FlintdOptions): ParameterSet {
 }
 
 /** A missing directory may be a missing mount: only the first steps make one. */
-function prepareDataDirectory({ dbPath, firstSteps }: FlintdOptions): void {
+function prepareDataDirectory({ dbPath, firstSteps, inMemory }: FlintdOptions): void {
+  if (inMemory) return;
   try {
     if (firstSteps) mkdirSync(dbPath, { recursive: true });
     if (statSync(dbPath).isDirectory()) return;
@@ -228,7 +230,7 @@ async function openData(
   const { log, failPoints, stop } = surroundings;
   try {
     return await openEngine({
-      dbpath: options.dbPath,
+      ...(options.inMemory ? {} : { dbpath: options.dbPath }),
       clock: systemClock,
       random: systemRandom,
       log,
@@ -378,6 +380,18 @@ function waitForStop(): StopSignal {
     });
   }
   return signal;
+}
+
+/**
+ * Whoever started this server holds the other end of its input: when that end is gone, killed or not, nobody will ever come
+ * for the data. So nothing is closed in order.
+ */
+function endWithInput({ dbPath, inMemory }: FlintdOptions): void {
+  const end = (): void => {
+    if (!inMemory) rmSync(dbPath, { recursive: true, force: true, maxRetries: 3 });
+    process.exit(EXIT.clean);
+  };
+  process.stdin.once('end', end).once('close', end).once('error', end).resume();
 }
 
 /** A bug ends the process: the next start recovers, whereas going on could write what is wrong. */

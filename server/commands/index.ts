@@ -130,6 +130,7 @@ import { top } from './diagnostics/top.ts';
 import { update } from './crud/update.ts';
 import { validate } from './catalog/validate.ts';
 import { validateDBMetadata } from './catalog/validateDBMetadata.ts';
+import { resetForTests } from './tests/resetForTests.ts';
 import { waitForFailPoint } from './tests/waitForFailPoint.ts';
 import { whatsmysni } from './diagnostics/whatsmysni.ts';
 import { whatsmyuri } from './diagnostics/whatsmyuri.ts';
@@ -233,6 +234,7 @@ const COMMANDS = [
   replSetStepUp,
   replSetSyncFrom,
   replSetUpdatePosition,
+  resetForTests,
   serverStatus,
   setClusterParameter,
   setDefaultRWConcern,

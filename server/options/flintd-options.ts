@@ -267,6 +267,18 @@ export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
     help: 'Allows commands for tests, such as configureFailPoint: the same as --setParameter enableTestCommands=1.',
   },
   {
+    flag: 'inMemory',
+    type: 'switch',
+    group: TESTS,
+    help: 'Keeps all data in memory: it ends with the process, and there is no --dbpath.',
+  },
+  {
+    flag: 'ephemeral',
+    type: 'switch',
+    group: TESTS,
+    help: 'Ends as soon as standard input does, and takes the data directory with it: for programs that start a server and may be killed.',
+  },
+  {
     flag: 'firstSteps',
     type: 'switch',
     group: TESTS,
@@ -423,6 +435,10 @@ export interface FlintdOptions {
   readonly pidFilePath: string | undefined;
   readonly parameters: ReadonlyMap<string, string>;
   readonly firstSteps: boolean;
+  /** No directory: the data end with the process. dbPath is empty then. */
+  readonly inMemory: boolean;
+  /** Ends with standard input; the data directory is removed. */
+  readonly ephemeral: boolean;
 }
 
 const GIGABYTE = 1024 ** 3;
@@ -444,12 +460,15 @@ export function flintdOptionsFrom(given: GivenOptions): FlintdOptions {
       '--cacheSizeGB and --wiredTigerCacheSizeGB are the same option: give one.',
     );
   }
+  if (flag(given, 'inMemory') && given.has('dbpath')) {
+    throw new UsageError('--inMemory and --dbpath exclude each other.');
+  }
   checkDestination(given);
   const syncSeconds = number(given, 'syncdelay');
   const reserveMB = number(given, 'freeSpaceReserveMB');
   const cacheGB = number(given, 'cacheSizeGB') ?? number(given, 'wiredTigerCacheSizeGB');
   return {
-    dbPath: text(given, 'dbpath') ?? '/data/db',
+    dbPath: flag(given, 'inMemory') ? '' : (text(given, 'dbpath') ?? '/data/db'),
     port: number(given, 'port') ?? 27_017,
     bindAddresses,
     maxConnections: number(given, 'maxConns') ?? 65_536,
@@ -473,6 +492,8 @@ export function flintdOptionsFrom(given: GivenOptions): FlintdOptions {
     pidFilePath: text(given, 'pidfilepath'),
     parameters: parametersOf(given),
     firstSteps: flag(given, 'firstSteps'),
+    inMemory: flag(given, 'inMemory'),
+    ephemeral: flag(given, 'ephemeral'),
   };
 }
 

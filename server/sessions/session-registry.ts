@@ -132,8 +132,9 @@ export class SessionRegistry {
     for (const listener of this.listeners) listener(key);
   }
 
-  endAll(): void {
-    for (const key of this.sessions.keys()) this.end(key);
+  /** @param but one that stays: that of the operation which ends the others. */
+  endAll(but?: SessionKey): void {
+    for (const key of this.sessions.keys()) if (key !== but) this.end(key);
   }
 
   /** Ends the sessions that nobody used within the timeout. Called about once a minute. */

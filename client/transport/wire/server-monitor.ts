@@ -45,6 +45,8 @@ export class ServerMonitor {
   private closed = false;
   private wake: (() => void) | undefined;
   private checkWanted = false;
+  /** A long question is under way; recheck takes it back. */
+  private isAwaiting = false;
   private averageMs = -1;
   private roundTrips: number[] = [];
   private wasKnown = false;
@@ -61,6 +63,15 @@ export class ServerMonitor {
   requestCheck(): void {
     this.checkWanted = true;
     this.wake?.();
+  }
+
+  /** As requestCheck, and does not wait for a change either: what was known of the server is outdated. */
+  recheck(): void {
+    this.requestCheck();
+    if (!this.isAwaiting) return;
+    this.isAwaiting = false;
+    this.connection?.close();
+    this.connection = undefined;
   }
 
   close(): void {
@@ -127,10 +138,14 @@ export class ServerMonitor {
         'serverHeartbeatStarted',
         new ServerHeartbeatStartedEvent({ connectionId: address, awaited }),
       );
+      this.isAwaiting = true;
       this.report(await this.awaitChange(version), startedMs, awaited);
+      this.isAwaiting = false;
       return 'changed';
     } catch (error) {
       if (this.closed) return 'unknown';
+      if (awaited && !this.isAwaiting) return 'changed';
+      this.isAwaiting = false;
       return this.reportFailure(error, clock.monotonicMs() - startedMs, awaited);
     }
   }

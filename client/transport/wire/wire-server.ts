@@ -110,7 +110,7 @@ export class WireServer implements Server {
     if (!this.options.onStateChange(error)) return;
     // Only a server that goes down takes its connections with it.
     if (GOING_DOWN.has(Number(error.code))) this.clear(error, false);
-    this.monitor.requestCheck();
+    this.monitor.recheck();
   }
 
   /** The server was found to be well: its pool may open connections. */
@@ -234,7 +234,7 @@ export class WireServer implements Server {
   private fail(error: Error): void {
     this.clear(error, false);
     this.options.onFailure(error);
-    this.monitor.requestCheck();
+    this.monitor.recheck();
   }
 
   private clear(error: Error, interrupt: boolean): void {

@@ -417,6 +417,22 @@ describe('server/commands: for tests only', () => {
     assert.deepEqual(await admin({ reapLogicalSessionCacheNow: 1 }), { ok });
   });
 
+  it('resetForTests drops the data of all databases, and fail points', async () => {
+    await server.client.db('reset_a').collection('one').insertOne({});
+    await server.client.db('reset_b').collection('two').insertOne({});
+    await admin({
+      configureFailPoint: 'failCommand',
+      mode: 'alwaysOn',
+      data: { failCommands: ['count'], errorCode: 8 },
+    });
+    const { dropped } = await admin({ resetForTests: 1 });
+    assert.ok(Number(dropped) >= 2);
+    const { databases } = await server.client.db('admin').admin().listDatabases();
+    const left = databases.filter(({ name }) => !['admin', 'config', 'local'].includes(name));
+    assert.deepEqual(left, []);
+    assert.equal((await admin({ count: 'any' }))['n'], 0);
+  });
+
   it('waitForFailPoint waits until it was entered', async () => {
     await admin({
       configureFailPoint: 'failCommand',
