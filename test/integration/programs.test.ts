@@ -110,7 +110,10 @@ setParameter: { cursorTimeoutMillis: 1000 }
     assert.equal(await (await get('/healthz')).text(), 'ok\n');
     assert.equal((await get('/readyz')).status, 200);
     const client = await MongoClient.connect(flintd.uri);
-    await client.db('test').collection('c').insertOne({ a: 1 });
+    await client
+      .db('test')
+      .collection('c')
+      .insertOne({ a: 1 }, { writeConcern: { j: true } });
     await client.close();
     const metrics = await (await get('/metrics')).text();
     assert.match(metrics, /^flintdb_operations_total\{kind="insert"\} 1$/m);

@@ -61,6 +61,14 @@ export class FaultBook {
     }
   }
 
+  /** What validate says, without what it says of requests that the disk refused. */
+  unexplained(errors: readonly string[]): string[] {
+    return errors.filter((error) => {
+      this.noteText(error, 'validate');
+      return !error.includes('simulated fault #');
+    });
+  }
+
   /** Damage was found at a place: by its sector, or by a journal segment's name and offset. */
   notePlace(text: string, detector: string): void {
     const page = /sector (\d+)/.exec(text);

@@ -72,7 +72,7 @@ export class Readers {
       for (const error of report.errors) world.faults.notePlace(error, 'validate');
       return;
     }
-    assert.deepEqual(report.errors, [], `${namespace}: validate`);
+    assert.deepEqual(world.faults.unexplained(report.errors), [], `${namespace}: validate`);
   }
 
   closeAll(): void {
