@@ -5,7 +5,7 @@ export { evaluateInSlices } from './executor/watched-rows.ts';
 export { type LongWork, needsWatch } from './expression/long-work.ts';
 export { planInSlices } from './long-steps.ts';
 export { Scripts } from './script/scripts.ts';
-export type { ScriptTrial } from './script/script-session.ts';
+export { ScriptsNeeded, type ScriptTrial } from './script/script-session.ts';
 export { ScriptThreads } from './script/script-threads.ts';
 export { NO_VARIABLES, simpleContext, type QueryContext, type Variables } from './context.ts';
 export { compileFilter, compileQueryFilter } from './matcher/compile.ts';

@@ -41,7 +41,8 @@ function compilePartialFilter(index: Pick<IndexDescription, 'spec'>): Filter | u
  * @throws CommandError what compiling says; CannotCreateIndex for operators that a partial index may not have
  */
 export function checkPartialFilter(expression: Buffer): void {
-  checkNode(compileFilter(expression, simpleContext(systemClock, systemRandom)).tree);
+  const context = simpleContext(systemClock, systemRandom);
+  checkNode(compileFilter(expression, context, { javascript: false }).tree);
 }
 
 const ALLOWED_OPERATORS: ReadonlySet<LeafOperator> = new Set([

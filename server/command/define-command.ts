@@ -5,12 +5,14 @@
  * command needs (session, time limit, concerns, rights, metrics, error replies) is in dispatch, once.
  */
 import type { ErrorCodeName } from '../../common/errors.ts';
+import { BsonType, getField } from '../../bson/index.ts';
 import { planInSlices } from '../../query/index.ts';
 import type { MaybePromise } from '../../storage/index.ts';
 import type { Access } from '../auth/principal.ts';
 import type { OperationContext } from '../operation/operation-context.ts';
 import { checkCollectionUuid } from './collection-uuid.ts';
 import type { CommandBody } from './command-body.ts';
+import { NotPrepared } from './not-prepared.ts';
 import type { ReplyBody } from './reply.ts';
 
 /**
@@ -123,14 +125,33 @@ function runnerOf<Request, Plan, Result>(
     result instanceof Promise
       ? result.then((value) => definition.reply(value, op))
       : definition.reply(result, op);
-  if (definition.plan === undefined) {
-    return (body, op) => finish(definition.execute(parse(body, op), op), op);
-  }
+  const perform =
+    definition.plan === undefined
+      ? (request: Request, op: OperationContext) => finish(definition.execute(request, op), op)
+      : (request: Request, op: OperationContext) => {
+          const plan = planned(op, () => definition.plan(request, op));
+          return plan instanceof Promise
+            ? plan.then((ready) => finish(definition.execute(ready, op), op))
+            : finish(definition.execute(plan, op), op);
+        };
   return (body, op) => {
     const request = parse(body, op);
-    const plan = planned(op, () => definition.plan(request, op));
-    return plan instanceof Promise
-      ? plan.then((ready) => finish(definition.execute(ready, op), op))
-      : finish(definition.execute(plan, op), op);
+    return letHasScripts(op) ? preparing(() => perform(request, op)) : perform(request, op);
   };
+}
+
+function letHasScripts({ commandBody }: OperationContext): boolean {
+  const variables = getField(commandBody, 'let');
+  return variables?.type === BsonType.object && variables.asDocument().includes('$function');
+}
+
+/** Runs a command again once what it could not wait for is there. */
+async function preparing(perform: () => MaybePromise<ReplyBody>): Promise<ReplyBody> {
+  try {
+    return await perform();
+  } catch (error) {
+    if (!(error instanceof NotPrepared)) throw error;
+    await error.prepare();
+    return perform();
+  }
 }

@@ -18,6 +18,7 @@ import {
   successorOfPrefix,
 } from '../../../bson/index.ts';
 import { tassert } from '../../../common/assert.ts';
+import { CommandError } from '../../../common/errors.ts';
 import {
   BucketBuilder,
   idSecondsOf,
@@ -191,17 +192,32 @@ export class MeasurementWriter {
 
   /** Stores all buckets. @throws CommandError BSONObjectTooLarge, and what indexes on buckets refuse */
   write(): void {
-    const { transaction, buckets, openBuckets } = this.parts;
+    const { buckets, openBuckets } = this.parts;
     for (const { key, buckets: touched } of this.series.values()) {
       // The last one first: what is noted last is what the next measurement meets first.
       for (const { builder, stored } of touched.toReversed()) {
-        const after = builder.finish();
-        const recordId = stored?.recordId ?? transaction.insert(buckets, after);
-        if (stored !== undefined) transaction.update(buckets, recordId, stored.document, after);
-        openBuckets.note(buckets.uuid, key, recordId);
+        openBuckets.note(buckets.uuid, key, this.store(builder.finish(), stored));
       }
     }
   }
+
+  private store(bucket: Buffer, stored: StoredBucket | undefined): RecordId {
+    const { transaction, buckets } = this.parts;
+    try {
+      if (stored === undefined) return transaction.insert(buckets, bucket);
+      transaction.update(buckets, stored.recordId, stored.document, bucket);
+      return stored.recordId;
+    } catch (error) {
+      throw asMeasurementError(error);
+    }
+  }
+}
+
+/** An index on a field of measurements is one on its least and greatest value: two arrays, if it holds arrays. */
+export function asMeasurementError(error: unknown): unknown {
+  const areArrays = error instanceof CommandError && error.codeName === 'CannotIndexParallelArrays';
+  if (!areArrays) return error;
+  return new CommandError(5_930_501, 'Indexed measurement field contains an array value');
 }
 
 /** A builder that goes on with a stored bucket; undefined when it is not one of the series, or takes nothing more. */

@@ -26,9 +26,11 @@ import {
   type QueryContext,
   Scope,
   Scripts,
+  ScriptsNeeded,
   simpleContext,
 } from '../../../query/index.ts';
 import type { CollectionDescription } from '../../../storage/index.ts';
+import { NotPrepared } from '../../command/not-prepared.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 
 export interface ContextOptions {
@@ -48,13 +50,49 @@ export interface ContextOptions {
 export function queryContext(op: OperationContext, options: ContextOptions = {}): QueryContext {
   const context = new OperationQueryContext(op, collatorOf(options), options);
   if (options.variables === undefined) return context;
+  const prepared = PREPARED.get(op);
   // Each expression may use the variables before it, so they join the map one by one.
   for (const [name, expression] of fieldsOf(options.variables)) {
     checkVariableName(name);
-    const value = compileExpression(expression, context).evaluate(new Scope(EMPTY_DOCUMENT));
+    const known = prepared?.get(name);
+    const value = known === undefined ? variableOf(expression, context, op, options) : known.value;
     if (value !== undefined) context.variables.set(name, value);
   }
   return context;
+}
+
+function variableOf(
+  expression: RawValue,
+  context: QueryContext,
+  op: OperationContext,
+  options: ContextOptions,
+): RawValue | undefined {
+  try {
+    return compileExpression(expression, context).evaluate(new Scope(EMPTY_DOCUMENT));
+  } catch (error) {
+    if (!(error instanceof ScriptsNeeded)) throw error;
+    throw new NotPrepared(() => prepareVariables(op, options));
+  }
+}
+
+type Variable = { readonly value: RawValue | undefined };
+
+/** The values of an operation's `let` when scripts are in it. */
+const PREPARED = new WeakMap<OperationContext, ReadonlyMap<string, Variable>>();
+
+async function prepareVariables(op: OperationContext, options: ContextOptions): Promise<void> {
+  const context = new OperationQueryContext(op, collatorOf(options), options);
+  const prepared = new Map<string, Variable>();
+  for (const [name, expression] of fieldsOf(options.variables ?? EMPTY_DOCUMENT)) {
+    const compiled = compileExpression(expression, context);
+    const evaluate = (): RawValue | undefined => compiled.evaluate(new Scope(EMPTY_DOCUMENT));
+    const session = context.scripts?.running;
+    const value = session === undefined ? evaluate() : await session.repeat(evaluate, op);
+    if (value !== undefined) context.variables.set(name, value);
+    prepared.set(name, { value });
+  }
+  context.scripts?.running?.close();
+  PREPARED.set(op, prepared);
 }
 
 /** @throws CommandError OptionNotSupportedOnView for a view that has another collation */

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import {
   binaryValue,
+  DocumentBuilder,
   doubleValue,
   fieldsOf,
   getField,
@@ -12,9 +13,10 @@ import {
   type RawValue,
 } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
-import { CommandError } from '../../../common/errors.ts';
+import { CommandError, type ErrorCodeName } from '../../../common/errors.ts';
 import { namespaceOfBuckets, type PipelineHost } from '../../../query/index.ts';
 import type { CollectionDescription, ReadView } from '../../../storage/index.ts';
+import { splitNamespace } from '../../catalog/namespace.ts';
 import { replyDocument, type ReplyFields, type ReplyValue } from '../../command/reply.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 import { sizeFields } from '../catalog/collStats.ts';
@@ -36,15 +38,41 @@ const SOURCES: Readonly<Record<string, (request: SourceRequest) => Iterable<Buff
   $collStats: (request) => documentsOf(collectionStatistics(request)),
   $currentOp: currentOperations,
   $indexStats: (request) => documentsOf(indexStatistics(request)),
+  $listCatalog: (request) => documentsOf(catalogEntries(request)),
   $listLocalSessions: (request) => documentsOf(localSessions(request)),
   $listSessions: listSessions,
   $planCacheStats: (request) => documentsOf(cachedPlans(request)),
+  $querySettings: querySettings,
   $queryStats: queryStatistics,
 };
+
+/** What MongoDB has behind a router, or in a replica set, and refuses elsewhere. */
+const REFUSED: Readonly<Record<string, readonly [code: ErrorCodeName | number, message: string]>> =
+  {
+    $listSampledQueries: [
+      'IllegalOperation',
+      '$listSampledQueries is not supported on a standalone mongod',
+    ],
+    $shardedDataDistribution: [
+      6_789_101,
+      'The $shardedDataDistribution stage can only be run on mongoS',
+    ],
+  };
 
 /** Names of the stages whose documents this server has, for documentation and tests. */
 export function sourceStageNames(): readonly string[] {
   return Object.keys(SOURCES).toSorted();
+}
+
+/** The code with which a stage is refused by name. */
+export function refusalCodeOf(stage: string): number {
+  return refusalOf(stage).code;
+}
+
+function refusalOf(stage: string): CommandError {
+  const known = REFUSED[stage];
+  if (known !== undefined) return new CommandError(...known);
+  return new CommandError('CommandNotSupported', `${stage} is not supported by this server`);
 }
 
 /** The server as the pipelines of one operation see it. */
@@ -54,7 +82,7 @@ export function pipelineHost(op: OperationContext, output: OutputOptions): Pipel
     source(stage, argument, { namespace, view, collection }) {
       const source = SOURCES[stage];
       if (stage === '$changeStream') refuseChangeStream(op);
-      if (source === undefined) return undefined;
+      if (source === undefined) throw refusalOf(stage);
       return source({ op, argument, namespace, view, collection });
     },
   };
@@ -189,6 +217,84 @@ function listSessions(request: SourceRequest): Iterable<Buffer> {
     `$listSessions may be run only against config.system.sessions, not ${request.namespace}`,
   );
   return documentsOf(localSessions(request));
+}
+
+/** Settings of query shapes: only replica sets and clusters take any (setQuerySettings). */
+function querySettings({ argument }: SourceRequest): Iterable<Buffer> {
+  for (const [name, value] of fieldsOf(argument)) {
+    if (name !== 'showDebugQueryShape') {
+      throw new CommandError(
+        'IDLUnknownField',
+        `BSON field '$querySettings.${name}' is an unknown field.`,
+      );
+    }
+    uassert(
+      value.typeName === 'bool',
+      'TypeMismatch',
+      `BSON field '$querySettings.showDebugQueryShape' is the wrong type '${value.typeName}', expected type 'bool'`,
+    );
+  }
+  return [];
+}
+
+/**
+ * One collection, or every one (from the database admin, with {aggregate: 1}), with its indexes; views with what they are of.
+ * Source: MongoDB's jstests/core/catalog/list_catalog.js.
+ */
+function* catalogEntries({
+  op,
+  argument,
+  namespace,
+  view,
+  collection,
+}: SourceRequest): Iterable<ReplyFields> {
+  uassert(
+    isEmpty(argument),
+    6_200_600,
+    'The $listCatalog stage specification must be an empty object',
+  );
+  const isOfAll = namespace.endsWith('.$cmd.aggregate');
+  uassert(
+    !isOfAll || op.database === 'admin',
+    'InvalidNamespace',
+    "Collectionless $listCatalog must be run against the 'admin' database",
+  );
+  if (isOfAll) for (const each of view.collections()) yield catalogEntry(each);
+  else if (collection !== undefined) yield catalogEntry(collection);
+}
+
+function catalogEntry(collection: CollectionDescription): ReplyFields {
+  const { namespace, kind, options, indexes } = collection;
+  const { database, collection: name } = splitNamespace(namespace);
+  if (kind !== 'collection') {
+    const fields: Record<string, ReplyValue> = { db: database, name, type: kind, ns: namespace };
+    for (const [field, value] of fieldsOf(options)) fields[field] ??= value;
+    return fields;
+  }
+  const ident = `collection-${collection.uuid}`;
+  const idents = indexes.map((index) => [index.name, `index-${collection.uuid}-${index.name}`]);
+  return {
+    db: database,
+    name,
+    type: 'collection',
+    idxIdent: Object.fromEntries(idents),
+    ident,
+    md: {
+      ns: namespace,
+      options: new DocumentBuilder()
+        .append('uuid', binaryValue(Buffer.from(collection.uuid, 'hex'), UUID_SUBTYPE))
+        .appendElementsOf(options)
+        .finish(),
+      indexes: indexes.map(({ spec, ready, multikey }) => ({
+        spec,
+        ready,
+        multikey,
+        head: 0n,
+        backgroundSecondary: false,
+      })),
+    },
+    ns: namespace,
+  };
 }
 
 /**

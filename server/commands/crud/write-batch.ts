@@ -115,17 +115,20 @@ async function runEach<Statement, Done>(
 /** Past so many bytes of messages errors come without one, as in MongoDB; the first two never do. */
 const MAX_MESSAGE_BYTES = 1024 * 1024;
 const COUNT_WITH_MESSAGE = 2;
+/** Past so many bytes of the reply they come without details (errInfo), so that all of them find their place in it. */
+const MAX_DETAIL_BYTES = 8 * 1024 * 1024;
 
 /** Appends `writeErrors` if there are any. */
 export function appendWriteErrors(out: DocumentBuilder, errors: readonly WriteError[]): void {
   if (errors.length === 0) return;
   let messageBytes = 0;
+  const start = out.byteLength;
   out.beginArray('writeErrors');
   for (const [position, { index, error }] of errors.entries()) {
     const isBrief = position >= COUNT_WITH_MESSAGE && messageBytes >= MAX_MESSAGE_BYTES;
     out.beginDocument(indexName(position));
     out.appendInt32('index', index).appendInt32('code', error.code);
-    appendErrorFields(out, error);
+    if (out.byteLength - start < MAX_DETAIL_BYTES) appendErrorFields(out, error);
     out.appendString('errmsg', isBrief ? '' : error.message);
     out.end();
     messageBytes += error.message.length;

@@ -15,6 +15,7 @@ import {
 import { withoutUnknownOptions } from '../../catalog/index-options.ts';
 import { bucketIndexSpecification, shownIndexes } from '../../catalog/bucket-index.ts';
 import { checkWritable, collectionForWrite } from '../../catalog/namespace.ts';
+import { asMeasurementError } from '../crud/measurement-writer.ts';
 import { timeseriesOf } from '../../catalog/timeseries-catalog.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import { queryContext } from '../crud/query-context.ts';
@@ -171,7 +172,11 @@ async function build(
   const onProgress = (done: number, total: number): void => {
     op.progress = { message: SCANNING, done, total };
   };
-  await op.insideWriteGate(() => op.engine.buildIndexes(target, specs, op, onProgress));
+  try {
+    await op.insideWriteGate(() => op.engine.buildIndexes(target, specs, op, onProgress));
+  } catch (error) {
+    throw timeseries === undefined ? error : asMeasurementError(error);
+  }
 }
 
 function indexesIn(view: ReadView, namespace: string): ReadonlyMap<Ident, IndexDescription> {

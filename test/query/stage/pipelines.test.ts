@@ -434,6 +434,27 @@ describe('pipelines', () => {
     assert.equal((await store.aggregate([{ $sample: { size: 99 } }])).length, 5);
   });
 
+  it('redacts as deep as documents may nest, and refuses what nests deeper', async () => {
+    const nested = (depth: number): Plain[] => [
+      { $limit: 1 },
+      {
+        $project: {
+          deep: {
+            $reduce: { input: { $range: [0, depth] }, initialValue: 1, in: { x: '$$value' } },
+          },
+        },
+      },
+      { $redact: '$$DESCEND' },
+    ];
+    assert.equal((await store.aggregate(nested(150))).length, 1);
+    for (const depth of [250, 20_000]) {
+      await assert.rejects(
+        store.aggregate(nested(depth)),
+        (error) => error instanceof CommandError && error.codeName === 'Overflow',
+      );
+    }
+  });
+
   it('reads views through their pipelines', async () => {
     const found = await store.find({ sort: { _id: -1 } }, undefined, 'test.view');
     assert.deepEqual(

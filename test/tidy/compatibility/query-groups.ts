@@ -23,7 +23,7 @@ import { parsePipeline } from '../../../query/stage/pipeline.ts';
 import { findStage, stageNames } from '../../../query/stage/registry.ts';
 import { MODIFIERS } from '../../../query/update/registry.ts';
 import { findWindow, windowNames } from '../../../query/window/registry.ts';
-import { sourceStageNames } from '../../../server/commands/crud/server-sources.ts';
+import { refusalCodeOf, sourceStageNames } from '../../../server/commands/crud/server-sources.ts';
 import { supportByDefinition, supportByExample, type Support } from './evidence.ts';
 import type { Group } from './group.ts';
 
@@ -156,7 +156,7 @@ function stage(name: string): Support {
   );
   const isMissing = SERVER_STAGES.has(name) && !sourceStageNames().includes(name);
   return support.works && isMissing
-    ? { works: false, note: 'error `CommandNotSupported` (115)' }
+    ? { works: false, note: `error ${refusalCodeOf(name)}` }
     : support;
 }
 

@@ -171,6 +171,24 @@ describe('validators', () => {
       assert.rejects(run({ create: 'bad', validator }), { code }));
   }
 
+  it('answer for each of many documents, however much there is to say', async () => {
+    const text = 'x'.repeat(700);
+    await run({
+      create: 'many',
+      validator: { $jsonSchema: { required: ['a'], description: text } },
+    });
+    const documents = Array.from({ length: 20_000 }, (_, _id) => ({ _id }));
+    const reply = await run({ insert: 'many', documents, ordered: false });
+    const { n, writeErrors } = reply as { n: number; writeErrors: readonly Document[] };
+    assert.deepEqual([n, writeErrors.length], [0, 20_000]);
+    assert.equal(writeErrors[0]?.['errInfo'].failingDocumentId, 0);
+    assert.deepEqual(writeErrors.at(-1), {
+      index: 19_999,
+      code: 121,
+      errmsg: 'Document failed validation',
+    });
+  });
+
   it('are not for the collections of the system', async () => {
     const admin = server.client.db('admin');
     await assert.rejects(admin.command({ create: 'x', validator: { a: 1 } }), { code: 72 });

@@ -402,7 +402,7 @@ describe('server/commands: time series collections', () => {
       assert.equal(reply['n'], 2);
       assert.deepEqual(
         reply['writeErrors'].map(({ index, code }: Document) => [index, code]),
-        [[1, 171]],
+        [[1, 5930501]],
       );
     });
   });
