@@ -236,6 +236,7 @@ class Engine implements StorageEngine {
       keyGenerators: options.keyGenerators,
       compression: options.compression,
       transactionBytes: budgetBytes / 4,
+      openTransactionBytes: 0,
       slabPool,
       epoch: { base, generations: [new Generation({ pool: slabPool })] },
       lastCommitNumber: base.commitNumber,

@@ -2,7 +2,7 @@
  * The engine's counters as plain nested objects, for serverStatus and /metrics.
  */
 import type { Admission } from './checkpoint/admission.ts';
-import type { Checkpointer } from './checkpoint/checkpoint.ts';
+import { retainedMemory, type Checkpointer } from './checkpoint/checkpoint.ts';
 import type { EngineStatistics } from './contract.ts';
 import type { Parts } from './recovery/open-parts.ts';
 import { alignedMemoryStatistics } from './device/aligned-memory.ts';
@@ -15,10 +15,7 @@ export function storageStatistics(
   admission: Admission,
 ): EngineStatistics {
   return {
-    memory: {
-      budgetBytes: admission.budgetBytes + parts.blocks.statistics().cache.limitBytes,
-      alignedReservedBytes: alignedMemoryStatistics().reservedBytes,
-    },
+    memory: memoryStatistics(store, parts, checkpointer, admission),
     delta: {
       bytes: admission.deltaBytes,
       generations: store.epoch.generations.length,
@@ -41,6 +38,30 @@ export function storageStatistics(
     journal: plain(parts.journal.statistics()),
     blocks: plain(parts.blocks.statistics()),
     indexes: plain(parts.indexes.statistics()),
+  };
+}
+
+/** What the engine may hold, and what it holds, by owner. */
+function memoryStatistics(
+  store: StoreState,
+  parts: Parts,
+  checkpointer: Checkpointer,
+  admission: Admission,
+): EngineStatistics {
+  const { cache } = parts.blocks.statistics();
+  return {
+    budgetBytes: cache.limitBytes + admission.budgetBytes,
+    cacheLimitBytes: cache.limitBytes,
+    cacheBytes: cache.bytes,
+    deltaLimitBytes: admission.budgetBytes,
+    deltaBytes: admission.deltaBytes,
+    // Generations that only old snapshots read: beyond the delta's limit the oldest snapshots end.
+    oldVersionBytes: retainedMemory(store),
+    snapshotsEnded: checkpointer.snapshotsEnded,
+    openTransactionBytes: store.openTransactionBytes,
+    freeSlabBytes: store.slabPool.freeBytes,
+    journalPendingBytes: parts.journal.pendingBytes,
+    deviceBufferBytes: alignedMemoryStatistics().reservedBytes,
   };
 }
 

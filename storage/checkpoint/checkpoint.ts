@@ -70,6 +70,8 @@ export class Checkpointer {
   /** Since the last one that succeeded; full disks do not count. */
   failuresInARow = 0;
   lastDurationMs = 0;
+  /** Snapshots that had to go because only they kept old versions. */
+  snapshotsEnded = 0;
   /** When the checkpoint under way, or the last one, began to fold; by the clock's monotonic time. */
   beganMs = 0;
   /** False while recovery replays: the journal is being read then, and needs no flush. */
@@ -339,7 +341,7 @@ export class Checkpointer {
       if (view.commitNumber >= frozen.commitNumber) view.moveTo(store.epoch);
     }
     before.base.unpin();
-    endOldestViews(store, this.parts.retainedBytes);
+    this.snapshotsEnded += endOldestViews(store, this.parts.retainedBytes);
     if (!isRead(store, folded)) folded.recycle();
   }
 
@@ -372,17 +374,21 @@ function isRead(store: StoreState, generation: Generation): boolean {
   return false;
 }
 
-/** Ends the oldest snapshots while the generations that only they read take too much memory. */
-function endOldestViews(store: StoreState, retainedBytes: number): void {
+/** Ends the oldest snapshots while the generations that only they read take too much memory. @returns how many */
+function endOldestViews(store: StoreState, retainedBytes: number): number {
+  let ended = 0;
   const retained = [...store.views].filter((view) => view.pinsOtherThan(store.epoch));
   retained.sort((a, b) => a.commitNumber - b.commitNumber);
   for (const view of retained) {
-    if (retainedMemory(store) <= retainedBytes) return;
+    if (retainedMemory(store) <= retainedBytes) break;
     view.endAsTooOld();
+    ended += 1;
   }
+  return ended;
 }
 
-function retainedMemory(store: StoreState): number {
+/** Memory of the generations that only old snapshots read, bytes. */
+export function retainedMemory(store: StoreState): number {
   const generations = new Set<Generation>();
   for (const view of store.views) for (const generation of view.layers) generations.add(generation);
   for (const generation of store.epoch.generations) generations.delete(generation);

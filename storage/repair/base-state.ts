@@ -42,6 +42,7 @@ export function stateOfBase(parts: BaseParts): StoreState {
     keyGenerators,
     compression: DEFAULT_PAGE_COMPRESSION,
     transactionBytes: 0,
+    openTransactionBytes: 0,
     epoch: { base, generations: [new Generation({ pool: slabPool })] },
     lastCommitNumber: base.commitNumber,
     frozenUpTo: base.commitNumber,

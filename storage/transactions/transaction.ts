@@ -60,6 +60,10 @@ const NO_SNAPSHOTS = new OpenSnapshots();
 /** What an index entry costs in memory beside its bytes, and a record version. */
 const KEY_OVERHEAD_BYTES = 64;
 const RECORD_OVERHEAD_BYTES = 128;
+/** Open transactions together may hold so many times what one may: half of the memory for writes. */
+const TRANSACTIONS_TOGETHER = 2;
+/** Of what one may hold: below, a transaction goes on however much the others hold. */
+const SMALL_PART = 1 / 16;
 
 /** Databases that only the server writes to: sessions, users, views. */
 const INTERNAL = /^(?:admin|config|local)\.|\.system\.(?!buckets\.)/;
@@ -275,7 +279,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
     this.requireOpen();
     invariant(savepoint <= this.writes.length, 'transaction: rolled back to its future');
     this.writes.length = savepoint;
-    this.bytes = this.writes.reduce((sum, write) => sum + costOf(write), 0);
+    this.setBytes(this.writes.reduce((sum, write) => sum + costOf(write), 0));
     this.ownWriteCount += 1;
     if (Math.max(this.overlaidRecords, this.overlaidKeys) > savepoint) {
       this.overlay = undefined;
@@ -344,6 +348,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
     if (this.writerPlace === undefined) return;
     this.store.writers.remove(this.writerPlace);
     this.writerPlace = undefined;
+    this.setBytes(0);
     this.resolveEnded?.();
   }
 
@@ -395,10 +400,37 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
         'Transaction is too large: its writes exceed a quarter of the memory for writes',
       );
     }
-    this.bytes = bytes;
+    this.requireShare(bytes);
+    this.setBytes(bytes);
     this.writes.push(write);
     this.ownWriteCount += 1;
     if (write.kind === 'record' && write.multikey.length > 0) this.draftMultikey(write);
+  }
+
+  /**
+   * All open transactions together have a bound, too. The largest one goes on, and so do small ones; who lies between starts again
+   * when the largest has ended, as after any conflict.
+   */
+  private requireShare(bytes: number): void {
+    const { store } = this;
+    const together = store.openTransactionBytes + bytes - this.bytes;
+    if (together <= store.transactionBytes * TRANSACTIONS_TOGETHER) return;
+    if (bytes <= store.transactionBytes * SMALL_PART) return;
+    let largest: PendingWriter | undefined;
+    for (const writer of store.writers) {
+      if (writer.pendingBytes > (largest?.pendingBytes ?? this.bytes)) largest = writer;
+    }
+    if (largest !== undefined) throw new WriteConflictError(largest.ended);
+  }
+
+  /** What it holds in memory, bytes: for the bound on all of them. */
+  get pendingBytes(): number {
+    return this.bytes;
+  }
+
+  private setBytes(bytes: number): void {
+    this.store.openTransactionBytes += bytes - this.bytes;
+    this.bytes = bytes;
   }
 
   /** Own reads must know at once that an index has become multikey. */

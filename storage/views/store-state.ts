@@ -23,6 +23,8 @@ import type { OpenList } from '../open-list.ts';
 export interface PendingWriter {
   /** Resolves when it has committed or aborted. */
   readonly ended: Promise<void>;
+  /** What it holds in memory, bytes. */
+  readonly pendingBytes: number;
   hasWrittenRecord(collection: Ident, recordId: RecordId): boolean;
   hasWrittenKey(index: Ident, key: Buffer): boolean;
   hasWrittenNamespace(namespace: string): boolean;
@@ -60,6 +62,8 @@ export interface StoreState {
   readonly compression: PageCompression;
   /** Largest transaction, bytes of its writes in memory. */
   readonly transactionBytes: number;
+  /** What all open transactions hold, bytes. */
+  openTransactionBytes: number;
   /** Of the delta's generations. */
   readonly slabPool: SlabPool;
   epoch: Epoch;

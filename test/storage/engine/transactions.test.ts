@@ -202,6 +202,42 @@ describe('A transaction', () => {
     await engine.close();
   });
 
+  it('waits for the largest one when all together hold half of the memory for writes', async () => {
+    const engine = await openMemoryEngine({ deltaBytes: 16 * 1024 * 1024 });
+    const collection = createCollection(engine, 'test.a');
+    const document = (id: number): Buffer => documentOf({ _id: id, pad: 'x'.repeat(500_000) });
+    const open = [0, 1, 2].map(() => engine.begin());
+    for (let id = 0; id < 15; id += 1) open[id % 3].insert(collection, document(id));
+    const largest = open[0];
+    largest.insert(collection, document(100));
+    let conflict: unknown;
+    try {
+      open[1].insert(collection, document(101));
+    } catch (error) {
+      conflict = error;
+    }
+    assert.ok(conflict instanceof WriteConflictError);
+    // Small ones are served all the same.
+    const small = engine.begin();
+    small.insert(collection, documentOf({ _id: 'small' }));
+    small.commit();
+    open[1].abort();
+    const { memory } = engine.statistics();
+    assert.ok(typeof memory === 'object' && Number(memory['openTransactionBytes']) > 5_000_000);
+    let hasEnded = false;
+    const ended = conflict.blocker?.then(() => {
+      hasEnded = true;
+    });
+    largest.commit();
+    await ended;
+    assert.ok(hasEnded);
+    open[2].insert(collection, document(102));
+    open[2].commit();
+    const after = engine.statistics()['memory'];
+    assert.ok(typeof after === 'object' && after['openTransactionBytes'] === 0);
+    await engine.close();
+  });
+
   it('makes an index multikey with the first array, for snapshots from then on', async () => {
     const engine = await openMemoryEngine();
     const collection = createCollection(engine, 'test.a', A_INDEX);
