@@ -28,6 +28,7 @@ import { ConnectionCounts, Listener, type ListenerOptions } from './network/list
 import { killed, shuttingDown } from './operation/interruptions.ts';
 import { OperationRegistry } from './operation/operation-registry.ts';
 import type { ServerIdentity, ServiceContext } from './operation/service-context.ts';
+import { WorkMemory } from './operation/work-memory.ts';
 import { WriteGate } from './operation/write-gate.ts';
 import { ClusterParameters } from './options/cluster-parameters.ts';
 import type { ParameterSet } from './options/parameters.ts';
@@ -218,6 +219,11 @@ function createService(options: FlintServerOptions, connections: ConnectionCount
     sessions,
     cursors,
     writeGate: new WriteGate(),
+    work: new WorkMemory({
+      spill: options.engine.spill,
+      engineBytes: engineMemoryBytes(options.engine),
+      holders: () => operations.count + cursors.statistics().total,
+    }),
     clusterParameters: new ClusterParameters(),
     cappedCollections: new CappedCollections(),
     openBuckets: new OpenBuckets(),
@@ -238,6 +244,12 @@ function createService(options: FlintServerOptions, connections: ConnectionCount
     rotateLog: options.rotateLog ?? (() => {}),
     requestShutdown: options.onShutdownRequested,
   };
+}
+
+/** What the engine may take, by its own account. */
+function engineMemoryBytes(engine: StorageEngine): number {
+  const { memory } = engine.statistics();
+  return typeof memory === 'object' ? Number(memory['budgetBytes']) : 0;
 }
 
 /** No thread starts before the first script. */

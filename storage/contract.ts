@@ -262,6 +262,8 @@ export interface SpillFile {
 }
 
 export interface SpillSpace {
+  /** What one stage should hold at most before it spills, as things are now, bytes. */
+  readonly memoryBytes: number;
   /** @throws CommandError OutOfDiskSpace */
   create(): SpillFile;
 }

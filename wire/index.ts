@@ -33,7 +33,12 @@ export {
 export { MessageReader } from './message-reader.ts';
 export { endsConnection, parseMessage, type Message } from './message.ts';
 export { asNetworkError, NetworkTimeoutError } from './network-errors.ts';
-export { compressMessage, decompressMessage, type PlainMessage } from './op-compressed.ts';
+export {
+  compressMessage,
+  decompressMessage,
+  unpackedBytes,
+  type PlainMessage,
+} from './op-compressed.ts';
 export {
   encodeOpMsg,
   OP_MSG,

@@ -28,6 +28,14 @@ export interface PlainMessage {
   readonly compressor: Compressor | undefined;
 }
 
+/** What a whole message takes in memory once it is decompressed, as it says of itself, bytes. */
+export function unpackedBytes(message: Buffer): number {
+  const isCompressed = message.readInt32LE(MESSAGE_HEADER.opCode) === OpCode.compressed;
+  if (!isCompressed || message.length < OP_COMPRESSED.compressedMessage) return message.length;
+  const claimed = message.readInt32LE(OP_COMPRESSED.uncompressedSize);
+  return message.length + Math.min(Math.max(claimed, 0), MAX_MESSAGE_BYTES);
+}
+
 /**
  * Undoes OP_COMPRESSED; any other message is returned as it is.
  * @param message a whole message.

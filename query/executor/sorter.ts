@@ -79,12 +79,18 @@ export class Sorter {
     if (this.limit > 0) {
       if (this.chunk.length >= 2 * this.limit + 64) this.keepFirst();
     } else if (this.chunk.length >= CHUNK_ROWS) this.closeChunk();
-    if (this.memoryBytes > this.maxMemoryBytes) this.shrink();
+    if (this.memoryBytes > this.mostBytes) this.shrink();
+  }
+
+  /** Who may spill does so the sooner, the more others work; who may not has what MongoDB gives. */
+  private get mostBytes(): number {
+    const { maxMemoryBytes, spill } = this;
+    return spill === undefined ? maxMemoryBytes : Math.min(maxMemoryBytes, spill.memoryBytes);
   }
 
   private shrink(): void {
     if (this.limit > 0 && this.chunk.length > this.limit) this.keepFirst();
-    if (this.memoryBytes > this.maxMemoryBytes) this.spillChunks();
+    if (this.memoryBytes > this.mostBytes) this.spillChunks();
   }
 
   private keepFirst(): void {

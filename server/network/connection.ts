@@ -13,7 +13,12 @@
  */
 import type { Socket } from 'node:net';
 import type { Deadline } from '../../common/timer-wheel.ts';
-import { HTTP_ANSWER, MessageReader, recogniseFirstBytes } from '../../wire/index.ts';
+import {
+  HTTP_ANSWER,
+  MessageReader,
+  recogniseFirstBytes,
+  unpackedBytes,
+} from '../../wire/index.ts';
 import { unrestricted, type Principal } from '../auth/principal.ts';
 import { clientGone } from '../operation/interruptions.ts';
 import type { OperationContext } from '../operation/operation-context.ts';
@@ -206,7 +211,10 @@ export class Connection implements MessageSource {
     this.busy = true;
     this.requests += 1;
     this.around.service.metrics.network.numRequests += 1;
-    return this.around.handler.run(message, this);
+    const { handler, service } = this.around;
+    return service.work.runMessage(unpackedBytes(message), () =>
+      this.aborted ? {} : handler.run(message, this),
+    );
   }
 
   private startRound(next: NextRound): MaybePromise<Outcome> | undefined {

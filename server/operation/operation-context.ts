@@ -227,7 +227,7 @@ export class OperationContext implements Interruption, RunningOperation {
 
   /** What every plan of this operation is opened with. */
   get planOptions(): { readonly client: TurnClient; readonly spill: SpillSpace } {
-    return { client: this.turnClient, spill: this.engine.spill };
+    return { client: this.turnClient, spill: this.service.work };
   }
 
   /** Lets the other connections have their slice of time; throws when the operation must stop. */

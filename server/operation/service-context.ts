@@ -21,6 +21,7 @@ import type { ProfilerSettings } from '../profiling/profiler-settings.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 import type { OperationRegistry } from './operation-registry.ts';
 import type { ClientConnection } from './client-connection.ts';
+import type { WorkMemory } from './work-memory.ts';
 import type { WriteGate } from './write-gate.ts';
 
 /** One line of the command table, for listCommands and for metrics. */
@@ -65,6 +66,8 @@ export interface ServiceContext {
   readonly cursors: CursorRegistry;
   /** Closed by fsync with `lock: true`. */
   readonly writeGate: WriteGate;
+  /** What operations may hold in memory, in sum. */
+  readonly work: WorkMemory;
   readonly cappedCollections: CappedCollections;
   readonly openBuckets: OpenBuckets;
   /** Object ids and timestamps for new documents (createDocumentStamps). */

@@ -42,6 +42,7 @@ export async function prepareSpillDirectory(dbpath: string): Promise<string> {
 }
 
 export class SpillArea implements SpillSpace {
+  readonly memoryBytes = Infinity;
   private readonly options: SpillAreaOptions;
   private files = 0;
   private bytes = 0;

@@ -49,7 +49,7 @@ export async function takeSample(
     indexBytes: occupied(join(server.dbpath, 'index.lmdb')),
     liveBytes: number('flintdb', 'engine', 'blocks', 'liveBytes'),
     deltaBytes: number('flintdb', 'engine', 'delta', 'bytes'),
-    budgetBytes: number('flintdb', 'engine', 'memory', 'budgetBytes'),
+    budgetBytes: number('flintdb', 'memory', 'budgetBytes'),
     delayedWrites: number('flintdb', 'engine', 'delta', 'delayedWrites'),
     cacheHits: number('flintdb', 'engine', 'blocks', 'cache', 'hits'),
     cacheMisses: number('flintdb', 'engine', 'blocks', 'cache', 'misses'),

@@ -153,7 +153,8 @@ class GroupTable {
       GROUP_OVERHEAD_BYTES + this.specification.fields.length * ACCUMULATOR_OVERHEAD_BYTES;
     const bytes = this.keyBytes + this.groups.size * perGroup + this.heldBytes();
     const { spill, maxStageBytes } = this.run;
-    if (bytes <= maxStageBytes) return;
+    // Who may spill does so the sooner, the more others work.
+    if (bytes <= Math.min(maxStageBytes, spill?.memoryBytes ?? maxStageBytes)) return;
     if (spill === undefined) {
       throw new CommandError(
         'QueryExceededMemoryLimitNoDiskUseAllowed',
@@ -162,13 +163,14 @@ class GroupTable {
     }
     // What grows on are the values of groups that exist: those cannot be put off.
     const growsOn = this.partitions !== undefined && bytes > 2 * this.bytesAtSpill;
-    if (growsOn || this.depth >= MAX_SPILL_DEPTH) {
+    const isDeep = this.depth >= MAX_SPILL_DEPTH;
+    if ((growsOn || isDeep) && bytes > maxStageBytes) {
       throw new CommandError(
         'ExceededMemoryLimit',
         '$group used too much memory and cannot spill to disk',
       );
     }
-    if (this.partitions !== undefined) return;
+    if (this.partitions !== undefined || isDeep) return;
     this.bytesAtSpill = bytes;
     this.run.statistics.usedDisk = true;
     this.partitions = Array.from({ length: PARTITIONS }, () => {

@@ -10,7 +10,9 @@ import { splitNamespace } from '../../catalog/namespace.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { ReplyFields, ReplyValue } from '../../command/reply.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
+import type { StorageEngine } from '../../../storage/index.ts';
 import type { ServiceContext } from '../../operation/service-context.ts';
+import type { WorkMemory } from '../../operation/work-memory.ts';
 import { MONGODB_VERSION } from '../../version.ts';
 
 const MEGABYTE = 1024 * 1024;
@@ -107,12 +109,12 @@ const SECTIONS: Readonly<Record<string, Section>> = {
     persistent: true,
     backupCursorOpen: false,
   }),
-  flintdb: ({ engine, operations, timers, connections }) => ({
+  flintdb: ({ engine, operations, timers, connections, work }) => ({
     engine: engine.statistics(),
     connections: { bufferedBytes: long(connections.bufferedBytes) },
     operations: { running: operations.count },
     deadlines: { set: timers.size },
-    memory: memoryFields(),
+    memory: memoryFields(engine, work),
   }),
 };
 
@@ -222,9 +224,19 @@ function metricsOf({ metrics, cursors }: ServiceContext): ReplyFields {
   };
 }
 
-function memoryFields(): ReplyFields {
+/** What this process may hold, and holds; what the engine's part is made of stands in its own section. */
+function memoryFields(engine: StorageEngine, work: WorkMemory): ReplyFields {
   const { heapUsed, heapTotal, external, arrayBuffers } = memoryUsage();
+  const { memory } = engine.statistics();
+  const engineBytes = typeof memory === 'object' ? Number(memory['budgetBytes']) : 0;
   return {
+    // The rest of the process, V8's heap among it, comes on top: docs/operations.md.
+    budgetBytes: long(engineBytes + work.limitBytes),
+    engineBudgetBytes: long(engineBytes),
+    workBudgetBytes: long(work.limitBytes),
+    workShareBytes: long(work.memoryBytes),
+    messageBytes: long(work.messageBytes),
+    waitingMessages: work.waitingMessages,
     heapUsedBytes: long(heapUsed),
     heapTotalBytes: long(heapTotal),
     externalBytes: long(external),

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { CommandError } from '../../../common/errors.ts';
 import { uninterruptible } from '../../../common/interruption.ts';
 import { planAggregate, planQuery } from '../../../query/index.ts';
+import { SpillArea } from '../../../storage/index.ts';
 import { bytes, collectRaw, context, type Plain, plain, TestStore } from './store.ts';
 
 const COUNT = 3000;
@@ -107,5 +108,30 @@ describe('a stage beyond its memory', () => {
       () => aggregate([{ $group: { _id: '$_id' } }], false),
       (error) => error instanceof CommandError && error.code === 292,
     );
+  });
+
+  it('spills sooner when others share the memory, and fails no sooner for it', async () => {
+    const area = new SpillArea();
+    const shared = { memoryBytes: 20_000, create: () => area.create() };
+    const view = store.engine.snapshot();
+    const { namespace } = store;
+    const open = (pipeline: readonly Plain[], allowDiskUse: boolean) => {
+      const request = { pipeline: pipeline.map(bytes), namespace, allowDiskUse };
+      const plan = planAggregate(view, view.collection(namespace), request, context);
+      return plan.open(view, uninterruptible, { spill: shared });
+    };
+    // All values of one group grow beyond twice the share: MongoDB's bound is far away.
+    const pushed: Plain = { $group: { _id: null, all: { $push: '$$ROOT' } } };
+    for (const stages of [[{ $sort: { k: -1 } }], [{ $group: { _id: '$_id' } }], [pushed]]) {
+      const executor = open(stages, true);
+      await collectRaw(executor);
+      assert.equal(executor.statistics.usedDisk, true);
+      executor.close();
+      const inMemory = open(stages, false);
+      await collectRaw(inMemory);
+      assert.equal(inMemory.statistics.usedDisk, false);
+      inMemory.close();
+    }
+    view.close();
   });
 });
