@@ -53,7 +53,7 @@ describe('WorkMemory', () => {
     assert.deepEqual(begun, [0, 1, 2, 3]);
     assert.equal(work.messageBytes, (48 + 48 + 20) * MEBIBYTE);
     for (const { end } of works) end();
-    await Promise.all(works.map(({ running }) => running));
+    await Promise.all(works.map(async ({ running }) => running));
     assert.equal(work.messageBytes, 0);
     assert.equal(work.waitingMessages, 0);
   });
