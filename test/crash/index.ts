@@ -1,8 +1,9 @@
 /**
- * `npm run crash -- --cycles 50 [--seed N] [--checkpoints high]`: kill -9 of a flintd that is being written to.
+ * `npm run crash -- --cycles 50 [--seed N] [--checkpoints high|mixed]`: kill -9 of a flintd that is being written to.
  *
- * Eight clients insert, update and delete with j: true, one makes and drops collections and indexes; after each kill every
- * acknowledged change is there exactly once, one under way whole or not at all, and every index agrees with its collection.
+ * Eight clients insert, update and delete with j: true, one makes and drops collections and indexes, one builds and drops an
+ * index over a larger collection that another changes; after each kill every acknowledged change is there exactly once, one
+ * under way whole or not at all, and every index agrees with its collection. About a third of the starts are killed, too.
  */
 import { parseArgs } from 'node:util';
 import { STEP_NAMES } from './kills.ts';
@@ -15,20 +16,35 @@ const { values } = parseArgs({
   options: {
     cycles: { type: 'string', default: '50' },
     seed: { type: 'string' },
-    checkpoints: { type: 'string', default: 'normal' },
+    checkpoints: { type: 'string', default: 'mixed' },
   },
 });
 const cycles = Number(values.cycles);
 const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
-const checkpointsHigh = values.checkpoints === 'high';
+const { checkpoints } = values;
+if (checkpoints !== 'normal' && checkpoints !== 'high' && checkpoints !== 'mixed') {
+  throw new Error('--checkpoints is normal, high or mixed');
+}
 if (!Number.isInteger(cycles) || cycles < 1 || !Number.isInteger(seed)) {
   throw new Error('--cycles and --seed take whole numbers');
 }
 
-const replay = `npm run crash -- --cycles ${cycles} --seed ${seed}${checkpointsHigh ? ' --checkpoints high' : ''}`;
+const replay = `npm run crash -- --cycles ${cycles} --seed ${seed} --checkpoints ${checkpoints}`;
 console.log(`seed ${seed}`);
-const totals = await runCrashCycles({ cycles, seed, checkpointsHigh, onCycle: console.log });
+const beganMs = performance.now();
+let done = 0;
+const totals = await runCrashCycles({
+  cycles,
+  seed,
+  checkpoints,
+  onCycle(line) {
+    done += 1;
+    const leftMinutes = (((performance.now() - beganMs) / done) * (cycles - done)) / 60_000;
+    console.log(`${line}; about ${leftMinutes.toFixed(1)} min left`);
+  },
+});
 printTotals(totals);
+console.log(`in ${((performance.now() - beganMs) / 60_000).toFixed(1)} min`);
 const slow = totals.startMs.filter((tookMs) => tookMs >= SLOWEST_START_MS);
 for (const violation of totals.violations) console.error(`VIOLATION ${violation}`);
 if (slow.length > 0) {
@@ -47,7 +63,9 @@ function printTotals(all: CrashTotals): void {
     ['kills at a random instant', kills.random],
     ['kills at a point of a checkpoint', kills.point],
     ['kills while a step was seen', kills.step],
-    ['kills while starting', kills.start],
+    ['kills of a server that was recovering', kills.start],
+    ['kills just after it was ready', kills.started],
+    ['kills in the midst of a large index build', all.killedBuilds],
     ...STEP_NAMES.map((step, index): [string, number] => [
       `landed in checkpoint step ${index + 1} (${step})`,
       all.killsByStep[step],
@@ -57,6 +75,7 @@ function printTotals(all: CrashTotals): void {
     ['acknowledged updates', ledger.totals.updates],
     ['acknowledged deletes', ledger.totals.deletes],
     ['acknowledged catalog changes', all.catalogChanges],
+    ['acknowledged large index builds', all.indexBuilds],
     ['changes under way that were there afterwards', ledger.totals.foundUnderWay],
     ['changes under way that were not', ledger.totals.lostUnderWay],
     ['documents read back and compared', all.documentsRead],

@@ -13,14 +13,15 @@ import { CatalogWriter, COMING_AND_GOING } from './catalog-writer.ts';
 import { checkIndexes, COLLECTIONS, readAll, type CollectionName, type Found } from './checks.ts';
 import type { DocumentId } from './documents.ts';
 import { carryOut, chooseKill, sleep, STEP_NAMES, type Kill, type Step } from './kills.ts';
+import { IndexBuilder } from './index-builder.ts';
 import { Ledger } from './ledger.ts';
 import { Writer } from './writer.ts';
 
 export interface CrashOptions {
   readonly cycles: number;
   readonly seed: number;
-  /** Take one checkpoint after the other, and kill inside them. */
-  readonly checkpointsHigh: boolean;
+  /** high: one checkpoint after the other, and kills inside them; mixed: in every second cycle. */
+  readonly checkpoints: 'normal' | 'high' | 'mixed';
   /** Hears of each cycle. */
   readonly onCycle?: (line: string) => void;
 }
@@ -29,8 +30,11 @@ export interface CrashTotals {
   readonly cycles: number;
   readonly ledger: Ledger;
   readonly catalogChanges: number;
+  /** Builds of a large index that were acknowledged, and kills in the midst of one. */
+  readonly indexBuilds: number;
+  readonly killedBuilds: number;
   readonly checkpoints: number;
-  readonly kills: Readonly<Record<Kill['kind'] | 'start', number>>;
+  readonly kills: Readonly<Record<Kill['kind'] | 'start' | 'started', number>>;
   /** Kills by the step of a checkpoint that they landed in. */
   readonly killsByStep: Readonly<Record<Step, number>>;
   readonly documentsRead: number;
@@ -41,9 +45,11 @@ export interface CrashTotals {
 
 const CLIENTS = 8;
 const NAMES = ['indexed', 'plain'] as const satisfies readonly CollectionName[];
-/** How often a server is killed again while it recovers. */
-const KILL_AT_START_SHARE = 0.2;
-const LONGEST_START_MS = 500;
+/** How often a server is killed again while it recovers, and once more while it recovers from that. */
+const KILL_AT_START_SHARE = 0.35;
+/** Starts vary: some kills should come a little late, when the server has just begun to answer. */
+const LATEST_SHARE_OF_START = 1.1;
+const FIRST_GUESS_START_MS = 500;
 /** Of the cycles without forced checkpoints so many have one all the same, so that the base is not always empty. */
 const CHECKPOINT_SHARE = 0.4;
 
@@ -71,9 +77,12 @@ class CrashRun {
   private readonly ledger = new Ledger();
   private readonly writers: readonly { readonly writer: Writer; readonly name: CollectionName }[];
   private readonly catalogWriter: CatalogWriter;
-  private readonly kills = { random: 0, point: 0, step: 0, start: 0 };
+  private readonly indexBuilder: IndexBuilder;
+  private readonly kills = { random: 0, point: 0, step: 0, start: 0, started: 0 };
   private readonly killsByStep = { flush: 0, pages: 0, index: 0, publish: 0 };
   private readonly startMs: number[] = [];
+  /** From the start of the process until it says that it is ready. */
+  private readonly readyMs: number[] = [];
   private readonly violations: string[] = [];
   private cyclesDone = 0;
   private checkpoints = 0;
@@ -84,6 +93,7 @@ class CrashRun {
     this.program = program;
     this.random = new SeededRandom(options.seed);
     this.catalogWriter = new CatalogWriter(new SeededRandom(options.seed + 1), 'indexed');
+    this.indexBuilder = new IndexBuilder(new SeededRandom(options.seed + 2));
     this.writers = Array.from({ length: CLIENTS }, (_, index) => {
       const name: CollectionName = index % 3 === 2 ? 'plain' : 'indexed';
       const random = new SeededRandom(options.seed * 1_000 + index);
@@ -103,6 +113,8 @@ class CrashRun {
       cycles: this.cyclesDone,
       ledger: this.ledger,
       catalogChanges: this.catalogWriter.changes,
+      indexBuilds: this.indexBuilder.builds,
+      killedBuilds: this.indexBuilder.killedBuilds,
       checkpoints: this.checkpoints,
       kills: this.kills,
       killsByStep: this.killsByStep,
@@ -122,13 +134,16 @@ class CrashRun {
         if (indexes.length === 0) continue;
         await database.command({ createIndexes: name, indexes, ...journaled });
       }
+      await this.indexBuilder.prepare(database);
     });
   }
 
   async cycle(cycle: number): Promise<void> {
-    const kill = chooseKill(this.random, cycle, this.options.checkpointsHigh);
-    await this.writeAndKill(kill);
-    if (this.random.next() < KILL_AT_START_SHARE) await this.killWhileStarting();
+    const isHigh = this.isHigh(cycle);
+    const round = this.options.checkpoints === 'mixed' ? Math.floor(cycle / 2) : cycle;
+    const kill = chooseKill(this.random, round, isHigh);
+    await this.writeAndKill(kill, isHigh);
+    while (this.random.next() < KILL_AT_START_SHARE) await this.killWhileStarting();
     const tookMs = await this.restart();
     const violations = await this.check();
     this.violations.push(...violations.map((violation) => `cycle ${cycle}: ${violation}`));
@@ -146,14 +161,21 @@ class CrashRun {
     this.violations.push(...violations.map((violation) => `after the clean stop: ${violation}`));
   }
 
-  private async writeAndKill(kill: Kill): Promise<void> {
+  private isHigh(cycle: number): boolean {
+    const { checkpoints } = this.options;
+    return checkpoints === 'high' || (checkpoints === 'mixed' && cycle % 2 === 1);
+  }
+
+  private async writeAndKill(kill: Kill, checkpointsHigh: boolean): Promise<void> {
     const admin = await this.connect();
-    const clients = await Promise.all(Array.from({ length: CLIENTS + 1 }, () => this.connect()));
+    const clients = await Promise.all(Array.from({ length: CLIENTS + 3 }, () => this.connect()));
     const working = this.writers.map(({ writer, name }, index) =>
       writer.writeUntilTheEnd(clients[index] ?? admin, name),
     );
     working.push(this.catalogWriter.writeUntilTheEnd(clients[CLIENTS] ?? admin));
-    working.push(this.takeCheckpoints(admin));
+    working.push(this.indexBuilder.workUntilTheEnd(clients[CLIENTS + 1] ?? admin));
+    working.push(this.indexBuilder.updateUntilTheEnd(clients[CLIENTS + 2] ?? admin));
+    working.push(this.takeCheckpoints(admin, checkpointsHigh));
     const settled = Promise.allSettled(working);
     try {
       const step = await carryOut(kill, this.program, admin);
@@ -171,8 +193,8 @@ class CrashRun {
   }
 
   /** One after the other, or now and then a single one. Ends when the server does. */
-  private async takeCheckpoints(client: MongoClient): Promise<void> {
-    if (!this.options.checkpointsHigh) {
+  private async takeCheckpoints(client: MongoClient, isHigh: boolean): Promise<void> {
+    if (!isHigh) {
       if (this.random.next() >= CHECKPOINT_SHARE) return;
       await sleep(this.random.below(300));
     }
@@ -180,24 +202,33 @@ class CrashRun {
       do {
         await client.db('admin').command({ fsync: 1 });
         this.checkpoints += 1;
-      } while (this.options.checkpointsHigh);
+      } while (isHigh);
     } catch {
       // The server is gone: what a checkpoint must not lose, the next start shows.
     }
   }
 
   private async killWhileStarting(): Promise<void> {
-    const starting = this.program.restart().catch(() => undefined);
-    await sleep(LONGEST_START_MS * this.random.next());
+    let isUp = false;
+    const starting = this.program.restart().then(
+      () => {
+        isUp = true;
+      },
+      () => {},
+    );
+    const startMs = this.readyMs.at(-1) ?? FIRST_GUESS_START_MS;
+    await sleep(startMs * LATEST_SHARE_OF_START * this.random.next());
+    if (!isUp) this.kills.start += 1;
+    else this.kills.started += 1;
     await this.program.kill();
     await starting;
-    this.kills.start += 1;
   }
 
   /** @returns milliseconds from the start of the process to the answer to a find. */
   private async restart(): Promise<number> {
     const beganMs = performance.now();
     await this.program.restart();
+    this.readyMs.push(performance.now() - beganMs);
     const connection = await Connection.connect({
       address: { host: '127.0.0.1', port: this.program.port },
       clock: systemClock,
@@ -228,6 +259,7 @@ class CrashRun {
         violations.push(...(await checkIndexes(database, name, found.versions)));
         this.documentsRead += found.versions.size;
       }
+      violations.push(...(await this.indexBuilder.check(database)));
       violations.push(...this.catalogWriter.reconcile(await catalogNames(database)));
       return violations;
     });
