@@ -23,7 +23,12 @@ export type CollectionUuid = Branded<string, 'CollectionUuid'>;
 export type MaybePromise<T> = T | Promise<T>;
 
 /** How the pages of a collection are compressed in the block store. */
-export type PageCompression = 'none' | 'snappy' | 'zstd';
+export const PAGE_COMPRESSIONS = ['none', 'snappy', 'zstd'] as const;
+export type PageCompression = (typeof PAGE_COMPRESSIONS)[number];
+
+export function isPageCompression(name: string): name is PageCompression {
+  return PAGE_COMPRESSIONS.some((known) => known === name);
+}
 
 /** Of collections that are created without a word about it, as mongod's. */
 export const DEFAULT_PAGE_COMPRESSION: PageCompression = 'snappy';

@@ -32,6 +32,7 @@ import { readClusteredIndex } from './clustered-index.ts';
 import { readExpireAfterSeconds } from './expire-after-seconds.ts';
 import { namespaceOf } from './namespace.ts';
 import { checkTimeseriesCombination, readTimeseries } from './timeseries-options.ts';
+import { checkWiredTigerSettings } from './wired-tiger-config.ts';
 
 /** What create asks for, checked as far as it can be without the catalog. */
 export interface RequestedCollection {
@@ -226,7 +227,7 @@ export function readImages(body: CommandBody, name: string): RawValue | undefine
   return enabled ? documentValue(documentOf({ enabled: booleanValue(true) })) : undefined;
 }
 
-/** Engines of MongoDB: their settings are kept and shown, and mean nothing to any other engine, there as here. */
+/** Engines of MongoDB. Settings of wiredTiger are checked, and its compressor is used; those of another engine mean nothing. */
 const STORAGE_ENGINES: ReadonlySet<string> = new Set(['wiredTiger', 'inMemory']);
 
 function readStorageEngine(body: CommandBody, name: string): RawValue | undefined {
@@ -248,6 +249,7 @@ function checkStorageEngine(engines: Buffer): void {
       'InvalidOptions',
       `${engine} is not a registered storage engine for this server`,
     );
+    if (engine === 'wiredTiger') checkWiredTigerSettings(settings.asDocument());
   }
 }
 

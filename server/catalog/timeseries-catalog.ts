@@ -26,6 +26,7 @@ import {
   unpackPipeline,
 } from '../../query/index.ts';
 import type { CollectionDescription, MaybePromise, Transaction } from '../../storage/index.ts';
+import { compressionIn } from './wired-tiger-config.ts';
 import { storedForm } from './collection-options.ts';
 import { MAX_NAMESPACE_BYTES, splitNamespace } from './namespace.ts';
 import { changeShownView, hideView, showView, type ViewDefinition } from './view-catalog.ts';
@@ -71,7 +72,10 @@ export function createTimeseries(
     `Cannot create a new time-series collection: namespace ${name} exists already`,
   );
   const made = bucketsOf(options);
-  const buckets = transaction.createCollection(name, { options: made.options });
+  const buckets = transaction.createCollection(name, {
+    options: made.options,
+    ...compressionIn(made.options),
+  });
   if (made.index !== undefined) transaction.createIndex(buckets, made.index);
   showView(transaction, viewOf(namespace, options, timeseries));
 }

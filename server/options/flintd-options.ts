@@ -4,7 +4,14 @@
  * Flags and YAML keys are mongod's where mongod has the thing; what is ours (--httpPort, --testing, --firstSteps, --cacheSizeGB)
  * says so in its help. What mongod has and FlintDB does not is refused by name: nothing is accepted and ignored.
  */
-import { ELEVATOR_NAMES, isElevatorName, type ElevatorName } from '../../storage/index.ts';
+import {
+  ELEVATOR_NAMES,
+  isElevatorName,
+  isPageCompression,
+  PAGE_COMPRESSIONS,
+  type ElevatorName,
+  type PageCompression,
+} from '../../storage/index.ts';
 import { UsageError, type GivenOptions, type OptionDefinition } from './option-table.ts';
 
 const GENERAL = 'General';
@@ -145,6 +152,14 @@ export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
     value: '<gigabytes>',
     group: STORAGE,
     help: "mongod's name for --cacheSizeGB.",
+  },
+  {
+    flag: 'wiredTigerCollectionBlockCompressor',
+    yaml: 'storage.wiredTiger.collectionConfig.blockCompressor',
+    type: 'string',
+    value: '<none|snappy|zstd>',
+    group: STORAGE,
+    help: 'How pages of new collections are compressed. Default snappy.',
   },
   {
     flag: 'elevator',
@@ -418,6 +433,8 @@ export interface FlintdOptions {
   readonly httpPort: number | undefined;
   /** Bytes; undefined lets the engine choose. */
   readonly cacheBytes: number | undefined;
+  /** Of collections that are created without a word about it; undefined lets the engine choose. */
+  readonly compression: PageCompression | undefined;
   readonly elevator: ElevatorName | undefined;
   /** Bytes; undefined lets the engine choose. */
   readonly freeSpaceReserveBytes: number | undefined;
@@ -475,6 +492,7 @@ export function flintdOptionsFrom(given: GivenOptions): FlintdOptions {
     compressors: compressorsOf(given),
     httpPort: number(given, 'httpPort'),
     cacheBytes: cacheGB === undefined ? undefined : Math.round(cacheGB * GIGABYTE),
+    compression: compressionOf(given),
     elevator: elevatorOf(given),
     freeSpaceReserveBytes: reserveMB === undefined ? undefined : reserveMB * MEGABYTE,
     journalCommitIntervalMs: number(given, 'journalCommitInterval'),
@@ -537,6 +555,14 @@ function parametersOf(given: GivenOptions): ReadonlyMap<string, string> {
   // Whoever takes first steps at a terminal wants to read other things than connections.
   if (flag(given, 'quiet') || flag(given, 'firstSteps')) parameters.set('quiet', 'true');
   return parameters;
+}
+
+function compressionOf(given: GivenOptions): PageCompression | undefined {
+  const name = text(given, 'wiredTigerCollectionBlockCompressor');
+  if (name === undefined || isPageCompression(name)) return name;
+  throw new UsageError(
+    `--wiredTigerCollectionBlockCompressor: '${name}' is not among ${PAGE_COMPRESSIONS.join(', ')}.`,
+  );
 }
 
 function elevatorOf(given: GivenOptions): ElevatorName | undefined {

@@ -15,13 +15,14 @@ import {
   type RawValue,
 } from '../../bson/index.ts';
 import { CorruptionError } from '../../common/errors.ts';
-import type {
-  CollectionDescription,
-  CollectionUuid,
-  Ident,
-  IndexDescription,
-  PageCompression,
-  RecordId,
+import {
+  isPageCompression,
+  type CollectionDescription,
+  type CollectionUuid,
+  type Ident,
+  type IndexDescription,
+  type PageCompression,
+  type RecordId,
 } from '../contract.ts';
 import { decodeBase, encodeBase, type Base } from '../format/base.ts';
 import { treeKey, treePrefix, treeEnd, writeUInt48BE, readUInt48BE } from '../format/tree-key.ts';
@@ -191,7 +192,7 @@ function decodeIndex(value: Buffer): IndexDescription {
 
 /** @throws CorruptionError malformed */
 export function compressionOf(name: string): PageCompression {
-  if (name === 'none' || name === 'snappy' || name === 'zstd') return name;
+  if (isPageCompression(name)) return name;
   throw malformed(`unknown compression ${name}`);
 }
 

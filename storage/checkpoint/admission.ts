@@ -78,7 +78,7 @@ export class Admission {
   }
 
   admit(interruption: Interruption): MaybePromise<void> {
-    if (this.isCheckpointDue && this.mayStart) this.startCheckpoint();
+    if (this.isFoldDue && this.mayStart) this.startCheckpoint();
     if (this.waiters.length === 0 && this.mayBegin()) return undefined;
     return this.wait(interruption);
   }
@@ -103,6 +103,11 @@ export class Admission {
   /** From here on nobody waits, and no checkpoint begins by itself. */
   close(): void {
     this.closed = true;
+  }
+
+  /** Also when a generation is frozen, and its fold has failed: nothing else would begin it again while writers wait. */
+  private get isFoldDue(): boolean {
+    return this.isCheckpointDue || this.store.epoch.generations.length > 1;
   }
 
   private get mayStart(): boolean {
@@ -173,7 +178,7 @@ export class Admission {
         this.waiters.push(waiter);
       }
     }
-    if (this.waiters.length > 0 && this.isCheckpointDue && this.mayStart) this.startCheckpoint();
+    if (this.waiters.length > 0 && this.isFoldDue && this.mayStart) this.startCheckpoint();
   }
 
   private throwIfHopeless(interruption: Interruption): void {

@@ -10,7 +10,7 @@ import {
   uncompressSnappyBlock,
 } from '../../common/compression/snappy-block.ts';
 import { ZstdLibrary } from '../../common/compression/zstd-library.ts';
-import type { PageCompression } from '../contract.ts';
+import { PAGE_COMPRESSIONS, type PageCompression } from '../contract.ts';
 
 export const PAGE_COMPRESSION: Readonly<Record<PageCompression, number>> = {
   none: 0,
@@ -18,11 +18,9 @@ export const PAGE_COMPRESSION: Readonly<Record<PageCompression, number>> = {
   zstd: 2,
 };
 
-const NAMES: readonly PageCompression[] = ['none', 'snappy', 'zstd'];
-
 /** undefined for a number that this server does not know. */
 export function compressionOfNumber(number: number): PageCompression | undefined {
-  return NAMES[number];
+  return PAGE_COMPRESSIONS.find((name) => PAGE_COMPRESSION[name] === number);
 }
 
 let zstd: ZstdLibrary | undefined;

@@ -59,6 +59,7 @@ export const cloneCollectionAsCapped = defineCommand({
       }
       transaction.createCollection(target, {
         options: withOptions(from.options, changes),
+        compression: from.compression,
         idIndex: from.indexes[0].spec,
       });
     });

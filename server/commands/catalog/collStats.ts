@@ -5,6 +5,7 @@
 import { uassert } from '../../../common/assert.ts';
 import { namespaceOfBuckets } from '../../../query/index.ts';
 import type { CollectionDescription, IndexDescription } from '../../../storage/index.ts';
+import { creationStringOf } from '../../catalog/wired-tiger-config.ts';
 import { clusteredIndexOf } from '../../catalog/clustered-index.ts';
 import { checkNotView } from '../../catalog/namespace.ts';
 import { timeseriesOf } from '../../catalog/timeseries-catalog.ts';
@@ -82,6 +83,24 @@ function countFields(
   };
 }
 
+/** As MongoDB's tools ask for it: how the pages are compressed, and what they occupy, unscaled. */
+function engineFields(
+  collection: CollectionDescription | undefined,
+  sizes: CollectionSizes,
+): ReplyFields {
+  if (collection === undefined || collection.kind === 'view') return {};
+  return {
+    wiredTiger: {
+      creationString: creationStringOf(collection),
+      type: 'file',
+      'block-manager': {
+        'file bytes available for reuse': sizes.freeBytes,
+        'file size in bytes': sizes.storageBytes,
+      },
+    },
+  };
+}
+
 /** The order of a clustered collection is no index of its own, so it does not count as one. */
 function shownIndexes(collection: CollectionDescription | undefined): readonly IndexDescription[] {
   if (collection === undefined) return [];
@@ -107,6 +126,7 @@ export function sizeFields({ scale, collection, sizes }: CollectionStats): Reply
     storageSize: scaled(sizes.storageBytes),
     freeStorageSize: scaled(sizes.freeBytes),
     ...cappedFields(collection, scale),
+    ...engineFields(collection, sizes),
     clustered: isClustered(collection) ? true : undefined,
     nindexes: indexes.length,
     indexBuilds: indexes.filter(({ ready }) => !ready).map(({ name }) => name),

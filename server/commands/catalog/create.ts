@@ -13,6 +13,7 @@ import {
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import type { CollectionDescription, MaybePromise, Transaction } from '../../../storage/index.ts';
+import { compressionIn } from '../../catalog/wired-tiger-config.ts';
 import { clusteredIndexSpec } from '../../catalog/clustered-index.ts';
 import {
   parseCollectionOptions,
@@ -81,6 +82,7 @@ function createIn(
   transaction.createCollection(namespace, {
     kind,
     options,
+    ...compressionIn(options),
     ...(idIndex === undefined ? {} : { idIndex }),
   });
 }

@@ -8,6 +8,7 @@ import { documentOf, stringValue } from '../../../bson/index.ts';
 import { tassert, uassert } from '../../../common/assert.ts';
 import { timeseriesOptionsOf, type TimeseriesOptions } from '../../../query/index.ts';
 import type { ReadView, Transaction } from '../../../storage/index.ts';
+import { compressionIn } from '../../catalog/wired-tiger-config.ts';
 import { checkDatabaseCase, requireCollection, splitNamespace } from '../../catalog/namespace.ts';
 import { documentToInsert } from '../../catalog/stored-document.ts';
 import {
@@ -96,7 +97,12 @@ function createTemporary(
   checkDatabaseCase(transaction, namespace);
   const target = timeseriesOf(transaction, transaction.collection(namespace));
   const made = bucketsOf(options);
-  transaction.createCollection(temporary, { options: temporaryOptions(made.options) });
+  transaction.createCollection(temporary, {
+    options: temporaryOptions(made.options),
+    ...(target === undefined
+      ? compressionIn(made.options)
+      : { compression: target.buckets.compression }),
+  });
   const own = made.index === undefined ? [] : [made.index];
   const specs = target?.buckets.indexes.slice(1).map(({ spec }) => spec) ?? own;
   for (const spec of specs) {

@@ -119,7 +119,9 @@ export class PipelineWriter implements OutputWriter {
       checkDatabaseCase(transaction, namespace);
       const created = transaction.createCollection(temporary, {
         options: temporaryOptions(target?.options ?? EMPTY_DOCUMENT),
-        ...(target === undefined ? {} : { idIndex: target.indexes[0].spec }),
+        ...(target === undefined
+          ? {}
+          : { idIndex: target.indexes[0].spec, compression: target.compression }),
       });
       for (const { spec } of target?.indexes.slice(1) ?? []) transaction.createIndex(created, spec);
       return target;
