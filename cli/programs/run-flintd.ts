@@ -238,6 +238,7 @@ async function openData(
       keyGenerators: loading.then(({ indexKeyGenerator }) => indexKeyGenerator),
       versionedKeys: loading.then(({ versionedKeys }) => versionedKeys),
       cacheBytes: options.cacheBytes ?? defaultCacheBytes(),
+      ...(options.compression === undefined ? {} : { compression: options.compression }),
       ...(options.elevator === undefined ? {} : { elevator: options.elevator }),
       ...(options.freeSpaceReserveBytes === undefined
         ? {}
