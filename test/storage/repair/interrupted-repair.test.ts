@@ -112,7 +112,7 @@ describe('a repair whose power goes', () => {
     for (let step = 1; step < 20; step += 3) {
       const { machine, documents } = await makeStore();
       machine.disk.lose();
-      machine.volume.plan({ kind: 'error', atStep: step, errno: 'ENOSPC' });
+      machine.volume.plan({ kind: 'error', atStep: step, errno: 'EIO' });
       await repair(machine).catch((error: unknown) => {
         assert.match(String(error), /fault/);
         failures += 1;
