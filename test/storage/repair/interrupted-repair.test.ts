@@ -109,7 +109,7 @@ describe('a repair whose power goes', () => {
 
   it('ends in the same store when an error of the device stopped it', async () => {
     let failures = 0;
-    for (let step = 1; step < 20; step += 3) {
+    for (let step = 1; step < 24; step += 1) {
       const { machine, documents } = await makeStore();
       machine.disk.lose();
       machine.volume.plan({ kind: 'error', atStep: step, errno: 'EIO' });
