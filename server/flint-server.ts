@@ -34,6 +34,7 @@ import { ClusterParameters } from './options/cluster-parameters.ts';
 import type { ParameterSet } from './options/parameters.ts';
 import { CollectionUsage } from './profiling/collection-usage.ts';
 import { ProfilerSettings } from './profiling/profiler-settings.ts';
+import { ScrubMonitor } from './scrub/scrub-monitor.ts';
 import { TtlMonitor } from './ttl/ttl-monitor.ts';
 import { SessionRegistry } from './sessions/session-registry.ts';
 
@@ -77,6 +78,7 @@ export class FlintServer {
   private http: HttpServer | undefined;
   private diagnostics: DiagnosticCollection | undefined;
   private readonly ttlMonitor: TtlMonitor;
+  private readonly scrubMonitor: ScrubMonitor;
   private stopping: Promise<void> | undefined;
 
   constructor(options: FlintServerOptions) {
@@ -88,6 +90,9 @@ export class FlintServer {
     });
     this.service = createService(options, counts);
     this.ttlMonitor = new TtlMonitor(this.service);
+    this.scrubMonitor = new ScrubMonitor(this.service, (line) =>
+      options.recentLog?.addWarning(options.clock, line),
+    );
     this.listener = new Listener(
       this.service,
       new Dispatcher(this.service, options.commands),
@@ -112,6 +117,7 @@ export class FlintServer {
     await this.loadClusterParameters();
     this.sweepSessions();
     this.ttlMonitor.start();
+    this.scrubMonitor.start();
     await this.listener.listen();
     this.service.identity.port = this.listener.port;
     // A store in memory has no place for files.
@@ -141,6 +147,7 @@ export class FlintServer {
     const listeningEnded = this.listener.stopListening();
     operations.interruptAll(shuttingDown);
     await this.ttlMonitor.stop();
+    await this.scrubMonitor.stop();
     await this.waitUntil(() => operations.count === 0);
     // Up to here it says that it stops, to who asks whether it is ready.
     await this.http?.close();

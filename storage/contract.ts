@@ -273,6 +273,41 @@ export interface SpillSpace {
   create(): SpillFile;
 }
 
+/** Something that the scrub found to be wrong. */
+export interface ScrubFinding {
+  /** page, record, record map, index or catalog. */
+  readonly part: string;
+  readonly namespace: string;
+  /** Records that are concerned, where known. */
+  readonly recordIds?: readonly RecordId[];
+  readonly message: string;
+}
+
+/** What a pass of the scrub has read, and how many errors it found. */
+export interface ScrubResult {
+  readonly pages: number;
+  /** Read from the disk, and of index entries. */
+  readonly bytes: number;
+  readonly records: number;
+  readonly entries: number;
+  readonly errors: number;
+}
+
+export interface ScrubProgress extends ScrubResult {
+  readonly namespace: string;
+  /** Records and index entries, of about `total`. */
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface ScrubOptions {
+  /** Asked again and again. Above 0. */
+  readonly bytesPerSecond: () => number;
+  readonly interruption: Interruption;
+  readonly onFinding: (finding: ScrubFinding) => void;
+  readonly onProgress: (progress: ScrubProgress) => void;
+}
+
 /** The engine as server and query see it. Opened by openEngine (storage/engine.ts). */
 export interface StorageEngine {
   /** Pins the latest state. The caller closes it. */
@@ -298,6 +333,11 @@ export interface StorageEngine {
     options: { readonly full: boolean },
     interruption: Interruption,
   ): Promise<ValidationReport>;
+  /**
+   * Reads once everything that is on the disk, at a bounded rate, and compares documents with indexes both ways.
+   * @throws the interruption's reason
+   */
+  scrub(options: ScrubOptions): Promise<ScrubResult>;
   /** Takes a checkpoint now (fsync); resolves when it is durable. */
   checkpoint(): Promise<void>;
   /**

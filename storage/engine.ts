@@ -14,7 +14,7 @@ import { documentOf } from '../bson/index.ts';
 import { CommandError } from '../common/errors.ts';
 import { FailPoints } from '../common/failpoints.ts';
 import { uninterruptible, type Interruption } from '../common/interruption.ts';
-import { silentLog, type Log } from '../common/log.ts';
+import { silentLog, type Log, type LogLine } from '../common/log.ts';
 import { systemRandom, type Random } from '../common/random.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { IndexBuilds } from './index-builds/index-builds.ts';
@@ -30,6 +30,8 @@ import {
   type MaybePromise,
   type PageCompression,
   type ReadView,
+  type ScrubOptions,
+  type ScrubResult,
   type StorageEngine,
   type Transaction,
   type ValidationReport,
@@ -49,6 +51,7 @@ import { DiskSpace } from './space/disk-space.ts';
 import { SpillArea } from './spill/spill-area.ts';
 import { storageStatistics } from './statistics.ts';
 import { EngineTransaction } from './transactions/transaction.ts';
+import { scrub } from './verify/scrub.ts';
 import { validateCollection } from './verify/validate.ts';
 import { BaseEpoch } from './views/base-epoch.ts';
 import { OpenList } from './open-list.ts';
@@ -85,7 +88,10 @@ export interface EngineOptions {
   readonly journalCommitIntervalMs?: number;
   /** Of journal beyond what recovery needs: at least so many bytes, and for so long. Default: none. */
   readonly journalRetention?: { readonly bytes: number; readonly ms: number };
+  /** Reads every page back, past the system's cache, before its checkpoint counts. Default false. */
   readonly verifyWrites?: boolean;
+  /** Hears what an administrator should know from the start on; absent: the log has it alone. */
+  readonly startupWarning?: (line: LogLine) => void;
   /** Kept free on the disk, bytes: below it inserts and updates are refused. Default a twentieth of it, 4 to 256 MiB. */
   readonly freeSpaceReserveBytes?: number;
   /** Of collections that are created without a word about it; default snappy. */
@@ -295,6 +301,7 @@ class Engine implements StorageEngine {
       await rebuildStale(this.store, this.builds, versionedKeys, log);
     }
     await this.files.noteIndexStoreWorks();
+    this.warnOfUnverifiableWrites();
     log.write({
       severity: 'I',
       component: 'RECOVERY',
@@ -315,6 +322,20 @@ class Engine implements StorageEngine {
     }
     this.armTimer();
     this.space.watch();
+  }
+
+  private warnOfUnverifiableWrites(): void {
+    const { verifyWrites, log, startupWarning } = this.options;
+    if (verifyWrites !== true || this.files.readsFromDisk) return;
+    const line: LogLine = {
+      severity: 'W',
+      component: 'STORAGE',
+      id: 5100111,
+      message:
+        'Writes are verified by reading them back, but the file system of the data directory knows no direct I/O: what is read comes from the cache of the system, not from the disk',
+    };
+    log.write(line);
+    startupWarning?.(line);
   }
 
   /** Replay takes checkpoints of its own when the delta is full. */
@@ -371,6 +392,17 @@ class Engine implements StorageEngine {
       full,
       interruption,
     });
+  }
+
+  scrub(options: ScrubOptions): Promise<ScrubResult> {
+    this.requireOpen();
+    const { clock, keyGenerators } = this.options;
+    const { blocks } = this.parts;
+    const currentBase = (): BaseEpoch => {
+      this.requireOpen();
+      return this.store.epoch.base;
+    };
+    return scrub({ blocks, clock, keyGenerators, currentBase }, options);
   }
 
   async checkpoint(): Promise<void> {

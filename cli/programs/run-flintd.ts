@@ -8,7 +8,7 @@ import { onInvariantFailure } from '../../common/assert.ts';
 import { systemClock } from '../../common/clock.ts';
 import { CommandError, CorruptionError } from '../../common/errors.ts';
 import { FailPoints } from '../../common/failpoints.ts';
-import { createLog, type Log, type LogLine } from '../../common/log.ts';
+import type { Log, LogLine } from '../../common/log.ts';
 import { systemRandom } from '../../common/random.ts';
 import { FLINTDB_VERSION } from '../../common/version.ts';
 import {
@@ -88,7 +88,7 @@ async function serve(
   // The engine waits for its disk and its threads meanwhile.
   const loading = loadServer();
   const [engine, { createServer }] = await Promise.all([
-    openData(options, { log, failPoints, stop }, loading),
+    openData(options, { log, recentLog, failPoints, stop }, loading),
     loading,
   ]);
   try {
@@ -207,27 +207,28 @@ function prepareDataDirectory({ dbPath, firstSteps, inMemory }: FlintdOptions): 
 
 /** What shells show when they connect: as lines of JSON, which is how they read them. */
 function warnAtStartup(log: Log, recentLog: RecentLog): void {
-  const warnings = createLog({
-    clock: systemClock,
-    sink: (text) => recentLog.startupWarnings.push(text.trimEnd()),
-  });
-  for (const each of [log, warnings]) {
-    each.write({
-      severity: 'W',
-      component: 'CONTROL',
-      id: 22_120,
-      message:
-        'Access control is not enabled for the database. Read and write access to data and configuration is unrestricted',
-    });
-  }
+  const line: LogLine = {
+    severity: 'W',
+    component: 'CONTROL',
+    id: 22_120,
+    message:
+      'Access control is not enabled for the database. Read and write access to data and configuration is unrestricted',
+  };
+  log.write(line);
+  recentLog.addWarning(systemClock, line);
 }
 
 async function openData(
   options: FlintdOptions,
-  surroundings: { readonly log: Log; readonly failPoints: FailPoints; readonly stop: StopSignal },
+  surroundings: {
+    readonly log: Log;
+    readonly recentLog: RecentLog;
+    readonly failPoints: FailPoints;
+    readonly stop: StopSignal;
+  },
   loading: Promise<LoadedServer>,
 ): Promise<StorageEngine> {
-  const { log, failPoints, stop } = surroundings;
+  const { log, recentLog, failPoints, stop } = surroundings;
   try {
     return await openEngine({
       ...(options.inMemory ? {} : { dbpath: options.dbPath }),
@@ -250,6 +251,8 @@ async function openData(
       ...(options.checkpointIntervalMs === undefined
         ? {}
         : { checkpointIntervalMs: options.checkpointIntervalMs }),
+      verifyWrites: options.verifyWrites,
+      startupWarning: (line) => recentLog.addWarning(systemClock, line),
       onFailure: (error) => stop.fail(error),
     });
   } catch (error) {

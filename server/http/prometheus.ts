@@ -87,6 +87,15 @@ function serverMetrics(service: ServiceContext): Metric[] {
       { value: cursors.timedOut },
     ]),
     gauge('flintdb_sessions', 'Logical sessions.', [{ value: service.sessions.count }]),
+    counter('flintdb_scrub_errors_total', 'Findings of the scrub.', [
+      { value: metrics.scrub.errors },
+    ]),
+    counter('flintdb_scrub_passes_total', 'Passes of the scrub that came to their end.', [
+      { value: metrics.scrub.passes },
+    ]),
+    gauge('flintdb_scrub_last_pass_errors', 'Findings of the last pass of the scrub.', [
+      { value: metrics.scrub.lastPassErrors },
+    ]),
     gauge('flintdb_memory_bytes', 'Memory of the process.', [
       { labels: { kind: 'resident' }, value: memoryUsage().rss },
       { labels: { kind: 'heap' }, value: memoryUsage().heapUsed },

@@ -4,7 +4,11 @@
  * Owns: a ring of lines. Promises: bounded memory (1024 lines of at most 4 KiB).
  */
 
+import type { Clock } from '../../common/clock.ts';
+import { createLog, type LogLine } from '../../common/log.ts';
+
 const MAX_LINES = 1024;
+const MAX_WARNINGS = 50;
 const MAX_LINE_CHARACTERS = 4096;
 
 export class RecentLog {
@@ -17,6 +21,16 @@ export class RecentLog {
   keep(text: string): void {
     this.ring[this.written % MAX_LINES] = text.trimEnd().slice(0, MAX_LINE_CHARACTERS);
     this.written += 1;
+  }
+
+  /** Adds what an operator should know; beyond so many the oldest one but the first goes. */
+  addWarning(clock: Clock, line: LogLine): void {
+    const log = createLog({
+      clock,
+      sink: (text) => this.startupWarnings.push(text.trimEnd()),
+    });
+    log.write(line);
+    if (this.startupWarnings.length > MAX_WARNINGS) this.startupWarnings.splice(1, 1);
   }
 
   /** Lines written since the start. */

@@ -17,6 +17,22 @@ export interface CommandCounters {
   failed: number;
 }
 
+/** What the scrub did since the start. */
+export interface ScrubMetrics {
+  running: boolean;
+  /** Passes that came to their end. */
+  passes: number;
+  /** Findings of all passes. */
+  errors: number;
+  lastPassErrors: number;
+  lastPassMillis: number;
+  /** Wall clock; 0 before the first. */
+  lastPassEndedMs: number;
+  /** Of the pass under way, or the last one. */
+  pages: number;
+  bytes: number;
+}
+
 /** Number and summed duration of operations, as serverStatus.opLatencies shows them. */
 export interface LatencyCounters {
   ops: number;
@@ -51,6 +67,16 @@ export class ServerMetrics {
   readonly queryExecutor = { scanned: 0, scannedObjects: 0, collectionScans: 0, sorts: 0 };
   readonly writeConflicts = { count: 0 };
   /** Of the TTL monitor. */
+  readonly scrub: ScrubMetrics = {
+    running: false,
+    passes: 0,
+    errors: 0,
+    lastPassErrors: 0,
+    lastPassMillis: 0,
+    lastPassEndedMs: 0,
+    pages: 0,
+    bytes: 0,
+  };
   readonly ttl = { deletedDocuments: 0, invalidTTLIndexSkips: 0, passes: 0, subPasses: 0 };
   private readonly commands = new Map<string, CommandCounters>();
 

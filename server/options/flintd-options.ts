@@ -170,6 +170,13 @@ export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
     help: 'Order of requests to the block store: noop (default) for flash, deadline for disks that seek. Not in mongod.',
   },
   {
+    flag: 'verifyWrites',
+    yaml: 'storage.verifyWrites',
+    type: 'switch',
+    group: STORAGE,
+    help: 'Reads every page back from the disk before a checkpoint counts. Not in mongod.',
+  },
+  {
     flag: 'freeSpaceReserveMB',
     yaml: 'storage.freeSpaceReserveMB',
     type: 'integer',
@@ -436,6 +443,7 @@ export interface FlintdOptions {
   /** Of collections that are created without a word about it; undefined lets the engine choose. */
   readonly compression: PageCompression | undefined;
   readonly elevator: ElevatorName | undefined;
+  readonly verifyWrites: boolean;
   /** Bytes; undefined lets the engine choose. */
   readonly freeSpaceReserveBytes: number | undefined;
   readonly journalCommitIntervalMs: number | undefined;
@@ -494,6 +502,7 @@ export function flintdOptionsFrom(given: GivenOptions): FlintdOptions {
     cacheBytes: cacheGB === undefined ? undefined : Math.round(cacheGB * GIGABYTE),
     compression: compressionOf(given),
     elevator: elevatorOf(given),
+    verifyWrites: flag(given, 'verifyWrites'),
     freeSpaceReserveBytes: reserveMB === undefined ? undefined : reserveMB * MEGABYTE,
     journalCommitIntervalMs: number(given, 'journalCommitInterval'),
     checkpointIntervalMs: syncSeconds === undefined ? undefined : syncSeconds * 1000,

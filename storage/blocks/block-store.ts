@@ -42,6 +42,7 @@ import { inlinePress, PressThread, type PagePress } from './press-thread.ts';
 import {
   GENERATIONS_RESERVED,
   readSuperblocks,
+  verifySuperblock,
   writeSuperblock,
   type SuperblockReading,
 } from './superblock-pair.ts';
@@ -265,6 +266,10 @@ class DeviceBlockStore implements BlockStore {
     return this.reader.prefetch(places);
   }
 
+  verify(place: Place): Promise<number> {
+    return this.reader.verify(place);
+  }
+
   async beginCheckpoint(
     commitNumber: CommitNumber,
     records: CheckpointRecords,
@@ -381,6 +386,7 @@ class DeviceBlockStore implements BlockStore {
       generationLimit: this.nextGeneration + GENERATIONS_RESERVED,
     };
     await writeSuperblock(this.queue, next);
+    if (this.verifyWrites) await verifySuperblock(this.queue, next);
     this.superblock = next;
   }
 

@@ -30,6 +30,8 @@ import { PageAppender, type AppendedPage } from './page-appender.ts';
 import type { Place } from './place.ts';
 import type { PagePress } from './press-thread.ts';
 
+/** Pages read back at the same time. */
+const VERIFIED_AT_ONCE = 16;
 /** What the cleaner may always move. */
 const LEAST_CLEANING_BYTES = 4 * 1024 * 1024;
 
@@ -47,7 +49,7 @@ export interface CheckpointSurroundings {
   readonly before: Base;
   readonly makeRoom: (sectorEnd: number) => Promise<void>;
   /** Reads a page back and checks it; absent: pages are not read back. */
-  readonly verify?: (place: Place) => Promise<void>;
+  readonly verify?: (place: Place) => Promise<number>;
   readonly readExtent: (extent: number) => Promise<Buffer>;
   readonly onDamage: (sector: number) => void;
   /** Told once, when the change set is closed. */
@@ -186,9 +188,28 @@ export class CheckpointCollector implements CheckpointWriter {
     const base = this.writeManifest();
     await this.writer.drain();
     await queue.submit(flushBio());
-    if (verify !== undefined) for (const place of this.toVerify) await verify(place);
+    if (verify !== undefined) await this.verifyPages(verify);
     this.state = 'finished';
     return base;
+  }
+
+  /**
+   * Reads back every page. Extents in which one is not as it was written are set aside, all of them, before this fails: the checkpoint is
+   * taken again with the same documents, which then go elsewhere.
+   */
+  private async verifyPages(verify: (place: Place) => Promise<number>): Promise<void> {
+    let failure: { readonly error: unknown } | undefined;
+    for (let first = 0; first < this.toVerify.length; first += VERIFIED_AT_ONCE) {
+      const places = this.toVerify.slice(first, first + VERIFIED_AT_ONCE);
+      const outcomes = await Promise.allSettled(places.map(verify));
+      for (const [index, outcome] of outcomes.entries()) {
+        if (outcome.status === 'fulfilled') continue;
+        const { sector, sectors } = places[index];
+        this.setAside(sector, sectors);
+        failure ??= { error: outcome.reason };
+      }
+    }
+    if (failure !== undefined) throw failure.error;
   }
 
   async abort(): Promise<void> {
@@ -228,6 +249,7 @@ export class CheckpointCollector implements CheckpointWriter {
     memory.fill(0, page.length);
     this.writer.write([{ sector, bytes: memory }], () => releaseAligned(memory));
     this.count(memory.length);
+    this.toVerify.push({ sector, sectors: usedSectors, generation, slot: 0, bytes: 0 });
     return {
       checkpoint,
       commitNumber,

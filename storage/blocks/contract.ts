@@ -152,6 +152,11 @@ export interface BlockStore {
    */
   prefetch(places: Iterable<Place>): MaybePromise<void>;
 
+  /**
+   * Reads the page of a place from the device, past all caches, and checks it; nothing of it is kept.
+   * @returns its length, bytes @throws CorruptionError, DeviceError
+   */
+  verify(place: Place): Promise<number>;
   /** Writes the base that was opened into both copies of the superblock: a damaged copy is whole again. */
   recordBase(): Promise<void>;
   beginCheckpoint(

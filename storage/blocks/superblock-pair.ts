@@ -75,6 +75,16 @@ export async function writeSuperblock(queue: RequestQueue, superblock: Superbloc
   }
 }
 
+/** Reads back what was written last. @throws CorruptionError that names the copy */
+export async function verifySuperblock(queue: RequestQueue, written: Superblock): Promise<void> {
+  const copy = written.sequence % 2;
+  const { superblock, damage } = await readCopy(queue, copy);
+  if (damage !== undefined) throw damage;
+  if (superblock?.sequence === written.sequence) return;
+  const message = `copy ${copy}: sequence ${superblock?.sequence} stands there instead of ${written.sequence}`;
+  throw new CorruptionError('lostWrite', 'superblock', message);
+}
+
 async function readCopy(queue: RequestQueue, copy: number): Promise<CopyReading> {
   const { device } = queue;
   const sector = superblockSector(copy, device.sectorBytes);

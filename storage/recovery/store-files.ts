@@ -36,6 +36,8 @@ export interface StoreFiles {
   readonly keepsBallast: boolean;
   /** Whether heavy work may leave for other threads; in a simulation all happens on one, in the order of its seed. */
   readonly usesThreads: boolean;
+  /** What is read comes from the disk itself, not from a cache of the system. */
+  readonly readsFromDisk: boolean;
   /** Whether there is anything where the index store would be. */
   hasIndexStore(): Promise<boolean>;
   openIndexStore(opening: IndexStoreOpening): Promise<IndexStore>;
@@ -103,6 +105,7 @@ export async function openDirectory(dbpath: string, clock: Clock): Promise<Store
       spillDirectory: await prepareSpillDirectory(dbpath),
       keepsBallast: true,
       usesThreads: true,
+      readsFromDisk: blockVolume.direct,
       hasIndexStore: () => exists(path),
       async openIndexStore(opening) {
         if (await exists(opened)) await checkBeforeOpening(path, opening.create);
@@ -142,6 +145,7 @@ export async function openDirectoryToRead(dbpath: string, clock: Clock): Promise
     spillDirectory: undefined,
     usesThreads: false,
     keepsBallast: false,
+    readsFromDisk: false,
     hasIndexStore: () => exists(path),
     openIndexStore: ({ storeId }) =>
       openLmdbIndexStore({ path: linked, clock, storeId, create: false, readOnly: true }),
@@ -263,6 +267,7 @@ export function filesOf(volume: Volume, disk: MemoryIndexDisk): StoreFiles {
     spillDirectory: undefined,
     keepsBallast: true,
     usesThreads: false,
+    readsFromDisk: true,
     hasIndexStore: () => Promise.resolve(disk.state !== undefined),
     openIndexStore: (opening) => openMemoryIndexStore({ disk, ...opening }),
     noteIndexStoreWorks: () => Promise.resolve(),

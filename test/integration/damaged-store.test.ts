@@ -130,7 +130,51 @@ describe('A store that is damaged', () => {
     const documents = await client.db('test').collection('c').find().toArray();
     assert.equal(documents.length, 401 - report['corruptRecords'].length);
   });
+
+  it('is found by the scrub, which shows its progress and can be slowed, hastened and switched off', async () => {
+    const program = await startWithData();
+    await client?.db('admin').command({ fsync: 1 });
+    const admin = client!.db('admin');
+    await admin.command({ setParameter: 1, scrubMegabytesPerSecond: 0.1 });
+    await admin.command({ setParameter: 1, scrubIntervalSecs: 1 });
+    const isScrub = { desc: 'internal', msg: /^Scrub: / };
+    const shown = await eventually(async () => {
+      const { inprog } = await admin.command({ currentOp: 1, ...isScrub });
+      return inprog[0] as { ns: string; progress: { total: number } } | undefined;
+    });
+    assert.match(shown.ns, /\w+\.\w+/);
+    assert.ok(shown.progress.total > 1000);
+    await admin.command({ setParameter: 1, scrubEnabled: false });
+    await eventually(async () => {
+      const { inprog } = await admin.command({ currentOp: 1, ...isScrub });
+      return inprog.length === 0 ? true : undefined;
+    });
+    await admin.command({ setParameter: 1, scrubMegabytesPerSecond: 1000 });
+    await admin.command({ setParameter: 1, scrubEnabled: true });
+    const scrub = async (): Promise<Record<string, unknown>> =>
+      (await admin.command({ serverStatus: 1 }))['flintdb'].scrub;
+    await eventually(async () => (Number((await scrub())['passes']) > 0 ? true : undefined));
+    assert.equal(Number((await scrub())['errors']), 0);
+    rot(join(program.dbpath, 'blocks.flint'), 'word321');
+    const found = await eventually(async () => {
+      const status = await scrub();
+      return Number(status['lastPassErrors']) > 0 ? status : undefined;
+    });
+    assert.ok(found['lastPassEnded'] instanceof Date);
+    const { log } = await admin.command({ getLog: 'startupWarnings' });
+    assert.match(log.join('\n'), /scrub found damage in test\.c: .*blocks\.flint, offset \d+/);
+  });
 });
+
+/** Asks until there is an answer. */
+async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
+  for (let attempt = 0; attempt < 200; attempt += 1) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error('there was no answer in 10 s');
+}
 
 /** Flips a bit within the newest page that holds some text. */
 function rot(path: string, text: string): void {

@@ -11,6 +11,7 @@ import type {
   ReadView,
   StorageEngine,
   Transaction,
+  ScrubResult,
   ValidationReport,
 } from '../../storage/index.ts';
 
@@ -67,6 +68,10 @@ export class EmptyEngine implements StorageEngine {
   }
 
   validate(): Promise<ValidationReport> {
+    return Promise.reject(new Error('the empty engine has no data'));
+  }
+
+  scrub(): Promise<ScrubResult> {
     return Promise.reject(new Error('the empty engine has no data'));
   }
 

@@ -9,6 +9,7 @@ import { getField } from '../../../bson/index.ts';
 import { splitNamespace } from '../../catalog/namespace.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { ReplyFields, ReplyValue } from '../../command/reply.ts';
+import type { ScrubMetrics } from '../../metrics/server-metrics.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 import type { StorageEngine } from '../../../storage/index.ts';
 import type { ServiceContext } from '../../operation/service-context.ts';
@@ -109,14 +110,24 @@ const SECTIONS: Readonly<Record<string, Section>> = {
     persistent: true,
     backupCursorOpen: false,
   }),
-  flintdb: ({ engine, operations, timers, connections, work }) => ({
+  flintdb: ({ engine, operations, timers, connections, work, metrics }) => ({
     engine: engine.statistics(),
     connections: { bufferedBytes: long(connections.bufferedBytes) },
     operations: { running: operations.count },
     deadlines: { set: timers.size },
+    scrub: scrubFields(metrics.scrub),
     memory: memoryFields(engine, work),
   }),
 };
+
+function scrubFields(scrub: ScrubMetrics): ReplyFields {
+  const { lastPassEndedMs, running, ...counts } = scrub;
+  return {
+    running,
+    ...Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, long(count)])),
+    lastPassEnded: lastPassEndedMs === 0 ? undefined : new Date(lastPassEndedMs),
+  };
+}
 
 export const serverStatus = defineCommand({
   name: 'serverStatus',
