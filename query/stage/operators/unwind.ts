@@ -79,10 +79,11 @@ class UnwindSource extends PullSource {
         this.index = 0;
         return undefined;
       }
-      return preserve ? this.withIndex(this.with(document, undefined), NULL) : undefined;
+      if (!preserve) return undefined;
+      return carryMetadata(document, this.withIndex(this.with(document, undefined), NULL));
     }
     if (isNullish(value) && !preserve) return undefined;
-    return this.withIndex(document, NULL);
+    return carryMetadata(document, this.withIndex(document, NULL));
   }
 
   private nextElement(elements: FieldCursor): Buffer | undefined {
