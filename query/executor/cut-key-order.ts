@@ -15,7 +15,7 @@ import {
 import { Sorter, type SortOrder, type SortedRow } from './sorter.ts';
 import {
   type ExecutionContext,
-  PullStage,
+  StageOverInput,
   type Stage,
   type StageCounters,
   type Step,
@@ -29,9 +29,8 @@ interface Entry {
   readonly index: IndexDescription | undefined;
 }
 
-export class CutKeyOrder extends PullStage {
+export class CutKeyOrder extends StageOverInput {
   private readonly context: ExecutionContext;
-  private readonly input: Stage;
   private readonly order: SortOrder;
   /** The run that is being collected, and what its keys have in common. */
   private sorter: Sorter | undefined;
@@ -42,9 +41,8 @@ export class CutKeyOrder extends PullStage {
   private ahead: Entry | undefined;
 
   constructor(context: ExecutionContext, input: Stage, order: SortOrder) {
-    super(context.yielder);
+    super(context.yielder, input);
     this.context = context;
-    this.input = input;
     this.order = order;
   }
 
@@ -146,19 +144,15 @@ export class CutKeyOrder extends PullStage {
     row.index = index;
   }
 
-  detach(): void {
-    this.input.detach();
-  }
-
-  attach(view: ReadView): void {
+  override attach(view: ReadView): void {
     // It was read before: the document may have another key by now.
     if (this.ahead !== undefined) this.ahead = { ...this.ahead, keyIsWhole: false };
-    this.input.attach(view);
+    super.attach(view);
   }
 
-  close(): void {
+  override close(): void {
     this.sorter?.close();
-    this.input.close();
+    super.close();
   }
 }
 

@@ -1,26 +1,23 @@
 /**
  * UPDATE and DELETE under explain: finds what a write would change, and changes nothing.
  */
-import type { ReadView } from '../../storage/index.ts';
 import type { ExplainedWriteNode } from '../planner/plan-node.ts';
 import {
   type ExecutionContext,
-  PullStage,
+  StageOverInput,
   type Stage,
   type StageCounters,
   type Step,
 } from './stage.ts';
 
-export class ExplainedWrite extends PullStage {
+export class ExplainedWrite extends StageOverInput {
   readonly counters: StageCounters = { advanced: 0, matched: 0, changed: 0, isEOF: false };
   private readonly context: ExecutionContext;
-  private readonly input: Stage;
   private readonly write: ExplainedWriteNode;
 
   constructor(context: ExecutionContext, input: Stage, write: ExplainedWriteNode) {
-    super(context.yielder);
+    super(context.yielder, input);
     this.context = context;
-    this.input = input;
     this.write = write;
   }
 
@@ -43,17 +40,5 @@ export class ExplainedWrite extends PullStage {
   private note(): void {
     this.counters.matched! += 1;
     if (this.write.changes(this.context.row.document)) this.counters.changed! += 1;
-  }
-
-  detach(): void {
-    this.input.detach();
-  }
-
-  attach(view: ReadView): void {
-    this.input.attach(view);
-  }
-
-  close(): void {
-    this.input.close();
   }
 }

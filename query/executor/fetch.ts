@@ -2,10 +2,10 @@
  * FETCH: loads the document of each record id from below and applies the conditions that the index could not decide.
  */
 import type { Filter } from '../matcher/filter.ts';
-import type { MaybePromise, ReadView } from '../../storage/index.ts';
+import type { MaybePromise } from '../../storage/index.ts';
 import {
   type ExecutionContext,
-  PullStage,
+  StageOverInput,
   type Stage,
   type StageCounters,
   type Step,
@@ -18,16 +18,14 @@ export interface FetchFilters {
   readonly whole?: Filter | undefined;
 }
 
-export class Fetch extends PullStage {
+export class Fetch extends StageOverInput {
   readonly counters: StageCounters = { advanced: 0, docsExamined: 0, isEOF: false };
   private readonly context: ExecutionContext;
-  private readonly input: Stage;
   private readonly filters: FetchFilters;
 
   constructor(context: ExecutionContext, input: Stage, filters: FetchFilters) {
-    super(context.yielder);
+    super(context.yielder, input);
     this.context = context;
-    this.input = input;
     this.filters = filters;
   }
 
@@ -70,17 +68,5 @@ export class Fetch extends PullStage {
     row.document = document;
     this.counters.advanced += 1;
     return true;
-  }
-
-  detach(): void {
-    this.input.detach();
-  }
-
-  attach(view: ReadView): void {
-    this.input.attach(view);
-  }
-
-  close(): void {
-    this.input.close();
   }
 }

@@ -2,7 +2,7 @@
  * LIMIT and SKIP: count rows that pass.
  */
 import type { MaybePromise, ReadView } from '../../storage/index.ts';
-import { PullStage, type Stage, type StageCounters, type Step } from './stage.ts';
+import { StageOverInput, type Stage, type StageCounters, type Step } from './stage.ts';
 import type { Yielder } from './yielding.ts';
 
 export class Limit implements Stage {
@@ -42,14 +42,12 @@ export class Limit implements Stage {
   }
 }
 
-export class Skip extends PullStage {
+export class Skip extends StageOverInput {
   readonly counters: StageCounters = { advanced: 0, isEOF: false };
-  private readonly input: Stage;
   private remaining: number;
 
   constructor(yielder: Yielder, input: Stage, skip: number) {
-    super(yielder);
-    this.input = input;
+    super(yielder, input);
     this.remaining = skip;
   }
 
@@ -73,17 +71,5 @@ export class Skip extends PullStage {
     if (moved) this.counters.advanced += 1;
     else this.counters.isEOF = true;
     return moved;
-  }
-
-  detach(): void {
-    this.input.detach();
-  }
-
-  attach(view: ReadView): void {
-    this.input.attach(view);
-  }
-
-  close(): void {
-    this.input.close();
   }
 }

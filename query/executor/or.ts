@@ -1,27 +1,24 @@
 /**
  * OR: the rows of several inputs one after the other, each record once.
  */
-import type { ReadView } from '../../storage/index.ts';
 import { RecordIdSet } from './record-id-set.ts';
 import {
   type ExecutionContext,
-  PullStage,
+  StageOverInputs,
   type Stage,
   type StageCounters,
   type Step,
 } from './stage.ts';
 
-export class Or extends PullStage {
+export class Or extends StageOverInputs {
   readonly counters: StageCounters = { advanced: 0, dupsDropped: 0, isEOF: false };
   private readonly context: ExecutionContext;
-  private readonly inputs: readonly Stage[];
   private readonly seen = new RecordIdSet();
   private current = 0;
 
   constructor(context: ExecutionContext, inputs: readonly Stage[]) {
-    super(context.yielder);
+    super(context.yielder, inputs);
     this.context = context;
-    this.inputs = inputs;
   }
 
   protected step(): Step {
@@ -51,17 +48,5 @@ export class Or extends PullStage {
     this.seen.add(recordId);
     this.counters.advanced += 1;
     return true;
-  }
-
-  detach(): void {
-    for (const input of this.inputs) input.detach();
-  }
-
-  attach(view: ReadView): void {
-    for (const input of this.inputs) input.attach(view);
-  }
-
-  close(): void {
-    for (const input of this.inputs) input.close();
   }
 }

@@ -5,7 +5,6 @@
  * Explain knows no such stage: a filter's part in JavaScript belongs to the scan below, a projection's to the stage above.
  */
 import type { Filter } from '../matcher/filter.ts';
-import type { ReadView } from '../../storage/index.ts';
 import { carryMetadata } from '../document-metadata.ts';
 import { ownedDocument } from '../owned.ts';
 import type { ScriptSession } from '../script/script-session.ts';
@@ -13,7 +12,7 @@ import { ScriptWindow } from '../script/script-window.ts';
 import { Row } from './row.ts';
 import {
   type ExecutionContext,
-  PullStage,
+  StageOverInput,
   type Stage,
   type StageCounters,
   type Step,
@@ -27,18 +26,16 @@ export interface ScriptedRows {
   readonly evaluate?: (row: Row) => void;
 }
 
-export class ScriptRows extends PullStage {
+export class ScriptRows extends StageOverInput {
   readonly counters: StageCounters;
   private readonly context: ExecutionContext;
-  private readonly input: Stage;
   private readonly scripted: ScriptedRows;
   private readonly window: ScriptWindow<Row>;
   private ended = false;
 
   constructor(context: ExecutionContext, input: Stage, scripted: ScriptedRows) {
-    super(context.yielder);
+    super(context.yielder, input);
     this.context = context;
-    this.input = input;
     this.scripted = scripted;
     this.window = new ScriptWindow(scripted.session);
     this.counters = new CountersOver(input.counters);
@@ -81,17 +78,9 @@ export class ScriptRows extends PullStage {
     return true;
   }
 
-  detach(): void {
-    this.input.detach();
-  }
-
-  attach(view: ReadView): void {
-    this.input.attach(view);
-  }
-
-  close(): void {
+  override close(): void {
     this.window.close();
-    this.input.close();
+    super.close();
   }
 }
 

@@ -10,7 +10,7 @@ import type { Row } from './row.ts';
 import type { SortOrder } from './sorter.ts';
 import {
   type ExecutionContext,
-  PullStage,
+  StageOverInputs,
   type Stage,
   type StageCounters,
   type Step,
@@ -37,10 +37,9 @@ export interface SortMergeOptions {
   readonly order: SortOrder;
 }
 
-export class SortMerge extends PullStage {
+export class SortMerge extends StageOverInputs {
   readonly counters: StageCounters = { advanced: 0, dupsDropped: 0, isEOF: false };
   private readonly context: ExecutionContext;
-  private readonly inputs: readonly Stage[];
   private readonly options: SortMergeOptions;
   private readonly seen = new RecordIdSet();
   private readonly positions = new WeakMap<IndexDescription, readonly number[]>();
@@ -50,9 +49,8 @@ export class SortMerge extends PullStage {
   private readonly asked: Stage[];
 
   constructor(context: ExecutionContext, inputs: readonly Stage[], options: SortMergeOptions) {
-    super(context.yielder);
+    super(context.yielder, inputs);
     this.context = context;
-    this.inputs = inputs;
     this.options = options;
     this.asked = inputs.toReversed();
   }
@@ -183,17 +181,13 @@ export class SortMerge extends PullStage {
     return true;
   }
 
-  detach(): void {
-    for (const input of this.inputs) input.detach();
-  }
-
-  attach(view: ReadView): void {
+  override attach(view: ReadView): void {
     for (const head of this.heads) head.keyIsWhole = false;
-    for (const input of this.inputs) input.attach(view);
+    super.attach(view);
   }
 
-  close(): void {
-    for (const input of this.inputs) input.close();
+  override close(): void {
+    super.close();
     this.heads.length = 0;
     this.asked.length = 0;
   }

@@ -1,11 +1,11 @@
 /**
  * SORT: takes all rows from below, then gives them in order.
  */
-import type { ReadView, RecordId } from '../../storage/index.ts';
+import type { RecordId } from '../../storage/index.ts';
 import { Sorter, type SortOrder, type SortedRow } from './sorter.ts';
 import {
   type ExecutionContext,
-  PullStage,
+  StageOverInput,
   type Stage,
   type StageCounters,
   type Step,
@@ -17,19 +17,17 @@ export interface SortOptions {
   readonly limit: number;
 }
 
-export class Sort extends PullStage {
+export class Sort extends StageOverInput {
   readonly counters: StageCounters = { advanced: 0, memoryBytes: 0, isEOF: false };
   private readonly context: ExecutionContext;
-  private readonly input: Stage;
   private readonly limit: number;
   private readonly sorter: Sorter;
   /** Set once all rows have been taken. */
   private output: Iterator<SortedRow> | undefined;
 
   constructor(context: ExecutionContext, input: Stage, options: SortOptions) {
-    super(context.yielder);
+    super(context.yielder, input);
     this.context = context;
-    this.input = input;
     this.limit = options.limit;
     this.sorter = new Sorter({
       order: options.order,
@@ -84,17 +82,9 @@ export class Sort extends PullStage {
     return true;
   }
 
-  detach(): void {
-    this.input.detach();
-  }
-
-  attach(view: ReadView): void {
-    this.input.attach(view);
-  }
-
-  close(): void {
+  override close(): void {
     this.sorter.close();
-    this.input.close();
+    super.close();
   }
 }
 

@@ -111,6 +111,50 @@ export abstract class PullStage implements Stage {
   }
 }
 
+/** A stage that pulls from others, and follows them from view to view. */
+export abstract class StageOverInputs extends PullStage {
+  protected readonly inputs: readonly Stage[];
+
+  constructor(yielder: Yielder, inputs: readonly Stage[]) {
+    super(yielder);
+    this.inputs = inputs;
+  }
+
+  detach(): void {
+    for (const input of this.inputs) input.detach();
+  }
+
+  attach(view: ReadView): void {
+    for (const input of this.inputs) input.attach(view);
+  }
+
+  close(): void {
+    for (const input of this.inputs) input.close();
+  }
+}
+
+/** The same over one of them. */
+export abstract class StageOverInput extends PullStage {
+  protected readonly input: Stage;
+
+  constructor(yielder: Yielder, input: Stage) {
+    super(yielder);
+    this.input = input;
+  }
+
+  detach(): void {
+    this.input.detach();
+  }
+
+  attach(view: ReadView): void {
+    this.input.attach(view);
+  }
+
+  close(): void {
+    this.input.close();
+  }
+}
+
 /** A stage that changes each row of its input and holds nothing back. */
 export abstract class MapStage implements Stage {
   readonly counters: StageCounters = { advanced: 0, isEOF: false };

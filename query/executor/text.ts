@@ -8,27 +8,26 @@ import { decodeIndexKey, doubleValue } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import { withMetadata } from '../document-metadata.ts';
 import type { TextMatchNode, TextOrNode } from '../planner/plan-node.ts';
-import type { MaybePromise, ReadView, RecordId } from '../../storage/index.ts';
+import type { MaybePromise, RecordId } from '../../storage/index.ts';
 import { termScoresOf } from '../text/term-scores.ts';
 import { storedTerm } from '../text/text-keys.ts';
 import {
   type ExecutionContext,
-  PullStage,
+  StageOverInputs,
+  StageOverInput,
   type Stage,
   type StageCounters,
   type Step,
 } from './stage.ts';
 
-export class TextMatch extends PullStage {
+export class TextMatch extends StageOverInput {
   readonly counters: StageCounters = { advanced: 0, isEOF: false };
   private readonly context: ExecutionContext;
-  private readonly input: Stage;
   private readonly node: TextMatchNode;
 
   constructor(context: ExecutionContext, input: Stage, node: TextMatchNode) {
-    super(context.yielder);
+    super(context.yielder, input);
     this.context = context;
-    this.input = input;
     this.node = node;
   }
 
@@ -55,18 +54,6 @@ export class TextMatch extends PullStage {
     this.counters.advanced += 1;
     return true;
   }
-
-  detach(): void {
-    this.input.detach();
-  }
-
-  attach(view: ReadView): void {
-    this.input.attach(view);
-  }
-
-  close(): void {
-    this.input.close();
-  }
 }
 
 /** What one record takes while scores are summed up, bytes. */
@@ -75,10 +62,9 @@ const SCORE_BYTES = 64;
 /** Of an entry whose key was cut nothing is known but that its document has one of the terms. */
 const UNKNOWN = Number.NaN;
 
-export class TextOr extends PullStage {
+export class TextOr extends StageOverInputs {
   readonly counters: StageCounters = { advanced: 0, docsExamined: 0, isEOF: false };
   private readonly context: ExecutionContext;
-  private readonly inputs: readonly Stage[];
   private readonly node: TextOrNode;
   private readonly scores = new Map<RecordId, number>();
   private current = 0;
@@ -86,9 +72,8 @@ export class TextOr extends PullStage {
   private output: Iterator<[RecordId, number]> | undefined;
 
   constructor(context: ExecutionContext, inputs: readonly Stage[], node: TextOrNode) {
-    super(context.yielder);
+    super(context.yielder, inputs);
     this.context = context;
-    this.inputs = inputs;
     this.node = node;
   }
 
@@ -181,16 +166,8 @@ export class TextOr extends PullStage {
     return sum;
   }
 
-  detach(): void {
-    for (const input of this.inputs) input.detach();
-  }
-
-  attach(view: ReadView): void {
-    for (const input of this.inputs) input.attach(view);
-  }
-
-  close(): void {
-    for (const input of this.inputs) input.close();
+  override close(): void {
+    super.close();
     this.scores.clear();
   }
 }

@@ -6,7 +6,6 @@ import type { Clock } from '../../common/clock.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { Yielding } from '../long-steps.ts';
 import type { Filter } from '../matcher/filter.ts';
-import type { ReadView } from '../../storage/index.ts';
 import {
   activateWatch,
   LoopSuspended,
@@ -17,7 +16,7 @@ import {
 import type { Row } from './row.ts';
 import {
   type ExecutionContext,
-  PullStage,
+  StageOverInput,
   type Stage,
   type StageCounters,
   type Step,
@@ -31,18 +30,16 @@ export interface WatchedEvaluation {
   readonly longWork: LongWork | undefined;
 }
 
-export class WatchedRows extends PullStage {
+export class WatchedRows extends StageOverInput {
   readonly counters: StageCounters;
   private readonly context: ExecutionContext;
-  private readonly input: Stage;
   private readonly watched: WatchedEvaluation;
   private hasRow = false;
   private watch: LoopWatch | undefined;
 
   constructor(context: ExecutionContext, input: Stage, watched: WatchedEvaluation) {
-    super(context.yielder);
+    super(context.yielder, input);
     this.context = context;
-    this.input = input;
     this.watched = watched;
     this.counters = { ...input.counters, advanced: 0 };
   }
@@ -100,18 +97,6 @@ export class WatchedRows extends PullStage {
 
   private passes(): boolean {
     return this.watched.filter?.matches(this.context.row.document) !== false;
-  }
-
-  detach(): void {
-    this.input.detach();
-  }
-
-  attach(view: ReadView): void {
-    this.input.attach(view);
-  }
-
-  close(): void {
-    this.input.close();
   }
 }
 

@@ -27,6 +27,25 @@ class AgeingClock extends ManualClock {
 
 const slowContext = simpleContext(new AgeingClock(), new SeededRandom(1));
 
+/** The view of a scan without snapshot, which each pause renews. */
+class RenewedViews {
+  view: ReadView;
+  renewed = 0;
+  private readonly store: TestStore;
+
+  constructor(store: TestStore) {
+    this.store = store;
+    this.view = store.engine.snapshot();
+  }
+
+  readonly renew = (): ReadView => {
+    this.view.close();
+    this.renewed += 1;
+    this.view = this.store.engine.snapshot();
+    return this.view;
+  };
+}
+
 const MANY: readonly Plain[] = Array.from({ length: 500 }, (_, i) => ({ _id: i, k: i % 7 }));
 
 async function takeWhole(executor: PlanExecutor, count: number): Promise<Plain[]> {
@@ -119,18 +138,11 @@ describe('an executor', () => {
   }
 
   it('reads newer data when its view is renewed', async () => {
-    let view = store.engine.snapshot();
-    let renewed = 0;
-    const renewView = (): ReadView => {
-      view.close();
-      renewed += 1;
-      view = store.engine.snapshot();
-      return view;
-    };
-    const executor = plan(view, { hint: { $natural: 1 } }, slowContext).open(
-      view,
+    const views = new RenewedViews(store);
+    const executor = plan(views.view, { hint: { $natural: 1 } }, slowContext).open(
+      views.view,
       uninterruptible,
-      { renewView },
+      { renewView: views.renew },
     );
     await take(executor, 50);
     const write = store.engine.begin();
@@ -138,7 +150,7 @@ describe('an executor', () => {
     write.commit();
     const rest = await take(executor, 1000);
     assert.equal(rest.at(-1), 'late');
-    assert.ok(renewed > 3);
+    assert.ok(views.renewed > 3);
     executor.close();
     const undo = store.engine.begin();
     const collection = undo.collection(store.namespace)!;
@@ -147,7 +159,7 @@ describe('an executor', () => {
     undo.delete(collection, cursor.recordId, cursor.document);
     cursor.close();
     undo.commit();
-    view.close();
+    views.view.close();
   });
 
   describe('whose data changed between two batches', () => {
@@ -227,27 +239,21 @@ describe('an executor', () => {
   });
 
   it('lets go of old views while a pipeline gathers', async () => {
-    let view = store.engine.snapshot();
-    let renewed = 0;
-    const renewView = (): ReadView => {
-      view.close();
-      renewed += 1;
-      view = store.engine.snapshot();
-      return view;
-    };
+    const views = new RenewedViews(store);
     const namespace = store.namespace;
     const executor = planAggregate(
-      view,
-      view.collection(namespace),
+      views.view,
+      views.view.collection(namespace),
       { pipeline: [bytes({ $group: { _id: null, count: { $sum: 1 } } })], namespace },
       slowContext,
-    ).open(view, uninterruptible, { renewView });
+    ).open(views.view, uninterruptible, { renewView: views.renew });
+    const { view } = views;
     const counted = view.recordCount(view.collection(namespace)!);
     const result = await executor.next();
     assert.deepEqual(plain(result!), { _id: null, count: counted });
-    assert.ok(renewed > 3);
+    assert.ok(views.renewed > 3);
     executor.close();
-    view.close();
+    views.view.close();
   });
 
   it('carries a pipeline over two views', async () => {
