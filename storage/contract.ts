@@ -381,3 +381,14 @@ export class WriteConflictError extends Error {
     this.blocker = blocker;
   }
 }
+
+/**
+ * The keys of a large document are being made elsewhere: whoever wrote it tries again once `blocker` has resolved. Nobody else has
+ * written anything.
+ */
+export class KeysPendingError extends WriteConflictError {
+  constructor(blocker: Promise<void>) {
+    super(blocker);
+    this.name = 'KeysPendingError';
+  }
+}

@@ -57,6 +57,11 @@ export interface IndexKind {
   complete(request: IndexRequest): IndexRequest;
   /** undefined: ordered fields, which storage makes by itself. A partial index's filter is applied by who calls. */
   keyGenerator(index: IndexDescription, collator: Collator | undefined): KeyGenerator | undefined;
+  /**
+   * Whether making a document's keys may take longer than a turn of the event loop: then a thread does it. Quick: it is asked for every
+   * write. Absent: it never does.
+   */
+  readonly takesLong?: (index: IndexDescription, document: Buffer) => boolean;
   /** Empty when the index can be used by plan stages of its own only ($text, $near), or not by this query. */
   scanShapes(index: IndexDescription, question: ScanQuestion): readonly IndexScanShape[];
 }

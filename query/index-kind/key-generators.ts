@@ -1,21 +1,27 @@
 /**
- * The generators of index keys that the engine is opened with: the kind makes the keys, the partial filter says for which
- * documents.
+ * The generators of index keys that the engine is opened with. Keys that take long to make are made on a thread beforehand, where the
+ * caller can wait.
  */
-import { compileIndexKeys } from '../../bson/index.ts';
 import { COLLATION_KEY_VERSION } from '../collation/collation-key.ts';
 import type { IndexDescription, KeyGenerator, VersionedKeys } from '../../storage/index.ts';
 import { collatorOf } from './collation.ts';
-import { partialFilterOf } from './partial-filter.ts';
+import { keysAtOnce } from './keys-at-once.ts';
+import { preparedKeys } from './prepared-keys.ts';
 import { kindOf } from './registry.ts';
 
 /** @returns undefined for an index that storage makes the keys of by itself: ordered, whole, without collation. */
 export function indexKeyGenerator(index: IndexDescription): KeyGenerator | undefined {
-  const generator = kindOf(index).keyGenerator(index, collatorOf(index));
-  const filter = partialFilterOf(index);
-  if (filter === undefined) return generator;
-  const all = generator ?? compileIndexKeys(index.fields, { sparse: index.sparse });
-  return { keysOf: (document) => (filter.matches(document) ? all.keysOf(document) : NO_KEYS) };
+  const generator = keysAtOnce(index);
+  const takesLong = kindOf(index).takesLong;
+  if (generator === undefined || takesLong === undefined) return generator;
+  return {
+    keysOf: (document) =>
+      takesLong(index, document)
+        ? (preparedKeys.keysOf(index, document) ?? generator.keysOf(document))
+        : generator.keysOf(document),
+    prepare: (document) =>
+      takesLong(index, document) ? preparedKeys.prepare(index, document) : undefined,
+  };
 }
 
 /** Keys of indexes with a collation change with the order of letters. */
@@ -23,5 +29,3 @@ export const VERSIONED_KEYS: VersionedKeys = {
   version: COLLATION_KEY_VERSION,
   concerns: (index) => collatorOf(index) !== undefined,
 };
-
-const NO_KEYS = { keys: [], multikeyPaths: undefined };

@@ -15,6 +15,7 @@ import type { Interruption } from '../../common/interruption.ts';
 import type { Deadline } from '../../common/timer-wheel.ts';
 import { eventLoopTurns, type TurnClient } from '../../query/index.ts';
 import {
+  KeysPendingError,
   WriteConflictError,
   type CommitNumber,
   type MaybePromise,
@@ -372,7 +373,7 @@ export class OperationContext implements Interruption, RunningOperation {
   ): Promise<Result> {
     transaction.close();
     if (!(error instanceof WriteConflictError)) throw error;
-    this.service.metrics.writeConflicts.count += 1;
+    if (!(error instanceof KeysPendingError)) this.service.metrics.writeConflicts.count += 1;
     return this.waitFor(error.blocker ?? this.turn()).then(() => this.attempt(body));
   }
 

@@ -20,6 +20,24 @@ export interface KeyGenerator {
     /** For each field which components of its path are arrays in this document; undefined when none is. */
     readonly multikeyPaths: MultikeyPaths | undefined;
   };
+  /**
+   * For a document whose keys take long to make: makes them elsewhere, so that keysOf() has them soon. Who cannot wait need not ask.
+   * @returns undefined when there is nothing to wait for. The promise never rejects.
+   */
+  prepare?(document: Buffer): Promise<void> | undefined;
+}
+
+/** No document shorter than this has keys that take long to make. */
+const LONG_DOCUMENT_BYTES = 32 * 1024;
+
+/** Lets the generators of these indexes prepare the keys of a document. @returns undefined when there is nothing to wait for */
+export function prepareKeys(
+  writers: readonly IndexWriter[],
+  document: Buffer,
+): Promise<unknown> | undefined {
+  if (document.length < LONG_DOCUMENT_BYTES) return undefined;
+  const pending = writers.flatMap(({ generator }) => generator.prepare?.(document) ?? []);
+  return pending.length === 0 ? undefined : Promise.all(pending);
 }
 
 /** Gives the generator of an index that is not made of ordered fields alone; undefined for the usual kind. */

@@ -133,6 +133,16 @@ export class LargeBuild implements ScanningBuild {
           cursor = view.scanRecords(collection, { after });
           continue;
         }
+        const pending = scanned.prepare(cursor.document);
+        if (pending !== undefined) {
+          await pending;
+          this.checkRunning();
+          // It is read again: nobody knows what came while its keys were made.
+          view.close();
+          view = new SnapshotView(this.store);
+          cursor = view.scanRecords(collection, { after });
+          continue;
+        }
         slice.entries += this.keep(scanned, cursor);
         slice.bytes += cursor.document.length;
         slice.records += 1;

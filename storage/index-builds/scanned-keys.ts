@@ -2,7 +2,12 @@
  * The keys of scanned documents for the indexes of one build, and where those documents have arrays.
  */
 import { type EncodedKey, type MultikeyPaths, uniteMultikeyPaths } from '../../bson/index.ts';
-import { createIndexWriter, storedKeyOf, type IndexWriter } from '../catalog/index-keys.ts';
+import {
+  createIndexWriter,
+  prepareKeys,
+  storedKeyOf,
+  type IndexWriter,
+} from '../catalog/index-keys.ts';
 import type { IndexDescription } from '../contract.ts';
 import type { StoreState } from '../views/store-state.ts';
 import type { StoredKey } from '../catalog/index-keys.ts';
@@ -14,6 +19,11 @@ export class ScannedKeys {
   constructor(store: StoreState, indexes: readonly IndexDescription[]) {
     this.writers = indexes.map((index) => createIndexWriter(index, store.keyGenerators));
     this.paths = indexes.map((index) => index.multikeyPaths);
+  }
+
+  /** @returns undefined when there is nothing to wait for before keysOf() */
+  prepare(document: Buffer): Promise<unknown> | undefined {
+    return prepareKeys(this.writers, document);
   }
 
   /** Calls `visit` for every key of a document, with the position of its index in the build. */

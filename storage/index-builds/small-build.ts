@@ -35,6 +35,8 @@ export async function tryBuildAtOnce(
   const cursor = view.scanRecords(collection);
   while (await cursor.next()) {
     const keys: KeyChange[] = [];
+    const pending = scanned.prepare(cursor.document);
+    if (pending !== undefined) await pending;
     scanned.keysOf(cursor.document, (position, stored, key) => {
       const index = indexes[position];
       const text = stored.key.toString('latin1');

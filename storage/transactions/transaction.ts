@@ -19,8 +19,9 @@ import { invariant, tassert, uassert } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { CollectionSize, CollectionState } from '../catalog/collection-state.ts';
 import type { CollectionVersion } from '../catalog/collection-version.ts';
-import { storedKeyOf, type IndexWriter } from '../catalog/index-keys.ts';
+import { prepareKeys, storedKeyOf, type IndexWriter } from '../catalog/index-keys.ts';
 import {
+  KeysPendingError,
   WriteConflictError,
   type CollectionDescription,
   type CollectionUuid,
@@ -136,6 +137,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
   insert(collection: CollectionDescription, document: Buffer, origin?: OperationOrigin): RecordId {
     if (this.store.space.isTight) this.refuseGrowth(collection.namespace);
     const { state, version } = this.writable(collection);
+    requireKeys(version, document);
     const multikey: MultikeyChange[] = [];
     let keys: KeyChange[] | undefined;
     for (const writer of version.writers) {
@@ -174,6 +176,8 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
     if (this.store.space.isTight) this.refuseGrowth(collection.namespace);
     const { state, version } = this.writable(collection);
     checkRecord(this.store, this, state.ident, recordId);
+    requireKeys(version, before);
+    requireKeys(version, after);
     const multikey: MultikeyChange[] = [];
     const keys: KeyChange[] = [];
     for (const writer of version.writers) {
@@ -211,6 +215,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
   ): void {
     const { state, version } = this.writable(collection);
     checkRecord(this.store, this, state.ident, recordId);
+    requireKeys(version, before);
     const keys: KeyChange[] = [];
     for (const writer of version.writers) {
       this.removeKeys(writer, writer.generator.keysOf(before).keys, keys);
@@ -566,6 +571,12 @@ function costOf(write: PendingWrite): number {
   if (write.kind === 'record') bytes += write.document?.length ?? 0;
   for (const { stored } of write.keys) bytes += KEY_OVERHEAD_BYTES + stored.key.length;
   return bytes;
+}
+
+/** @throws KeysPendingError for a document whose keys take long to make, and are not there yet */
+function requireKeys({ writers }: CollectionVersion, document: Buffer): void {
+  const pending = prepareKeys(writers, document);
+  if (pending !== undefined) throw new KeysPendingError(pending.then(() => undefined));
 }
 
 function noteMultikey(

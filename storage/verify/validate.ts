@@ -9,7 +9,7 @@ import { uassert } from '../../common/assert.ts';
 import { CommandError, CorruptionError, DeviceError } from '../../common/errors.ts';
 import type { Interruption } from '../../common/interruption.ts';
 import type { CollectionVersion } from '../catalog/collection-version.ts';
-import { storedKeyOf, type IndexWriter } from '../catalog/index-keys.ts';
+import { prepareKeys, storedKeyOf, type IndexWriter } from '../catalog/index-keys.ts';
 import type {
   IndexEntryDifference,
   RecordCursor,
@@ -234,6 +234,8 @@ class Validation {
     for (;;) {
       try {
         if (!(await cursor.next())) return false;
+        const pending = prepareKeys(this.writers, cursor.document);
+        if (pending !== undefined) await pending;
         visit(cursor.recordId, cursor.document);
         return true;
       } catch (error) {

@@ -5,10 +5,23 @@
 import { BsonType, fieldsOf, inspect, int32Value } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { geoScanShape, servesArea } from '../../geo-index/area-fields.ts';
-import { SPHERE_KIND, sphereKeyGenerator } from '../../geo-index/sphere-keys.ts';
+import { geoValuesOf, SPHERE_KIND, sphereKeyGenerator } from '../../geo-index/sphere-keys.ts';
+import type { IndexDescription } from '../../../storage/index.ts';
 import type { IndexKind, IndexRequest } from '../index-kind.ts';
 
 const VERSION = 3;
+/** A thousand vertices, whose covering takes some 10 ms. */
+const LARGE_GEOMETRY_BYTES = 32 * 1024;
+
+function holdsLargeGeometry({ fields }: IndexDescription, document: Buffer): boolean {
+  return fields.some(
+    ({ kind, path }) =>
+      kind === SPHERE_KIND &&
+      geoValuesOf(document, path).values.some(
+        ({ start, end }) => end - start >= LARGE_GEOMETRY_BYTES,
+      ),
+  );
+}
 
 export const sphere: IndexKind = {
   name: SPHERE_KIND,
@@ -41,6 +54,8 @@ export const sphere: IndexKind = {
   },
 
   keyGenerator: (index, collator) => sphereKeyGenerator(index, collator),
+  takesLong: (index, document) =>
+    document.length >= LARGE_GEOMETRY_BYTES && holdsLargeGeometry(index, document),
 
   scanShapes: (index, question) => {
     // Without a condition on a geometry the index would miss documents that have none.

@@ -13,6 +13,9 @@ import { flatten } from '../wildcard/covered-paths.ts';
 import { WildcardKeys } from '../wildcard/wildcard-keys.ts';
 import { wildcardScans } from '../wildcard/wildcard-scans.ts';
 
+/** Some ten thousand values. */
+const MANY_VALUES_BYTES = 256 * 1024;
+
 export const wildcard: IndexKind = {
   name: 'wildcard',
   complete(request) {
@@ -22,6 +25,7 @@ export const wildcard: IndexKind = {
     return request;
   },
   keyGenerator: (index, collator) => new WildcardKeys(index, collator),
+  takesLong: (_, document) => document.length >= MANY_VALUES_BYTES,
   scanShapes: wildcardScans,
 };
 

@@ -1,0 +1,107 @@
+/**
+ * Documents whose index keys take long to make: a thread makes them, and everybody else goes on.
+ */
+import assert from 'node:assert/strict';
+import type { Collection, Document } from 'mongodb';
+import { serverForTests } from '../../../support/test-server.ts';
+
+/** A circle of so many corners. */
+function circle(corners: number, x = 10): Document {
+  const ring = Array.from({ length: corners }, (_, corner) => {
+    const angle = (2 * Math.PI * corner) / corners;
+    return [x + 5 * Math.cos(angle), 5 * Math.sin(angle)];
+  });
+  return { type: 'Polygon', coordinates: [[...ring, ring[0]]] };
+}
+
+const words = (count: number): string =>
+  Array.from({ length: count }, (_, place) => `word${place % 3000}`).join(' ');
+
+describe('server/commands: large documents and their indexes', () => {
+  const server = serverForTests();
+  let collection: Collection<Document & { _id: number }>;
+
+  beforeEach(() => {
+    collection = server.freshDatabase().collection('large');
+  });
+
+  const validated = async (): Promise<Document> => {
+    const report = await server.client
+      .db(collection.dbName)
+      .command({ validate: 'large', full: true });
+    assert.equal(report['valid'], true, JSON.stringify(report['errors']));
+    return report;
+  };
+
+  const found = async (x: number): Promise<number[]> => {
+    const $geometry = { type: 'Point', coordinates: [x, 0] };
+    const documents = await collection
+      .find({ g: { $geoIntersects: { $geometry } } }, { projection: { _id: 1 } })
+      .sort({ _id: 1 })
+      .toArray();
+    return documents.map(({ _id }) => _id);
+  };
+
+  it('are inserted, changed and removed', async () => {
+    await collection.createIndexes([
+      { key: { g: '2dsphere' } },
+      { key: { t: 'text' } },
+      { key: { 'w.$**': 1 } },
+    ]);
+    const values = Object.fromEntries(Array.from({ length: 25_000 }, (_, n) => [`f${n}`, n]));
+    await collection.insertMany([
+      { _id: 1, g: circle(2000) },
+      { _id: 2, g: circle(2000, 40), t: words(40_000) },
+      { _id: 3, w: values },
+    ]);
+    assert.deepEqual(await found(10), [1]);
+    assert.equal(await collection.countDocuments({ $text: { $search: 'word2999' } }), 1);
+    assert.equal(await collection.countDocuments({ 'w.f24999': 24_999 }), 1);
+    await collection.updateOne({ _id: 1 }, { $set: { g: circle(3000, 40) } });
+    assert.deepEqual(await found(10), []);
+    assert.deepEqual(await found(40), [1, 2]);
+    await validated();
+    await collection.deleteMany({ _id: { $in: [2, 3] } });
+    assert.deepEqual(await found(40), [1]);
+    const { keysPerIndex } = await validated();
+    assert.equal(keysPerIndex['t_text'], 0);
+  });
+
+  it('are in indexes that are built over them', async () => {
+    await collection.insertMany(
+      Array.from({ length: 4 }, (_, _id) => ({ _id, g: circle(2000, 10 * _id), t: words(30_000) })),
+    );
+    await collection.createIndex({ g: '2dsphere' });
+    await collection.createIndex({ t: 'text' });
+    assert.deepEqual(await found(30), [3]);
+    await validated();
+  });
+
+  it('are refused with what is wrong with them', async () => {
+    await collection.createIndex({ g: '2dsphere' });
+    const open = circle(2000);
+    open['coordinates'][0].pop();
+    await assert.rejects(collection.insertOne({ _id: 1, g: open }), { code: 16_755 });
+    assert.equal(await collection.countDocuments(), 0);
+    await collection.insertOne({ _id: 1, g: circle(2000) });
+    await assert.rejects(collection.updateOne({ _id: 1 }, { $set: { g: open } }), {
+      code: 16_755,
+    });
+    await validated();
+  });
+
+  it('delay nobody while their keys are made', async () => {
+    await collection.createIndex({ g: '2dsphere' });
+    let isOver = false;
+    const inserted = collection.insertOne({ _id: 1, g: circle(60_000) }).finally(() => {
+      isOver = true;
+    });
+    let answers = 0;
+    while (!isOver) {
+      await server.client.db('admin').command({ ping: 1 });
+      answers += 1;
+    }
+    await inserted;
+    assert.ok(answers > 20, `${answers} answers`);
+  });
+});
