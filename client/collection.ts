@@ -398,7 +398,6 @@ export class Collection<Schema extends Document = Document> {
     newName: string,
     options: Options.CommandOperationOptions & { dropTarget?: boolean } = {},
   ): Promise<Collection> {
-    checkCollectionName(newName);
     const command: Document = {
       renameCollection: this.namespace,
       to: `${this.dbName}.${newName}`,
@@ -632,17 +631,4 @@ export async function dropNamespace(
   } catch (error) {
     if (!(error instanceof MongoServerError) || error.code !== NAMESPACE_NOT_FOUND) throw error;
   }
-}
-
-/** @throws MongoInvalidArgumentError for names that no server takes. */
-export function checkCollectionName(name: unknown): void {
-  const fail = (message: string): never => {
-    throw new MongoInvalidArgumentError(message);
-  };
-  if (typeof name !== 'string') return fail('Collection name must be a String');
-  if (name === '' || name.includes('..')) return fail('Collection names cannot be empty');
-  if (name.includes('$') && !/^\$cmd|oplog\.\$main/.test(name))
-    return fail("Collection names must not contain '$'");
-  if (/^\.|\.$/.test(name)) return fail("Collection names must not start or end with '.'");
-  if (name.includes('\0')) return fail('Collection names cannot contain a null character');
 }

@@ -3,12 +3,7 @@
  */
 import type { Document } from 'bson';
 import { Admin } from './admin.ts';
-import {
-  checkCollectionName,
-  Collection,
-  dropNamespace,
-  type DatabaseHandle,
-} from './collection.ts';
+import { Collection, dropNamespace, type DatabaseHandle } from './collection.ts';
 import type { ReadConcern } from './concerns/read-concern.ts';
 import { ReadPreference } from './concerns/read-preference.ts';
 import type { WriteConcern } from './concerns/write-concern.ts';
@@ -131,7 +126,6 @@ export class Db implements DatabaseHandle {
     if (typeof options === 'function') {
       throw new MongoInvalidArgumentError('The callback form of this helper has been removed.');
     }
-    checkCollectionName(name);
     return new Collection<Schema>(this, this.#scope.with(name, options));
   }
 
@@ -191,7 +185,6 @@ export class Db implements DatabaseHandle {
         'Option "encryptedFields" is not supported: the client has no field level encryption',
       );
     }
-    checkCollectionName(name);
     const { collation, ...rest } = options;
     const command = {
       create: name,
@@ -349,5 +342,5 @@ function checkDatabaseName(name: unknown): void {
   if (name === '$external') return;
   const wrong = [' ', '.', '$', '/', '\\'].find((character) => name.includes(character));
   if (wrong !== undefined)
-    throw new MongoInvalidArgumentError(`database names cannot contain the character '${wrong}'`);
+    throw new MongoInvalidArgumentError(`Database names cannot contain the character '${wrong}'`);
 }
