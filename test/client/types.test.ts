@@ -129,11 +129,11 @@ async function inference(client: FlintClient): Promise<void> {
   const onlyName: string | undefined = only?.name;
   const itsId: ObjectId | undefined = only?._id;
   // @ts-expect-error the age was left out
-  only?.age;
+  void only?.age;
   const without = await users.find({}, { projection: { _id: 0, orders: 0 } }).toArray();
   const cities: string[] = without.map(({ address }) => address.city);
   // @ts-expect-error the orders were left out
-  without[0]?.orders;
+  void without[0]?.orders;
   // A projection may compute fields that the schema does not have.
   users.find({}, { projection: { initial: { $substrCP: ['$name', 0, 1] } } });
 

@@ -1,5 +1,6 @@
 // GridFS: files up and down.
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 export async function run({ MongoClient, GridFSBucket, ObjectId }, uri, log) {
   const client = new MongoClient(uri);
   const db = client.db('script08');
@@ -11,7 +12,7 @@ export async function run({ MongoClient, GridFSBucket, ObjectId }, uri, log) {
     upload.end(text.slice(3));
     await once(upload, 'finish');
     log('uploaded', upload.length, upload.gridFSFile?.length);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await sleep(5);
   }
   log('newest', (await read(bucket.openDownloadStreamByName('a.txt'))).length);
   log('oldest', await read(bucket.openDownloadStreamByName('a.txt', { revision: 0 })));
