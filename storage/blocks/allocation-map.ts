@@ -242,9 +242,6 @@ export class AllocationMap {
       if (extent.state !== EXTENT_STATE.used || extent.open || extent.damaged) continue;
       if (extent.owner === MANIFEST_OWNER || extent.lastGeneration >= before) continue;
       if (extent.liveBytes === 0 || this.livingBytes(index) > mostLiveBytes) continue;
-      // Pages that reach over two extents stay: they could not be told from damage by looking at one.
-      const next = this.extents[index + 1];
-      if (extent.leadingSectors > 0 || (next !== undefined && next.leadingSectors > 0)) continue;
       found.push(index);
     }
     return found.sort((a, b) => this.livingBytes(a) - this.livingBytes(b));
@@ -295,6 +292,13 @@ export class AllocationMap {
       else counts.used += 1;
     }
     return counts;
+  }
+
+  /** Extents in use, without those that the last checkpoint has freed. */
+  get usedExtents(): number {
+    let used = 0;
+    for (const { state } of this.extents) if (state === EXTENT_STATE.used) used += 1;
+    return used;
   }
 
   /** What is still needed of all extents in use, bytes on the disk. */

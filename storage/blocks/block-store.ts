@@ -292,7 +292,7 @@ class DeviceBlockStore implements BlockStore {
         storeId: this.storeId,
         before: this.currentBase,
         makeRoom: (sectorEnd) => this.makeRoom(sectorEnd),
-        readExtent: (extent) => this.readExtent(extent),
+        readSectors: (first, count) => this.readSectors(first, count),
         onDamage: (sector) => this.markDamaged(sector),
         ...(this.verifyWrites ? { verify: (place) => this.reader.verify(place) } : {}),
         onAbort: () => {
@@ -394,12 +394,10 @@ class DeviceBlockStore implements BlockStore {
     this.allocation.markDamaged(this.layout.extentOf(sector));
   }
 
-  private async readExtent(extent: number): Promise<Buffer> {
-    const { filledSectors } = this.allocation.stored[extent];
-    const buffer = allocateAligned(filledSectors * this.device.sectorBytes);
+  private async readSectors(firstSector: number, sectorCount: number): Promise<Buffer> {
+    const buffer = allocateAligned(sectorCount * this.device.sectorBytes);
     try {
-      const first = sectorNumber(this.layout.firstSectorOf(extent));
-      await this.queue.submit(readBio(this.device, first, [buffer]));
+      await this.queue.submit(readBio(this.device, sectorNumber(firstSector), [buffer]));
       return Buffer.from(buffer);
     } finally {
       releaseAligned(buffer);

@@ -50,7 +50,7 @@ export interface CheckpointSurroundings {
   readonly makeRoom: (sectorEnd: number) => Promise<void>;
   /** Reads a page back and checks it; absent: pages are not read back. */
   readonly verify?: (place: Place) => Promise<number>;
-  readonly readExtent: (extent: number) => Promise<Buffer>;
+  readonly readSectors: (firstSector: number, sectorCount: number) => Promise<Buffer>;
   readonly onDamage: (sector: number) => void;
   /** Told once, when the change set is closed. */
   readonly onAbort: () => void;
@@ -162,7 +162,7 @@ export class CheckpointCollector implements CheckpointWriter {
   async clean(records: LiveRecords, limitBytes?: number): Promise<CleaningSummary> {
     this.checkOpen();
     await this.appender.settle();
-    const { allocation, layout, onDamage, readExtent, storeId } = this.around;
+    const { allocation, layout, onDamage, readSectors, storeId } = this.around;
     const { generation } = this;
     const exists = (collection: Ident): boolean => this.collections.get(collection) !== undefined;
     const parts = {
@@ -172,7 +172,7 @@ export class CheckpointCollector implements CheckpointWriter {
       generation,
       records,
       exists,
-      readExtent,
+      readSectors,
       onDamage,
     };
     const most = limitBytes ?? Math.max(LEAST_CLEANING_BYTES, this.bytes / 2);

@@ -4,24 +4,27 @@
  * Copy on write like everything else: the records stay where they are until the checkpoint is durable and nobody reads an
  * older base. Pages are checked before anything of them is used; an extent with a damaged page is left as it is.
  */
-import { CorruptionError, DeviceError } from '../../common/errors.ts';
+import { DeviceError } from '../../common/errors.ts';
 import type { Ident, RecordId } from '../contract.ts';
 import { isCompressionLoaded, loadCompression } from '../format/page-compression.ts';
 import {
   PAGE_KIND,
   plainPage,
   recordsOfPage,
-  verifyPage,
   type PageHeader,
   type PageRecord,
 } from '../format/page.ts';
 import type { AllocationMap } from './allocation-map.ts';
 import type { CheckpointWriter, CleaningSummary, LiveRecords } from './contract.ts';
+import { DamagedPageError, pagesTouching } from './extent-pages.ts';
 import type { StoreLayout } from './layout.ts';
 import type { Place } from './place.ts';
 
-/** An extent is emptied when at most this part of it lives. */
+/** An extent is emptied when at most this part of it lives; and this one, while too much is in use for what lives. */
 const MOST_LIVE_PART = 0.5;
+const MOST_LIVE_PART_WHEN_SHORT = 0.8;
+/** Too much: so many times what lives. The bound is 2; what the last checkpoint has freed, and its base still needs, comes on top. */
+const MOST_USED = 1.5;
 /** What is gathered, put in order and moved together, bytes. */
 const BATCH_BYTES = 2 * 1024 * 1024;
 /** Records moved before others get their turn. */
@@ -30,6 +33,7 @@ const MOVES_PER_TURN = 256;
 export interface CleanerParts {
   readonly layout: StoreLayout;
   readonly allocation: AllocationMap;
+  readonly readSectors: (firstSector: number, sectorCount: number) => Promise<Buffer>;
   readonly writer: Pick<CheckpointWriter, 'append' | 'appendTombstone' | 'supersede' | 'pressure'>;
   readonly storeId: string;
   /** Of the checkpoint under way. */
@@ -37,8 +41,6 @@ export interface CleanerParts {
   readonly records: LiveRecords;
   /** False for a collection that was dropped. */
   readonly exists: (collection: Ident) => boolean;
-  /** Reads the filled sectors of an extent into memory of their own. @throws DeviceError */
-  readonly readExtent: (extent: number) => Promise<Buffer>;
   readonly onDamage: (sector: number) => void;
 }
 
@@ -51,22 +53,48 @@ interface Survivor {
   readonly from: Place;
 }
 
+/** Whether more is in use than should be for what lives, as the cleaner goes on. */
+class Room {
+  private usedBytes: number;
+  private readonly livingBytes: number;
+  private readonly extentBytes: number;
+
+  constructor(allocation: AllocationMap, { extentBytes }: StoreLayout) {
+    this.extentBytes = extentBytes;
+    this.usedBytes = allocation.usedExtents * extentBytes;
+    this.livingBytes = allocation.livingBytesInAll;
+  }
+
+  get isShort(): boolean {
+    return this.usedBytes > this.livingBytes * MOST_USED;
+  }
+
+  /** An extent was emptied: what lived in it stands elsewhere. */
+  noteMoved(bytes: number): void {
+    this.usedBytes += bytes - this.extentBytes;
+  }
+}
+
 /** @param limitBytes live bytes to move at most, about */
 export async function cleanExtents(
   parts: CleanerParts,
   limitBytes: number,
 ): Promise<CleaningSummary> {
   const { allocation, layout } = parts;
-  const sparse = allocation.sparseExtents(layout.extentBytes * MOST_LIVE_PART, parts.generation);
+  const room = new Room(allocation, layout);
+  const mostLivePart = room.isShort ? MOST_LIVE_PART_WHEN_SHORT : MOST_LIVE_PART;
+  const sparse = allocation.sparseExtents(layout.extentBytes * mostLivePart, parts.generation);
+  const taken = new Set<number>();
   let summary: CleaningSummary = { extents: 0, movedRecords: 0, movedBytes: 0 };
   let batch: Survivor[] = [];
   let batchBytes = 0;
   for (const extent of sparse) {
     const bytes = allocation.livingBytes(extent);
     if (summary.movedBytes + bytes > limitBytes) break;
-    const read = await readOrMark(parts, extent);
-    const survivors = read === undefined ? undefined : await survivorsIn(parts, extent, read);
+    if (bytes > layout.extentBytes * MOST_LIVE_PART && !room.isShort) break;
+    const survivors = await survivorsIn(parts, extent, taken);
     if (survivors === undefined) continue;
+    room.noteMoved(survivors.reduce((sum, { from }) => sum + from.bytes, 0));
     allocation.dropTombstones(extent);
     summary = {
       extents: summary.extents + 1,
@@ -94,39 +122,30 @@ async function moveAll(parts: CleanerParts, survivors: Survivor[]): Promise<void
   }
 }
 
-/** undefined for an extent that the disk cannot read: a bad block must not keep every later checkpoint from its end. */
-async function readOrMark(parts: CleanerParts, extent: number): Promise<Buffer | undefined> {
-  try {
-    return await parts.readExtent(extent);
-  } catch (error) {
-    if (!(error instanceof DeviceError) || error.errno !== 'EIO') throw error;
-    parts.onDamage(parts.layout.firstSectorOf(extent));
-    return undefined;
-  }
-}
-
-/** What must be kept of an extent; undefined when a page of it is damaged. */
+/**
+ * What must be kept of the pages that touch an extent; undefined when one of them is damaged, or the disk cannot read it: a bad block
+ * must not keep every later checkpoint from its end.
+ * @param taken pages that were looked at already, by their address: one may touch several extents
+ */
 async function survivorsIn(
   parts: CleanerParts,
   extent: number,
-  bytes: Buffer,
+  taken: Set<number>,
 ): Promise<Survivor[] | undefined> {
-  const { layout, storeId } = parts;
   const survivors: Survivor[] = [];
-  const firstSector = layout.firstSectorOf(extent);
-  for (let offset = 0; offset < bytes.length;) {
-    const address = firstSector + offset / layout.sectorBytes;
-    const rest = bytes.subarray(offset);
-    try {
-      const { header, pageBytes } = verifyPage(rest, layout.sectorBytes, { address, storeId });
+  try {
+    for (const { header, bytes } of await pagesTouching(parts, extent)) {
+      if (taken.has(header.address)) continue;
       if (!isCompressionLoaded(header.compression)) await loadCompression(header.compression);
-      addSurvivors(parts, header, recordsOfPage(plainPage(rest, header), header), survivors);
-      offset += pageBytes;
-    } catch (error) {
-      if (!(error instanceof CorruptionError)) throw error;
-      parts.onDamage(address);
-      return undefined;
+      addSurvivors(parts, header, recordsOfPage(plainPage(bytes, header), header), survivors);
+      taken.add(header.address);
     }
+  } catch (error) {
+    const isBadBlock = error instanceof DeviceError && error.errno === 'EIO';
+    if (error instanceof DamagedPageError) parts.onDamage(error.sector);
+    else if (isBadBlock) parts.onDamage(parts.layout.firstSectorOf(extent));
+    else throw error;
+    return undefined;
   }
   return survivors;
 }

@@ -1,0 +1,115 @@
+/**
+ * Reads the pages that touch an extent, also those that reach into it or out of it: the page of a large document lies across
+ * extents, and what is left of one must be found from either of them.
+ *
+ * Promises: every page is checked before anything of it is given out. Reads into memory of its own.
+ */
+import { CorruptionError } from '../../common/errors.ts';
+import { EXTENT_STATE } from '../format/manifest.ts';
+import { verifyPage, type PageHeader } from '../format/page.ts';
+import type { AllocationMap } from './allocation-map.ts';
+import type { StoreLayout } from './layout.ts';
+
+export interface ExtentPagesParts {
+  readonly layout: StoreLayout;
+  readonly allocation: AllocationMap;
+  readonly storeId: string;
+  /** Into memory of its own. @throws DeviceError */
+  readonly readSectors: (firstSector: number, sectorCount: number) => Promise<Buffer>;
+}
+
+/** A page, checked. */
+export interface ExtentPage {
+  readonly header: PageHeader;
+  /** From its first byte on, and more behind it. */
+  readonly bytes: Buffer;
+  readonly sectorCount: number;
+}
+
+/** What stands where a sound page should begin. */
+export class DamagedPageError extends Error {
+  readonly sector: number;
+
+  constructor(sector: number, cause: CorruptionError) {
+    super(cause.message, { cause });
+    this.sector = sector;
+  }
+}
+
+/** In order of address. @throws DamagedPageError, DeviceError */
+export async function pagesTouching(
+  parts: ExtentPagesParts,
+  extent: number,
+): Promise<ExtentPage[]> {
+  const { allocation, layout } = parts;
+  const { filledSectors, leadingSectors } = allocation.stored[extent];
+  const pages: ExtentPage[] = [];
+  if (leadingSectors > 0) pages.push(...(await pageReachingInto(parts, extent)));
+  const ownSectors = filledSectors - leadingSectors;
+  if (ownSectors > 0) {
+    const first = layout.firstSectorOf(extent) + leadingSectors;
+    const bytes = await parts.readSectors(first, ownSectors + sectorsBehind(parts, extent));
+    for (const page of pagesIn(parts, bytes, first, ownSectors)) pages.push(page);
+  }
+  return pages;
+}
+
+/**
+ * The page that an extent begins in the midst of: it is the last one that begins in an extent before. None when that extent has
+ * another life by now: the page is dead then.
+ */
+async function pageReachingInto(parts: ExtentPagesParts, extent: number): Promise<ExtentPage[]> {
+  const { allocation, layout } = parts;
+  const { stored } = allocation;
+  let before = extent - 1;
+  while (stored[before]?.leadingSectors === layout.extentSectors) before -= 1;
+  const isWhole = stored
+    .slice(Math.max(0, before), extent)
+    .every(
+      ({ state, filledSectors }) =>
+        state === EXTENT_STATE.used && filledSectors === layout.extentSectors,
+    );
+  if (before < 0 || !isWhole) return [];
+  const first = layout.firstSectorOf(before) + stored[before].leadingSectors;
+  const inside = layout.firstSectorOf(extent);
+  const end = inside + stored[extent].leadingSectors;
+  const bytes = await parts.readSectors(first, end - first);
+  for (const page of pagesIn(parts, bytes, first, layout.firstSectorOf(before + 1) - first)) {
+    if (page.header.address + page.sectorCount === end) return [page];
+  }
+  return [];
+}
+
+/** How far the last page of an extent may reach beyond it. */
+function sectorsBehind({ allocation, layout }: ExtentPagesParts, extent: number): number {
+  let sectors = 0;
+  for (let next = extent + 1; ; next += 1) {
+    const leading = allocation.stored[next]?.leadingSectors ?? 0;
+    sectors += leading;
+    if (leading < layout.extentSectors) return sectors;
+  }
+}
+
+/** Those that begin within the first `sectorCount` sectors of the bytes, which stand at `first`. */
+function* pagesIn(
+  { layout, storeId }: ExtentPagesParts,
+  bytes: Buffer,
+  first: number,
+  sectorCount: number,
+): Generator<ExtentPage> {
+  const { sectorBytes } = layout;
+  for (let sectors = 0; sectors < sectorCount;) {
+    const rest = bytes.subarray(sectors * sectorBytes);
+    const address = first + sectors;
+    let page: ExtentPage;
+    try {
+      const { header, pageBytes } = verifyPage(rest, sectorBytes, { address, storeId });
+      page = { header, bytes: rest, sectorCount: pageBytes / sectorBytes };
+    } catch (error) {
+      if (error instanceof CorruptionError) throw new DamagedPageError(address, error);
+      throw error;
+    }
+    yield page;
+    sectors += page.sectorCount;
+  }
+}
