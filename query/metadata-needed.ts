@@ -18,7 +18,7 @@ const CONDITIONAL: ReadonlyMap<string, { readonly name: MetadataName; readonly t
 /** Adds the names in a document, however deep, to `names`. Sub-pipelines have documents of their own. */
 export function collectMetadata(document: Buffer, names: Set<string>): void {
   for (const [field, value] of fieldsOf(document)) {
-    if (field === '$literal' || field === 'pipeline') continue;
+    if (field === '$literal' || field === '$const' || field === 'pipeline') continue;
     if (field === '$meta' && value.type === BsonType.string) names.add(value.asString());
     else if (value.type === BsonType.object || value.type === BsonType.array) {
       collectMetadata(value.asDocument(), names);

@@ -1,8 +1,8 @@
 /**
  * The sum of numbers of all types, as $sum and $avg have it.
  *
- * Promises: integers are summed exactly; doubles with Neumaier's compensation, so that the order of documents hardly
- * shows; the result's type is the widest that was met.
+ * Promises: integers are summed exactly; doubles as the unevaluated sum of two doubles, so that the order of documents
+ * hardly shows; the result's type is the widest that was met.
  */
 import {
   BsonType,
@@ -19,8 +19,7 @@ export class NumberSum {
   /** Integers below 2^53 in magnitude; what exceeds it moves to `large`. */
   private small = 0;
   private large = 0n;
-  private double = 0;
-  private compensation = 0;
+  private readonly doubles = new DoubleDouble();
   private decimal = Decimal.ZERO;
   private hasLong = false;
   private hasDouble = false;
@@ -34,7 +33,7 @@ export class NumberSum {
         break;
       case BsonType.double:
         this.hasDouble = true;
-        this.addDouble(value.asNumber());
+        this.doubles.add(value.asNumber());
         break;
       case BsonType.int64:
         this.hasLong = true;
@@ -57,17 +56,6 @@ export class NumberSum {
     this.small = 0;
   }
 
-  private addDouble(number: number): void {
-    const sum = this.double + number;
-    if (Number.isFinite(sum)) {
-      this.compensation +=
-        Math.abs(this.double) >= Math.abs(number)
-          ? this.double - sum + number
-          : number - sum + this.double;
-    }
-    this.double = sum;
-  }
-
   sum(): RawValue {
     if (this.hasDecimal) return decimalValue(this.decimalTotal());
     if (this.hasDouble) return doubleValue(this.doubleTotal());
@@ -86,21 +74,82 @@ export class NumberSum {
     return doubleValue(this.doubleTotal() / this.count);
   }
 
+  /** All but the decimals. */
+  private total(): DoubleDouble {
+    const total = this.doubles.copy();
+    const integers = this.large + BigInt(this.small);
+    const low = integers % LOW_PART;
+    total.add(Number(low));
+    total.add(Number(integers - low));
+    return total;
+  }
+
   private doubleTotal(): number {
-    const compensated = Number.isFinite(this.double)
-      ? this.double + this.compensation
-      : this.double;
-    return compensated + Number(this.large + BigInt(this.small));
+    return this.total().value();
   }
 
   private decimalTotal(): Decimal {
-    const integers = Decimal.fromBigInt(this.large + BigInt(this.small));
-    const doubles = this.hasDouble
-      ? Decimal.fromNumber(this.double + this.compensation)
-      : Decimal.ZERO;
-    return this.decimal.add(integers).add(doubles);
+    const { sum, addend } = this.total().parts();
+    return this.decimal.add(exactDecimal(sum).add(exactDecimal(addend)));
   }
 }
+
+const LOW_PART = 1n << 32n;
+
+/** A sum of doubles to twice their precision: the nearest double, and what is left. */
+class DoubleDouble {
+  private sum = 0;
+  private addend = 0;
+  /** The plain sum, for infinities: compensation makes NaN of them. */
+  private plain = 0;
+
+  add(number: number): void {
+    this.plain += number;
+    const x = number + this.addend;
+    const lowest = this.addend - (x - number);
+    const sum = this.sum + x;
+    const ofSum = sum - x;
+    const rest = this.sum - ofSum + (x - (sum - ofSum));
+    this.sum = sum;
+    this.addend = lowest + rest;
+  }
+
+  copy(): DoubleDouble {
+    const copy = new DoubleDouble();
+    copy.sum = this.sum;
+    copy.addend = this.addend;
+    copy.plain = this.plain;
+    return copy;
+  }
+
+  value(): number {
+    return Number.isNaN(this.sum) ? this.plain : this.sum;
+  }
+
+  parts(): { readonly sum: number; readonly addend: number } {
+    if (!Number.isFinite(this.sum)) return { sum: this.plain, addend: 0 };
+    return { sum: this.sum, addend: this.addend };
+  }
+}
+
+const DECIMAL_DIGITS = 34;
+
+/** All digits of the double that a decimal has room for; an exact one has no zeros at the end of its fraction. */
+function exactDecimal(number: number): Decimal {
+  if (!Number.isFinite(number) || number === 0) return Decimal.fromNumber(number);
+  const [digits, exponent] = number.toExponential(MOST_SHOWN_DIGITS).split('e');
+  const isExact = /^0*$/.test(digits.replace(/[-.]/g, '').slice(DECIMAL_DIGITS));
+  const shown = isExact
+    ? digits.replace(/\.?0+$/, '')
+    : number.toExponential(DECIMAL_DIGITS - 1).split('e')[0];
+  const decimal = Decimal.fromString(`${shown}e${exponent}`);
+  if (!isExact || decimal.exponent <= 0) return decimal;
+  const whole = decimal.quantize(0);
+  return whole.isNaN ? decimal : whole;
+}
+
+/** More digits than a decimal has: zeros behind its last tell that it is exact. */
+const MOST_SHOWN_DIGITS = 99;
 
 /** Mean and deviation in one pass (Welford). */
 export class Deviation {

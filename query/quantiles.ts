@@ -22,10 +22,12 @@ export class Quantiles {
     return this.numbers.length * 8;
   }
 
-  /** What is no number is ignored. */
+  /** What is no number is ignored, and so is NaN. */
   add(value: RawValue): void {
     if (!value.isNumber) return;
-    this.numbers.push(value.asNumber());
+    const number = value.asNumber();
+    if (Number.isNaN(number)) return;
+    this.numbers.push(number);
     this.isSorted = false;
   }
 
@@ -49,15 +51,21 @@ export class Quantiles {
 
 /** `p` of $percentile: an array of numbers from 0 to 1. */
 export function sharesFrom(value: RawValue | undefined): readonly number[] {
-  if (value === undefined || value.type !== BsonType.array) {
+  if (value === undefined) {
     throw new CommandError(
       7750300,
-      "The $percentile 'p' field must be an array of numbers from [0.0, 1.0]",
+      "The $percentile 'p' field must be an array of constant values",
     );
   }
-  const shares = Array.from(fieldsOf(value.asDocument()), ([, item]) => item);
+  const shares =
+    value.type === BsonType.array
+      ? Array.from(fieldsOf(value.asDocument()), ([, item]) => item)
+      : [];
   if (shares.length === 0) {
-    throw new CommandError(7750301, "The $percentile 'p' field must not be an empty array");
+    throw new CommandError(
+      7750301,
+      "The $percentile 'p' field must be an array of numbers from [0.0, 1.0]",
+    );
   }
   return shares.map((share) => {
     const p = share.asNumber();
@@ -79,6 +87,12 @@ export function sharesFrom(value: RawValue | undefined): readonly number[] {
 
 /** 'approximate' is the only method that MongoDB accepts. */
 export function checkMethod(value: RawValue | undefined): void {
+  if (value !== undefined && value.type !== BsonType.string) {
+    throw new CommandError(
+      'TypeMismatch',
+      `BSON field '$percentile.method' is the wrong type '${value.typeName}', expected type 'string'`,
+    );
+  }
   if (value?.asString() === 'approximate') return;
   throw new CommandError(
     'BadValue',

@@ -53,6 +53,8 @@ export interface AccumulatorDefinition {
   readonly name: string;
   /** It has no place in a window. */
   readonly inGroupsOnly?: boolean;
+  /** What it gives is the value of one document: in a window it is missing where that is. */
+  readonly isOfOneDocument?: boolean;
   compile(argument: RawValue, context: QueryContext): CompiledAccumulator;
 }
 

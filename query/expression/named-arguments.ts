@@ -14,7 +14,8 @@ export interface NamedArgumentRules {
   readonly codes: {
     readonly notObject: number | 'FailedToParse';
     readonly unknown: number | 'FailedToParse';
-    readonly missing: number | 'FailedToParse';
+    /** A list: one code for each of the required names. */
+    readonly missing: number | 'FailedToParse' | readonly number[];
   };
 }
 
@@ -34,10 +35,11 @@ export function namedArguments(
     if (required.includes(key) || optional.includes(key)) continue;
     throw new CommandError(codes.unknown, `Unrecognized parameter to ${name}: ${key}`);
   }
-  for (const key of required) {
-    if (!given.has(key)) {
-      throw new CommandError(codes.missing, `Missing '${key}' parameter to ${name}`);
-    }
+  for (const [index, key] of required.entries()) {
+    if (given.has(key)) continue;
+    const { missing } = codes;
+    const code = typeof missing === 'object' ? missing[index]! : missing;
+    throw new CommandError(code, `Missing '${key}' parameter to ${name}`);
   }
   return given;
 }

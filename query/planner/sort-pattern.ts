@@ -147,7 +147,7 @@ function directionOf(path: string, value: RawValue): 1 | -1 {
   if (!value.isNumber) {
     throw new CommandError(15974, `Illegal key in $sort specification: ${path}`);
   }
-  const number = value.asNumber();
+  const number = Math.trunc(value.asNumber());
   uassert(
     number === 1 || number === -1,
     15975,

@@ -26,6 +26,80 @@ export function stageArguments(
   return given;
 }
 
+/** What a field of an IDL specification holds; `any` is whatever is there. */
+type IdlType = 'object' | 'string' | 'number' | 'array of strings' | 'object or string' | 'any';
+
+function isOfIdlType(value: RawValue, type: IdlType): boolean {
+  switch (type) {
+    case 'object':
+      return value.type === BsonType.object;
+    case 'string':
+      return value.type === BsonType.string;
+    case 'number':
+      return value.isNumber;
+    case 'array of strings':
+      return (
+        value.type === BsonType.array &&
+        fieldValues(value).every((item) => item.type === BsonType.string)
+      );
+    case 'object or string':
+      return value.type === BsonType.object || value.type === BsonType.string;
+    case 'any':
+      return true;
+  }
+}
+
+function fieldValues(value: RawValue): RawValue[] {
+  return Array.from(fieldsOf(value.asDocument()), ([, item]) => item);
+}
+
+/**
+ * The argument's fields as MongoDB's IDL reads them: null is as good as nothing, except where anything may be.
+ *
+ * @param types of the fields; '!' at the end of a name: it must be there
+ * @throws CommandError FailedToParse for what is no object, IDLUnknownField, TypeMismatch, IDLFailedToParse
+ */
+export function idlArguments(
+  stage: string,
+  argument: RawValue,
+  types: Readonly<Record<string, IdlType>>,
+): ReadonlyMap<string, RawValue> {
+  if (argument.type !== BsonType.object) {
+    throw new CommandError(
+      'FailedToParse',
+      `the ${stage} stage specification must be an object, found ${argument.typeName}`,
+    );
+  }
+  const given = new Map<string, RawValue>();
+  for (const [name, value] of fieldsOf(argument.asDocument())) {
+    const type = types[name] ?? types[`${name}!`];
+    if (type === undefined) {
+      throw new CommandError(
+        'IDLUnknownField',
+        `BSON field '${stage}.${name}' is an unknown field.`,
+      );
+    }
+    if (type !== 'any' && (value.type === BsonType.null || value.type === BsonType.undefined)) {
+      continue;
+    }
+    if (!isOfIdlType(value, type)) {
+      throw new CommandError(
+        'TypeMismatch',
+        `BSON field '${stage}.${name}' is the wrong type '${value.typeName}', expected type '${type}'`,
+      );
+    }
+    given.set(name, value);
+  }
+  for (const name of Object.keys(types)) {
+    if (!name.endsWith('!') || given.has(name.slice(0, -1))) continue;
+    throw new CommandError(
+      'IDLFailedToParse',
+      `BSON field '${stage}.${name.slice(0, -1)}' is missing but a required field`,
+    );
+  }
+  return given;
+}
+
 export function stringArgument(
   stage: string,
   given: ReadonlyMap<string, RawValue>,
@@ -55,6 +129,12 @@ export function pipelineArgument(stage: string, value: RawValue): readonly Buffe
       "Each element of the 'pipeline' array must be an object",
     );
   });
+}
+
+/** Whether a pipeline brings its documents itself. */
+export function startsWithDocuments(pipeline: readonly Buffer[]): boolean {
+  const [first] = pipeline;
+  return first !== undefined && [...fieldsOf(first)][0]?.[0] === '$documents';
 }
 
 /** The namespace that a stage writes to. @throws CommandError InvalidNamespace */
@@ -90,8 +170,11 @@ export function namespaceArgument(stage: string, value: RawValue, database: stri
     const coll = parts.get('coll')?.asString();
     if (db !== undefined && coll !== undefined) return `${db}.${coll}`;
   }
-  const name = value.asString();
-  if (value.type === BsonType.string && name !== '') return `${database}.${name}`;
+  if (value.type === BsonType.string) {
+    const name = value.asString();
+    if (name !== '') return `${database}.${name}`;
+    throw new CommandError('InvalidNamespace', `invalid ${stage} namespace: ${database}.`);
+  }
   throw new CommandError(
     'FailedToParse',
     `${stage} names its collection by a string, but found ${value.typeName}`,

@@ -3,7 +3,15 @@
  *
  * Source: MongoDB's manual, "$bucketAuto", granularity; Renard numbers of ISO 3; E series of IEC 60063.
  */
-import { BsonType, Decimal, decimalValue, doubleValue, type RawValue } from '../../bson/index.ts';
+import {
+  BsonType,
+  Decimal,
+  decimalValue,
+  doubleValue,
+  int32Value,
+  int64Value,
+  type RawValue,
+} from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
 
 /** Rounds a boundary to the next number of a series, strictly above or below; zero stays zero. */
@@ -156,6 +164,7 @@ class PreferredNumbers implements GranularityRounder {
   }
 }
 
+/** Powers are whole numbers of the smallest type that holds them; below one they are doubles, and of decimals decimals. */
 class PowersOfTwo implements GranularityRounder {
   roundUp(value: RawValue): RawValue {
     return this.round(value, (exponent) => Math.floor(exponent) + 1);
@@ -168,9 +177,20 @@ class PowersOfTwo implements GranularityRounder {
   private round(value: RawValue, next: (exponent: number) => number): RawValue {
     checkRoundable(value);
     if (isZero(value) || value.asNumber() === Infinity) return value;
-    const exponent = next(Math.log2(value.asNumber()));
-    if (value.type !== BsonType.decimal128) return doubleValue(2 ** exponent);
-    const power = Decimal.fromBigInt(2n ** BigInt(Math.abs(exponent)));
-    return decimalValue(exponent >= 0 ? power : Decimal.ONE.divide(power));
+    const exponent = next(log2(value));
+    if (value.type === BsonType.decimal128) {
+      const power = Decimal.fromBigInt(2n ** BigInt(Math.abs(exponent)));
+      return decimalValue(exponent >= 0 ? power : Decimal.ONE.divide(power));
+    }
+    if (exponent < 0 || exponent > 62) return doubleValue(2 ** exponent);
+    return exponent < 31 ? int32Value(2 ** exponent) : int64Value(2n ** BigInt(exponent));
   }
+}
+
+/** Of an int64 not by way of a double, which would round it up to a power of two. */
+function log2(value: RawValue): number {
+  if (value.type !== BsonType.int64) return Math.log2(value.asNumber());
+  const bits = value.asInt64().toString(2);
+  const whole = bits.length - 1;
+  return bits.indexOf('1', 1) === -1 ? whole : whole + 0.5;
 }

@@ -114,7 +114,7 @@ function movedExpression(value: RawValue, metaField: string): RawValue | undefin
   if (value.type !== BsonType.object && value.type !== BsonType.array) return value;
   const builder = new DocumentBuilder(value.end - value.start + 16);
   for (const [name, member] of fieldsOf(value.asDocument())) {
-    if (name === '$literal') return undefined;
+    if (name === '$literal' || name === '$const') return undefined;
     const moved = movedExpression(member, metaField);
     if (moved === undefined) return undefined;
     builder.append(name, moved);

@@ -36,7 +36,7 @@ export interface Modifier {
   update(value: RawValue, place: Place): Outcome;
   /** The value of a field that does not exist yet; undefined: it stays missing. */
   create(place: Place): RawValue | undefined;
-  /** A path that leads through a scalar is an error (PathNotViable); otherwise the modifier does nothing there. */
+  /** A path that leads through a scalar is an error (PathNotViable), also when nothing would be made there. */
   readonly needsPath: boolean;
   /** Only for upserts that insert. */
   readonly onInsertOnly?: boolean;

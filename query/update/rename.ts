@@ -112,7 +112,14 @@ function valueOutsideArrays(
   let container = document;
   for (const [index, part] of parts.entries()) {
     const value = getField(container, part);
-    if (value === undefined || index === parts.length - 1) return value;
+    const next = parts[index + 1];
+    if (value === undefined || next === undefined) return value;
+    if (what === 'source') {
+      if (!canBeEntered(value, next)) throw notViable(parts, next, part, value);
+      if (value.type === BsonType.array && getField(value.asDocument(), next) === undefined) {
+        return undefined;
+      }
+    }
     if (value.type === BsonType.array) {
       throw new CommandError(
         'BadValue',
@@ -123,4 +130,22 @@ function valueOutsideArrays(
     container = value.asDocument();
   }
   return undefined;
+}
+
+/** A document has names, an array has indexes, and nothing else has either. */
+function canBeEntered(value: RawValue, name: string): boolean {
+  if (value.type === BsonType.array) return /^(?:0|[1-9]\d*)$/.test(name);
+  return value.type === BsonType.object;
+}
+
+function notViable(
+  parts: readonly string[],
+  next: string,
+  name: string,
+  value: RawValue,
+): CommandError {
+  return new CommandError(
+    'PathNotViable',
+    `cannot use the part (${next} of ${parts.join('.')}) to traverse the element ({${describeField(name, value)}})`,
+  );
 }

@@ -1,7 +1,7 @@
 /**
  * Accumulators over windows: every accumulator of $group is a window operator too.
  */
-import { EMPTY_DOCUMENT } from '../../bson/index.ts';
+import { BsonType, EMPTY_DOCUMENT, isEmpty, NULL, type RawValue } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { Accumulator, AccumulatorDefinition } from '../accumulator/definition.ts';
 import type { Value } from '../expression/definition.ts';
@@ -13,21 +13,34 @@ import { eachInSteps } from './steps.ts';
 export function overAccumulator(definition: AccumulatorDefinition): WindowDefinition {
   return defineWindow({
     name: definition.name,
-    compile: ({ argument, window = WHOLE_PARTITION, hasSort, context }) => {
-      const isBounded = window.lower !== 'unbounded' || window.upper !== 'unbounded';
-      if (isBounded && !hasSort) {
-        throw new CommandError(5339901, 'Document-based bounds require a sortBy');
+    compile: ({ argument, window = WHOLE_PARTITION, context }) => {
+      if (definition.name === '$count' && !isEmptyObject(argument)) {
+        throw new CommandError('FailedToParse', '$count only accepts an empty object as input');
       }
       const compiled = definition.compile(argument, context);
+      const mayBeMissing = definition.isOfOneDocument === true;
+      const create = (): Accumulator => compiled.create(EMPTY_DOCUMENT);
       return (partition) =>
-        accumulated(partition, windowsOver(partition, window), () =>
-          compiled.create(EMPTY_DOCUMENT),
-        );
+        accumulated(partition, { windowAt: windowsOver(partition, window), create, mayBeMissing });
     },
   });
 }
 
-function accumulated(partition: Partition, windowAt: WindowAt, create: () => Accumulator): ValueAt {
+function isEmptyObject(value: RawValue): boolean {
+  return value.type === BsonType.object && isEmpty(value.asDocument());
+}
+
+interface Computation {
+  readonly windowAt: WindowAt;
+  readonly create: () => Accumulator;
+  /** No value is no value, and not null, where the window has documents. */
+  readonly mayBeMissing: boolean;
+}
+
+function accumulated(
+  partition: Partition,
+  { windowAt, create, mayBeMissing }: Computation,
+): ValueAt {
   const scope = new Scope(Buffer.alloc(0));
   let accumulator = create();
   let from = 0;
@@ -54,7 +67,8 @@ function accumulated(partition: Partition, windowAt: WindowAt, create: () => Acc
     yield* eachInSteps(to, end, take);
     to = end;
     // Documents of one window share its value: an array of all of them, say.
-    known ??= { value: accumulator.result() };
+    const nothing = mayBeMissing && end > start ? undefined : NULL;
+    known ??= { value: accumulator.result() ?? nothing };
     return known.value;
   };
 }

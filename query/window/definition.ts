@@ -20,7 +20,8 @@ export interface WindowUse {
   readonly argument: RawValue;
   /** undefined: none was given. */
   readonly window: Window | undefined;
-  readonly hasSort: boolean;
+  /** How many fields the stage sorts by; 0: it does not sort. */
+  readonly sortFields: number;
   readonly context: QueryContext;
 }
 

@@ -1,7 +1,7 @@
 /**
  * One partition of $setWindowFields: its documents in order, and the windows over them.
  */
-import { BsonType, type RawValue } from '../../bson/index.ts';
+import { BsonType } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { SortKey, SortOrder } from '../executor/sorter.ts';
 import { valueAtPath } from '../expression/field-path.ts';
@@ -134,15 +134,14 @@ function placeOf(partition: Partition, position: number, asDate: boolean): numbe
   const value = valueAtPath(partition.documentAt(position), path, 0);
   if (value !== undefined && asDate && value.type === BsonType.date) return value.asDateMs();
   if (value !== undefined && !asDate && value.isNumber) return value.asNumber();
+  if (value?.type === BsonType.date) {
+    throw new CommandError(
+      5429413,
+      'Invalid range: For windows that involve date or time ranges, a unit must be provided.',
+    );
+  }
   throw new CommandError(
     asDate ? 5429513 : 5429414,
     `Invalid range: Expected the sortBy field to be a ${asDate ? 'Date' : 'number'}, but it was ${value?.typeName ?? 'missing'}`,
   );
-}
-
-/** Numbers and dates alike, for slopes and areas; undefined for anything else. */
-export function coordinateOf(value: RawValue | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  if (value.type === BsonType.date) return value.asDateMs();
-  return value.isNumber ? value.asNumber() : undefined;
 }

@@ -44,41 +44,51 @@ function ranksOf(partition: Partition, read: (ranks: Ranks) => number): ValueAt 
 function ranking(name: string, read: (ranks: Ranks) => number): WindowDefinition {
   return defineWindow({
     name,
-    compile: ({ argument, window, hasSort }) => {
+    compile: ({ argument, window, sortFields }) => {
       const takesNothing = argument.type === BsonType.object && isEmpty(argument.asDocument());
       uassert(takesNothing, 5371603, 'Rank style window functions take no other arguments');
       uassert(window === undefined, 5371601, 'Rank style window functions take no other arguments');
-      uassert(hasSort, 5371602, 'Rank style functions require a sortBy');
+      uassert(
+        sortFields === 1,
+        5371602,
+        `${name} must be specified with a top level sortBy expression with exactly one element`,
+      );
       return (partition) => ranksOf(partition, read);
     },
   });
 }
 
-function compileShift({ argument, context, hasSort }: WindowUse): ComputeWindow {
+function compileShift({ argument, context, sortFields, window }: WindowUse): ComputeWindow {
   const given = namedArguments(argument, {
     name: '$shift',
     required: ['output', 'by'],
     optional: ['default'],
     codes: { notObject: 'FailedToParse', unknown: 'FailedToParse', missing: 'FailedToParse' },
   });
-  uassert(hasSort, 'FailedToParse', "'$shift' requires a sortBy");
+  uassert(window === undefined, 'FailedToParse', "$shift does not accept a 'window' field");
+  uassert(sortFields > 0, 'FailedToParse', "'$shift' requires a sortBy");
   const output = compileExpression(given.get('output')!, context);
-  const by = int32Of(compileExpression(given.get('by')!, context).constant?.value);
+  const by = int32Of(given.get('by'));
   if (by === undefined) {
     throw new CommandError('FailedToParse', "'$shift:by' field must be an integer");
   }
   const defaultArgument = given.get('default');
-  const fallback =
+  const constant =
     defaultArgument === undefined
-      ? NULL
-      : compileExpression(defaultArgument, context).constant?.value;
+      ? { value: NULL }
+      : compileExpression(defaultArgument, context).constant;
+  uassert(
+    constant !== undefined,
+    'FailedToParse',
+    "'$shift:default' expression must yield a constant value.",
+  );
   return (partition) => {
     const scope = new Scope(Buffer.alloc(0));
     return inOneStep((position) => {
       const other = position + by;
-      if (other < 0 || other >= partition.length) return fallback;
+      if (other < 0 || other >= partition.length) return constant.value;
       scope.document = partition.documentAt(other);
-      return output.evaluate(scope) ?? NULL;
+      return output.evaluate(scope);
     });
   };
 }

@@ -126,7 +126,11 @@ function nValues(name: string, makeState: MakeState): AccumulatorDefinition {
       const given = namedArguments(argument, {
         name,
         required: ['n', 'input'],
-        codes: { notObject: 5787801, unknown: 5787901, missing: 5787906 },
+        codes: {
+          notObject: /^.(min|max)N$/.test(name) ? 5787900 : 5787801,
+          unknown: 5787901,
+          missing: [5787906, 5787907],
+        },
       });
       const countFor = compileCount(name, given.get('n')!, context);
       const input = compileExpression(given.get('input')!, context);

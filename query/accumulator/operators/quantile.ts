@@ -42,7 +42,11 @@ function quantile(name: '$percentile' | '$median'): AccumulatorDefinition {
       const given: ReadonlyMap<string, RawValue> = namedArguments(argument, {
         name,
         required,
-        codes: { notObject: 7436201, unknown: 40415, missing: 40414 },
+        codes: {
+          notObject: name === '$median' ? 7436100 : 7429703,
+          unknown: 40415,
+          missing: 40414,
+        },
       });
       checkMethod(given.get('method'));
       const shares =

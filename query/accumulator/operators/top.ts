@@ -2,7 +2,7 @@
  * $top, $topN, $bottom, $bottomN: {sortBy, output, n}: the first or last documents of a group in an order of its own.
  */
 import { BsonType, type RawValue } from '../../../bson/index.ts';
-import { CommandError } from '../../../common/errors.ts';
+import { uassert } from '../../../common/assert.ts';
 import type { QueryContext } from '../../context.ts';
 import type { SortKey, SortOrder } from '../../executor/sorter.ts';
 import { compileExpression } from '../../expression/compile.ts';
@@ -101,16 +101,19 @@ function compileRanking(
   const single = !name.endsWith('N');
   const given = namedArguments(argument, {
     name,
-    required: single ? ['sortBy', 'output'] : ['sortBy', 'output', 'n'],
-    codes: { notObject: 5788001, unknown: 5788002, missing: 5788003 },
+    required: single ? ['output', 'sortBy'] : ['n', 'output', 'sortBy'],
+    codes: {
+      notObject: 5788001,
+      unknown: 5788002,
+      missing: single ? [5788004, 5788005] : [5788003, 5788004, 5788005],
+    },
   });
   const sortBy = given.get('sortBy')!;
-  if (sortBy.type !== BsonType.object) {
-    throw new CommandError(
-      5788005,
-      `expected 'sortBy' to be an object, but it was type ${sortBy.typeName}`,
-    );
-  }
+  uassert(
+    sortBy.type === BsonType.object || sortBy.type === BsonType.array,
+    10065,
+    'invalid parameter: expected an object (sortBy)',
+  );
   const sort = parseSort(sortBy.asDocument());
   const order: SortOrder =
     sort === undefined ? { keyOf: () => [], compare: () => 0 } : sortOrderOf(sort, context);

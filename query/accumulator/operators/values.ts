@@ -158,8 +158,8 @@ export class MergedObjects implements AccumulatorState {
 export const VALUES: readonly AccumulatorDefinition[] = [
   simpleAccumulator('$min', (context) => extreme(1, context)),
   simpleAccumulator('$max', (context) => extreme(-1, context)),
-  simpleAccumulator('$first', first),
-  simpleAccumulator('$last', last),
+  { ...simpleAccumulator('$first', first), isOfOneDocument: true },
+  { ...simpleAccumulator('$last', last), isOfOneDocument: true },
   simpleAccumulator('$push', () => new Pushed()),
   simpleAccumulator('$addToSet', (context) => new DistinctValues(context)),
   simpleAccumulator('$mergeObjects', () => new MergedObjects()),

@@ -23,51 +23,82 @@ import {
   widestNumberType,
 } from '../../arithmetic.ts';
 import { defineExpression, type ExpressionDefinition, type Value } from '../definition.ts';
+import { int32Of } from '../integers.ts';
 import { isNullish, NUMERIC, typeNameOf } from '../types.ts';
 
 const ZERO = int32Value(0);
 const ONE = int32Value(1);
+
+/** What $add, $subtract, $multiply and $divide make of two values, for operators that compute with them. */
+export const arithmeticOf = {
+  add: (a: Value, b: Value): Value => sum([a, b]),
+  subtract: (a: Value, b: Value): Value => (isNullish(a) || isNullish(b) ? NULL : subtract(a, b)),
+  multiply: (a: Value, b: Value): Value => product([a, b]),
+  divide: (a: Value, b: Value): Value => (isNullish(a) || isNullish(b) ? NULL : divide(a, b)),
+} as const;
 
 /** a + b of any numbers. */
 export function add(a: RawValue, b: RawValue): RawValue {
   return addNumbers(a, b) ?? doubleValue(a.asNumber() + b.asNumber());
 }
 
-function multiply(a: RawValue, b: RawValue): RawValue {
-  return multiplyNumbers(a, b) ?? doubleValue(a.asNumber() * b.asNumber());
-}
-
 /** Milliseconds of a number that is added to a date: rounded to whole ones. */
 function wholeMilliseconds(value: RawValue): bigint {
-  if (value.type === BsonType.double) {
-    const number = value.asNumber();
-    if (!Number.isFinite(number)) throw new CommandError('BadValue', 'date overflow in $add');
-    return BigInt(Math.round(number));
+  switch (value.type) {
+    case BsonType.double: {
+      const number = value.asNumber();
+      if (!(number >= -(2 ** 63) && number < 2 ** 63)) throw dateOverflow();
+      // Halves go away from zero.
+      return BigInt(Math.sign(number) * Math.round(Math.abs(number)));
+    }
+    case BsonType.decimal128: {
+      const whole = value.asDecimal().roundToInteger().toBigInt();
+      if (whole === undefined) throw dateOverflow();
+      return whole;
+    }
+    default:
+      return value.asInt64();
   }
-  if (value.type === BsonType.decimal128) {
-    return value.asDecimal().roundToInteger().toBigInt() ?? 0n;
-  }
-  return value.asInt64();
+}
+
+function dateOverflow(): CommandError {
+  return new CommandError('Overflow', 'date overflow');
+}
+
+/** a + b milliseconds since 1970. */
+function addMs(a: bigint, b: bigint): bigint {
+  const ms = a + b;
+  if (BigInt.asIntN(64, ms) !== ms) throw dateOverflow();
+  return ms;
 }
 
 function shiftedDate(date: RawValue, byMs: bigint): RawValue {
-  const ms = BigInt(date.asDateMs()) + byMs;
-  if (BigInt.asIntN(64, ms) !== ms) throw new CommandError('Overflow', 'date overflow');
-  return dateValue(Number(ms));
+  return dateValue(Number(addMs(BigInt(date.asDateMs()), byMs)));
+}
+
+/** What came out of int32 alone is an int32 if it fits, whatever was in between. */
+function narrowed(total: RawValue, onlyInts: boolean): RawValue {
+  if (!onlyInts || total.type !== BsonType.int64) return total;
+  const number = total.asInt64();
+  return BigInt.asIntN(32, number) === number ? int32Value(Number(number)) : total;
 }
 
 function sum(values: readonly Value[]): Value {
-  let date: RawValue | undefined;
+  let dateMs: bigint | undefined;
   let total = ZERO;
+  let onlyInts = true;
   for (const value of values) {
     if (isNullish(value)) return NULL;
     if (value.type === BsonType.date) {
-      if (date !== undefined) {
+      if (dateMs !== undefined) {
         throw new CommandError(16612, 'only one date allowed in an $add expression');
       }
-      date = value;
+      // What came before the date is rounded as a whole, what comes behind it one by one.
+      dateMs = addMs(wholeMilliseconds(total), BigInt(value.asDateMs()));
     } else if (value.isNumber) {
-      total = add(total, value);
+      onlyInts &&= value.type === BsonType.int32;
+      if (dateMs === undefined) total = add(total, value);
+      else dateMs = addMs(dateMs, wholeMilliseconds(value));
     } else {
       throw new CommandError(
         'TypeMismatch',
@@ -75,7 +106,7 @@ function sum(values: readonly Value[]): Value {
       );
     }
   }
-  return date === undefined ? total : shiftedDate(date, wholeMilliseconds(total));
+  return dateMs === undefined ? narrowed(total, onlyInts) : dateValue(Number(dateMs));
 }
 
 function subtract(a: RawValue, b: RawValue): RawValue {
@@ -89,8 +120,12 @@ function subtract(a: RawValue, b: RawValue): RawValue {
   throw new CommandError('TypeMismatch', `can't $subtract ${typeNameOf(b)} from ${typeNameOf(a)}`);
 }
 
+/** The double runs beside the exact product, and stands for it once it does not fit. */
 function product(values: readonly Value[]): Value {
-  let result = ONE;
+  let exact: RawValue | undefined = ONE;
+  let double = 1;
+  let decimal: Decimal | undefined;
+  let onlyInts = true;
   for (const value of values) {
     if (isNullish(value)) return NULL;
     if (!value.isNumber) {
@@ -99,9 +134,19 @@ function product(values: readonly Value[]): Value {
         `$multiply only supports numeric types, not ${typeNameOf(value)}`,
       );
     }
-    result = multiply(result, value);
+    onlyInts &&= value.type === BsonType.int32;
+    if (decimal !== undefined || value.type === BsonType.decimal128) {
+      decimal ??= exact?.asDecimal() ?? Decimal.fromNumber(double);
+      decimal = decimal.multiply(value.asDecimal());
+      continue;
+    }
+    double *= value.asNumber();
+    if (value.type === BsonType.double) exact = undefined;
+    else if (exact !== undefined) exact = multiplyNumbers(exact, value);
   }
-  return result;
+  if (decimal !== undefined) return decimalValue(decimal);
+  if (exact !== undefined) return narrowed(exact, onlyInts);
+  return doubleValue(Number.isNaN(double) ? Number.NaN : double);
 }
 
 function requireNumbers(
@@ -117,7 +162,7 @@ function requireNumbers(
   );
 }
 
-function isZero(value: RawValue): boolean {
+export function isZero(value: RawValue): boolean {
   return value.type === BsonType.decimal128 ? value.asDecimal().isZero : value.asNumber() === 0;
 }
 
@@ -132,8 +177,11 @@ function divide(a: RawValue, b: RawValue): RawValue {
 
 function modulo(a: RawValue, b: RawValue): RawValue {
   requireNumbers('$mod', 16611, a, b);
-  if (isZero(b)) throw new CommandError(16610, "can't $mod by zero");
-  switch (widestNumberType(a, b)) {
+  const type = widestNumberType(a, b);
+  if (isZero(b)) {
+    throw new CommandError(type === BsonType.decimal128 ? 5733415 : 16610, "can't $mod by zero");
+  }
+  switch (type) {
     case BsonType.decimal128:
       return decimalValue(a.asDecimal().remainder(b.asDecimal()));
     case BsonType.double:
@@ -172,9 +220,10 @@ type Rounding = 'halfEven' | 'down';
 function toWhole(value: RawValue, rounding: 'floor' | 'ceil'): RawValue {
   if (value.type === BsonType.double) return doubleValue(Math[rounding](value.asNumber()));
   if (value.type === BsonType.decimal128) {
-    return decimalValue(
-      value.asDecimal().roundToInteger(rounding === 'ceil' ? 'ceiling' : 'floor'),
-    );
+    const decimal = value.asDecimal();
+    // To the exponent 0, which an infinity does not have.
+    if (decimal.kind === 'infinity') return decimalValue(Decimal.NAN);
+    return decimalValue(decimal.quantize(0, rounding === 'ceil' ? 'ceiling' : 'floor'));
   }
   return value;
 }
@@ -183,7 +232,7 @@ function toWhole(value: RawValue, rounding: 'floor' | 'ceil'): RawValue {
 function roundTo(name: string, value: RawValue, places: number, rounding: Rounding): RawValue {
   switch (value.type) {
     case BsonType.decimal128:
-      return decimalValue(value.asDecimal().quantize(-places, rounding));
+      return decimalValue(quantized(value.asDecimal(), -places, rounding));
     case BsonType.double: {
       const number = value.asNumber();
       if (!Number.isFinite(number) || number === 0) return value;
@@ -210,6 +259,13 @@ function roundTo(name: string, value: RawValue, places: number, rounding: Roundi
 
 const DECIMAL_DIGITS = 34;
 
+/** With that exponent; where that would take more than 34 digits, with all of the 34. */
+function quantized(value: Decimal, exponent: number, rounding: Rounding): Decimal {
+  if (value.kind !== 'finite' || value.isZero) return value.quantize(exponent, rounding);
+  const lowest = value.exponent - (DECIMAL_DIGITS - String(value.coefficient).length);
+  return value.quantize(Math.max(lowest, exponent), rounding);
+}
+
 /** The double to 34 digits: what MongoDB's conversion to decimal128 with full precision gives. */
 function exactText(number: number): string {
   return number.toPrecision(DECIMAL_DIGITS);
@@ -229,16 +285,19 @@ function roundingOperator(name: string, rounding: Rounding): ExpressionDefinitio
           `${name} only supports numeric types, not ${typeNameOf(value)}`,
         );
       }
-      if (precision === undefined) return roundTo(name, value, 0, rounding);
-      if (precision.isNullish) return NULL;
+      if (values.length === 1) return roundTo(name, value, 0, rounding);
+      if (isNullish(precision)) return NULL;
       return roundTo(name, value, placesOf(name, precision), rounding);
     },
   });
 }
 
 function placesOf(name: string, precision: RawValue): number {
-  const places = precision.asNumber();
-  if (!precision.isNumber || !Number.isInteger(places)) {
+  if (!precision.isNumber) {
+    throw new CommandError(16004, `can't convert from BSON type ${typeNameOf(precision)} to long`);
+  }
+  const places = int32Of(precision);
+  if (places === undefined) {
     throw new CommandError(51082, `precision argument to  ${name} must be a integral value`);
   }
   if (places < -20 || places > 100) {
@@ -248,6 +307,12 @@ function placesOf(name: string, precision: RawValue): number {
     );
   }
   return places;
+}
+
+/** base ** exponent as C has it: 1 to any power is 1, and so is -1 to an infinite one. */
+function realPower(base: number, exponent: number): number {
+  if (base === 1 || (base === -1 && Math.abs(exponent) === Infinity)) return 1;
+  return base ** exponent;
 }
 
 function power(base: RawValue, exponent: RawValue): RawValue {
@@ -264,7 +329,7 @@ function power(base: RawValue, exponent: RawValue): RawValue {
     case BsonType.decimal128:
       return decimalValue(decimalPow(base.asDecimal(), exponent.asDecimal()));
     case BsonType.double:
-      return doubleValue(base.asNumber() ** exponent.asNumber());
+      return doubleValue(realPower(base.asNumber(), exponent.asNumber()));
     case BsonType.int64:
     case BsonType.int32:
       return integerPower(base, exponent);
@@ -313,7 +378,9 @@ function positive(
 ) {
   const real = realFunction(compute, exact);
   return (value: RawValue): RawValue => {
-    if (isPositive(value) || Number.isNaN(value.asNumber())) return real(value);
+    if (isPositive(value)) return real(value);
+    // Also that of a decimal is a double.
+    if (Number.isNaN(value.asNumber())) return doubleValue(Number.NaN);
     throw new CommandError(
       code,
       `${name}'s argument must be a positive number, but is ${value.asNumber()}`,
@@ -327,8 +394,14 @@ function isPositive(value: RawValue): boolean {
   return value.asDecimal().compare(Decimal.ZERO) > 0;
 }
 
+function isNegative(value: RawValue): boolean {
+  if (value.type !== BsonType.decimal128) return value.asNumber() < 0;
+  const decimal = value.asDecimal();
+  return !decimal.isNaN && decimal.compare(Decimal.ZERO) < 0;
+}
+
 function squareRoot(value: RawValue): RawValue {
-  if (value.asNumber() < 0) {
+  if (isNegative(value)) {
     throw new CommandError(28714, "$sqrt's argument must be greater than or equal to 0");
   }
   return realFunction(Math.sqrt, (x) => x.squareRoot())(value);
@@ -341,21 +414,26 @@ function logarithm(value: RawValue, base: RawValue): RawValue {
   if (!base.isNumber) {
     throw new CommandError(28757, `$log's base must be numeric, not ${typeNameOf(base)}`);
   }
+  const isExact = widestNumberType(value, base) === BsonType.decimal128;
+  if (isExact && isPositive(value) && isPositive(base)) {
+    const exactBase = base.asDecimal();
+    if (exactBase.compare(Decimal.ONE) !== 0) {
+      return decimalValue(decimalLog(value.asDecimal(), exactBase));
+    }
+  }
   const x = value.asNumber();
   const b = base.asNumber();
-  if (!isPositive(value) && !Number.isNaN(x)) {
+  if (!(x > 0 || Number.isNaN(x))) {
     throw new CommandError(28758, `$log's argument must be a positive number, but is ${x}`);
   }
-  if ((!isPositive(base) && !Number.isNaN(b)) || b === 1) {
+  if (!((b > 0 && b !== 1) || Number.isNaN(b))) {
     throw new CommandError(
       28759,
       `$log's base must be a positive number not equal to 1, but is ${b}`,
     );
   }
-  if (widestNumberType(value, base) === BsonType.decimal128) {
-    return decimalValue(decimalLog(value.asDecimal(), base.asDecimal()));
-  }
-  return doubleValue(b === 10 ? Math.log10(x) : b === 2 ? Math.log2(x) : Math.log(x) / Math.log(b));
+  // As MongoDB computes it: not every power of ten has a whole logarithm.
+  return doubleValue(Math.log(x) / Math.log(b));
 }
 
 const TEN = Decimal.fromBigInt(10n);

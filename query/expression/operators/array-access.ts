@@ -72,14 +72,14 @@ function end(name: '$first' | '$last', index: 0 | -1): ExpressionDefinition {
 function slice(values: readonly Value[]): Value {
   const [array, second, third] = values;
   if (isNullish(array) || isNullish(second)) return NULL;
-  if (values.length === 3 && isNullish(third)) return NULL;
   requireArray(array, 28724, 'First argument to $slice must be an array, but is of type: ');
   const position = sliceNumber(second, 28725, 28726, 'Second');
   const elements = elementsOf(array);
   if (values.length === 2) {
     return arrayOf(position >= 0 ? elements.slice(0, position) : elements.slice(position));
   }
-  const count = sliceNumber(third!, 28727, 28728, 'Third');
+  if (isNullish(third)) return NULL;
+  const count = sliceNumber(third, 28727, 28728, 'Third');
   if (count <= 0) {
     throw new CommandError(28729, `Third argument to $slice must be positive: ${count}`);
   }
@@ -152,8 +152,8 @@ function indexOfArray(values: readonly Value[], context: QueryContext): Value {
   if (isNullish(array)) return NULL;
   requireArray(array, 40090, '$indexOfArray requires an array as a first argument, found: ');
   const elements = elementsOf(array);
-  const start = from === undefined ? 0 : position('$indexOfArray', from, 'starting');
-  const stop = to === undefined ? elements.length : position('$indexOfArray', to, 'ending');
+  const start = values.length < 3 ? 0 : position('$indexOfArray', from, 'starting');
+  const stop = values.length < 4 ? elements.length : position('$indexOfArray', to, 'ending');
   for (let index = start; index < Math.min(stop, elements.length); index += 1) {
     if (wanted !== undefined && valuesEqual(elements[index], wanted, context.collator)) {
       return int32Value(index);
@@ -163,7 +163,7 @@ function indexOfArray(values: readonly Value[], context: QueryContext): Value {
 }
 
 /** A starting or ending position of the $indexOf operators. */
-export function position(name: string, value: RawValue, which: string): number {
+export function position(name: string, value: Value, which: string): number {
   const index = int32Of(value);
   if (index === undefined) {
     throw new CommandError(
@@ -190,7 +190,7 @@ function size(value: Value): Value {
 type Choose = (elements: RawValue[], n: number, context: QueryContext) => RawValue[];
 
 /** $firstN, $lastN, $minN, $maxN: {input, n}. */
-function chosen(name: string, choose: Choose): ExpressionDefinition {
+function chosen(name: string, notObject: number, choose: Choose): ExpressionDefinition {
   return defineExpression({
     name,
     isLong: true,
@@ -199,7 +199,7 @@ function chosen(name: string, choose: Choose): ExpressionDefinition {
       const given = namedArguments(argument, {
         name,
         required: ['n', 'input'],
-        codes: { notObject: 5787801, unknown: 5787901, missing: 5787906 },
+        codes: { notObject, unknown: 5787901, missing: [5787906, 5787907] },
       });
       const n = compiler.compile(given.get('n')!);
       const input = compiler.compile(given.get('input')!);
@@ -215,13 +215,14 @@ function chosen(name: string, choose: Choose): ExpressionDefinition {
 
 /** The `n` of $firstN and its like: a positive whole number. */
 export function countOf(name: string, value: Value): number {
-  if (value === undefined || !value.isNumber || !Number.isInteger(value.asNumber())) {
+  const isNumber = value?.isNumber === true;
+  const count = isNumber ? value.asNumber() : Number.NaN;
+  if (!Number.isInteger(count)) {
     throw new CommandError(
-      5787902,
+      isNumber ? 5787903 : 5787902,
       `Value for 'n' must be of integral type, but found ${typeNameOf(value)} in ${name}`,
     );
   }
-  const count = value.asNumber();
   if (count <= 0) {
     throw new CommandError(5787908, `'n' must be greater than 0, found ${count}`);
   }
@@ -332,9 +333,9 @@ export const ARRAY_ACCESS: readonly ExpressionDefinition[] = [
     nullish: 'pass',
     evaluate: (value) => booleanValue(isArray(value)),
   }),
-  chosen('$firstN', (elements, n) => elements.slice(0, n)),
-  chosen('$lastN', (elements, n) => elements.slice(-n)),
-  chosen('$minN', (elements, n, context) => sorted(elements, 1, context).slice(0, n)),
-  chosen('$maxN', (elements, n, context) => sorted(elements, -1, context).slice(0, n)),
+  chosen('$firstN', 5787801, (elements, n) => elements.slice(0, n)),
+  chosen('$lastN', 5787801, (elements, n) => elements.slice(-n)),
+  chosen('$minN', 5787900, (elements, n, context) => sorted(elements, 1, context).slice(0, n)),
+  chosen('$maxN', 5787900, (elements, n, context) => sorted(elements, -1, context).slice(0, n)),
   defineExpression({ name: '$zip', isLong: true, args: 'special', compile: compileZip }),
 ];

@@ -5,14 +5,13 @@ import {
   ArrayBuilder,
   arrayValue,
   BsonType,
-  compareValues,
   FieldCursor,
   int32Value,
   NULL,
   type RawValue,
 } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
-import { parseSort, sortOrderOf } from '../../planner/sort-pattern.ts';
+import { elementOrderFrom } from '../../element-order.ts';
 import {
   defineExpression,
   type ExpressionCompiler,
@@ -43,8 +42,8 @@ function concatArrays(values: readonly Value[]): Value {
   return arrayValue(joined.finish());
 }
 
-/** Most elements that $range makes. */
-const MAX_RANGE_BYTES = 64 * 1024 * 1024;
+/** What the array of $range may take, and what each of its elements does. Source: internalQueryMaxRangeBytes. */
+const MAX_RANGE_BYTES = 100 * 1024 * 1024;
 const RANGE_ELEMENT_BYTES = 16;
 
 /** Elements that $range makes in one round. */
@@ -129,7 +128,7 @@ function compileMap(argument: RawValue, compiler: ExpressionCompiler): Expressio
     name: '$map',
     required: ['input', 'in'],
     optional: ['as'],
-    codes: { notObject: 16878, unknown: 16879, missing: 16882 },
+    codes: { notObject: 16878, unknown: 16879, missing: [16880, 16882] },
   });
   const input = compiler.compile(given.get('input')!);
   const inner = compiler.withVariables([variableName(given, 'as', 'this')]);
@@ -162,7 +161,7 @@ function compileFilter(argument: RawValue, compiler: ExpressionCompiler): Expres
     name: '$filter',
     required: ['input', 'cond'],
     optional: ['as', 'limit'],
-    codes: { notObject: 28646, unknown: 28647, missing: 28648 },
+    codes: { notObject: 28646, unknown: 28647, missing: [28648, 28650] },
   });
   const input = compiler.compile(given.get('input')!);
   const limitArgument = given.get('limit');
@@ -213,7 +212,7 @@ function compileReduce(argument: RawValue, compiler: ExpressionCompiler): Expres
   const given = namedArguments(argument, {
     name: '$reduce',
     required: ['input', 'initialValue', 'in'],
-    codes: { notObject: 40075, unknown: 40076, missing: 40077 },
+    codes: { notObject: 40075, unknown: 40076, missing: [40077, 40078, 40079] },
   });
   const input = compiler.compile(given.get('input')!);
   const initial = compiler.compile(given.get('initialValue')!);
@@ -249,10 +248,10 @@ function compileSortArray(argument: RawValue, compiler: ExpressionCompiler): Exp
   const given = namedArguments(argument, {
     name: '$sortArray',
     required: ['input', 'sortBy'],
-    codes: { notObject: 2942500, unknown: 2942501, missing: 2942502 },
+    codes: { notObject: 2942500, unknown: 2942501, missing: [2942502, 2942503] },
   });
   const input = compiler.compile(given.get('input')!);
-  const sort = elementOrder(given.get('sortBy')!, compiler);
+  const order = elementOrderFrom(given.get('sortBy')!, compiler.context.collator);
   return compiler.combine([input], (scope) => {
     const array = input.evaluate(scope);
     if (isNullish(array)) return NULL;
@@ -262,42 +261,8 @@ function compileSortArray(argument: RawValue, compiler: ExpressionCompiler): Exp
         `The input argument to $sortArray must be an array, but was of type: ${typeNameOf(array)}`,
       );
     }
-    return arrayOf(sort(elementsOf(array)));
+    return arrayOf(elementsOf(array).sort(order));
   });
-}
-
-/** sortBy: 1, -1, or a pattern over fields of the elements. */
-function elementOrder(
-  sortBy: RawValue,
-  compiler: ExpressionCompiler,
-): (elements: RawValue[]) => RawValue[] {
-  const { context } = compiler;
-  if (sortBy.type !== BsonType.object) {
-    const sign = sortBy.asNumber();
-    if (!sortBy.isNumber || (sign !== 1 && sign !== -1)) {
-      throw new CommandError(
-        'BadValue',
-        'Illegal sortBy specification: must be 1, -1 or a pattern',
-      );
-    }
-    return (elements) => elements.sort((a, b) => sign * compareValues(a, b, context.collator));
-  }
-  const pattern = parseSort(sortBy.asDocument());
-  if (pattern === undefined) {
-    throw new CommandError('BadValue', 'Illegal sortBy specification: must not be empty');
-  }
-  const order = sortOrderOf(pattern, context);
-  return (elements) =>
-    elements
-      .map((element) => ({ element, key: order.keyOf(documentOrEmpty(element)) }))
-      .sort((a, b) => order.compare(a.key, b.key))
-      .map(({ element }) => element);
-}
-
-const EMPTY = Buffer.from([5, 0, 0, 0, 0]);
-
-function documentOrEmpty(element: RawValue): Buffer {
-  return element.type === BsonType.object ? element.asDocument() : EMPTY;
 }
 
 export const ARRAY_MAKING: readonly ExpressionDefinition[] = [

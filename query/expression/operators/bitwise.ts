@@ -4,7 +4,7 @@
 import { BsonType, int32Value, int64Value, NULL, type RawValue } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { defineExpression, type ExpressionDefinition, type Value } from '../definition.ts';
-import { isNullish, typeNameOf } from '../types.ts';
+import { isNullish, NUMERIC, typeNameOf } from '../types.ts';
 
 function requireInteger(name: string, value: RawValue): void {
   if (value.type === BsonType.int32 || value.type === BsonType.int64) return;
@@ -50,6 +50,8 @@ export const BITWISE: readonly ExpressionDefinition[] = [
     name: '$bitNot',
     args: 1,
     nullish: 'null',
+    accepts: NUMERIC,
+    wrongType: 28765,
     evaluate: (value: RawValue) => {
       requireInteger('$bitNot', value);
       return value.type === BsonType.int64

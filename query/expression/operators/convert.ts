@@ -19,6 +19,7 @@ import {
   NULL,
   objectIdValue,
   type RawValue,
+  rawValueFrom,
   stringValue,
   uuidText,
 } from '../../../bson/index.ts';
@@ -160,6 +161,10 @@ function integerOf(value: RawValue, bits: 32 | 64): bigint {
       if (!Number.isFinite(number)) {
         throw failure('Attempt to convert NaN or infinity value to integer type');
       }
+      // Looked at before the fraction goes: one above the largest int does not fit.
+      if (bits === 32 && (number > 0x7fff_ffff || number < -0x8000_0000)) {
+        throw failure('Conversion would overflow target type');
+      }
       return BigInt(Math.trunc(number));
     }
     case BsonType.decimal128: {
@@ -218,12 +223,15 @@ function checkInRange(text: string, parsed: Decimal): void {
 }
 
 function parseDecimal(text: string): Decimal {
+  const decimal = decimalOf(text);
+  checkInRange(text, decimal);
+  return decimal;
+}
+
+function decimalOf(text: string): Decimal {
   try {
-    const decimal = Decimal.fromString(text);
-    checkInRange(text, decimal);
-    return decimal;
+    return Decimal.fromString(text);
   } catch (cause) {
-    if (cause instanceof CommandError) throw cause;
     throw new CommandError(
       'ConversionFailure',
       `Failed to parse number '${text}' in $convert with no onError value`,
@@ -238,13 +246,8 @@ function toDate(value: RawValue): RawValue {
   switch (value.type) {
     case BsonType.double:
     case BsonType.int64:
-    case BsonType.decimal128: {
-      const number = value.asNumber();
-      if (!Number.isFinite(number) || Math.abs(number) > Number.MAX_SAFE_INTEGER) {
-        throw failure('Conversion would overflow target type');
-      }
-      return dateValue(Math.trunc(number));
-    }
+    case BsonType.decimal128:
+      return rawValueFrom(BsonType.date, toInteger(value, 64).toBytes());
     case BsonType.string:
       return dateValue(parseDate(value.asString(), undefined, UTC));
     default:
@@ -277,7 +280,6 @@ function toText(value: RawValue, { format }: Conversion): string {
     case BsonType.int64:
     case BsonType.decimal128:
     case BsonType.string:
-    case BsonType.symbol:
       return textOf(value) ?? '';
     default:
       throw unsupported(value, BsonType.string);
@@ -400,8 +402,9 @@ function compileConvert(argument: RawValue, compiler: ExpressionCompiler): Expre
   const parts = [input, to, format, onNull];
   return compiler.combine(onError === undefined ? parts : [...parts, onError], (scope) => {
     const value = input.evaluate(scope);
-    if (isNullish(value)) return onNull.evaluate(scope);
+    // Looked at first: a type that there is none of is an error also when there is nothing to convert.
     const target = targetOf(to.evaluate(scope));
+    if (isNullish(value)) return onNull.evaluate(scope);
     if (target === undefined) return NULL;
     const formatValue = format.evaluate(scope);
     try {

@@ -108,5 +108,8 @@ export function firstDayFrom(name: string, value: Value): number | undefined {
   const text = value.asString().toLowerCase();
   const day = WEEKDAYS.findIndex((weekday) => weekday === text || weekday.slice(0, 3) === text);
   if (day >= 0) return day;
-  throw new CommandError('FailedToParse', `unknown day of week value: ${value.asString()}`);
+  throw new CommandError(
+    5439016,
+    `${name} parameter 'startOfWeek' value cannot be recognized as a day of a week: ${value.asString()}`,
+  );
 }

@@ -13,6 +13,7 @@ import {
 } from '../definition.ts';
 import type { Expression } from '../expression.ts';
 import { namedArguments } from '../named-arguments.ts';
+import type { Scope } from '../scope.ts';
 import { isNullish, typeNameOf } from '../types.ts';
 import {
   firstDayFrom,
@@ -152,13 +153,43 @@ function dateArgument(name: string, code: number, key: string, value: RawValue):
   );
 }
 
+/** A whole number of 64 bits. */
 function wholeAmount(name: string, value: RawValue): number {
   const amount = value.asNumber();
-  if (value.isNumber && Number.isInteger(amount)) return amount;
+  if (value.isNumber && Number.isInteger(amount) && Math.abs(amount) <= 2 ** 63) return amount;
   throw new CommandError(
     5166405,
     `${name} expects integer amount of time units, but got ${typeNameOf(value)}`,
   );
+}
+
+/** All the days that 2^64 milliseconds have, and the other units by them. */
+const MOST_DAYS = 213_503_982_335;
+const MOST_YEARS = 584_942_418;
+const MOST_UNITS: Readonly<Record<TimeUnit, number>> = {
+  year: MOST_YEARS,
+  quarter: MOST_YEARS * 4,
+  month: MOST_YEARS * 12,
+  week: Math.floor(MOST_DAYS / 7),
+  day: MOST_DAYS,
+  hour: MOST_DAYS * 24,
+  minute: MOST_DAYS * 24 * 60,
+  second: MOST_DAYS * 24 * 60 * 60,
+  millisecond: Infinity,
+};
+
+function checkAmount(amount: number, unit: TimeUnit): void {
+  if (Math.abs(amount) < MOST_UNITS[unit]) return;
+  throw new CommandError(5976500, `invalid dateAdd 'amount' parameter value: ${amount} ${unit}`);
+}
+
+const INT64_MIN = -(2 ** 63);
+
+/** A constant unit is looked at before any document is. */
+function compileUnit(name: string, argument: RawValue, compiler: ExpressionCompiler): Expression {
+  const unit = compiler.compile(argument);
+  if (unit.constant !== undefined) unitFrom(name, unit.constant.value);
+  return unit;
 }
 
 function shiftOperator(name: '$dateAdd' | '$dateSubtract', sign: 1 | -1): ExpressionDefinition {
@@ -172,19 +203,27 @@ function shiftOperator(name: '$dateAdd' | '$dateSubtract', sign: 1 | -1): Expres
         optional: ['timezone'],
         codes: { notObject: 5166400, unknown: 5166401, missing: 5166402 },
       });
-      const [start, unit, amount] = ['startDate', 'unit', 'amount'].map((key) =>
-        compiler.compile(given.get(key)!),
-      );
+      const start = compiler.compile(given.get('startDate')!);
+      const unit = compileUnit(name, given.get('unit')!, compiler);
+      const amount = compiler.compile(given.get('amount')!);
       const zone = zoneArgument(given.get('timezone'), compiler);
+      // What is null hides the faults of what comes behind it, in this order.
       return compiler.combine([start, unit, amount, zone.expression], (scope) => {
         const date = start.evaluate(scope);
-        const units = amount.evaluate(scope);
+        if (isNullish(date)) return NULL;
         const timeUnit = unitFrom(name, unit.evaluate(scope));
+        if (timeUnit === undefined) return NULL;
+        const units = amount.evaluate(scope);
+        if (isNullish(units)) return NULL;
         const timeZone = zone.zoneOf(scope);
-        if (isNullish(date) || isNullish(units)) return NULL;
-        if (timeUnit === undefined || timeZone === undefined) return NULL;
+        if (timeZone === undefined) return NULL;
         const ms = dateArgument(name, 5166403, 'startDate', date);
-        const result = addUnits(ms, timeUnit, sign * wholeAmount(name, units), timeZone);
+        const whole = wholeAmount(name, units);
+        if (sign < 0 && whole === INT64_MIN) {
+          throw new CommandError(6045000, `invalid ${name} 'amount' parameter value: ${whole}`);
+        }
+        checkAmount(whole, timeUnit);
+        const result = addUnits(ms, timeUnit, sign * whole, timeZone);
         if (!Number.isSafeInteger(result)) {
           throw new CommandError(5166406, `${name} overflowed`);
         }
@@ -200,22 +239,24 @@ function compileDateDiff(argument: RawValue, compiler: ExpressionCompiler): Expr
     name,
     required: ['startDate', 'endDate', 'unit'],
     optional: ['timezone', 'startOfWeek'],
-    codes: { notObject: 5166301, unknown: 5166302, missing: 5166303 },
+    codes: { notObject: 5166301, unknown: 5166302, missing: [5166303, 5166304, 5166305] },
   });
-  const [start, end, unit] = ['startDate', 'endDate', 'unit'].map((key) =>
-    compiler.compile(given.get(key)!),
-  );
+  const start = compiler.compile(given.get('startDate')!);
+  const end = compiler.compile(given.get('endDate')!);
+  const unit = compileUnit(name, given.get('unit')!, compiler);
   const zone = zoneArgument(given.get('timezone'), compiler);
   const firstDay = optional(given.get('startOfWeek'), compiler);
   return compiler.combine([start, end, unit, zone.expression, firstDay], (scope) => {
     const from = start.evaluate(scope);
+    if (isNullish(from)) return NULL;
     const to = end.evaluate(scope);
+    if (isNullish(to)) return NULL;
     const timeUnit = unitFrom(name, unit.evaluate(scope));
-    const timeZone = zone.zoneOf(scope);
-    if (isNullish(from) || isNullish(to)) return NULL;
-    if (timeUnit === undefined || timeZone === undefined) return NULL;
-    const first = firstDayOf(name, timeUnit, given, firstDay.evaluate(scope));
+    if (timeUnit === undefined) return NULL;
+    const first = firstDayOf(name, timeUnit, given, firstDay, scope);
     if (first === undefined) return NULL;
+    const timeZone = zone.zoneOf(scope);
+    if (timeZone === undefined) return NULL;
     const startMs = dateArgument(name, 5166307, 'startDate', from);
     const endMs = dateArgument(name, 5166307, 'endDate', to);
     return int64Value(BigInt(unitsBetween(startMs, endMs, timeUnit, timeZone, first)));
@@ -231,10 +272,11 @@ function firstDayOf(
   name: string,
   unit: TimeUnit,
   given: ReadonlyMap<string, RawValue>,
-  value: Value,
+  firstDay: Expression,
+  scope: Scope,
 ): number | undefined {
   if (unit !== 'week' || !given.has('startOfWeek')) return 0;
-  return firstDayFrom(name, value);
+  return firstDayFrom(name, firstDay.evaluate(scope));
 }
 
 function compileDateTrunc(argument: RawValue, compiler: ExpressionCompiler): Expression {
@@ -243,23 +285,27 @@ function compileDateTrunc(argument: RawValue, compiler: ExpressionCompiler): Exp
     name,
     required: ['date', 'unit'],
     optional: ['binSize', 'timezone', 'startOfWeek'],
-    codes: { notObject: 5439007, unknown: 5439008, missing: 5439009 },
+    codes: { notObject: 5439007, unknown: 5439008, missing: [5439009, 5439010] },
   });
   const date = compiler.compile(given.get('date')!);
-  const unit = compiler.compile(given.get('unit')!);
+  const unit = compileUnit(name, given.get('unit')!, compiler);
   const binSize = optional(given.get('binSize'), compiler);
+  if (binSize.constant !== undefined) binSizeFrom(binSize.constant.value);
   const zone = zoneArgument(given.get('timezone'), compiler);
   const firstDay = optional(given.get('startOfWeek'), compiler);
   return compiler.combine([date, unit, binSize, zone.expression, firstDay], (scope) => {
     const value = date.evaluate(scope);
-    const timeUnit = unitFrom(name, unit.evaluate(scope));
+    if (isNullish(value)) return NULL;
     const size = given.has('binSize') ? binSizeFrom(binSize.evaluate(scope)) : 1;
-    const timeZone = zone.zoneOf(scope);
-    if (isNullish(value) || timeUnit === undefined) return NULL;
-    if (size === undefined || timeZone === undefined) return NULL;
-    const first = firstDayOf(name, timeUnit, given, firstDay.evaluate(scope));
+    if (size === undefined) return NULL;
+    const timeUnit = unitFrom(name, unit.evaluate(scope));
+    if (timeUnit === undefined) return NULL;
+    const first = firstDayOf(name, timeUnit, given, firstDay, scope);
     if (first === undefined) return NULL;
+    const timeZone = zone.zoneOf(scope);
+    if (timeZone === undefined) return NULL;
     const ms = dateArgument(name, 5439012, 'date', value);
+    checkBinSize(size, timeUnit);
     return dateValue(truncate(ms, timeUnit, size, timeZone, first));
   });
 }
@@ -267,7 +313,7 @@ function compileDateTrunc(argument: RawValue, compiler: ExpressionCompiler): Exp
 function binSizeFrom(value: Value): number | undefined {
   if (isNullish(value)) return undefined;
   const size = value.asNumber();
-  if (!value.isNumber || !Number.isInteger(size)) {
+  if (!value.isNumber || !Number.isInteger(size) || Math.abs(size) > 2 ** 63) {
     throw new CommandError(
       5439017,
       `$dateTrunc requires 'binSize' to be a 64-bit integer, but got value '${size}' of type ${typeNameOf(value)}`,
@@ -280,6 +326,19 @@ function binSizeFrom(value: Value): number | undefined {
     );
   }
   return size;
+}
+
+/** As many days and more as calendars can count. */
+const MOST_BIN_SIZE = 100_000_000_000;
+
+function checkBinSize(size: number, unit: TimeUnit): void {
+  const length = LENGTH_MS[unit];
+  if (length === undefined) {
+    if (size <= MOST_BIN_SIZE) return;
+    throw new CommandError(5439006, 'dateTrunc unsupported binSize value');
+  }
+  if (size * length < 2 ** 63 || length === 1) return;
+  throw new CommandError(5439002, 'dateTrunc overflowed');
 }
 
 export const DATE_ARITHMETIC: readonly ExpressionDefinition[] = [

@@ -60,15 +60,15 @@ function compileDateToString(argument: RawValue, compiler: ExpressionCompiler): 
   }
   return compiler.combine([date, format, zone.expression, onNull], (scope) => {
     const value = date.evaluate(scope);
+    const text = formatText('$dateToString', 18533, OUTPUT_SPECIFIERS, format.evaluate(scope));
     const timeZone = zone.zoneOf(scope);
-    if (isNullish(value) || timeZone === undefined) return onNull.evaluate(scope);
-    const text = given.has('format')
-      ? formatText('$dateToString', 18533, OUTPUT_SPECIFIERS, format.evaluate(scope))
-      : timeZone === UTC
-        ? ISO_FORMAT
-        : LOCAL_ISO_FORMAT;
-    if (text === undefined) return onNull.evaluate(scope);
-    return stringValue(formatDate(dateMs(value), text, timeZone));
+    if (isNullish(value)) return onNull.evaluate(scope);
+    if (timeZone === undefined) return NULL;
+    if (given.has('format')) {
+      return text === undefined ? NULL : stringValue(formatDate(dateMs(value), text, timeZone));
+    }
+    const usual = timeZone === UTC ? ISO_FORMAT : LOCAL_ISO_FORMAT;
+    return stringValue(formatDate(dateMs(value), usual, timeZone));
   });
 }
 
@@ -90,10 +90,9 @@ function compileDateFromString(argument: RawValue, compiler: ExpressionCompiler)
   const parts = [input, format, zone.expression, onNull];
   return compiler.combine(onError === undefined ? parts : [...parts, onError], (scope) => {
     const value = input.evaluate(scope);
+    const text = formatText('$dateFromString', 40684, INPUT_SPECIFIERS, format.evaluate(scope));
     const timeZone = zone.zoneOf(scope);
     if (isNullish(value)) return onNull.evaluate(scope);
-    const text = formatText('$dateFromString', 40684, INPUT_SPECIFIERS, format.evaluate(scope));
-    if (timeZone === undefined || (given.has('format') && text === undefined)) return NULL;
     try {
       if (!isString(value)) {
         throw new CommandError(
@@ -101,6 +100,7 @@ function compileDateFromString(argument: RawValue, compiler: ExpressionCompiler)
           `$dateFromString requires that 'dateString' be a string, found: ${typeNameOf(value)}`,
         );
       }
+      if (timeZone === undefined || (given.has('format') && text === undefined)) return NULL;
       return dateValue(parseDate(value.asString(), text, timeZone));
     } catch (error) {
       const isConversion = error instanceof CommandError && error.codeName === 'ConversionFailure';

@@ -7,6 +7,7 @@ import {
   documentOf,
   documentValue,
   fieldsOf,
+  inspect,
   int32Value,
   int64Value,
   NULL,
@@ -49,7 +50,7 @@ interface DateAndZone {
 function dateAndZone(name: string, argument: RawValue): DateAndZone {
   if (argument.type === BsonType.object) {
     const fields = [...fieldsOf(argument.asDocument())];
-    if (fields[0] !== undefined && !fields[0][0].startsWith('$')) {
+    if (fields[0]?.[0].startsWith('$') !== true) {
       const given = namedArguments(argument, {
         name,
         required: ['date'],
@@ -82,8 +83,9 @@ function datePart(name: string, read: (local: number) => RawValue): ExpressionDe
       return compiler.combine([date, zone.expression], (scope) => {
         const value = date.evaluate(scope);
         if (isNullish(value)) return NULL;
+        const ms = dateMs(value);
         const timeZone = zone.zoneOf(scope);
-        return timeZone === undefined ? NULL : read(localMs(dateMs(value), timeZone));
+        return timeZone === undefined ? NULL : read(localMs(ms, timeZone));
       });
     },
   });
@@ -104,12 +106,13 @@ function compileDateToParts(argument: RawValue, compiler: ExpressionCompiler): E
   return compiler.combine([date, zone.expression, iso], (scope) => {
     const value = date.evaluate(scope);
     const timeZone = zone.zoneOf(scope);
+    if (timeZone === undefined) return NULL;
     const isIso = iso.evaluate(scope);
-    if (isNullish(value) || timeZone === undefined) return NULL;
     if (isoArgument !== undefined && isNullish(isIso)) return NULL;
     if (isIso !== undefined && isIso.type !== BsonType.bool) {
       throw new CommandError(40521, `iso8601 must evaluate to a bool, found ${typeNameOf(isIso)}`);
     }
+    if (isNullish(value)) return NULL;
     return partsDocument(localMs(dateMs(value), timeZone), isIso?.asBoolean() ?? false);
   });
 }
@@ -136,72 +139,99 @@ function compileDateFromParts(argument: RawValue, compiler: ExpressionCompiler):
   });
   const isIso = given.has('isoWeekYear');
   checkPartNames(given, isIso);
-  const names = [...(isIso ? ISO_PARTS : CALENDAR_PARTS), ...TIME_PARTS];
-  const parts = names.map((name) => {
-    const part = given.get(name);
-    return part === undefined ? undefined : { name, expression: compiler.compile(part) };
-  });
+  const partsNamed = (names: readonly string[]): Part[] =>
+    names.map((name) => {
+      const part = given.get(name);
+      const otherwise = names === TIME_PARTS ? 0 : 1;
+      return part === undefined
+        ? { name, otherwise }
+        : { name, otherwise, expression: compiler.compile(part) };
+    });
+  const dateParts = partsNamed(isIso ? ISO_PARTS : CALENDAR_PARTS);
+  const timeParts = partsNamed(TIME_PARTS);
   const zone = zoneArgument(given.get('timezone'), compiler);
-  const all = parts.flatMap((part) => (part === undefined ? [] : [part.expression]));
+  const all = [...dateParts, ...timeParts].flatMap(({ expression }) => expression ?? []);
   return compiler.combine([...all, zone.expression], (scope) => {
-    const numbers: number[] = [];
-    for (const [index, part] of parts.entries()) {
-      const number = part === undefined ? (index < 3 ? 1 : 0) : partNumber(part, scope);
-      if (number === undefined) return NULL;
-      numbers.push(number);
-    }
+    const time = numbersOf(timeParts, scope);
+    if (time === undefined) return NULL;
     const timeZone = zone.zoneOf(scope);
     if (timeZone === undefined) return NULL;
-    return dateValue(utcOfLocal(localOfParts(numbers, isIso), timeZone));
+    const date = numbersOf(dateParts, scope);
+    if (date === undefined) return NULL;
+    checkYear(dateParts[0].name, date[0]);
+    const ms = utcOfLocal(localOfParts([...date, ...time], isIso), timeZone);
+    if (!Number.isSafeInteger(ms)) {
+      throw new CommandError(159, 'Overflow casting from a lower-precision duration');
+    }
+    return dateValue(ms);
   });
 }
 
+interface Part {
+  readonly name: string;
+  readonly otherwise: number;
+  /** undefined: not given. */
+  readonly expression?: Expression;
+}
+
+/** undefined: one of them is null, which hides the faults of those behind it. */
+function numbersOf(parts: readonly Part[], scope: Scope): number[] | undefined {
+  const numbers: number[] = [];
+  for (const part of parts) {
+    const number = partNumber(part, scope);
+    if (number === undefined) return undefined;
+    numbers.push(number);
+  }
+  return numbers;
+}
+
 function checkPartNames(given: ReadonlyMap<string, RawValue>, isIso: boolean): void {
-  if (!isIso && !given.has('year')) {
+  const hasYear = given.has('year');
+  if (!isIso && !hasYear) {
     throw new CommandError(
       40516,
       "$dateFromParts requires either 'year' or 'isoWeekYear' to be present",
     );
   }
-  for (const name of isIso ? CALENDAR_PARTS : ISO_PARTS) {
+  for (const name of hasYear ? ISO_PARTS : CALENDAR_PARTS) {
     if (!given.has(name)) continue;
     throw new CommandError(
-      isIso ? 40489 : 40525,
+      hasYear ? 40489 : 40525,
       '$dateFromParts does not allow mixing natural dates with ISO dates',
     );
   }
 }
 
-function partNumber(
-  part: { readonly name: string; readonly expression: Expression },
-  scope: Scope,
-): number | undefined {
-  const value = part.expression.evaluate(scope);
+/** Only seconds and milliseconds may be more than 16 bits hold; years are looked at when all else is known. */
+const UNBOUNDED: ReadonlySet<string> = new Set(['year', 'isoWeekYear', 'second', 'millisecond']);
+
+function partNumber({ name, otherwise, expression }: Part, scope: Scope): number | undefined {
+  if (expression === undefined) return otherwise;
+  const value = expression.evaluate(scope);
   if (isNullish(value)) return undefined;
   const number = value.asNumber();
-  if (!value.isNumber || !Number.isInteger(number)) {
+  if (!value.isNumber || !Number.isInteger(number) || Math.abs(number) > 2 ** 63) {
     throw new CommandError(
       40515,
-      `'${part.name}' must evaluate to an integer, found ${typeNameOf(value)} with value ${number}`,
+      `'${name}' must evaluate to an integer, found ${typeNameOf(value)} with value ${inspect(value)}`,
     );
   }
-  const isYear = part.name === 'year' || part.name === 'isoWeekYear';
-  if (isYear && (number < 1 || number > 9999)) {
-    throw new CommandError(
-      40523,
-      `'${part.name}' must evaluate to an integer in the range 1 to 9999, found ${number}`,
-    );
-  }
-  if (!isYear && Math.abs(number) > MAX_PART) {
+  if (!UNBOUNDED.has(name) && (number < -32_768 || number > 32_767)) {
     throw new CommandError(
       31034,
-      `'${part.name}' must evaluate to a value in the range [-32768, 32767]; value ${number} is not in range`,
+      `'${name}' must evaluate to a value in the range [-32768, 32767]; value ${number} is not in range`,
     );
   }
   return number;
 }
 
-const MAX_PART = 1e15;
+function checkYear(name: string, year: number): void {
+  if (year >= 1 && year <= 9999) return;
+  throw new CommandError(
+    name === 'year' ? 40523 : 31095,
+    `'${name}' must evaluate to an integer in the range 1 to 9999, found ${year}`,
+  );
+}
 
 function localOfParts(numbers: readonly number[], isIso: boolean): number {
   const [year, second, third, hours, minutes, seconds, milliseconds] = numbers;

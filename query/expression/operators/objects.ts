@@ -74,13 +74,24 @@ function arrayToObject(value: RawValue): Value {
   const fields = new Map<string, RawValue>();
   let form: 'pairs' | 'objects' | undefined;
   for (const entry of elementsOf(value)) {
-    const here = entry.type === BsonType.array ? 'pairs' : 'objects';
+    const here = formOf(entry);
     if (form !== undefined && form !== here) throw mixedForms(form, entry);
+    if (here === undefined) {
+      throw new CommandError(
+        40398,
+        `Unrecognised input type format for $arrayToObject: ${typeNameOf(entry)}`,
+      );
+    }
     form = here;
     const [name, field] = here === 'pairs' ? pairOf(entry) : keyAndValueOf(entry);
     fields.set(name, field);
   }
   return objectOf(fields);
+}
+
+function formOf(entry: RawValue): 'pairs' | 'objects' | undefined {
+  if (entry.type === BsonType.array) return 'pairs';
+  return entry.type === BsonType.object ? 'objects' : undefined;
 }
 
 function mixedForms(form: 'pairs' | 'objects', entry: RawValue): CommandError {
@@ -109,16 +120,10 @@ function pairOf(entry: RawValue): [string, RawValue] {
       `$arrayToObject requires an array of key-value pairs, where the key must be of type string. Found key type: ${typeNameOf(pair[0])}`,
     );
   }
-  return [nameFrom(pair[0]), pair[1]];
+  return [nameFrom(pair[0], 4940400), pair[1]];
 }
 
 function keyAndValueOf(entry: RawValue): [string, RawValue] {
-  if (entry.type !== BsonType.object) {
-    throw new CommandError(
-      40398,
-      `Unrecognised input type format for $arrayToObject: ${typeNameOf(entry)}`,
-    );
-  }
   const document = entry.asDocument();
   const fields = [...fieldsOf(document)];
   if (fields.length !== 2) {
@@ -141,22 +146,30 @@ function keyAndValueOf(entry: RawValue): [string, RawValue] {
       `$arrayToObject requires an object with keys 'k' and 'v', where the value of 'k' must be of type string. Found type: ${typeNameOf(key)}`,
     );
   }
-  return [nameFrom(key), value];
+  return [nameFrom(key, 4940401), value];
 }
 
-function nameFrom(key: RawValue): string {
+function nameFrom(key: RawValue, code: number): string {
   const name = key.asString();
   if (!name.includes('\0')) return name;
-  throw new CommandError(4940401, 'Key field cannot contain an embedded null byte');
+  throw new CommandError(code, 'Key field cannot contain an embedded null byte');
 }
 
-/** The constant name of a field; {$literal: ...} and the like are allowed, paths are not. */
+/** Whether it is written as a constant: what only computes to one is not. */
+function isWrittenConstant(field: RawValue): boolean {
+  if (field.type === BsonType.array) return false;
+  if (field.type !== BsonType.object) return true;
+  const [first] = fieldsOf(field.asDocument());
+  return first !== undefined && (first[0] === '$literal' || first[0] === '$const');
+}
+
+/** The constant name of a field; {$literal: ...} is allowed, paths are not. */
 function constantName(name: string, code: number, field: RawValue, compiler: ExpressionCompiler) {
   const expression = compiler.compile(field);
   const value = expression.constant?.value;
-  if (expression.constant === undefined) {
+  if (expression.constant === undefined || !isWrittenConstant(field)) {
     throw new CommandError(
-      4161108,
+      isWrittenConstant(field) ? 4161108 : 4161106,
       `${name} requires 'field' to evaluate to a constant, but got a non-constant argument`,
     );
   }
@@ -178,7 +191,7 @@ function compileGetField(argument: RawValue, compiler: ExpressionCompiler): Expr
       const given = namedArguments(argument, {
         name: '$getField',
         required: ['field', 'input'],
-        codes: { notObject: 3041704, unknown: 3041701, missing: 3041702 },
+        codes: { notObject: 3041704, unknown: 3041701, missing: [3041702, 3041703] },
       });
       field = given.get('field')!;
       inputArgument = given.get('input');
@@ -214,8 +227,12 @@ function compileSetField(
 ): Expression {
   const given = namedArguments(argument, {
     name,
-    required: name === '$setField' ? ['field', 'input', 'value'] : ['field', 'input'],
-    codes: { notObject: 4161100, unknown: 4161101, missing: 4161102 },
+    required: name === '$setField' ? ['field', 'value', 'input'] : ['field', 'input'],
+    codes: {
+      notObject: 4161100,
+      unknown: 4161101,
+      missing: name === '$setField' ? [4161102, 4161103, 4161109] : [4161102, 4161109],
+    },
   });
   const field = constantName(name, 4161107, given.get('field')!, compiler);
   const input = compiler.compile(given.get('input')!);

@@ -1,12 +1,12 @@
 /**
  * Accumulators as expressions: $sum, $avg, $min, $max, $stdDevPop, $stdDevSamp over operands, or over the elements of one array.
  */
-import { compareValues, NULL } from '../../../bson/index.ts';
+import { compareValues, doubleValue, NULL } from '../../../bson/index.ts';
 import { Deviation, NumberSum } from '../../number-sum.ts';
 import type { QueryContext } from '../../context.ts';
 import { checkMethod, Quantiles, sharesFrom } from '../../quantiles.ts';
 import { defineExpression, type ExpressionDefinition, type Value } from '../definition.ts';
-import { elementsOf } from '../elements.ts';
+import { arrayOf, elementsOf } from '../elements.ts';
 import { namedArguments } from '../named-arguments.ts';
 import { isArray, isNullish } from '../types.ts';
 
@@ -62,7 +62,11 @@ function quantile(name: '$percentile' | '$median'): ExpressionDefinition {
       const given = namedArguments(argument, {
         name,
         required: name === '$median' ? ['input', 'method'] : ['input', 'p', 'method'],
-        codes: { notObject: 7436201, unknown: 40415, missing: 40414 },
+        codes: {
+          notObject: name === '$median' ? 7436201 : 7436200,
+          unknown: 40415,
+          missing: 40414,
+        },
       });
       checkMethod(given.get('method'));
       const input = compiler.compile(given.get('input')!);
@@ -70,6 +74,11 @@ function quantile(name: '$percentile' | '$median'): ExpressionDefinition {
         name === '$median' ? [0.5] : sharesFrom(compiler.compile(given.get('p')!).constant?.value);
       return compiler.combine([input], (scope) => {
         const value = input.evaluate(scope);
+        // A number alone is all of its own quantiles, even when it is none of a list's.
+        if (value?.isNumber === true) {
+          const number = doubleValue(value.asNumber());
+          return name === '$median' ? number : arrayOf(shares.map(() => number));
+        }
         const quantiles = new Quantiles();
         const values = isArray(value) ? elementsOf(value) : [value];
         for (const item of values) if (item !== undefined) quantiles.add(item);

@@ -74,7 +74,7 @@ function compileRegex(
     name,
     required: ['input', 'regex'],
     optional: ['options'],
-    codes: { notObject: 51103, unknown: 31024, missing: 31022 },
+    codes: { notObject: 51103, unknown: 31024, missing: [31022, 31023] },
   });
   const input = compiler.compile(given.get('input')!);
   const regex = compiler.compile(given.get('regex')!);

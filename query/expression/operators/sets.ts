@@ -6,8 +6,10 @@ import {
   BsonType,
   canonicalKey,
   compareValues,
+  FALSE,
   NULL,
   type RawValue,
+  TRUE,
 } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import type { QueryContext } from '../../context.ts';
@@ -30,44 +32,46 @@ function sortedArray(values: Iterable<RawValue>, context: QueryContext): RawValu
   return arrayOf([...values].sort((a, b) => compareValues(a, b, context.collator)));
 }
 
-function requireArrays(
+/** The sets of arrays, one after the other: what stands behind a null is not looked at. undefined: null. */
+function setsOf(
   values: readonly Value[],
   code: number,
-  message: (value: Value) => string,
-): asserts values is readonly RawValue[] {
+  name: string,
+  context: QueryContext,
+): SetMap[] | undefined {
+  const sets: SetMap[] = [];
   for (const value of values) {
-    if (!isArray(value)) throw new CommandError(code, message(value));
+    if (isNullish(value)) return undefined;
+    if (value.type !== BsonType.array) {
+      throw new CommandError(
+        code,
+        `All operands of ${name} must be arrays. One argument is of type: ${typeNameOf(value)}`,
+      );
+    }
+    sets.push(setOf(value, context));
   }
+  return sets;
+}
+
+/** Of equal values, those of the smaller set stay. */
+function common(a: SetMap, b: SetMap): SetMap {
+  const [kept, other] = a.size > b.size ? [b, a] : [a, b];
+  return new Map([...kept].filter(([key]) => other.has(key)));
 }
 
 function intersection(values: readonly Value[], context: QueryContext): Value {
-  if (values.some(isNullish)) return NULL;
-  requireArrays(
-    values,
-    17047,
-    (value) =>
-      `All operands of $setIntersection must be arrays. One argument is of type: ${typeNameOf(value)}`,
-  );
-  const [first, ...others] = values.map((value) => setOf(value, context));
-  if (first === undefined) return arrayOf([]);
-  const common = [...first].filter(([key]) => others.every((other) => other.has(key)));
-  return sortedArray(
-    common.map(([, value]) => value),
-    context,
-  );
+  const sets = setsOf(values, 17047, '$setIntersection', context);
+  if (sets === undefined) return NULL;
+  const [first, ...others] = sets;
+  return sortedArray(others.reduce(common, first ?? new Map()).values(), context);
 }
 
 function union(values: readonly Value[], context: QueryContext): Value {
-  if (values.some(isNullish)) return NULL;
-  requireArrays(
-    values,
-    17043,
-    (value) =>
-      `All operands of $setUnion must be arrays. One argument is of type: ${typeNameOf(value)}`,
-  );
+  const sets = setsOf(values, 17043, '$setUnion', context);
+  if (sets === undefined) return NULL;
   const all: SetMap = new Map();
-  for (const value of values) {
-    for (const [key, element] of setOf(value, context)) if (!all.has(key)) all.set(key, element);
+  for (const set of sets) {
+    for (const [key, element] of set) if (!all.has(key)) all.set(key, element);
   }
   return sortedArray(all.values(), context);
 }
@@ -77,48 +81,37 @@ function difference(a: RawValue, b: RawValue, context: QueryContext): Value {
     [a, 'First', 17048],
     [b, 'Second', 17049],
   ] as const) {
-    if (value.type !== BsonType.array) {
-      throw new CommandError(
-        code,
-        `both operands of $setDifference must be arrays. ${which} argument is of type: ${typeNameOf(value)}`,
-      );
-    }
+    requireArray(value, code, `both operands of $setDifference must be arrays. ${which}`);
   }
   const removed = setOf(b, context);
   const kept = [...setOf(a, context)].filter(([key]) => !removed.has(key));
   return arrayOf(kept.map(([, value]) => value));
 }
 
+function requireArray(value: Value, code: number, message: string): asserts value is RawValue {
+  if (isArray(value)) return;
+  throw new CommandError(code, `${message} argument is of type: ${typeNameOf(value)}`);
+}
+
+/** Stops at the first set that is not equal: what stands behind it is not looked at. */
 function setEquals(values: readonly Value[], context: QueryContext): Value {
-  requireArrays(
-    values,
-    17044,
-    (value) =>
-      `All operands of $setEquals must be arrays. One argument is of type: ${typeNameOf(value)}`,
-  );
-  const [first, ...others] = values.map((value) => setOf(value, context));
-  return booleanValue(
-    others.every(
-      (other) => other.size === first.size && [...other.keys()].every((key) => first.has(key)),
-    ),
-  );
+  let first: SetMap | undefined;
+  for (const value of values) {
+    requireArray(value, 17044, 'All operands of $setEquals must be arrays. One');
+    const set = setOf(value, context);
+    if (first === undefined) first = set;
+    else if (set.size !== first.size || ![...set.keys()].every((key) => first?.has(key))) {
+      return FALSE;
+    }
+  }
+  return TRUE;
 }
 
 function isSubset(a: Value, b: Value, context: QueryContext): Value {
-  requireArrays(
-    [a],
-    17046,
-    (value) =>
-      `both operands of $setIsSubset must be arrays. First argument is of type: ${typeNameOf(value)}`,
-  );
-  requireArrays(
-    [b],
-    17042,
-    (value) =>
-      `both operands of $setIsSubset must be arrays. Second argument is of type: ${typeNameOf(value)}`,
-  );
-  const whole = setOf(b!, context);
-  return booleanValue([...setOf(a!, context).keys()].every((key) => whole.has(key)));
+  requireArray(a, 17046, 'both operands of $setIsSubset must be arrays. First');
+  requireArray(b, 17042, 'both operands of $setIsSubset must be arrays. Second');
+  const whole = setOf(b, context);
+  return booleanValue([...setOf(a, context).keys()].every((key) => whole.has(key)));
 }
 
 function elementsTrue(

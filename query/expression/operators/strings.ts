@@ -56,9 +56,9 @@ function indexOfCodePoint(values: readonly Value[]): Value {
   const token = Array.from(
     requireString(wanted, 40094, '$indexOfCP requires a string as the second argument, found: '),
   );
-  const start = from === undefined ? 0 : position('$indexOfCP', from, 'starting');
+  const start = values.length < 3 ? 0 : position('$indexOfCP', from, 'starting');
   const stop = Math.min(
-    to === undefined ? characters.length : position('$indexOfCP', to, 'ending'),
+    values.length < 4 ? characters.length : position('$indexOfCP', to, 'ending'),
     characters.length,
   );
   for (let index = start; index + token.length <= stop; index += 1) {
@@ -78,8 +78,8 @@ function indexOfBytes(values: readonly Value[]): Value {
   const token = Buffer.from(
     requireString(wanted, 40092, '$indexOfBytes requires a string as the second argument, found: '),
   );
-  const start = from === undefined ? 0 : position('$indexOfBytes', from, 'starting');
-  const stop = to === undefined ? bytes.length : position('$indexOfBytes', to, 'ending');
+  const start = values.length < 3 ? 0 : position('$indexOfBytes', from, 'starting');
+  const stop = values.length < 4 ? bytes.length : position('$indexOfBytes', to, 'ending');
   if (start > bytes.length || stop < start) return int32Value(-1);
   const index = bytes.subarray(0, stop).indexOf(token, start);
   return int32Value(index);
@@ -165,10 +165,10 @@ function substringCodePoints(values: readonly Value[]): Value {
   const characters = Array.from(coercedText('$substrCP', text));
   const start = codePointNumber(from, 34450, 34451, 'starting index');
   const count = codePointNumber(length, 34452, 34453, 'length');
+  if (count < 0) throw new CommandError(34454, '$substrCP: length must be a nonnegative integer.');
   if (start < 0) {
     throw new CommandError(34455, '$substrCP: the starting index must be nonnegative integer.');
   }
-  if (count < 0) throw new CommandError(34454, '$substrCP: length must be a nonnegative integer.');
   return stringValue(characters.slice(start, start + count).join(''));
 }
 

@@ -10,6 +10,7 @@ import { isoText } from './date-calendar.ts';
 /** @returns the empty text for null and missing. @throws 16007 for types without a text. */
 export function coercedText(name: string, value: Value): string {
   if (isNullish(value)) return '';
+  if (value.type === BsonType.double) return shortNumberText(value.asNumber());
   const text = textOf(value);
   if (text !== undefined) return text;
   throw new CommandError(
@@ -43,11 +44,35 @@ export function textOf(value: RawValue): string | undefined {
   }
 }
 
-/** A double as MongoDB prints it: shortest digits that read back the same, exponents with two digits. */
+/** A double as $toString prints it: shortest digits that read back the same, an exponent below 1e-4 and from 1e16 on. */
 export function numberText(number: number): string {
   if (Object.is(number, -0)) return '-0';
-  const text = String(number);
-  const exponent = /^(.*)e([+-])(\d+)$/.exec(text);
-  if (exponent === null) return text;
-  return `${exponent[1]}e${exponent[2]}${exponent[3].padStart(2, '0')}`;
+  const size = Math.abs(number);
+  if (!Number.isFinite(number) || number === 0 || (size >= 1e-4 && size < 1e16)) {
+    return String(number);
+  }
+  const [digits, exponent] = number.toExponential().split('e');
+  return `${digits}e${exponentText(Number(exponent))}`;
+}
+
+/** A double as string operators see it: six digits, as printf's %g has them. */
+function shortNumberText(number: number): string {
+  if (!Number.isFinite(number)) return Number.isNaN(number) ? 'nan' : number > 0 ? 'inf' : '-inf';
+  if (number === 0) return Object.is(number, -0) ? '-0' : '0';
+  const [digits, exponentDigits] = number.toExponential(SHORT_DIGITS - 1).split('e');
+  const exponent = Number(exponentDigits);
+  if (exponent < -4 || exponent >= SHORT_DIGITS) {
+    return `${withoutTrailingZeros(digits)}e${exponentText(exponent)}`;
+  }
+  return withoutTrailingZeros(number.toFixed(SHORT_DIGITS - 1 - exponent));
+}
+
+const SHORT_DIGITS = 6;
+
+function withoutTrailingZeros(digits: string): string {
+  return digits.includes('.') ? digits.replace(/\.?0+$/, '') : digits;
+}
+
+function exponentText(exponent: number): string {
+  return `${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`;
 }

@@ -1,9 +1,8 @@
 /**
  * $let, $literal, $rand, $meta: values that come from elsewhere than the operands.
  */
-import { BsonType, doubleValue, fieldsOf, type RawValue } from '../../../bson/index.ts';
+import { BsonType, doubleValue, fieldsOf, isEmpty, type RawValue } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
-import { CommandError } from '../../../common/errors.ts';
 import { metadataValueOf } from '../../document-metadata.ts';
 import { metadataNameOf } from '../../projection/operators/meta.ts';
 import {
@@ -19,7 +18,7 @@ function compileLet(argument: RawValue, compiler: ExpressionCompiler): Expressio
   const given = namedArguments(argument, {
     name: '$let',
     required: ['vars', 'in'],
-    codes: { notObject: 16874, unknown: 16875, missing: 16876 },
+    codes: { notObject: 16874, unknown: 16875, missing: [16876, 16877] },
   });
   const vars = given.get('vars')!;
   uassert(vars.type === BsonType.object, 10065, 'invalid parameter: expected an object (vars)');
@@ -42,11 +41,13 @@ function compileLet(argument: RawValue, compiler: ExpressionCompiler): Expressio
 
 export const VARIABLES: readonly ExpressionDefinition[] = [
   defineExpression({ name: '$let', args: 'special', compile: compileLet }),
-  defineExpression({
-    name: '$literal',
-    args: 'special',
-    compile: (argument, compiler) => compiler.constant(argument),
-  }),
+  ...['$literal', '$const'].map((name) =>
+    defineExpression({
+      name,
+      args: 'special',
+      compile: (argument, compiler) => compiler.constant(argument),
+    }),
+  ),
   defineExpression({
     name: '$meta',
     args: 'special',
@@ -61,11 +62,12 @@ export const VARIABLES: readonly ExpressionDefinition[] = [
     name: '$rand',
     args: 'special',
     compile: (argument, compiler) => {
-      const takesNothing =
-        (argument.type === BsonType.object || argument.type === BsonType.array) &&
-        argument.end - argument.start <= 5;
-      if (!takesNothing)
-        throw new CommandError(3040501, '$rand does not currently accept arguments');
+      uassert(
+        argument.type === BsonType.object || argument.type === BsonType.array,
+        10065,
+        'invalid parameter: expected an object ($rand)',
+      );
+      uassert(isEmpty(argument.asDocument()), 3040501, '$rand does not currently accept arguments');
       const { context } = compiler;
       // Asked for at each evaluation: a context with scripts repeats its numbers while they are prepared.
       return compiler.combine([], () => doubleValue(context.random.next()), { pure: false });

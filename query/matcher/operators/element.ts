@@ -74,6 +74,11 @@ function parseSize(operand: RawValue): number {
     `Failed to parse $size. Expected an integer: $size: ${inspectValue(operand)}`,
   );
   uassert(
+    size <= 0x7fff_ffff,
+    'BadValue',
+    `Failed to parse $size. Cannot represent as an int: $size: ${inspectValue(operand)}`,
+  );
+  uassert(
     size >= 0,
     'BadValue',
     `Failed to parse $size. Expected a non-negative number in: $size: ${inspectValue(operand)}`,

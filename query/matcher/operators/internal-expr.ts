@@ -45,8 +45,9 @@ function comparison(
     operands: [operand],
     wholeArrayOnly: true,
     test: (type, bytes, start, end) => {
-      if (type === 0) return false;
       if (type === BsonType.array) return true;
+      // No value is less than any.
+      if (type === 0) return accepts(-1);
       const value = new RawValue(type as RawValue['type'], bytes, start, end);
       return accepts(compareValues(value, operand, collator));
     },

@@ -1,7 +1,7 @@
 /**
  * $addFields, also called $set.
  */
-import { BsonType, fieldsOf } from '../../../bson/index.ts';
+import { BsonType, fieldsOf, isEmpty } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { defineStage, type StageDefinition } from '../definition.ts';
 import { compileFieldTree, type FieldNode, fieldTreeMap } from '../field-tree.ts';
@@ -16,6 +16,12 @@ function addFields(name: '$addFields' | '$set'): StageDefinition {
         throw new CommandError(
           40272,
           `${name} specification stage must be an object, got ${argument.typeName}`,
+        );
+      }
+      if (isEmpty(argument.asDocument())) {
+        throw new CommandError(
+          40177,
+          `Invalid ${name} :: caused by :: specification must have at least one field`,
         );
       }
       const fields = compileFieldTree(argument.asDocument(), context);

@@ -23,7 +23,7 @@ import { ScriptFolds } from '../../script/script-folds.ts';
 import { defineStage, type PipelineRun } from '../definition.ts';
 import { granularityRounder, type GranularityRounder } from '../granularity.ts';
 import { AGAIN, BlockingSource, type BlockingOutput, type DocumentSource } from '../source.ts';
-import { checkGroupBy, outputFields } from './bucket.ts';
+import { checkGroupBy, defaultOutput, outputFields } from './bucket.ts';
 import { type GroupField, groupEvaluation } from './group.ts';
 
 interface Specification {
@@ -207,6 +207,11 @@ export const $bucketAuto = defineStage({
       );
     }
     checkGroupBy('$bucketAuto', 40239, groupBy);
+    uassert(
+      groupBy.type !== BsonType.string || groupBy.asString() !== '$',
+      40239,
+      "The $bucketAuto 'groupBy' field must be defined as a $-prefixed path",
+    );
     const buckets = int32Of(bucketsValue);
     if (buckets === undefined) {
       throw new CommandError(
@@ -220,11 +225,12 @@ export const $bucketAuto = defineStage({
         `The $bucketAuto 'buckets' field must be greater than 0, but found: ${buckets}.`,
       );
     }
+    const fields = outputFields('$bucketAuto', given.get('output'), context);
     const specification: Specification = {
       groupBy: compileExpression(groupBy, context),
       buckets,
       rounder: rounderOf(given.get('granularity')),
-      fields: outputFields('$bucketAuto', given.get('output'), context),
+      fields: fields.length === 0 ? defaultOutput(context) : fields,
     };
     return [
       {

@@ -6,6 +6,7 @@ import {
   compareValues,
   documentOf,
   documentValue,
+  FieldCursor,
   fieldsOf,
   inspect,
   int32Value,
@@ -35,7 +36,7 @@ export function outputFields(
   if (output === undefined) return defaultOutput(context);
   if (output.type !== BsonType.object) {
     throw new CommandError(
-      40196,
+      stage === '$bucket' ? 40196 : 40244,
       `The ${stage} 'output' field must be an object, but found type: ${output.typeName}.`,
     );
   }
@@ -180,10 +181,16 @@ export const $bucket = defineStage({
   },
 });
 
+function isOperatorObject(value: RawValue): boolean {
+  if (value.type !== BsonType.object) return false;
+  const cursor = new FieldCursor(value.asDocument());
+  return cursor.next() && cursor.name.startsWith('$');
+}
+
 /** @throws unless it is a path or an expression object. */
 export function checkGroupBy(stage: string, code: number, groupBy: RawValue): void {
   const isPath = groupBy.type === BsonType.string && groupBy.asString().startsWith('$');
-  if (isPath || groupBy.type === BsonType.object) return;
+  if (isPath || isOperatorObject(groupBy)) return;
   throw new CommandError(
     code,
     `The ${stage} 'groupBy' field must be defined as a $-prefixed path or an expression, but found: ${inspect(groupBy)}.`,

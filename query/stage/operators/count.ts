@@ -31,7 +31,7 @@ export const $count = defineStage({
   parse: (argument, { context }, shown) => {
     const name = argument.asString();
     uassert(argument.type === BsonType.string, 40156, 'the count field must be a non-empty string');
-    uassert(name !== '', 40156, 'the count field must be a non-empty string');
+    uassert(name !== '', 40157, 'the count field must be a non-empty string');
     uassert(!name.startsWith('$'), 40158, 'the count field cannot be a $-prefixed path');
     uassert(!name.includes('\0'), 40159, 'the count field cannot contain a null byte');
     uassert(!name.includes('.'), 40160, "the count field cannot contain '.'");

@@ -1,19 +1,26 @@
 /**
  * $densify: adds documents so that a field goes in even steps.
+ *
+ * Documents are sorted by the field, within their partitions unless the range is that of all of them. Each value that is
+ * added is the one before plus the step, so that rounding, and days that a month does not have, carry over.
  */
 import {
   BsonType,
   canonicalKey,
   compareValues,
+  compileSort,
   dateValue,
+  DocumentBuilder,
   doubleValue,
   EMPTY_DOCUMENT,
-  int32Value,
-  int64Value,
+  getField,
   type RawValue,
+  type SortKeyPattern,
 } from '../../../bson/index.ts';
+import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
-import { addNumbers, multiplyNumbers } from '../../arithmetic.ts';
+import { addNumbers } from '../../arithmetic.ts';
+import type { Value } from '../../expression/definition.ts';
 import { elementsOf } from '../../expression/elements.ts';
 import { splitFieldPath, valueAtPath } from '../../expression/field-path.ts';
 import { type TimeUnit, parseTimeUnit } from '../../expression/operators/date-arguments.ts';
@@ -21,7 +28,7 @@ import { addUnits } from '../../expression/operators/date-arithmetic.ts';
 import { UTC } from '../../expression/operators/time-zone.ts';
 import { isNullish } from '../../expression/types.ts';
 import { ownedDocument } from '../../owned.ts';
-import { stageArguments } from '../arguments.ts';
+import { idlArguments } from '../arguments.ts';
 import { defineStage, type PipelineRun } from '../definition.ts';
 import { withPath } from '../document-path.ts';
 import { BlockingSource, type DocumentSource } from '../source.ts';
@@ -40,17 +47,27 @@ interface Specification {
   readonly bounds: Bounds;
 }
 
+type SortKey = ReturnType<SortKeyPattern['keyOf']>;
+
 interface Row {
-  readonly value: RawValue;
+  readonly key: SortKey;
   readonly document: Buffer;
+}
+
+/** How far the documents of one partition have come. */
+interface Progress {
+  /** The fields that added documents have of their partition. */
+  readonly shape: Buffer;
+  /** The value to add next, if no document has it. */
+  next: RawValue;
 }
 
 class DensifySource extends BlockingSource {
   private readonly specification: Specification;
   private readonly maxBytes: number;
-  private readonly partitions = new Map<string, Row[]>();
-  /** Without the field: they pass as they are, before all others. */
-  private readonly others: Buffer[] = [];
+  private readonly order: SortKeyPattern;
+  private readonly rows: Row[] = [];
+  private readonly partitions = new Map<string, Progress>();
   private added = 0;
   private bytes = 0;
 
@@ -58,11 +75,11 @@ class DensifySource extends BlockingSource {
     super(run.yielder, input);
     this.maxBytes = run.maxStageBytes;
     this.specification = specification;
+    this.order = compileSort(sortPattern(specification), run.context.collator);
   }
 
   protected take(given: Buffer): void {
     const document = ownedDocument(given);
-    const { path, unit } = this.specification;
     this.bytes += document.length + ROW_OVERHEAD_BYTES;
     if (this.bytes > this.maxBytes) {
       throw new CommandError(
@@ -70,72 +87,116 @@ class DensifySource extends BlockingSource {
         'Exceeded memory limit for $densify: too many documents in its partitions',
       );
     }
-    const value = valueAtPath(document, path, 0);
-    if (isNullish(value)) {
-      this.others.push(document);
-      return;
+    this.rows.push({ key: this.order.keyOf(document), document });
+  }
+
+  protected finish(): Iterator<Buffer> {
+    this.rows.sort((a, b) => this.order.compare(a.key, b.key));
+    const { bounds } = this.specification;
+    return typeof bounds === 'string' ? this.between(bounds) : this.within(...bounds);
+  }
+
+  /** From the least to the greatest value, of all documents or of each partition. */
+  private *between(bounds: 'full' | 'partition'): Generator<Buffer> {
+    let least: RawValue | undefined;
+    let greatest: RawValue | undefined;
+    let isOnStep = false;
+    for (const { document } of this.rows) {
+      const value = this.fieldOf(document);
+      if (value === undefined) {
+        yield document;
+        continue;
+      }
+      const from = bounds === 'full' ? least : undefined;
+      least ??= value;
+      greatest = value;
+      let progress = this.progressOf(document);
+      if (progress === undefined) {
+        progress = this.begin(document, from ?? value);
+      }
+      yield* this.addedBefore(progress, value);
+      isOnStep = compareValues(progress.next, value) === 0;
+      if (isOnStep) progress.next = this.stepFrom(value);
+      yield document;
     }
-    const fits = unit === undefined ? value.isNumber : value.type === BsonType.date;
-    if (!fits) {
-      throw new CommandError(
-        unit === undefined ? 5733201 : 6053600,
-        unit === undefined
-          ? `Densify field type must be numeric or a date with a unit, not ${value.typeName}`
-          : '$densify stage with a unit requires that the field is a date',
-      );
+    if (bounds === 'partition' || greatest === undefined) return;
+    // Every partition goes as far as the greatest value: that one included if it is one of the steps.
+    const end = isOnStep ? this.stepFrom(greatest) : greatest;
+    if (this.specification.partitionPaths.length === 0) return;
+    for (const progress of this.partitions.values()) yield* this.addedBefore(progress, end);
+  }
+
+  /** From `low` on, and below `high`, in each partition; documents out of these bounds pass. */
+  private *within(low: RawValue, high: RawValue): Generator<Buffer> {
+    for (const { document } of this.rows) {
+      const value = this.fieldOf(document);
+      if (value !== undefined) {
+        const progress = this.progressOf(document) ?? this.begin(document, low);
+        const isAbove = compareValues(value, high) >= 0;
+        yield* this.addedBefore(progress, isAbove ? high : value);
+        if (compareValues(progress.next, value) === 0) progress.next = this.stepFrom(value);
+      }
+      yield document;
     }
-    const key = this.partitionKey(document);
-    const rows = this.partitions.get(key);
-    if (rows === undefined) this.partitions.set(key, [{ value, document }]);
-    else rows.push({ value, document });
+    // Without any document there is no partition, and steps all the same.
+    if (this.partitions.size === 0) this.partitions.set('', { shape: EMPTY_DOCUMENT, next: low });
+    for (const progress of this.partitions.values()) yield* this.addedBefore(progress, high);
+  }
+
+  private *addedBefore(progress: Progress, end: RawValue): Generator<Buffer> {
+    while (compareValues(progress.next, end) < 0) {
+      this.countAdded();
+      const value = progress.next;
+      progress.next = this.stepFrom(value);
+      yield withPath(progress.shape, this.specification.path, value);
+    }
+  }
+
+  private stepFrom(value: RawValue): RawValue {
+    const { step, unit } = this.specification;
+    if (unit !== undefined) {
+      return dateValue(addUnits(value.asDateMs(), unit, step.asNumber(), UTC));
+    }
+    return addNumbers(value, step) ?? doubleValue(value.asNumber() + step.asNumber());
+  }
+
+  /** @returns undefined for what is null or not there */
+  private fieldOf(document: Buffer): RawValue | undefined {
+    const { path, unit } = this.specification;
+    const value = nestedField(document, path);
+    if (isNullish(value) || value === undefined) return undefined;
+    const isDate = value.type === BsonType.date;
+    if (!value.isNumber && !isDate) {
+      throw new CommandError(5733201, 'Densify field type must be numeric or a date');
+    }
+    uassert(
+      isDate === (unit !== undefined),
+      6053600,
+      isDate
+        ? 'Encountered date densify value in collection when step does not have a date unit.'
+        : 'Encountered numeric densify value in collection when step has a date unit.',
+    );
+    return value;
   }
 
   private partitionKey(document: Buffer): string {
     return this.specification.partitionPaths
-      .map((path) => canonicalKey(valueAtPath(document, path, 0)))
+      .map((path) => valueAtPath(document, path, 0))
+      .map((value) => (value === undefined ? '' : canonicalKey(value)))
       .map((key) => `${key.length}:${key}`)
       .join('');
   }
 
-  protected finish(): Iterator<Buffer> {
-    return this.results();
+  private progressOf(document: Buffer): Progress | undefined {
+    return this.partitions.get(this.partitionKey(document));
   }
 
-  private *results(): Generator<Buffer> {
-    yield* this.others;
-    const partitions = [...this.partitions.values()];
-    for (const rows of partitions) rows.sort((a, b) => compareValues(a.value, b.value));
-    const full = this.specification.bounds === 'full' ? extremes(partitions) : undefined;
-    for (const rows of partitions) yield* this.densified(rows, full);
+  private begin(document: Buffer, next: RawValue): Progress {
+    const progress = { shape: this.partitionShape(document), next };
+    this.partitions.set(this.partitionKey(document), progress);
+    return progress;
   }
 
-  private *densified(
-    rows: readonly Row[],
-    full: readonly [RawValue, RawValue] | undefined,
-  ): Generator<Buffer> {
-    const { bounds, path } = this.specification;
-    const explicit = typeof bounds === 'string' ? undefined : bounds;
-    const [first, last] = explicit ?? full ?? [rows[0].value, rows.at(-1)!.value];
-    const shape = this.partitionShape(rows[0].document);
-    let next = 0;
-    for (let steps = 0; ; steps += 1) {
-      const value = this.valueAfter(first, steps);
-      const order = compareValues(value, last);
-      // An explicit range ends before its upper bound, the others with their last value.
-      if (order > 0 || (order === 0 && explicit !== undefined)) break;
-      while (next < rows.length && compareValues(rows[next].value, value) < 0) {
-        yield rows[next].document;
-        next += 1;
-      }
-      const isThere = next < rows.length && compareValues(rows[next].value, value) === 0;
-      if (isThere) continue;
-      this.countAdded();
-      yield withPath(shape, path, value);
-    }
-    for (; next < rows.length; next += 1) yield rows[next].document;
-  }
-
-  /** An added document has its partition's fields and the value. */
   private partitionShape(document: Buffer): Buffer {
     let shape: Buffer = EMPTY_DOCUMENT;
     for (const path of this.specification.partitionPaths) {
@@ -143,17 +204,6 @@ class DensifySource extends BlockingSource {
       if (value !== undefined) shape = withPath(shape, path, value);
     }
     return shape;
-  }
-
-  private valueAfter(first: RawValue, steps: number): RawValue {
-    const { step, unit } = this.specification;
-    if (unit !== undefined) {
-      return dateValue(addUnits(first.asDateMs(), unit, steps * step.asNumber(), UTC));
-    }
-    const whole = int64Value(BigInt(steps));
-    const distance = steps === 0 ? undefined : multiplyNumbers(step, narrow(step, whole));
-    const value = distance === undefined ? first : addNumbers(first, distance);
-    return value ?? doubleValue(first.asNumber() + steps * step.asNumber());
   }
 
   private countAdded(): void {
@@ -166,93 +216,129 @@ class DensifySource extends BlockingSource {
   }
 
   override close(): void {
+    this.rows.length = 0;
     this.partitions.clear();
     super.close();
   }
 }
 
-/** The count in the step's own type, so that an int stays an int. */
-function narrow(step: RawValue, count: RawValue): RawValue {
-  return step.type === BsonType.int32 ? int32Value(count.asNumber()) : count;
+/** The value at a path of objects: one that leads through an array leads nowhere. */
+function nestedField(document: Buffer, path: readonly string[]): Value {
+  let below = document;
+  for (const name of path.slice(0, -1)) {
+    const value = getField(below, name);
+    if (value?.type !== BsonType.object) return undefined;
+    below = value.asDocument();
+  }
+  return getField(below, path.at(-1)!);
 }
 
-function extremes(
-  partitions: readonly (readonly Row[])[],
-): readonly [RawValue, RawValue] | undefined {
-  let low: RawValue | undefined;
-  let high: RawValue | undefined;
-  for (const rows of partitions) {
-    const first = rows[0].value;
-    const last = rows.at(-1)!.value;
-    if (low === undefined || compareValues(first, low) < 0) low = first;
-    if (high === undefined || compareValues(last, high) > 0) high = last;
-  }
-  return low === undefined || high === undefined ? undefined : [low, high];
+function sortPattern({ path, partitionPaths, bounds }: Specification): Buffer {
+  const pattern = new DocumentBuilder();
+  const partitions = bounds === 'full' ? [] : partitionPaths;
+  for (const each of [...partitions, path]) pattern.appendInt32(each.join('.'), 1);
+  return pattern.finish();
 }
 
 function parseDensify(argument: RawValue): Specification {
-  const given = stageArguments('$densify', argument, ['field', 'partitionByFields', 'range']);
-  const field = given.get('field')?.asString();
-  const rangeValue = given.get('range');
-  if (field === undefined || rangeValue === undefined) {
-    throw new CommandError(
-      'IDLFailedToParse',
-      "BSON field '$densify.field' and '$densify.range' are required fields",
-    );
-  }
-  const range = stageArguments('$densify', rangeValue, ['step', 'unit', 'bounds']);
-  const step = range.get('step');
-  if (step === undefined || !step.isNumber || step.asNumber() <= 0) {
-    throw new CommandError(
-      5733401,
-      'The step parameter in a range statement must be a strictly positive numeric value',
-    );
-  }
-  const unitValue = range.get('unit');
-  const unit = unitValue === undefined ? undefined : parseTimeUnit(unitValue.asString());
-  if (unit !== undefined && !Number.isInteger(step.asNumber())) {
-    throw new CommandError(
-      6586400,
-      'The step parameter in a range satement must be a whole number when densifying a date range',
-    );
-  }
-  const partition = given.get('partitionByFields');
-  return {
-    path: splitFieldPath(field),
-    partitionPaths:
-      partition === undefined
-        ? []
-        : elementsOf(partition).map((path) => splitFieldPath(path.asString())),
-    step,
-    unit,
-    bounds: parseBounds(range.get('bounds'), partition !== undefined),
-  };
+  const given = idlArguments('$densify', argument, {
+    'field!': 'string',
+    partitionByFields: 'array of strings',
+    'range!': 'object',
+  });
+  const range = idlArguments('$densify.range', given.get('range')!, {
+    'step!': 'number',
+    unit: 'string',
+    'bounds!': 'any',
+  });
+  const step = range.get('step')!;
+  uassert(
+    step.asNumber() > 0,
+    5733401,
+    'The step parameter in a range statement must be a strictly positive numeric value',
+  );
+  const unitName = range.get('unit')?.asString();
+  uassert(
+    unitName === undefined || Number.isInteger(step.asNumber()),
+    6586400,
+    'The step parameter in a range statement must be a whole number when densifying a date range',
+  );
+  const unit = unitName === undefined ? undefined : parseTimeUnit(unitName);
+  const bounds = parseBounds(range.get('bounds')!, step, unit);
+  const names = elementsOfOrNone(given.get('partitionByFields')).map((name) => name.asString());
+  const partitionPaths = names.map((name) => splitFieldPath(name));
+  const field = given.get('field')!.asString();
+  const path = splitFieldPath(field);
+  uassert(
+    bounds !== 'partition' || names.length > 0,
+    5733408,
+    "One cannot specify the bounds as 'partition' without specifying a non-empty array of partitionByFields. You may have meant to specify 'full' bounds.",
+  );
+  for (const name of names) checkPartition(name, field);
+  return { path, partitionPaths, step, unit, bounds };
 }
 
-function parseBounds(value: RawValue | undefined, hasPartitions: boolean): Bounds {
-  if (value?.type === BsonType.array) {
-    const [low, high, ...more] = elementsOf(value);
-    if (low === undefined || high === undefined || more.length > 0) {
-      throw new CommandError(
-        5733403,
-        'a bounding array in a range statement must have exactly two elements',
-      );
-    }
-    if (compareValues(low, high) > 0) {
-      throw new CommandError(5733402, 'the bounds in a range statement must be in ascending order');
-    }
+function elementsOfOrNone(value: RawValue | undefined): readonly RawValue[] {
+  return value === undefined ? [] : elementsOf(value);
+}
+
+function checkPartition(name: string, field: string): void {
+  uassert(
+    name !== field && !name.startsWith(`${field}.`),
+    8993000,
+    `BSON field '$densify.partitionByFields' contains the field that is being densified: ${field}`,
+  );
+  uassert(
+    !field.startsWith(`${name}.`),
+    9554500,
+    `The field that is being densified contains the BSON field '$densify.partitionByFields': ${name}`,
+  );
+}
+
+function parseBounds(value: RawValue, step: RawValue, unit: TimeUnit | undefined): Bounds {
+  if (value.type === BsonType.array) return parseRange(elementsOf(value), step, unit);
+  uassert(
+    value.type === BsonType.string,
+    5733404,
+    "The bounds in a range statement must be the string 'full', 'partition', or an ascending array of two numbers or two dates",
+  );
+  const word = value.asString();
+  if (word === 'full' || word === 'partition') return word;
+  throw new CommandError(5946802, "Bounds string must either be 'full' or 'partition'");
+}
+
+function parseRange(
+  elements: readonly RawValue[],
+  step: RawValue,
+  unit: TimeUnit | undefined,
+): Bounds {
+  const [low, high, ...more] = elements;
+  if (low === undefined || high === undefined || more.length > 0) {
+    throw new CommandError(
+      5733403,
+      'A bounding array in a range statement must have exactly two elements',
+    );
+  }
+  uassert(
+    compareValues(low, high) <= 0,
+    5733402,
+    'A bounding array must be an ascending array of either two dates or two numbers',
+  );
+  const BOTH = 'A bounding array must contain either both dates or both numeric types';
+  if (low.isNumber) {
+    uassert(unit === undefined, 5733409, 'Numeric bounds may not have unit parameter');
+    uassert(high.isNumber, 5733406, BOTH);
+    uassert(
+      low.type === high.type && low.type === step.type,
+      5876900,
+      'Upper bound, lower bound, and step must all have the same type',
+    );
     return [low, high];
   }
-  const word = value?.asString();
-  if (word === 'full') return 'full';
-  if (word !== 'partition') {
-    throw new CommandError(5946802, "Bounds in a range must be an array, 'full' or 'partition'");
-  }
-  if (hasPartitions) return 'partition';
-  throw new CommandError(
-    5733408,
-    "one may not specify the bounds as 'partition' without specifying a non-empty array of partitionByFields. You may have meant to specify 'full' bounds.",
-  );
+  uassert(low.type === BsonType.date, 5946800, 'Explicit bounds must be numeric or dates');
+  uassert(high.type === BsonType.date, 5733405, BOTH);
+  uassert(unit !== undefined, 5733410, 'A bounding array of dates must specify a unit');
+  return [low, high];
 }
 
 export const $densify = defineStage({

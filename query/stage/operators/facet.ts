@@ -146,7 +146,7 @@ function parseFacets(argument: RawValue, parser: StageParser): readonly Facet[] 
   return fields.map(([name, value]) => {
     if (name === '' || name.startsWith('$') || name.includes('.')) {
       throw new CommandError(
-        name.startsWith('$') ? 16410 : name === '' ? 40352 : 16412,
+        name.startsWith('$') ? 16410 : name === '' ? 15998 : 16412,
         `$facet field names may not be empty, start with '$' or contain '.': '${name}'`,
       );
     }

@@ -9,6 +9,7 @@ import {
   documentOf,
   documentValue,
   fieldsOf,
+  isEmpty,
   type RawValue,
   stringValue,
 } from '../../../bson/index.ts';
@@ -17,11 +18,12 @@ import type { QueryContext } from '../../context.ts';
 import { compileExpression } from '../../expression/compile.ts';
 import { elementsOf } from '../../expression/elements.ts';
 import type { Expression } from '../../expression/expression.ts';
-import { stageArguments } from '../arguments.ts';
+import { idlArguments } from '../arguments.ts';
 import { defineStage, type PipelineStage } from '../definition.ts';
 import { compileFieldTree, fieldTreeMap } from '../field-tree.ts';
 import { mapStage } from '../map-stage.ts';
 import {
+  compilePartition,
   compileWindowField,
   operatorValue,
   type SortBy,
@@ -45,7 +47,7 @@ function partitionExpression(
     );
   }
   if (by !== undefined) {
-    return compileExpression(by, context);
+    return compilePartition(by, context);
   }
   return fields === undefined ? undefined : compileExpression(pathsObject(fields), context);
 }
@@ -70,26 +72,33 @@ function parseOutput(output: RawValue, sortBy: SortBy, context: QueryContext): O
   const values = new DocumentBuilder();
   let hasValues = false;
   for (const [path, rule] of fieldsOf(output.asDocument())) {
-    const given = stageArguments('$fill', rule, ['value', 'method']);
+    if (rule.type !== BsonType.object) {
+      throw new CommandError(
+        6050200,
+        'Each fill output specification must be an object with exactly one field',
+      );
+    }
+    const given = idlArguments('$fill', rule, { value: 'any', method: 'string' });
     const method = given.get('method')?.asString();
     const value = given.get('value');
-    if ((method === undefined) === (value === undefined)) {
-      throw new CommandError(
-        6050202,
-        "Each object in '$fill.output' must contain exactly one of 'value' or 'method'",
-      );
+    if (method !== undefined) {
+      if (value !== undefined) {
+        throw new CommandError(
+          6050201,
+          "Each fill output specification must have exactly one of 'method' or 'value' fields, not both",
+        );
+      }
+      const operator = OPERATOR_OF[method];
+      if (operator === undefined) {
+        throw new CommandError(6050202, `Method must be either locf or linear, not ${method}`);
+      }
+      const use = operatorValue(operator, stringValue(`$${path}`));
+      windows.push(compileWindowField(path, use, sortBy, context));
     }
     if (value !== undefined) {
       values.append(path, ifNull(path, value));
       hasValues = true;
-      continue;
     }
-    const operator = OPERATOR_OF[method ?? ''];
-    if (operator === undefined) {
-      throw new CommandError(6050200, `Method must be either locf or linear, not ${method}`);
-    }
-    const use = operatorValue(operator, stringValue(`$${path}`));
-    windows.push(compileWindowField(path, use, sortBy, context));
   }
   return { windows, values: hasValues ? values.finish() : undefined };
 }
@@ -106,24 +115,24 @@ export const $fill = defineStage({
   name: '$fill',
   position: 'anywhere',
   parse: (argument, { context }, shown) => {
-    const given = stageArguments('$fill', argument, [
-      'partitionBy',
-      'partitionByFields',
-      'sortBy',
-      'output',
-    ]);
-    const output = given.get('output');
-    if (output?.type !== BsonType.object) {
+    const given = idlArguments('$fill', argument, {
+      partitionBy: 'object or string',
+      partitionByFields: 'array of strings',
+      sortBy: 'object',
+      'output!': 'object',
+    });
+    const output = given.get('output')!;
+    if (isEmpty(output.asDocument())) {
       throw new CommandError(
-        'IDLFailedToParse',
-        "BSON field '$fill.output' is missing but a required field",
+        6050203,
+        "The output field in '$fill' must contain an object with at least one element",
       );
     }
     const sortBy = sortByOf(given.get('sortBy'), context);
     const { windows, values } = parseOutput(output, sortBy, context);
+    const partitionBy = partitionExpression(given, context);
     const stages: PipelineStage[] = [];
     if (windows.length > 0) {
-      const partitionBy = partitionExpression(given, context);
       stages.push(windowStage('$fill', { ...sortBy, partitionBy, fields: windows }, shown));
     }
     if (values !== undefined) {

@@ -6,13 +6,16 @@ import {
   arrayValue,
   BsonType,
   canonicalKey,
+  booleanValue,
   documentOf,
+  fieldsOf,
   type FieldPath,
   getField,
   int64Value,
   parsePath,
   type RawValue,
 } from '../../../bson/index.ts';
+import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { compileExpression } from '../../expression/compile.ts';
 import { elementsOf } from '../../expression/elements.ts';
@@ -21,7 +24,7 @@ import { splitFieldPath } from '../../expression/field-path.ts';
 import { Scope } from '../../expression/scope.ts';
 import { ownedDocument } from '../../owned.ts';
 import { compileFilter } from '../../matcher/compile.ts';
-import { namespaceArgument, stageArguments, stringArgument } from '../arguments.ts';
+import { namespaceArgument, stringArgument } from '../arguments.ts';
 import { defineStage, type PipelineRun, type StageParser } from '../definition.ts';
 import { withPath } from '../document-path.ts';
 import { valuesAt } from '../path-values.ts';
@@ -92,10 +95,7 @@ class GraphLookupSource implements DocumentSource {
     take: (match: Buffer) => void,
   ): Promise<void> {
     const { from, connectTo, restrict } = this.specification;
-    const wanted = new ArrayBuilder();
-    for (const value of values) wanted.push(value);
-    const equality = documentOf({ [connectTo]: documentOf({ $in: arrayValue(wanted.finish()) }) });
-    const stages = [documentOf({ $match: equality })];
+    const stages = [documentOf({ $match: equality(connectTo, values) })];
     if (restrict !== undefined) stages.push(documentOf({ $match: restrict }));
     const source = this.run.openPipeline(from, stages);
     try {
@@ -117,20 +117,69 @@ class GraphLookupSource implements DocumentSource {
   }
 }
 
+/** As $in, but that null is not a field that is missing, and that a regular expression is itself. */
+function equality(path: string, values: readonly RawValue[]): Buffer {
+  const wanted = new ArrayBuilder();
+  for (const value of values) {
+    const is = documentOf(
+      value.type === BsonType.null ? { $eq: value, $exists: booleanValue(true) } : { $eq: value },
+    );
+    wanted.pushDocument(documentOf({ [path]: is }));
+  }
+  return documentOf({ $or: arrayValue(wanted.finish()) });
+}
+
 function isNew(seen: Set<string>, key: string): boolean {
   if (seen.has(key)) return false;
   seen.add(key);
   return true;
 }
 
+const NAMES = ['from', 'as', 'connectFromField', 'depthField', 'connectToField'];
+
+function graphArguments(argument: RawValue): ReadonlyMap<string, RawValue> {
+  if (argument.type !== BsonType.object) {
+    throw new CommandError(
+      'FailedToParse',
+      `the $graphLookup stage specification must be an object, but found ${argument.typeName}`,
+    );
+  }
+  const given = new Map(fieldsOf(argument.asDocument()));
+  const from = given.get('from');
+  if (from === undefined) {
+    throw new CommandError('FailedToParse', "missing 'from' option to $graphLookup stage");
+  }
+  if (from.type !== BsonType.string && from.type !== BsonType.object) {
+    throw new CommandError(
+      'FailedToParse',
+      `$graphLookup 'from' field must be a string, but found ${from.typeName}`,
+    );
+  }
+  for (const [name, value] of given) {
+    if (!NAMES.includes(name)) {
+      uassert(OTHERS.includes(name), 40104, `Unknown argument to $graphLookup: ${name}`);
+    } else if (value !== from && value.type !== BsonType.string) {
+      throw new CommandError(
+        40103,
+        `expected string as argument for ${name}, found: ${value.typeName}`,
+      );
+    }
+  }
+  return given;
+}
+
+function isGiven(value: RawValue | undefined): boolean {
+  return value !== undefined && !(value.type === BsonType.string && value.asString() === '');
+}
+
 const REQUIRED = ['from', 'startWith', 'connectFromField', 'connectToField', 'as'] as const;
-const OPTIONAL = ['maxDepth', 'depthField', 'restrictSearchWithMatch'] as const;
+const OTHERS = ['startWith', 'maxDepth', 'restrictSearchWithMatch'];
 
 function parseGraphLookup(argument: RawValue, parser: StageParser): Specification {
   const name = '$graphLookup';
-  const given = stageArguments(name, argument, [...REQUIRED, ...OPTIONAL]);
+  const given = graphArguments(argument);
   for (const key of REQUIRED) {
-    if (!given.has(key)) {
+    if (!isGiven(given.get(key))) {
       throw new CommandError(
         40105,
         `$graphLookup requires 'from', 'as', 'startWith', 'connectFromField', and 'connectToField' to be specified.`,
@@ -165,10 +214,10 @@ function depthFrom(value: RawValue | undefined): number {
   if (!value.isNumber) {
     throw new CommandError(40100, `maxDepth must be numeric, found type: ${value.typeName}`);
   }
-  if (depth < 0) {
+  if (Math.trunc(depth) < 0) {
     throw new CommandError(40101, `maxDepth requires a nonnegative argument, found: ${depth}`);
   }
-  if (!Number.isInteger(depth)) {
+  if (!Number.isInteger(depth) || depth > 2 ** 63) {
     throw new CommandError(40102, `maxDepth could not be represented as a long long: ${depth}`);
   }
   return depth;

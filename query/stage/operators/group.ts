@@ -18,6 +18,7 @@ import {
   NULL,
   type RawValue,
 } from '../../../bson/index.ts';
+import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import type { Accumulator, CompiledAccumulator } from '../../accumulator/definition.ts';
 import { findAccumulator } from '../../accumulator/registry.ts';
@@ -341,6 +342,35 @@ function pathsOf({ id, fields }: GroupSpecification): ReadonlySet<string> | unde
   return union;
 }
 
+/** An object without operators is an expression, but not one of inclusions, as in $project. */
+function compileId(value: RawValue, context: QueryContext): Expression {
+  if (value.type === BsonType.object) {
+    const fields = [...fieldsOf(value.asDocument())];
+    const isOperator = fields[0]?.[0].startsWith('$') === true;
+    const includes = fields.some(([, field]) => field.isNumber || field.type === BsonType.bool);
+    uassert(isOperator || !includes, 17390, '$group does not support inclusion-style expressions');
+  }
+  const expression = compileExpression(value, context);
+  return expression.constant === undefined && value.type === BsonType.object
+    ? withoutMissing(value.asDocument(), expression, context)
+    : expression;
+}
+
+/** Of an object of one field a missing value is null, as it is of no object; of several fields it stays missing. */
+function withoutMissing(fields: Buffer, whole: Expression, context: QueryContext): Expression {
+  const [[name, value], ...more] = [...fieldsOf(fields)];
+  if (more.length > 0 || name.startsWith('$')) return whole;
+  const only = compileExpression(value, context);
+  const builder = new DocumentBuilder();
+  return {
+    ...whole,
+    evaluate: (scope) => {
+      builder.clear();
+      return documentValue(builder.append(name, only.evaluate(scope) ?? NULL).finish());
+    },
+  };
+}
+
 export const $group = defineStage({
   name: '$group',
   position: 'anywhere',
@@ -354,7 +384,7 @@ export const $group = defineStage({
       if (name === '_id') {
         if (id !== undefined)
           throw new CommandError(15948, "a group's _id may only be specified once");
-        id = compileExpression(value, context);
+        id = compileId(value, context);
       } else if (name !== '$doingMerge') fields.push(compileGroupField(name, value, context));
     }
     if (id === undefined) {

@@ -1,7 +1,7 @@
 /**
  * $limit and $skip.
  */
-import type { RawValue } from '../../../bson/index.ts';
+import { BsonType, type RawValue } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { defineStage, type PipelineStage } from '../definition.ts';
 import { type DocumentSource, MapSource } from '../source.ts';
@@ -15,7 +15,9 @@ function wholeNumber(name: string, code: number, argument: RawValue): number {
       `invalid argument to ${name} stage: Expected a number in: ${name}: ${argument.typeName}`,
     );
   }
-  if (!Number.isSafeInteger(number)) {
+  // As a double 2^63 - 1 is 2^63, which is no int64 any more.
+  const isInt64 = Math.abs(number) < 2 ** 63 || isGreatestInt64(argument);
+  if (!isInt64 || !Number.isInteger(number)) {
     throw new CommandError(
       code,
       `invalid argument to ${name} stage: Expected an integer: ${name}: ${number}`,
@@ -28,6 +30,11 @@ function wholeNumber(name: string, code: number, argument: RawValue): number {
     );
   }
   return number;
+}
+
+function isGreatestInt64(value: RawValue): boolean {
+  if (value.type === BsonType.int64) return value.asInt64() > 0n;
+  return value.type === BsonType.decimal128 && value.asDecimal().toBigInt() === 2n ** 63n - 1n;
 }
 
 class LimitSource implements DocumentSource {

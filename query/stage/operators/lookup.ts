@@ -32,6 +32,7 @@ import {
   namespaceArgument,
   pipelineArgument,
   stageArguments,
+  startsWithDocuments,
   stringArgument,
 } from '../arguments.ts';
 import { defineStage, type PipelineRun, type StageParser } from '../definition.ts';
@@ -230,15 +231,21 @@ function equalities(path: string, values: readonly RawValue[]): Buffer {
   return new DocumentBuilder().append('$or', arrayValue(branches.finish())).finish();
 }
 
+/** An empty name is as good as none. */
+function nameArgument(given: ReadonlyMap<string, RawValue>, name: string): string | undefined {
+  const text = stringArgument('$lookup', given, name);
+  return text === '' ? undefined : text;
+}
+
 function parseLookup(argument: RawValue, parser: StageParser): LookupSpecification {
   const known = ['from', 'as', 'localField', 'foreignField', 'let', 'pipeline'];
   const given = stageArguments('$lookup', argument, known);
-  const as = stringArgument('$lookup', given, 'as');
+  const as = nameArgument(given, 'as');
   if (as === undefined) {
     throw new CommandError('FailedToParse', "must specify 'as' field for a $lookup");
   }
-  const localField = stringArgument('$lookup', given, 'localField');
-  const foreignField = stringArgument('$lookup', given, 'foreignField');
+  const localField = nameArgument(given, 'localField');
+  const foreignField = nameArgument(given, 'foreignField');
   if ((localField === undefined) !== (foreignField === undefined)) {
     throw new CommandError(
       'FailedToParse',
@@ -280,8 +287,7 @@ function foreignNamespace(
   parser: StageParser,
 ): string {
   if (from !== undefined) return namespaceArgument('$lookup', from, parser.database);
-  const first = pipeline?.[0];
-  if (first !== undefined && [...fieldsOf(first)][0]?.[0] === '$documents') {
+  if (pipeline !== undefined && startsWithDocuments(pipeline)) {
     return `${parser.database}.$cmd.aggregate`;
   }
   throw new CommandError('FailedToParse', "must specify 'from' field for a $lookup");

@@ -293,8 +293,8 @@ function checkPipeline(
 function requireObject(argument: RawValue): RawValue {
   if (argument.type === BsonType.object) return argument;
   throw new CommandError(
-    51182,
-    `$merge only supports a string or object argument, not ${argument.typeName}`,
+    'TypeMismatch',
+    `$merge requires a string or object argument, but found ${argument.typeName}`,
   );
 }
 

@@ -34,8 +34,8 @@ export const $replaceRoot = defineStage({
   parse: (argument, { context }, shown) => {
     if (argument.type !== BsonType.object) {
       throw new CommandError(
-        'TypeMismatch',
-        `BSON field '$replaceRoot' is the wrong type '${argument.typeName}', expected type 'object'`,
+        40229,
+        `expected an object as specification for $replaceRoot stage, got ${argument.typeName}`,
       );
     }
     const given = new Map(fieldsOf(argument.asDocument()));

@@ -60,7 +60,7 @@ export const $sample = defineStage({
     if (size === undefined) throw new CommandError(28749, '$sample stage must specify a size');
     if (!size.isNumber) throw new CommandError(28746, 'size argument to $sample must be a number');
     const count = Math.trunc(size.asNumber());
-    if (count <= 0) {
+    if (!(count > 0)) {
       throw new CommandError(28747, 'size argument to $sample must be a positive integer');
     }
     return [

@@ -21,7 +21,7 @@ import type { Value } from '../../expression/definition.ts';
 import { elementsOf } from '../../expression/elements.ts';
 import type { Expression } from '../../expression/expression.ts';
 import { splitFieldPath } from '../../expression/field-path.ts';
-import { parseTimeUnit, type TimeUnit } from '../../expression/operators/date-arguments.ts';
+import { parseTimeUnit } from '../../expression/operators/date-arguments.ts';
 import { Scope } from '../../expression/scope.ts';
 import { ownedDocument } from '../../owned.ts';
 import { parseSort, sortOrderOf } from '../../planner/sort-pattern.ts';
@@ -30,7 +30,7 @@ import type { ComputeWindow } from '../../window/definition.ts';
 import type { Bound, Partition, Window } from '../../window/partition.ts';
 import { findWindow } from '../../window/registry.ts';
 import type { Steps } from '../../window/steps.ts';
-import { stageArguments } from '../arguments.ts';
+import { idlArguments } from '../arguments.ts';
 import { defineStage, type PipelineRun, type PipelineStage } from '../definition.ts';
 import { withPath } from '../document-path.ts';
 import { AGAIN, type BlockingOutput, BlockingSource, type DocumentSource } from '../source.ts';
@@ -104,7 +104,7 @@ class WindowSource extends BlockingSource {
     for (let position = 0; position < partition.length; position += 1) {
       let result = partition.documentAt(position);
       for (const { path, valueAt } of computed) {
-        result = withPath(result, path, (yield* this.inSteps(valueAt(position))) ?? NULL);
+        result = withPath(result, path, yield* this.inSteps(valueAt(position)));
       }
       yield result;
     }
@@ -153,12 +153,7 @@ class PartitionOrder implements SortOrder {
     const { partitionBy, order } = this.specification;
     this.scope.document = document;
     const partition = partitionBy?.evaluate(this.scope) ?? NULL;
-    if (partition.type === BsonType.array) {
-      throw new CommandError(
-        'TypeMismatch',
-        'An expression used to partition cannot evaluate to value of type array',
-      );
-    }
+    if (partition.type === BsonType.array) throw partitionIsArray();
     return [...(order?.keyOf(document) ?? []), partition];
   }
 
@@ -259,16 +254,20 @@ function windowEvaluation({
 
 /** sortBy, or nothing: the order, the path of its only field, and whether its first one rises. */
 export interface SortBy extends Pick<WindowSpecification, 'order' | 'sortPath'> {
+  readonly fieldCount: number;
   readonly isAscending: boolean;
 }
 
 export function sortByOf(value: RawValue | undefined, context: QueryContext): SortBy {
   const sort = value === undefined ? undefined : parseSort(value.asDocument());
-  if (sort === undefined) return { order: undefined, sortPath: undefined, isAscending: false };
+  if (sort === undefined) {
+    return { order: undefined, sortPath: undefined, fieldCount: 0, isAscending: false };
+  }
   const [only] = sort.fields;
   return {
     order: sortOrderOf(sort, context),
     sortPath: sort.fields.length === 1 ? splitFieldPath(only.path) : undefined,
+    fieldCount: sort.fields.length,
     isAscending: only.direction === 1,
   };
 }
@@ -288,7 +287,7 @@ export function compileWindowField(
   let operator: { readonly name: string; readonly argument: RawValue } | undefined;
   let window: Window | undefined;
   for (const [name, argument] of fieldsOf(value.asDocument())) {
-    if (name === 'window') window = parseWindow(argument);
+    if (name === 'window') window = parseWindow(argument, sortBy, context);
     else if (!name.startsWith('$') || operator !== undefined) {
       throw new CommandError('FailedToParse', `Window function found an unknown argument: ${name}`);
     } else operator = { name, argument };
@@ -300,50 +299,60 @@ export function compileWindowField(
   if (definition === undefined) {
     throw new CommandError('FailedToParse', `Unrecognized window function, ${operator.name}`);
   }
-  if (window?.kind === 'range') checkRangeOrder(window, sortBy);
-  const hasSort = sortBy.order !== undefined;
-  const compute = definition.compile({ ...operator, window, hasSort, context });
+  const { fieldCount: sortFields } = sortBy;
+  const compute = definition.compile({ ...operator, window, sortFields, context });
   return { path: splitFieldPath(path), compute };
 }
 
 /** A range is measured along the one field that documents are sorted by. */
-function checkRangeOrder(window: Window, { sortPath, isAscending }: SortBy): void {
-  if (window.lower === 'unbounded' && window.upper === 'unbounded') return;
+function checkRangeOrder({ sortPath, isAscending }: SortBy): void {
   uassert(sortPath !== undefined, 5339902, 'Range-based bounds require sortBy a single field');
   uassert(isAscending, 8947401, 'Range-based bounds require an ascending sortBy');
 }
 
-function parseWindow(value: RawValue): Window | undefined {
-  const given = stageArguments("'window'", value, ['documents', 'range', 'unit']);
+/** @throws CommandError FailedToParse unless it is so. */
+function require(isSo: boolean, message: string): void {
+  uassert(isSo, 'FailedToParse', message);
+}
+
+function parseWindow(value: RawValue, sortBy: SortBy, context: QueryContext): Window | undefined {
+  require(value.type === BsonType.object, "'window' field must be an object");
+  const given = new Map(fieldsOf(value.asDocument()));
   const documents = given.get('documents');
   const range = given.get('range');
-  const unitValue = given.get('unit');
-  if (documents !== undefined && range !== undefined) {
-    throw new CommandError(
-      'FailedToParse',
-      "Window bounds can specify either 'documents' or 'unit', not both.",
-    );
-  }
+  const unit = given.get('unit');
+  require(documents === undefined ||
+    range === undefined, "Window bounds can specify either 'documents' or 'unit', not both.");
+  const known = range === undefined ? 1 : unit === undefined ? 1 : 2;
+  require(given.size ===
+    (documents === undefined && range === undefined
+      ? 0
+      : known), "'window' field can only contain 'documents' as the only argument or 'range' with an optional 'unit' field");
   if (documents !== undefined) {
-    const [lower, upper] = parseBounds(documents, true);
+    const [lower, upper] = parseBounds(documents, 'int', context);
+    const isSorted = sortBy.order !== undefined || (lower === 'unbounded' && upper === 'unbounded');
+    uassert(isSorted, 5339901, 'Document-based bounds require a sortBy');
     return { kind: 'documents', lower, upper };
   }
   if (range === undefined) return undefined;
-  const unit: TimeUnit | undefined =
-    unitValue === undefined ? undefined : parseTimeUnit(unitValue.asString());
-  const [lower, upper] = parseBounds(range, false);
-  return { kind: 'range', lower, upper, unit };
+  require(unit === undefined || unit.type === BsonType.string, "'unit' must be a string");
+  const [lower, upper] = parseBounds(range, unit === undefined ? 'number' : 'int', context);
+  checkRangeOrder(sortBy);
+  const parsed = unit && parseTimeUnit(unit.asString());
+  return { kind: 'range', lower, upper, unit: parsed };
 }
 
-function parseBounds(value: RawValue, whole: boolean): readonly [Bound, Bound] {
+/** What a bound may be besides 'unbounded' and 'current'. */
+type BoundKind = 'int' | 'number';
+
+function parseBounds(
+  value: RawValue,
+  kind: BoundKind,
+  context: QueryContext,
+): readonly [Bound, Bound] {
   const items = value.type === BsonType.array ? elementsOf(value) : [];
-  if (items.length !== 2) {
-    throw new CommandError(
-      'FailedToParse',
-      'Window bounds must be an array of exactly two elements: a lower and an upper bound',
-    );
-  }
-  const [lower, upper] = items.map((item) => parseBound(item, whole));
+  require(items.length === 2, 'Window bounds must be a 2-element array');
+  const [lower, upper] = items.map((item) => parseBound(item, kind, context));
   const place = (bound: Bound, open: number): number =>
     bound === 'unbounded' ? open : bound === 'current' ? 0 : bound;
   if (place(lower, -Infinity) > place(upper, Infinity)) {
@@ -352,16 +361,39 @@ function parseBounds(value: RawValue, whole: boolean): readonly [Bound, Bound] {
   return [lower, upper];
 }
 
-function parseBound(value: RawValue, whole: boolean): Bound {
+function parseBound(value: RawValue, kind: BoundKind, context: QueryContext): Bound {
   if (value.type === BsonType.string) {
     const word = value.asString();
     if (word === 'unbounded' || word === 'current') return word;
-  } else if (value.isNumber && (!whole || Number.isInteger(value.asNumber()))) {
-    return value.asNumber();
+    throw new CommandError(
+      'FailedToParse',
+      "Window bounds must be 'unbounded', 'current', or a number.",
+    );
   }
-  throw new CommandError(
-    'FailedToParse',
-    "Window bounds must be 'unbounded', 'current', or a number",
+  const bound = compileExpression(value, context).constant?.value;
+  uassert(bound !== undefined, 'FailedToParse', 'Window bounds expression must be a constant.');
+  const isRight = kind === 'int' ? isInt32(bound) : bound.isNumber;
+  require(isRight, `Window bounds must be ${kind === 'int' ? 'an integer' : 'a number'}`);
+  return bound.asNumber();
+}
+
+function isInt32(value: RawValue): boolean {
+  if (!value.isNumber) return false;
+  const number = value.asNumber();
+  return Number.isInteger(number) && (number | 0) === number;
+}
+
+/** @throws CommandError TypeMismatch for what is an array whatever the document */
+export function compilePartition(value: RawValue, context: QueryContext): Expression {
+  const expression = compileExpression(value, context);
+  if (expression.constant?.value?.type === BsonType.array) throw partitionIsArray();
+  return expression;
+}
+
+function partitionIsArray(): CommandError {
+  return new CommandError(
+    'TypeMismatch',
+    'An expression used to partition cannot evaluate to value of type array',
   );
 }
 
@@ -369,14 +401,12 @@ export const $setWindowFields = defineStage({
   name: '$setWindowFields',
   position: 'anywhere',
   parse: (argument, { context }, shown) => {
-    const given = stageArguments('$setWindowFields', argument, ['partitionBy', 'sortBy', 'output']);
-    const output = given.get('output');
-    if (output?.type !== BsonType.object) {
-      throw new CommandError(
-        'IDLFailedToParse',
-        "BSON field '$setWindowFields.output' is missing but a required field",
-      );
-    }
+    const given = idlArguments('$setWindowFields', argument, {
+      partitionBy: 'any',
+      sortBy: 'object',
+      'output!': 'object',
+    });
+    const output = given.get('output')!;
     const partitionBy = given.get('partitionBy');
     const sortBy = sortByOf(given.get('sortBy'), context);
     const fields = Array.from(fieldsOf(output.asDocument()), ([path, value]) =>
@@ -384,7 +414,7 @@ export const $setWindowFields = defineStage({
     );
     const specification: WindowSpecification = {
       ...sortBy,
-      partitionBy: partitionBy && compileExpression(partitionBy, context),
+      partitionBy: partitionBy && compilePartition(partitionBy, context),
       fields,
     };
     return [windowStage('$setWindowFields', specification, shown)];

@@ -3,7 +3,12 @@
  */
 import { BsonType, type RawValue } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
-import { namespaceArgument, pipelineArgument, stageArguments } from '../arguments.ts';
+import {
+  idlArguments,
+  namespaceArgument,
+  pipelineArgument,
+  startsWithDocuments,
+} from '../arguments.ts';
 import { defineStage, type PipelineRun, type StageParser } from '../definition.ts';
 import type { DocumentSource } from '../source.ts';
 
@@ -46,12 +51,12 @@ function parseUnion(argument: RawValue, parser: StageParser): Union {
     const namespace = namespaceArgument('$unionWith', argument, parser.database);
     return { namespace, pipeline: [] };
   }
-  const given = stageArguments('$unionWith', argument, ['coll', 'pipeline']);
+  const given = idlArguments('$unionWith', argument, { coll: 'string', pipeline: 'any' });
   const coll = given.get('coll');
   const pipelineValue = given.get('pipeline');
   const pipeline = pipelineValue === undefined ? [] : pipelineArgument('$unionWith', pipelineValue);
   parser.parsePipeline(pipeline, '$unionWith');
-  if (coll === undefined && pipeline.length === 0) {
+  if (coll === undefined && !startsWithDocuments(pipeline)) {
     throw new CommandError(
       'FailedToParse',
       '$unionWith stage without explicit collection must have a pipeline with $documents as first stage',

@@ -4,7 +4,7 @@
  * Promises: the result's type is the wider of the two; an int32 that overflows becomes an int64; an int64 that overflows
  * is an error and changes nothing.
  */
-import { binaryEqual, int32Value, type RawValue } from '../../../bson/index.ts';
+import { binaryEqual, BsonType, int32Value, type RawValue } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { addNumbers, multiplyNumbers } from '../../arithmetic.ts';
 import { describeDocument, describeField, lastName } from '../messages.ts';
@@ -38,7 +38,7 @@ export const arithmeticModifiers: readonly ModifierDefinition[] = OPERATORS.map(
             if (!value.isNumber) throw notNumeric(name, value, place, document);
             const result = combine(value, operand);
             if (result === undefined) throw overflow(name, value, document);
-            return binaryEqual(value, result) ? value : result;
+            return isSameNumber(value, result) ? value : result;
           },
           create: () => ofMissing(operand),
           needsPath: true,
@@ -48,6 +48,14 @@ export const arithmeticModifiers: readonly ModifierDefinition[] = OPERATORS.map(
 );
 
 /** Zero times a number: zero of its type. It never overflows. */
+/** -0 and 0 are the same double: what is equal to the old value is not written. */
+function isSameNumber(value: RawValue, result: RawValue): boolean {
+  if (value.type !== BsonType.double || result.type !== BsonType.double) {
+    return binaryEqual(value, result);
+  }
+  return value.asNumber() === result.asNumber();
+}
+
 function zeroLike(operand: RawValue): RawValue {
   return multiplyNumbers(int32Value(0), operand) ?? operand;
 }

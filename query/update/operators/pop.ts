@@ -29,7 +29,7 @@ export const $pop = defineModifier({
         return arrayOf(kept, value.end - value.start);
       },
       create: () => undefined,
-      needsPath: false,
+      needsPath: true,
     };
   },
 });

@@ -55,7 +55,7 @@ function cullingModifier(isUnwanted: (element: RawValue) => boolean): Modifier {
       return withoutElements(value, isUnwanted);
     },
     create: () => undefined,
-    needsPath: false,
+    needsPath: true,
   };
 }
 

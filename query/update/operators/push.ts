@@ -7,16 +7,15 @@ import {
   arrayValue,
   binaryEqual,
   BsonType,
-  compareValues,
   EMPTY_DOCUMENT,
   fieldsOf,
   getField,
-  isEmpty,
   type Collator,
   type RawValue,
 } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
+import { elementOrderFrom, type ElementOrder } from '../../element-order.ts';
 import { exactInteger } from '../../matcher/operand.ts';
 import { arrayOf, elementCount, elementsOf, withAppended } from '../array-elements.ts';
 import { describeDocument } from '../messages.ts';
@@ -26,7 +25,7 @@ interface Push {
   readonly values: readonly RawValue[];
   readonly position: number;
   readonly slice: number | undefined;
-  readonly order: ((a: RawValue, b: RawValue) => number) | undefined;
+  readonly order: ElementOrder | undefined;
 }
 
 export const $push = defineModifier({
@@ -107,7 +106,7 @@ function parsePush(operand: RawValue, collator: Collator | undefined): Push {
       clauses.get('$slice'),
       'The value for $slice must be an integer value but was given type: ',
     ),
-    order: sort === undefined ? undefined : parseSort(sort, collator),
+    order: sort === undefined ? undefined : elementOrderFrom(sort, collator),
   };
 }
 
@@ -126,66 +125,4 @@ function clauseInteger(value: RawValue | undefined, message: string): number | u
   const whole = exactInteger(value);
   if (whole === undefined) throw new CommandError('BadValue', `${message}${value.typeName}`);
   return Number(whole);
-}
-
-function parseSort(
-  sort: RawValue,
-  collator: Collator | undefined,
-): (a: RawValue, b: RawValue) => number {
-  if (sort.isNumber) {
-    const direction = parseDirection(sort);
-    return (a, b) => direction * compareValues(a, b, collator);
-  }
-  uassert(
-    sort.type === BsonType.object,
-    'BadValue',
-    'The $sort is invalid: use 1/-1 to sort the whole element, or {field:1/-1} to sort embedded fields',
-  );
-  uassert(
-    !isEmpty(sort.asDocument()),
-    'BadValue',
-    'The $sort pattern is empty when it should be a set of fields.',
-  );
-  const keys = Array.from(fieldsOf(sort.asDocument()), ([path, direction]) => ({
-    parts: parseSortPath(path),
-    direction: parseDirection(direction),
-  }));
-  return (a, b) => {
-    for (const { parts, direction } of keys) {
-      const order = compareValues(valueAt(a, parts), valueAt(b, parts), collator);
-      if (order !== 0) return direction * order;
-    }
-    return 0;
-  };
-}
-
-function parseDirection(value: RawValue): number {
-  const direction = value.asNumber();
-  uassert(
-    value.isNumber && (direction === 1 || direction === -1),
-    'BadValue',
-    'The $sort element value must be either 1 or -1',
-  );
-  return direction;
-}
-
-function parseSortPath(path: string): readonly string[] {
-  uassert(path !== '', 'BadValue', 'The $sort field cannot be empty');
-  const parts = path.split('.');
-  uassert(
-    !parts.includes(''),
-    'BadValue',
-    `The $sort field is a dotted field but has an empty part: ${path}`,
-  );
-  return parts;
-}
-
-/** Follows a path into an element; arrays are followed by index only. Missing sorts as null. */
-function valueAt(element: RawValue, parts: readonly string[]): RawValue | undefined {
-  let value: RawValue | undefined = element;
-  for (const part of parts) {
-    if (value?.type !== BsonType.object && value?.type !== BsonType.array) return undefined;
-    value = getField(value.asDocument(), part);
-  }
-  return value;
 }

@@ -176,6 +176,6 @@ function checkExpression(expression: RawValue): void {
   if (expression.type !== BsonType.object && expression.type !== BsonType.array) return;
   for (const [name, value] of fieldsOf(expression.asDocument())) {
     uassert(name !== '$function', 4_660_800, '$function cannot be used inside a validator.');
-    if (name !== '$literal') checkExpression(value);
+    if (name !== '$literal' && name !== '$const') checkExpression(value);
   }
 }

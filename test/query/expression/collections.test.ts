@@ -29,7 +29,7 @@ export const CASES: readonly Case[] = [
   [{ $let: { vars: { x: 1 }, in: { $let: { vars: { x: { $add: ['$$x', 1] } }, in: '$$x' } } } }, 2],
   [{ $let: { vars: { CURRENT: '$o' }, in: '$x' } }, 1],
   [{ $let: { vars: { X: 1 }, in: 1 } }, fails(9)],
-  [{ $let: { vars: {} } }, fails(16876)],
+  [{ $let: { vars: {} } }, fails(16877)],
   [{ $arrayElemAt: ['$a', -1] }, 2],
   [{ $arrayElemAt: ['$a', 3] }, MISSING],
   [{ $arrayElemAt: ['$a', double(1.5)] }, fails(28691)],

@@ -34,7 +34,8 @@ const realCases = REAL.flatMap(([name, at, value, exactAt, exact]): Case[] => [
   [{ [name]: null }, null],
   [{ [name]: '$missing' }, null],
   [{ [name]: double(NaN) }, double(NaN)],
-  [{ [name]: decimal('NaN') }, decimal('NaN')],
+  // Logarithms know no decimal that is no number.
+  [{ [name]: decimal('NaN') }, /^.(ln|log10)$/.test(name) ? double(NaN) : decimal('NaN')],
   [{ [name]: '$s' }, fails(28765)],
   [{ [name]: '$a' }, fails(28765)],
   [{ [name]: [1, 2] }, fails(16020)],
@@ -108,7 +109,7 @@ const others: readonly Case[] = [
   [{ $percentile: { input: [1, 2, 3], p: [0.5], method: 'approximate' } }, [double(2)]],
   [{ $percentile: { input: 'x', p: [0.5], method: 'approximate' } }, [null]],
   [{ $gt: [{ $rand: {} }, 1] }, false],
-  [{ $rand: 1 }, fails(3040501)],
+  [{ $rand: 1 }, fails(10065)],
   [{ $tsSecond: new Timestamp({ t: 7, i: 8 }) }, long(7)],
   [{ $tsSecond: null }, null],
   [{ $tsSecond: 5 }, fails(5687301)],

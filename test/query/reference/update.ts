@@ -29,6 +29,8 @@ interface Modifier {
   readonly change: Change;
   /** Makes what is missing on the way; the others leave a document alone that lacks the path. */
   readonly makesPath: boolean;
+  /** Passes by where no path can be made; the others are refused. */
+  readonly passesBy: boolean;
 }
 
 /** @param filters of `arrayFilters`, each with conditions on `e`. */
@@ -117,7 +119,7 @@ function changeValue(
   }
   if (before.type === TYPE.array) return changeArray(before, rest, modifier, filters);
   refusePositions(rest);
-  if (modifier.makesPath) throw new Refused();
+  if (!modifier.passesBy) throw new Refused();
   return before;
 }
 
@@ -146,7 +148,7 @@ function changeArray(
   }
   if (!isIndex(part)) {
     refusePositions(rest);
-    if (modifier.makesPath) throw new Refused();
+    if (!modifier.passesBy) throw new Refused();
     return before;
   }
   const index = Number(part);
@@ -160,7 +162,8 @@ function changeArray(
 
 function modifier(operator: string, path: readonly string[], operand: Value): Modifier {
   const change = MODIFIERS[operator](operand);
-  return { path, change, makesPath: !LEAVE_MISSING_ALONE.has(operator) };
+  const makesPath = !LEAVE_MISSING_ALONE.has(operator);
+  return { path, change, makesPath, passesBy: operator === '$unset' };
 }
 
 const LEAVE_MISSING_ALONE: ReadonlySet<string> = new Set(['$unset', '$pop', '$pull', '$pullAll']);
@@ -299,7 +302,8 @@ function arithmetic(
     if (!isNumber(before)) throw new Refused();
     if (before.type === TYPE.decimal || operand.type === TYPE.decimal) throw new OutOfScope();
     const after = combine(before, operand, whole, real);
-    return isIdentical(before, after) ? before : after;
+    // What is equal is not written, so that 0 does not become -0.
+    return before.type === after.type && compare(before, after) === 0 ? before : after;
   };
 }
 

@@ -364,7 +364,7 @@ export const ERRORS: readonly (readonly [pipeline: readonly Plain[], code: numbe
   [[{ $unwind: 'a' }], 28818],
   [[{ $unwind: { path: '$a', x: 1 } }], 28811],
   [[{ $replaceRoot: { newRoot: '$item' } }], 40228],
-  [[{ $count: '' }], 40156],
+  [[{ $count: '' }], 40157],
   [[{ $facet: { a: [{ $facet: {} }] } }], 40600],
   [[{ $facet: {} }], 40169],
   [[{ $lookup: { from: 'items', as: 'x' } }], 9],

@@ -233,7 +233,8 @@ export const CASES: Case[] = [
     update: { $inc: { a: decimal('0.2') } },
     after: { a: decimal('0.300000000000000') },
   },
-  { name: '$inc NaN', before: { a: NaN }, update: { $inc: { a: 1 } } },
+  // NaN is not even equal to itself: it is written again.
+  { name: '$inc NaN', before: { a: NaN }, update: { $inc: { a: 1 } }, after: { a: NaN } },
   {
     name: '$mul',
     before: { a: 3, b: 10 },
@@ -809,9 +810,16 @@ export const ERRORS: ErrorCase[] = [
     name: '$rename out of an array',
     before: { _id: 1, a: [{ b: 1 }] },
     update: { $rename: { 'a.b': 'c' } },
+    code: 28,
+    message: 'cannot use the part (b of a.b) to traverse the element ({a: [ { b: 1 } ]})',
+  },
+  {
+    name: '$rename of an element of an array',
+    before: { _id: 1, a: [{ b: 1 }] },
+    update: { $rename: { 'a.0.b': 'c' } },
     code: 2,
     message:
-      "The source field cannot be an array element, 'a.b' in doc with _id: 1 has an array field called 'a'",
+      "The source field cannot be an array element, 'a.0.b' in doc with _id: 1 has an array field called 'a'",
   },
   {
     name: '$rename into an array',

@@ -75,7 +75,7 @@ export const CASES: readonly (readonly [output: Plain, expected: readonly unknow
     { $integral: { input: '$w', unit: 'second' }, window: { documents: [-1, 0] } },
     [0, 3, 10, 7.5].map(double),
   ],
-  [{ $expMovingAvg: { input: '$v', N: 3 } }, [3, ...[2, 2, 2].map(double)]],
+  [{ $expMovingAvg: { input: '$v', N: 3 } }, [3, 2, 2, 2].map(double)],
   [{ $sum: '$v', window: { documents: [1, -1] } }, 5339900],
   [{ $nothing: '$v' }, 9],
 ];
