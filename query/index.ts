@@ -77,6 +77,7 @@ export {
   unpackPipeline,
 } from './timeseries/options.ts';
 export { bucketProblem } from './timeseries/check-bucket.ts';
+export { decompressedBucket } from './timeseries/decompressed-bucket.ts';
 export { BucketUnpacker } from './timeseries/bucket-unpacker.ts';
 export { normalizedMeta, seriesKey } from './timeseries/series-key.ts';
 export type { CachedPlan, CachedQuery, IndexFilter } from './planner/plan-cache.ts';

@@ -9,6 +9,7 @@ import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import {
   bucketProblem,
+  decompressedBucket,
   namespaceOfBuckets,
   timeseriesOptionsOf,
   type TimeseriesOptions,
@@ -41,6 +42,7 @@ export class RecordWriter {
   private readonly transaction: Transaction;
   private readonly validator: DocumentValidator | undefined;
   private readonly capped: CappedLimits | undefined;
+  private readonly holdsBuckets: boolean = false;
   /** Of a collection of buckets, when buckets have to be checked. */
   private readonly timeseries: TimeseriesOptions | undefined;
   /** The last record that this transaction removed to make room. */
@@ -59,16 +61,18 @@ export class RecordWriter {
     this.transaction = transaction;
     this.collection = collection;
     if (collection.options.length === NO_OPTIONS_BYTES) return;
+    this.holdsBuckets = namespaceOfBuckets(collection.namespace) !== undefined;
     if (options.bypassValidation !== true) {
       this.validator = validatorOf(op, collection);
-      const isBuckets = namespaceOfBuckets(collection.namespace) !== undefined;
-      this.timeseries = isBuckets ? timeseriesOptionsOf(collection.options) : undefined;
+      this.timeseries = this.holdsBuckets ? timeseriesOptionsOf(collection.options) : undefined;
     }
     this.capped = cappedLimitsOf(collection.options);
   }
 
   /** @param document complete, as documentToInsert makes it. @throws CommandError DocumentValidationFailure, DuplicateKey */
-  insert(document: Buffer): RecordId {
+  insert(given: Buffer): RecordId {
+    // Buckets of MongoDB's come compressed (mongorestore); here they are stored as they are read.
+    const document = this.holdsBuckets ? decompressedBucket(given) : given;
     this.validator?.checkInsert(document);
     if (this.timeseries !== undefined) checkBucket(document, this.timeseries);
     const { capped, transaction, collection } = this;

@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
-import { type Collection, type Db, type Document, MongoServerError, ObjectId } from 'mongodb';
+import {
+  Binary,
+  type Collection,
+  type Db,
+  type Document,
+  MongoServerError,
+  ObjectId,
+} from 'mongodb';
 import { serverForTests } from '../../../support/test-server.ts';
 
 const at = (minutes: number): Date => new Date(Date.UTC(2026, 0, 1) + minutes * 60_000);
@@ -73,9 +80,34 @@ describe('server/commands: buckets of time series', () => {
       });
     }
 
-    it('are refused when they are compressed', async () => {
-      const compressed = bucket({ control: { version: 2, count: 2 } });
-      await assert.rejects(buckets.insertOne(compressed), { code: 238 });
+    it('are taken apart when they are compressed, and refused when their columns are none', async () => {
+      // A literal, a word of one difference (its sign in the lowest bit), and the end.
+      const column = (literal: Buffer, difference: bigint): Binary => {
+        const word = Buffer.alloc(10, 0x80);
+        word.writeBigUInt64LE((difference << 4n) | 14n, 1);
+        word[9] = 0;
+        return new Binary(Buffer.concat([literal, word]), 7);
+      };
+      const time = Buffer.alloc(10, 9);
+      time[1] = 0;
+      time.writeBigInt64LE(BigInt(0x6955b900 * 1000), 2);
+      const three = Buffer.of(16, 0, 3, 0, 0, 0);
+      const compressed = (v: Binary): Document => ({
+        ...bucket({ control: { version: 2, count: 2 } }),
+        data: { t: column(time, 10n), v },
+      });
+      await buckets.insertOne(compressed(column(three, 3n)));
+      const [stored] = await buckets.find().toArray();
+      assert.deepEqual(stored, bucket());
+      assert.deepEqual(
+        (await series.find().toArray()).map(({ t, m, v }) => [t.getTime() % 1000, m, v]),
+        [
+          [0, 'x', 3],
+          [5, 'x', 1],
+        ],
+      );
+      const broken = compressed(new Binary(three.subarray(0, 3), 7));
+      await assert.rejects(buckets.insertOne(broken), { code: 22 });
     });
 
     it('take no further measurement when they are closed', async () => {
