@@ -1,9 +1,16 @@
 /**
  * Explain of a pipeline: that of its find alone when nothing is left, else `stages` with the find as $cursor.
  */
-import { ArrayBuilder, DocumentBuilder, FieldCursor, int64Value } from '../../bson/index.ts';
+import {
+  ArrayBuilder,
+  DocumentBuilder,
+  FieldCursor,
+  int64Value,
+  stringValue,
+} from '../../bson/index.ts';
 import type { Interruption } from '../../common/interruption.ts';
 import type { ExplainVerbosity, QueryPlan } from '../planner/query-plan.ts';
+import type { StageAccount } from '../planner/stage-accounts.ts';
 import type { PipelineStage } from '../stage/definition.ts';
 import type { MaybePromise, ReadView } from '../../storage/index.ts';
 
@@ -11,8 +18,8 @@ export interface ExplainRun {
   readonly verbosity: ExplainVerbosity;
   readonly view: ReadView;
   readonly interruption: Interruption;
-  /** Documents that each stage gave, when the pipeline ran. */
-  readonly returned?: readonly number[];
+  /** What each stage did, when the pipeline ran. */
+  readonly accounts?: readonly StageAccount[];
 }
 
 export function explainAggregate(
@@ -32,7 +39,7 @@ export function explainAggregate(
 function stagesDocument(
   cursor: Buffer | undefined,
   stages: readonly PipelineStage[],
-  { returned }: ExplainRun,
+  { accounts }: ExplainRun,
 ): Buffer {
   const list = new ArrayBuilder();
   // The search for the nearest stands in the place of its stage.
@@ -46,13 +53,27 @@ function stagesDocument(
   stages.forEach((stage, position) => {
     if (isNear && position === 0) return;
     const builder = new DocumentBuilder().appendElementsOf(stage.shown);
-    if (returned !== undefined) builder.append('nReturned', int64Value(BigInt(returned[position])));
+    showAccount(builder, accounts?.[position]);
     list.pushDocument(builder.finish());
   });
   const builder = new DocumentBuilder();
   builder.appendString('explainVersion', '1');
   builder.appendArray('stages', list.finish());
   return builder.finish();
+}
+
+function showAccount(builder: DocumentBuilder, account: StageAccount | undefined): void {
+  if (account === undefined) return;
+  if (account.hasPlans) {
+    const { docsExamined, keysExamined } = account.statistics;
+    builder.append('totalDocsExamined', int64Value(BigInt(docsExamined)));
+    builder.append('totalKeysExamined', int64Value(BigInt(keysExamined)));
+    builder.append('collectionScans', int64Value(BigInt(account.collectionScans)));
+    const names = new ArrayBuilder();
+    for (const name of account.indexesUsed) names.push(stringValue(name));
+    builder.appendArray('indexesUsed', names.finish());
+  }
+  builder.append('nReturned', int64Value(BigInt(account.returned)));
 }
 
 function withoutVersion(document: Buffer): Buffer {

@@ -209,7 +209,7 @@ function showIndex(builder: DocumentBuilder, { index }: IxscanNode): void {
   builder.appendBoolean('isUnique', index.unique);
   builder.appendBoolean('isSparse', index.sparse);
   builder.appendBoolean('isPartial', getField(index.spec, 'partialFilterExpression') !== undefined);
-  builder.appendInt32('indexVersion', 2);
+  builder.appendInt32('indexVersion', getField(index.spec, 'v')?.asNumber() ?? 2);
 }
 
 /** The bounds of a COUNT_SCAN are the two keys that it runs between. */

@@ -158,7 +158,8 @@ function candidateOf(
     fields !== undefined && direction === undefined && context.collator === undefined;
   const exploded = mayMerge ? explodeForSort(bounds, fields) : undefined;
   const sorted = direction !== undefined || exploded !== undefined;
-  if (!hasBounds(bounds) && !sorted && hint === undefined) return undefined;
+  const isUseful = hasBounds(bounds) || isPartOfCollection(bounds);
+  if (!isUseful && !sorted && hint === undefined) return undefined;
   const selectivity = selectivityOf(bounds);
   return {
     id: exploded === undefined ? `${name} ${direction ?? 1}` : `${name} merged`,
@@ -174,6 +175,11 @@ function candidateOf(
 /** The leading field has a condition: the index was made for it, even if its bounds are wide. */
 function hasBounds({ bounds }: IndexBounds): boolean {
   return bounds[0] !== ALL_VALUES;
+}
+
+/** All of an index that lacks documents, for a condition on its leading field that all its documents may meet: {$exists: true}. */
+function isPartOfCollection({ shape, index, asksForFirst }: IndexBounds): boolean {
+  return asksForFirst && (shape.sparse || partialFilterOf(index) !== undefined);
 }
 
 function narrows({ selectivity }: Candidate): boolean {

@@ -22,6 +22,7 @@ import { systemTemporaryFiles, type SpillSpace } from '../spill/spill-space.ts';
 import type { CollectionDescription, MaybePromise, ReadView } from '../../storage/index.ts';
 import type { AggregateRequest } from './aggregate-request.ts';
 import type { ExplainVerbosity, QueryPlan } from './query-plan.ts';
+import { StageAccount } from './stage-accounts.ts';
 import { databaseOf } from './resolve-view.ts';
 
 /** planAggregate, handed down so that stages can plan pipelines of their own. */
@@ -75,19 +76,22 @@ export class AggregatePlan implements QueryPlan {
     // To explain a stage that writes is not to write.
     const mayRun = stages.length > 0 && stages.every((stage) => stage.writes !== true);
     if (verbosity === 'queryPlanner' || !mayRun) return explainAggregate(find, stages, run);
-    return this.countReturned(view, interruption).then((returned) =>
-      explainAggregate(find, stages, { ...run, returned }),
+    return this.accountFor(view, interruption).then((accounts) =>
+      explainAggregate(find, stages, { ...run, accounts }),
     );
   }
 
-  /** Runs the pipeline. @returns how many documents came out of each stage. */
-  private async countReturned(view: ReadView, interruption: Interruption): Promise<number[]> {
-    const returned = this.parts.stages.map(() => 0);
-    const executor = new PipelineExecutor(this.parts, view, interruption, {}, returned);
+  /** Runs the pipeline. @returns what each stage did. */
+  private async accountFor(
+    view: ReadView,
+    interruption: Interruption,
+  ): Promise<readonly StageAccount[]> {
+    const accounts = this.parts.stages.map(() => new StageAccount());
+    const executor = new PipelineExecutor(this.parts, view, interruption, {}, accounts);
     try {
       for (;;) {
         const next = executor.next();
-        if ((next instanceof Promise ? await next : next) === undefined) return returned;
+        if ((next instanceof Promise ? await next : next) === undefined) return accounts;
       }
     } finally {
       executor.close();
@@ -95,10 +99,10 @@ export class AggregatePlan implements QueryPlan {
   }
 }
 
-/** A source that counts what it gives, at `counts[position]`. */
-function counted(source: DocumentSource, counts: number[], position: number): DocumentSource {
+/** A source that counts what it gives. */
+function counted(source: DocumentSource, account: StageAccount): DocumentSource {
   const count = (document: Buffer | undefined): Buffer | undefined => {
-    if (document !== undefined) counts[position] += 1;
+    if (document !== undefined) account.returned += 1;
     return document;
   };
   return {
@@ -141,8 +145,8 @@ class PipelineExecutor implements PlanExecutor, PipelineRun {
     view: ReadView,
     interruption: Interruption,
     options: OpenOptions,
-    /** Filled with the number of documents that each stage gives, for explain. */
-    counts?: number[],
+    /** Filled with what each stage does, for explain. */
+    accounts?: readonly StageAccount[],
   ) {
     this.parts = parts;
     this.context = parts.context;
@@ -165,8 +169,9 @@ class PipelineExecutor implements PlanExecutor, PipelineRun {
     let source: DocumentSource =
       parts.find === undefined ? new IterableSource([]) : this.sourceOf(parts.find);
     parts.stages.forEach((stage, position) => {
-      source = stage.open(source, this);
-      if (counts !== undefined) source = counted(source, counts, position);
+      const account = accounts?.[position];
+      if (account === undefined) source = stage.open(source, this);
+      else source = counted(stage.open(source, this.observedBy(account)), account);
     });
     this.top = source;
   }
@@ -193,15 +198,33 @@ class PipelineExecutor implements PlanExecutor, PipelineRun {
     pipeline: readonly Buffer[],
     options: { readonly context?: QueryContext } = {},
   ): DocumentSource {
-    const { parts, view } = this;
-    const collection = view.collection(namespace);
-    const request = { ...parts.request, pipeline, namespace, hint: undefined };
-    const context = options.context ?? this.context;
-    return this.sourceOf(parts.planPipeline(view, collection, request, context));
+    return this.sourceOf(this.planInner(namespace, pipeline, options.context ?? this.context));
   }
 
-  private sourceOf(plan: QueryPlan): DocumentSource {
-    const { yielder, statistics, executors, spill, maxStageBytes } = this;
+  private planInner(
+    namespace: string,
+    pipeline: readonly Buffer[],
+    context: QueryContext,
+  ): QueryPlan {
+    const { parts, view } = this;
+    const request = { ...parts.request, pipeline, namespace, hint: undefined };
+    return parts.planPipeline(view, view.collection(namespace), request, context);
+  }
+
+  /** The same run, for one stage: what its pipelines read is its own. */
+  private observedBy(account: StageAccount): PipelineRun {
+    const openPipeline: PipelineRun['openPipeline'] = (namespace, pipeline, options = {}) => {
+      const context: QueryContext = Object.create(options.context ?? this.context, {
+        observer: { value: account },
+      });
+      return this.sourceOf(this.planInner(namespace, pipeline, context), account.statistics);
+    };
+    const observed: PipelineRun = Object.create(this, { openPipeline: { value: openPipeline } });
+    return observed;
+  }
+
+  private sourceOf(plan: QueryPlan, statistics = this.statistics): DocumentSource {
+    const { yielder, executors, spill, maxStageBytes } = this;
     const executor = plan.open(this.view, this.interruption, {
       within: { yielder, statistics },
       maxStageBytes,

@@ -122,6 +122,10 @@ class RunningLookup implements RunningPlan {
     return this.plan.summary;
   }
 
+  get indexNames(): readonly string[] {
+    return [this.plan.index.name];
+  }
+
   execStats(): Buffer {
     const { keysExamined, docsExamined, yields } = this.statistics;
     const [candidate] = this.plan.asStages().parts.candidates;

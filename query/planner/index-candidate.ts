@@ -26,6 +26,8 @@ export interface IndexBounds {
   readonly index: IndexDescription;
   readonly shape: IndexScanShape;
   readonly bounds: readonly (readonly Interval[])[];
+  /** A condition asks for the leading field, though its bounds may be all values. */
+  readonly asksForFirst: boolean;
   /** No condition excludes documents that have none of the fields: a sparse index lacks them. */
   readonly mayMissMatches: boolean;
   /** Conditions that the bounds decide completely. */
@@ -52,6 +54,7 @@ export function boundsOnIndex(
   const { index } = shape;
   const decided = new Set<FilterNode>();
   let mayMissMatches = true;
+  let asksForFirst = false;
   let isServed = true;
   const keyTests: KeyTest[] = [];
   const combined = new CombinedConditions(index);
@@ -75,6 +78,7 @@ export function boundsOnIndex(
       return ALL_VALUES;
     }
     if (here.some(excludesMissing)) mayMissMatches = false;
+    if (position === 0) asksForFirst = true;
     if (!holdsArrays) {
       for (const predicate of here) combined.add(position, predicate);
       if (scanField.holdsValues) addKeyTests(keyTests, here, position);
@@ -89,7 +93,8 @@ export function boundsOnIndex(
     }
     return commonIntervals(chosen.map(({ bounds }) => bounds.intervals));
   });
-  return isServed ? { index, shape, bounds, mayMissMatches, decided, keyTests } : undefined;
+  if (!isServed) return undefined;
+  return { index, shape, bounds, asksForFirst, mayMissMatches, decided, keyTests };
 }
 
 /** Elements of an array without the field have no entry in a sparse index, though their document has others there. */

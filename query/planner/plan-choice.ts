@@ -60,6 +60,10 @@ export class PlanChoice implements RunningPlan {
     return this.candidate.summary;
   }
 
+  get indexNames(): readonly string[] {
+    return this.candidate.indexes.map(({ name }) => name);
+  }
+
   get statistics(): ExecutorStatistics {
     return this.executor?.statistics ?? NOTHING_EXAMINED;
   }

@@ -24,6 +24,8 @@ export function createPlannerServices(
 export interface RunningPlan {
   readonly summary: string;
   readonly statistics: ExecutorStatistics;
+  /** Names of the indexes that it reads; absent: not known. */
+  readonly indexNames?: readonly string[];
   /** Hashes of the query's shape and of its key in the plan cache; undefined for plans that need no choice. */
   readonly shapeHash?: string | undefined;
   readonly keyHash?: string | undefined;

@@ -225,6 +225,14 @@ function version(value: RawValue, name: string, specification: Buffer): undefine
   if (!value.isNumber) throw wrongType(name, 'a number', value);
   const wanted = value.asNumber();
   if (wanted === 2) return;
+  if (wanted === 1) {
+    uassert(
+      getField(specification, 'collation') === undefined,
+      'CannotCreateIndex',
+      `Invalid index specification ${inspect(specification)}; cannot create an index with the 'collation' option and v=1`,
+    );
+    return;
+  }
   uassert(
     wanted === (wanted | 0),
     'BadValue',

@@ -68,7 +68,9 @@ export function parseIndexSpecification(
   );
   const completed = kind!.complete({ keyPattern: key, options });
   const out = new DocumentBuilder();
-  out.appendInt32('v', 2).appendDocument('key', completed.keyPattern);
+  // Old dumps have indexes of version 1. They are kept as all others are, and shown as they were made.
+  const version = getField(requested, 'v')?.asNumber() === 1 ? 1 : 2;
+  out.appendInt32('v', version).appendDocument('key', completed.keyPattern);
   out.appendString('name', isId && !options.has('clustered') ? ID_INDEX_NAME : name);
   const collation = collationOf(requested, collection);
   uassert(

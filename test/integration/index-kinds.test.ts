@@ -55,6 +55,16 @@ describe('kinds of indexes', () => {
     assert.equal((await items.listIndexes().toArray()).length, 1);
   });
 
+  it('keep the version that a dump has', async () => {
+    await create({ key: { a: 1 }, name: 'old', v: 1 });
+    assert.equal((await listed('old'))?.['v'], 1);
+    await items.insertMany([{ _id: 1, a: 1 } as Item, { _id: 2, a: 2 } as Item]);
+    assert.match(await plan({ a: 2 }), /"indexVersion":1/);
+    assert.equal(await items.countDocuments({ a: { $gte: 2 } }), 1);
+    await create({ key: { a: 1 }, name: 'old' });
+    assert.equal((await items.listIndexes().toArray()).length, 2);
+  });
+
   it('are clustered only as the order of their collection', async () => {
     await items.insertMany([
       { _id: 1, a: 2 },
@@ -195,7 +205,13 @@ describe('kinds of indexes', () => {
       /only allowed in 'wildcard' indexes/,
     ],
     ['an option it does not know', { nope: 1 }, 197, /'nope' is not valid/],
-    ['version 1', { v: 1 }, 67, /cannot create an index with v=1/],
+    ['version 0', { v: 0 }, 67, /cannot create an index with v=0/],
+    [
+      'a collation in version 1',
+      { v: 1, collation: { locale: 'en' } },
+      67,
+      /'collation' option and v=1/,
+    ],
     ['a version that is no whole number', { v: 1.5 }, 2, /32-bit integer/],
   ] as const) {
     it(`refuse ${what}`, () => refused({ key: { a: 1 }, name: 'a_1', ...spec }, code, message));

@@ -194,6 +194,30 @@ describe('the choice of an index', () => {
     assert.equal(await chosen([{ a: 1 }, { a: 1, c: 1 }], { a: 1 }, { c: -1 }), 'a_1_c_1');
   });
 
+  it('reads all of an index that lacks documents rather than all documents', async () => {
+    const store = await TestStore.open(
+      Array.from({ length: 20 }, (_, _id) => (_id % 5 === 0 ? { _id, a: 1, b: _id } : { _id })),
+      [
+        { v: 2, key: { a: 1 }, name: 's', sparse: true },
+        { v: 2, key: { b: 1 }, name: 'p', partialFilterExpression: { b: { $exists: true } } },
+      ],
+    );
+    for (const [field, index] of [
+      ['a', 's'],
+      ['b', 'p'],
+    ] as const) {
+      const filter = { [field]: { $exists: true } };
+      const explained = await store.explain({ filter });
+      const planner = explained['queryPlanner'] as Plain;
+      assert.equal(scanOf(planner['winningPlan'] as Plain)['indexName'], index);
+      assert.equal((explained['executionStats'] as Plain)['totalDocsExamined'], 4);
+      const expected = await store.find({ filter, hint: { $natural: 1 } });
+      assert.deepEqual(await store.find({ filter }), expected);
+    }
+    assert.equal((await store.find({ filter: { a: { $exists: false } } })).length, 16);
+    await store.close();
+  });
+
   it('leaves a partial index to filters that imply its own', async () => {
     const partial = { v: 2, key: { a: 1 }, name: 'p', partialFilterExpression: { b: { $gt: 5 } } };
     const store = await TestStore.open([{ _id: 1, a: 1, b: 9 }], [partial]);

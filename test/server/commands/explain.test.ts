@@ -111,6 +111,30 @@ describe('server/commands: explain', () => {
     assert.equal(await collection.countDocuments({}), 100);
   });
 
+  it('tells what a $lookup read of the other collection', async () => {
+    const other = server.client.db(collection.dbName).collection('other');
+    await other.insertMany(Array.from({ length: 30 }, (_, n) => ({ k: n % 3, n })));
+    const lookup = { $lookup: { from: 'other', localField: 'a', foreignField: 'k', as: 'j' } };
+    const pipeline = [{ $match: { a: 1 } }, lookup, { $unwind: '$j' }];
+    const statisticsOf = async (): Promise<Document> => {
+      const reply = await explain({ aggregate: 'c', pipeline, cursor: {} });
+      const stages = reply['stages'] as Document[];
+      assert.equal('collectionScans' in stages[2]!, false);
+      return stages[1]!;
+    };
+    const scanned = await statisticsOf();
+    assert.equal(Number(scanned['collectionScans']), 1);
+    assert.equal(Number(scanned['totalDocsExamined']), 30);
+    assert.deepEqual(scanned['indexesUsed'], []);
+    await other.createIndex({ k: 1, n: 1 });
+    const found = await statisticsOf();
+    assert.equal(Number(found['collectionScans']), 0);
+    assert.equal(Number(found['totalDocsExamined']), 100);
+    assert.equal(Number(found['totalKeysExamined']), 100);
+    assert.deepEqual(found['indexesUsed'], ['k_1_n_1']);
+    assert.equal(Number(found['nReturned']), 10);
+  });
+
   it('names the collection that does not exist', async () => {
     for (const command of [
       { find: 'none', filter: { a: 1 } },
