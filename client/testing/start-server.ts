@@ -123,7 +123,9 @@ export class TestServer {
       mode: { times },
       data: {
         failCommands: typeof command === 'string' ? [command] : command,
-        ...(code === undefined ? {} : { errorCode: code }),
+        ...(code === undefined
+          ? {}
+          : { errorCode: code, errorExtraInfo: await this.#currentState() }),
         ...(errorLabels === undefined ? {} : { errorLabels }),
         ...(closeConnection === undefined ? {} : { closeConnection }),
         ...(delayMs === undefined ? {} : { blockConnection: true, blockTimeMS: delayMs }),
@@ -142,6 +144,18 @@ export class TestServer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  /**
+   * A reply that says of which state of the server it is: of the one that clients know already. Otherwise a client would take
+   * codes such as 11600 for the news that the server goes down, and look for another one for ten seconds.
+   */
+  async #currentState(): Promise<Document> {
+    this.#connection ??= this.#connect();
+    const { topologyVersion } = deserialize((await this.#connection).peer.hello, {
+      promoteLongs: false,
+    });
+    return { topologyVersion };
   }
 
   async #command(command: Document): Promise<void> {

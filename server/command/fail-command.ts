@@ -5,6 +5,7 @@
  * (writeConcernError, labels). A server without fail points pays one look at an empty Map per command.
  * Source: MongoDB's wiki page "The failCommand fail point".
  */
+import { deserialize } from 'bson';
 import { CommandError } from '../../common/errors.ts';
 import { getPath, parsePath } from '../../bson/index.ts';
 import type { OperationContext } from '../operation/operation-context.ts';
@@ -31,6 +32,8 @@ export interface FailCommandData {
   readonly namespace: string | undefined;
   /** Raw BSON, as it will stand in the reply. */
   readonly writeConcernError: Buffer | undefined;
+  /** Raw BSON: further fields of the error reply. */
+  readonly errorExtraInfo: Buffer | undefined;
 }
 
 /** A command about to run. */
@@ -75,12 +78,18 @@ export class FailCommand {
       throw new CommandError(
         data.errorCode,
         data.errorMessage ?? "Failing command via 'failCommand' failpoint",
-        { labels: data.errorLabels ?? [] },
+        { labels: data.errorLabels ?? [], fields: extraFields(data.errorExtraInfo) },
       );
     }
     if (data.writeConcernError !== undefined) this.pending.set(op, data);
     return 'run';
   }
+}
+
+function extraFields(document: Buffer | undefined): Record<string, unknown> {
+  if (document === undefined) return {};
+  // int64 stays one: a topologyVersion's counter is compared by its type, too.
+  return deserialize(document, { promoteLongs: false });
 }
 
 /** Data is checked when the fail point is set; another fail point of this name cannot exist. */

@@ -89,6 +89,7 @@ function failCommandData(document: Buffer | undefined): FailCommandData {
     appName: undefined,
     namespace: undefined,
     writeConcernError: undefined,
+    errorExtraInfo: undefined,
   };
   let blocks = false;
   for (const [name, value] of document === undefined ? [] : fieldsOf(document)) {
@@ -142,6 +143,10 @@ function take(data: Draft, name: string, value: RawValue): void {
     case 'writeConcernError':
       uassert(value.typeName === 'object', 'TypeMismatch', "'writeConcernError' must be an object");
       data.writeConcernError = Buffer.from(value.asDocument());
+      break;
+    case 'errorExtraInfo':
+      uassert(value.typeName === 'object', 'TypeMismatch', "'errorExtraInfo' must be an object");
+      data.errorExtraInfo = Buffer.from(value.asDocument());
       break;
     case 'failInternalCommands':
     case 'failLocalClients':
