@@ -13,6 +13,7 @@ interface Benchmark {
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   backpressure: () => import('./macro/backpressure.ts'),
+  embedded: () => import('./macro/embedded.ts'),
   'interrupted-stages': () => import('./macro/interrupted-stages.ts'),
   fairness: () => import('./macro/fairness.ts'),
   'index-build': () => import('./macro/index-build.ts'),
