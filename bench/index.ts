@@ -20,6 +20,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   'many-collections': () => import('./macro/many-collections.ts'),
   'pinned-reader': () => import('./macro/pinned-reader.ts'),
   queries: () => import('./macro/queries.ts'),
+  recovery: () => import('./macro/recovery.ts'),
   smoke: () => import('./macro/smoke.ts'),
   start: () => import('./macro/start.ts'),
   timeseries: () => import('./macro/timeseries.ts'),

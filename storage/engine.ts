@@ -46,6 +46,7 @@ import type { ElevatorName } from './device/elevators/elevators.ts';
 import { openParts, type Parts } from './recovery/open-parts.ts';
 import { isNoSpace } from './journal/space-waits.ts';
 import { Replay } from './recovery/replay.ts';
+import { ReplayProgressLog } from './recovery/replay-progress.ts';
 import { memoryFiles, openDirectory, type StoreFiles } from './recovery/store-files.ts';
 import { DiskSpace } from './space/disk-space.ts';
 import { SpillArea } from './spill/spill-area.ts';
@@ -287,11 +288,21 @@ class Engine implements StorageEngine {
     loadCatalog(this.store);
     const { salvage } = this.options;
     const replay = new Replay(this.store, log, salvage);
-    const summary = await this.parts.journal.replay(this.store.lastCommitNumber, (group) => {
-      const applied = replay.apply(group);
-      if (applied === undefined && !this.admission.isCheckpointDue) return undefined;
-      return this.finishGroup(applied);
-    });
+    const progress = new ReplayProgressLog(clock, log);
+    const replayStartMs = clock.monotonicMs();
+    const summary = await this.parts.journal.replay(
+      this.store.lastCommitNumber,
+      (group) => {
+        const applied = replay.apply(group);
+        if (applied === undefined && !this.admission.isCheckpointDue) return undefined;
+        return this.finishGroup(applied);
+      },
+      {
+        onBatch: (groups) => replay.fetchAhead(groups),
+        onProgress: (done) => progress.note(done),
+      },
+    );
+    const replayMillis = Math.round(clock.monotonicMs() - replayStartMs);
     this.checkpointer.journalIsOpen = true;
     // The checkpoint behind it lies in segments of which the next start needs nothing that was damaged.
     if (salvage !== undefined) noteRepair(this.store);
@@ -311,6 +322,8 @@ class Engine implements StorageEngine {
         baseCommitNumber: this.store.epoch.base.commitNumber,
         replayedGroups: summary.groups,
         replayedEntries: summary.entries,
+        replayedBytes: summary.bytes,
+        replayMillis,
         journalTail: summary.tail,
         damagedRecords: replay.damagedRecords,
         durationMillis: Math.round(clock.monotonicMs() - startMs),

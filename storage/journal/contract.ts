@@ -66,6 +66,21 @@ export interface ReplaySummary {
   readonly tail: string;
 }
 
+/** How far a replay is; told with every batch. */
+export interface ReplayProgress {
+  /** Read so far. */
+  readonly bytes: number;
+  /** At most so many are to be read: the last segment may be filled in part only. */
+  readonly mostBytes: number;
+}
+
+/** Who sees more of a replay than one group after the other. */
+export interface ReplayObserver {
+  /** The groups of one batch, before the first of them is visited: what they need can be fetched. Valid until the last one was visited. */
+  onBatch?(groups: readonly JournalGroup[]): void;
+  onProgress?(progress: ReplayProgress): void;
+}
+
 /** Reads groups in order, flushed ones only. */
 export interface JournalReader {
   /** The next flushed group; undefined when the reader has caught up (call again later). */
@@ -118,6 +133,7 @@ export interface Journal {
   replay(
     from: CommitNumber,
     visit: (group: JournalGroup) => MaybePromise<void>,
+    observer?: ReplayObserver,
   ): Promise<ReplaySummary>;
 
   /**

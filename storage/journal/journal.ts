@@ -17,6 +17,7 @@ import type {
   JournalOptions,
   JournalReader,
   JournalStatistics,
+  ReplayObserver,
   ReplaySummary,
 } from './contract.ts';
 import { EndRecordFile } from './end-record.ts';
@@ -117,12 +118,18 @@ class SegmentedJournal implements Journal {
   async replay(
     from: CommitNumber,
     visit: (group: JournalGroup) => MaybePromise<void>,
+    observer?: ReplayObserver,
   ): Promise<ReplaySummary> {
     invariant(this.writer === undefined && !this.isReplaying, 'journal: replayed once');
     this.isReplaying = true;
     const closedAt = await this.endRecord.read();
     const { salvage } = this.options;
-    const source = { from, closedAt, ...(salvage === undefined ? {} : { salvage }) };
+    const source = {
+      from,
+      closedAt,
+      ...(salvage === undefined ? {} : { salvage }),
+      ...(observer === undefined ? {} : { observer }),
+    };
     const { end, summary } = await recoverJournal(this.segments, source, (group) => {
       this.commitClock.continueAfter(group.commitNumber, group.timestamp);
       return visit(group);

@@ -12,7 +12,7 @@ import type { JournalEndRecord } from '../format/journal-end.ts';
 import { SMALLEST_BLOCK_BYTES, type SegmentHeader } from '../format/journal-segment.ts';
 import { compareTimestamps, ZERO_TIMESTAMP, type Timestamp } from '../format/timestamp.ts';
 import { ChainWalk } from './chain-walk.ts';
-import type { JournalGroup, ReplaySummary, Salvage } from './contract.ts';
+import type { JournalGroup, ReplayObserver, ReplaySummary, Salvage } from './contract.ts';
 import { GroupAssembler } from './group-assembler.ts';
 import { SegmentReader } from './segment-reader.ts';
 import type { FoundSegment, LiveSegment, Segments } from './segments.ts';
@@ -53,6 +53,7 @@ export interface RecoverySource {
   readonly closedAt: JournalEndRecord | undefined;
   /** Hears of damage, which then counts as the journal's end; absent: damage is thrown. */
   readonly salvage?: Salvage;
+  readonly observer?: ReplayObserver;
   /** Looks only: files that hold nothing that happened stay as they are. */
   readonly readOnly?: boolean;
 }
@@ -141,16 +142,19 @@ async function followChain(recovery: Recovery): Promise<Recovered> {
   let groups = 0;
   let flushIsRecorded = false;
   let isDamaged = false;
+  const mostBytes = bytesFrom(segments.live, walk.at.segment);
   try {
     for (let batch = await walk.next(); batch !== undefined; batch = await walk.next()) {
-      for (const group of assembler.groupsOf(batch)) {
-        if (group.commitNumber <= from) continue;
+      const found = [...assembler.groupsOf(batch)].filter((group) => group.commitNumber > from);
+      if (found.length > 0) recovery.observer?.onBatch?.(found);
+      for (const group of found) {
         groups += 1;
         // Only a visitor that waits makes the replay wait.
         const visited = visit(group);
         if (visited !== undefined) await visited;
       }
       walk.at.segment.newestCommit = newestCommitOf(assembler);
+      recovery.observer?.onProgress?.({ bytes: walk.bytesRead, mostBytes });
       flushIsRecorded = batch.header.entryCount === 0;
     }
     await refuseDamage(recovery);
@@ -210,6 +214,10 @@ function inOrder(found: readonly FoundSegment[]): LiveSegment[] {
     segment.newestCommit = newestCommitBefore(next.header);
   }
   return segments;
+}
+
+function bytesFrom(live: readonly LiveSegment[], start: LiveSegment): number {
+  return live.slice(live.indexOf(start)).reduce((bytes, { file }) => bytes + file.bytes, 0);
 }
 
 /** The newest commit that may have an entry before this segment. */

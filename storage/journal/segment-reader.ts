@@ -33,7 +33,8 @@ export interface ReadBatch {
   readonly nextOffset: number;
 }
 
-const WINDOW_BYTES = 1024 * 1024;
+/** Several of the largest usual batches: what is left of one behind the window's end is read again. */
+const WINDOW_BYTES = 4 * 1024 * 1024;
 
 export class SegmentReader {
   private readonly segment: OpenSegment;

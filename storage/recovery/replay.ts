@@ -21,6 +21,7 @@ import type {
 } from '../contract.ts';
 import { NO_ROW } from '../delta/version-rows.ts';
 import type { JournalEntry } from '../format/journal-entry.ts';
+import type { RecordPlace } from '../format/record-map.ts';
 import type { JournalGroup, Salvage } from '../journal/contract.ts';
 import {
   decodeCatalogCommand,
@@ -55,6 +56,36 @@ export class Replay {
   apply(group: JournalGroup): MaybePromise<void> {
     this.groups += 1;
     return this.applyFrom(group, 0);
+  }
+
+  /** Begins to read the pages of the documents that these groups change, in order of address. Best effort. */
+  fetchAhead(groups: readonly JournalGroup[]): void {
+    const places = new Map<number, RecordPlace>();
+    for (const { entries } of groups) {
+      for (const entry of entries) {
+        const place = this.placeBefore(entry);
+        if (place !== undefined) places.set(place.sector, place);
+      }
+    }
+    if (places.size === 0) return;
+    this.store.epoch.base.prefetch([...places.values()].sort((a, b) => a.sector - b.sector));
+  }
+
+  /** Where the document lies that an entry changes, when it has to be read. */
+  private placeBefore({ op, rid, ui }: JournalEntry): RecordPlace | undefined {
+    if ((op !== 'u' && op !== 'd') || rid === undefined || ui === undefined) return undefined;
+    const { catalog, epoch } = this.store;
+    const state = catalog.stateByUuid(ui.toString('hex') as CollectionUuid);
+    if (state === undefined) return undefined;
+    for (const { records } of epoch.generations) {
+      if ((records.get(state.ident)?.newestRow(rid) ?? NO_ROW) !== NO_ROW) return undefined;
+    }
+    try {
+      return epoch.base.place(state.ident, rid);
+    } catch {
+      // Whoever reads the document hears of it.
+      return undefined;
+    }
   }
 
   private applyFrom(group: JournalGroup, first: number): MaybePromise<void> {
