@@ -16,6 +16,7 @@ import {
   removeTemporaryDirectory,
   temporaryDirectory,
 } from '../../test/support/programs.ts';
+import { processCpuUs } from '../load/process-cpu.ts';
 import { formatNumber, printMachine, printTable } from './report.ts';
 
 const MEBIBYTE = 1024 * 1024;
@@ -58,6 +59,7 @@ export async function run(args: readonly string[]): Promise<boolean> {
       rows.push([
         `${start}`,
         formatNumber(seconds),
+        formatNumber(timed.cpuSeconds),
         formatNumber(replaySeconds),
         formatNumber(entries),
         formatNumber(bytes / MEBIBYTE),
@@ -74,6 +76,7 @@ export async function run(args: readonly string[]): Promise<boolean> {
     [
       'start',
       'seconds to ready',
+      'CPU s until then',
       'replay, s',
       'entries',
       'MiB read',
@@ -106,11 +109,9 @@ async function fill(dbpath: string, mebibytes: number, args: readonly string[]):
   const before = await journalBytes(client);
   for (;;) {
     const written = (await journalBytes(client)) - before;
-    process.stdout.write(`\rjournal: ${Math.floor(written / MEBIBYTE)} MiB `);
     if (written >= mebibytes * MEBIBYTE) break;
     next = await writeBatch(collection, random, next);
   }
-  process.stdout.write('\n');
   await client
     .db('bench')
     .collection('last')
@@ -170,6 +171,8 @@ async function journalBytes(client: MongoClient): Promise<number> {
 
 interface TimedStart {
   readonly seconds: number;
+  /** Of all threads: what it would be on a machine that does nothing else. */
+  readonly cpuSeconds: number;
   readonly replaySeconds: number;
   readonly entries: number;
   readonly bytes: number;
@@ -193,6 +196,7 @@ async function timeStart(
     readyTimeoutMs: 300_000,
   });
   const seconds = (performance.now() - startMs) / 1000;
+  const cpuSeconds = processCpuUs(program.pid) / 1e6;
   await program.kill();
   const lines = readFileSync(logPath, 'utf8')
     .trim()
@@ -201,6 +205,7 @@ async function timeStart(
   const opened = lines.find(({ id }) => id === 5_100_100)?.attr ?? {};
   return {
     seconds,
+    cpuSeconds,
     replaySeconds: (opened['replayMillis'] ?? Number.NaN) / 1000,
     entries: opened['replayedEntries'] ?? 0,
     bytes: opened['replayedBytes'] ?? 0,

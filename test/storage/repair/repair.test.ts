@@ -17,7 +17,9 @@ import { join } from 'node:path';
 import { after, before, beforeEach, afterEach, describe, it } from 'mocha';
 import { CorruptionError, type CorruptionKind } from '../../../common/errors.ts';
 import { decodeSuperblock, type Superblock } from '../../../storage/format/superblock.ts';
-import { openEngine } from '../../../storage/index.ts';
+import { systemClock } from '../../../common/clock.ts';
+import { SeededRandom, systemRandom } from '../../../common/random.ts';
+import { openEngine, verifyStore } from '../../../storage/index.ts';
 import { assertContents, makeImage, repair, type Contents, type Image } from './store-image.ts';
 
 /** A fault, how the start names it, and what repair brings back of it. */
@@ -251,6 +253,36 @@ describe('flint repair', () => {
       );
     });
   }
+});
+
+describe('An index store with a flipped bit', () => {
+  it('is named by verify or was not touched by it, and is made anew by repair, wherever the bit lies', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'flint-repair-'));
+    const original = join(root, 'original');
+    const dbpath = join(root, 'damaged');
+    await mkdir(original);
+    const image = await makeImage(original);
+    const random = new SeededRandom(7);
+    let named = 0;
+    try {
+      for (let round = 0; round < 3; round += 1) {
+        await cp(original, dbpath, { recursive: true });
+        const path = join(dbpath, INDEX_STORE);
+        const { size } = await stat(path);
+        await flip(path, round === 0 ? 48 : random.below(size));
+        const options = { dbpath, clock: systemClock, random: systemRandom };
+        const report = await verifyStore({ ...options, keyGenerators: () => undefined });
+        if (report.sound) await assertContents(dbpath, image.all);
+        else named += 1;
+        await repair(dbpath);
+        await assertContents(dbpath, image.all);
+        await rm(dbpath, { recursive: true });
+      }
+      assert.ok(named > 0);
+    } finally {
+      await rm(root, { recursive: true, force: true });
+    }
+  }).timeout(60_000);
 });
 
 async function replace(name: string, from: string, to: string): Promise<void> {
