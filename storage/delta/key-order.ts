@@ -17,10 +17,14 @@ interface Leaf {
   count: number;
 }
 
-/** Answers with a negative number, zero or a positive number as the row's entry is before, at or after what is sought. */
+/**
+ * Answers with a negative number, zero or a positive number as the row's entry is before, at or after what is sought. It is asked of
+ * rows whose keys have the same prefix as what is sought.
+ */
 export type RowComparison = (row: number) => number;
 
-const PREFIX_BYTES = 6;
+/** Bytes of a key that its prefix holds. */
+export const PREFIX_BYTES = 6;
 
 /** The first six bytes of a key as one number: when two keys' numbers differ, the keys are ordered as they are. */
 export function keyPrefix(bytes: Uint8Array, start: number, length: number): number {

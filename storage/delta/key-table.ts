@@ -9,7 +9,7 @@
  * Benchmark: bench/micro/storage/key-table.bench.ts; this is a hot loop, hence columns instead of objects.
  */
 import { grownFloat64, grownInt32, grownUint16, grownUint32, grownUint8 } from './growable.ts';
-import { KeyOrder, keyPrefix, type KeyPosition } from './key-order.ts';
+import { KeyOrder, keyPrefix, PREFIX_BYTES, type KeyPosition } from './key-order.ts';
 import type { MemoryCounter } from './memory-counter.ts';
 import type { OpenSnapshots } from './open-snapshots.ts';
 import { NO_ROW } from './version-rows.ts';
@@ -131,11 +131,16 @@ export class KeyTable {
 
   /** Orders a row's key and other bytes, as unsigned bytes. */
   compareKey(row: number, key: Uint8Array): number {
+    return this.compareKeyFrom(row, key, 0);
+  }
+
+  /** The same for keys that are known to begin alike. */
+  private compareKeyFrom(row: number, key: Uint8Array, from: number): number {
     const bytes = this.bytes;
     const start = this.offset[row] ?? 0;
     const rowLength = this.keyLength[row] ?? 0;
     const common = Math.min(rowLength, key.length);
-    for (let index = 0; index < common; index += 1) {
+    for (let index = from; index < common; index += 1) {
       const difference = (bytes[start + index] ?? 0) - (key[index] ?? 0);
       if (difference !== 0) return difference;
     }
@@ -143,7 +148,8 @@ export class KeyTable {
   }
 
   private compareWithSought(row: number): number {
-    const byKey = this.compareKey(row, this.sought);
+    // The order asks only where prefixes are the same.
+    const byKey = this.compareKeyFrom(row, this.sought, PREFIX_BYTES);
     return byKey !== 0 ? byKey : (this.recordId[row] ?? 0) - this.soughtRecordId;
   }
 
