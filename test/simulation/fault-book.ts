@@ -116,15 +116,15 @@ export class FaultBook {
   /** Whether a silent fault of the journal struck at the place where its chain ended, or behind it. */
   explainsLostTail(journalTail: string): boolean {
     const tail = /\((journal\/\d+)\), offset (\d+)/.exec(journalTail);
-    if (tail === null) return false;
-    const at = Number(tail[2]) / this.sectorBytes;
+    // Without a readable header there is no tail: the journal ends before its first batch.
+    const at = tail === null ? 0 : Number(tail[2]) / this.sectorBytes;
     let explained = false;
     for (const fault of this.faults) {
       const { kind, device, firstSector, sectorCount } = fault.event;
       if (!SILENT.has(kind) || !device.startsWith('journal/')) continue;
       const last = firstSector + sectorCount;
       // The break may be in the next segment, whose header went with its first batch.
-      const isHere = device === tail[1] ? last > at : firstSector <= 1;
+      const isHere = device === tail?.[1] ? last > at : firstSector <= 1;
       if (!isHere) continue;
       explained = true;
       fault.detector ??= 'nobody can: the last batch, as if torn';
