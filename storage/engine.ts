@@ -225,7 +225,7 @@ class Engine implements StorageEngine {
       unfoldedBytes: () => this.admission.deltaBytes,
       mostUnfoldedBytes: budgetBytes,
       storeBytes: () => blocks.statistics().usedBytes,
-      relieve: () => this.relieve(),
+      relieve: (isShort) => this.relieve(isShort),
       onSpace: () => journal.tryAgain(),
     });
     this.spill = new SpillArea({
@@ -492,13 +492,19 @@ class Engine implements StorageEngine {
    * On a full disk: a checkpoint that gives back what was deleted. What one checkpoint frees may be used once the next one is
    * durable.
    */
-  private async relieve(): Promise<void> {
-    const { store } = this;
+  private async relieve(isShort: boolean): Promise<void> {
+    const { store, parts } = this;
     if (store.failure !== undefined || this.closing !== undefined) return;
-    const { pendingFree } = this.parts.blocks.statistics().extents;
+    if (!isShort) {
+      await this.checkpointer.take();
+      return;
+    }
+    const { pendingFree } = parts.blocks.statistics().extents;
     if (this.relievedUpTo === store.lastCommitNumber && pendingFree === 0) return;
     const { lastCommitNumber } = store;
     await this.checkpointer.compact(uninterruptible);
+    await parts.blocks.giveBack();
+    await parts.journal.giveBack();
     this.relievedUpTo = lastCommitNumber;
   }
 

@@ -341,6 +341,10 @@ class DeviceBlockStore implements BlockStore {
     this.trimmer.start();
   }
 
+  giveBack(): Promise<void> {
+    return this.trimmer.giveBackAll();
+  }
+
   statistics(): BlockStoreStatistics {
     const { extentBytes } = this.layout;
     const extents = this.allocation.counts;

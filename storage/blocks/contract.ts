@@ -170,6 +170,8 @@ export interface BlockStore {
    * @param oldestPinned `checkpoint` of the oldest base that a reader still holds; store.base.checkpoint when none is held.
    */
   reclaim(oldestPinned: number): void;
+  /** On a full disk: gives all free extents back to the disk, and resolves when that is done. Never rejects. */
+  giveBack(): Promise<void>;
 
   statistics(): BlockStoreStatistics;
   close(): Promise<void>;

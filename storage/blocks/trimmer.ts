@@ -37,17 +37,28 @@ export class Trimmer {
     });
   }
 
+  /** On a full disk: gives back all that is free, and is done when it is. */
+  async giveBackAll(): Promise<void> {
+    await this.running;
+    if (this.stopped) return;
+    this.running = this.run(0).finally(() => {
+      this.running = undefined;
+    });
+    await this.running;
+  }
+
   /** Ends after the discard under way. */
   async stop(): Promise<void> {
     this.stopped = true;
     await this.running;
   }
 
-  private async run(): Promise<void> {
+  /** @param mostKept free extents that stay as they are, if there are so many */
+  private async run(mostKept = Infinity): Promise<void> {
     const { layout } = this;
     for (let runs = 0; runs < MOST_RUNS && !this.stopped; runs += 1) {
       const keep = Math.max(LEAST_KEPT, Math.floor(this.allocation.extentCount / KEPT_PART));
-      const run = this.allocation.beginDiscard(keep);
+      const run = this.allocation.beginDiscard(Math.min(keep, mostKept));
       if (run === undefined) return;
       const first = sectorNumber(layout.firstSectorOf(run.first));
       const discarding = this.queue.submit(discardBio(first, run.count * layout.extentSectors));

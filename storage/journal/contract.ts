@@ -150,6 +150,8 @@ export interface Journal {
   readonly isWaitingForSpace: boolean;
   /** There may be space: what waits for it tries again. */
   tryAgain(): void;
+  /** On a full disk: removes segment files that hold nothing. */
+  giveBack(): Promise<void>;
   /** From here on, for a store that closes, a want of space is a failed flush. */
   endSpaceWaits(): void;
 

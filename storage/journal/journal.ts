@@ -180,6 +180,10 @@ class SegmentedJournal implements Journal {
     this.writer?.tryAgain();
   }
 
+  giveBack(): Promise<void> {
+    return this.segments.giveBack();
+  }
+
   endSpaceWaits(): void {
     this.writer?.endSpaceWaits();
   }

@@ -207,6 +207,12 @@ export class Segments {
     this.free.push(oldest.file);
   }
 
+  /** On a full disk: removes all free files. The next segment is ready, or its making is what has priority now. */
+  async giveBack(): Promise<void> {
+    for (const file of this.free.splice(0)) await this.options.volume.remove(file.name);
+    this.fewestFree = 0;
+  }
+
   /** Removes half of the free files that were not needed since the last time. */
   async trim(): Promise<void> {
     const surplus = Math.ceil(Math.min(this.fewestFree, this.free.length) / 2);

@@ -27,6 +27,8 @@ const RESUME_FACTOR = 1.25;
 const FOLDING_FACTOR = 1.25;
 /** Below so many times of what may be needed at most the disk is watched closely. */
 const TIGHT_FACTOR = 4;
+/** Below so many reserves, not counting what is still to be folded, it is folded early. */
+const EARLY_FACTOR = 3;
 /** How often the disk is asked, milliseconds: always, and while space is short or nearly so. */
 const LOOK_MS = 1000;
 const LOOK_CLOSELY_MS = 100;
@@ -48,8 +50,8 @@ export interface DiskSpaceOptions {
   readonly mostUnfoldedBytes: number;
   /** Size of the store's files, about, bytes: the ballast follows it. */
   readonly storeBytes: () => number;
-  /** Frees what can be freed; rejects when even that finds no space. */
-  readonly relieve: () => Promise<void>;
+  /** Folds what is in memory; while space is short, frees what can be freed, too. Rejects when even that finds no space. */
+  readonly relieve: (isShort: boolean) => Promise<void>;
   /** There may be more space than before: who waits for it tries again. */
   readonly onSpace: () => void;
 }
@@ -114,7 +116,7 @@ export class DiskSpace {
     this.refusedWrites += 1;
     throw new CommandError(
       'OutOfDiskSpace',
-      `No space is left to store more: ${mebibytes(this.freeBytes)} MiB are free on the disk, ${mebibytes(this.reserveBytes)} MiB are kept in reserve`,
+      `No space is left to store more: of ${mebibytes(this.freeBytes)} MiB free on the disk ${mebibytes(this.foldingBytes)} MiB are for what was written last, ${mebibytes(this.reserveBytes)} MiB are kept in reserve`,
     );
   }
 
@@ -155,34 +157,39 @@ export class DiskSpace {
   }
 
   private hasRoom(factor: number): boolean {
-    const folding = this.options.unfoldedBytes() * FOLDING_FACTOR;
-    return this.freeBytes - folding >= this.reserveBytes * factor;
+    return this.freeBytes - this.foldingBytes >= this.reserveBytes * factor;
+  }
+
+  /** What the next checkpoint will take. */
+  private get foldingBytes(): number {
+    return this.options.unfoldedBytes() * FOLDING_FACTOR;
   }
 
   private async look(): Promise<void> {
     await this.ask();
     if (!this.isShort) {
       if (!this.hasRoom(1)) this.becomeShort();
+      // What is folded early needs no second place in the journal, and nobody has to be refused for it.
+      else if (!this.hasRoom(EARLY_FACTOR)) await this.tryRelief();
       else if (this.options.keepsBallast) await this.ballast.keep(this.wantedBallast());
       return;
     }
     this.options.onSpace();
-    const nowMs = this.options.clock.monotonicMs();
-    if (nowMs - this.relievedAtMs >= RELIEF_MS && !this.closed) {
-      this.relievedAtMs = nowMs;
-      await this.tryRelief();
-      await this.ask();
-    }
+    await this.tryRelief();
     if (!this.metFullDisk && this.hasRoom(RESUME_FACTOR)) await this.resume();
   }
 
   private async tryRelief(): Promise<void> {
+    const nowMs = this.options.clock.monotonicMs();
+    if (nowMs - this.relievedAtMs < RELIEF_MS || this.closed) return;
+    this.relievedAtMs = nowMs;
     try {
-      await this.options.relieve();
+      await this.options.relieve(this.isShort);
       this.metFullDisk = false;
     } catch {
       // Still no space, or the store has failed: whoever was concerned has been told.
     }
+    await this.ask();
   }
 
   private async resume(): Promise<void> {
