@@ -15,6 +15,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   backpressure: () => import('./macro/backpressure.ts'),
   embedded: () => import('./macro/embedded.ts'),
   'interrupted-stages': () => import('./macro/interrupted-stages.ts'),
+  checkpoint: () => import('./macro/checkpoint.ts'),
   fairness: () => import('./macro/fairness.ts'),
   'index-build': () => import('./macro/index-build.ts'),
   'many-collections': () => import('./macro/many-collections.ts'),

@@ -101,8 +101,7 @@ export class CheckpointCollector implements CheckpointWriter {
       compressionOf: (collection) => records.compressionOf(collection),
       liveBytesOf: (collection) => collections.liveBytesOf(collection),
       onPage: (page) => this.onPage(page),
-      placed: (collection, recordId, place, commit) =>
-        records.placed(collection, recordId, place, commit),
+      placed: (collection, recordId, place) => records.placed(collection, recordId, place),
     });
     allocation.begin();
   }

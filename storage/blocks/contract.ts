@@ -17,7 +17,7 @@ import type { PageCacheStatistics } from '../cache/page-cache.ts';
 import type { RequestQueueStatistics } from '../device/queue-counters.ts';
 import type { Base } from '../format/base.ts';
 import type { ExtentCounts } from './allocation-map.ts';
-import type { Place } from './place.ts';
+import type { CommittedPlace, Place } from './place.ts';
 
 /** What the manifest knows of a collection. */
 export interface CollectionSpace {
@@ -36,9 +36,8 @@ export interface CheckpointRecords {
   compressionOf(collection: Ident): PageCompression;
   /**
    * A document that was appended lies there, once finish() resolved. Told in the order of append, some time after it.
-   * @param commitNumber as it was given to append
    */
-  placed(collection: Ident, recordId: RecordId, place: Place, commitNumber: CommitNumber): void;
+  placed(collection: Ident, recordId: RecordId, place: CommittedPlace): void;
 }
 
 /** What the cleaner asks of the record map's owner. */

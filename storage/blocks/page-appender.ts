@@ -18,7 +18,7 @@ import { SHARED_OWNER, type AllocationMap } from './allocation-map.ts';
 import type { ExtentWriter, PlacedPage } from './extent-writer.ts';
 import type { StoreLayout } from './layout.ts';
 import type { PressedPage } from './page-press.ts';
-import type { Place } from './place.ts';
+import type { CommittedPlace } from './place.ts';
 import { PressBatch, type BatchPage } from './press-batch.ts';
 import type { PagePress } from './press-thread.ts';
 
@@ -55,12 +55,7 @@ export interface PageAppenderOptions {
   /** Hears of every page that has its place, before its records. */
   readonly onPage: (page: AppendedPage) => void;
   /** Hears where a document lies. */
-  readonly placed: (
-    collection: Ident,
-    recordId: RecordId,
-    place: Place,
-    commitNumber: CommitNumber,
-  ) => void;
+  readonly placed: (collection: Ident, recordId: RecordId, place: CommittedPlace) => void;
 }
 
 export class PageAppender {
@@ -207,9 +202,16 @@ export class PageAppender {
     for (let slot = 0; slot < recordCount; slot += 1) {
       const record = firstRecord + slot;
       if (batch.isTombstone(record)) continue;
-      const place = { sector, sectors, slot, bytes: batch.length[record], generation };
-      const recordId = batch.recordIds[record] as RecordId;
-      placed(collection, recordId, place, batch.commitNumbers[record] as CommitNumber);
+      const version = batch.commitNumbers[record] as CommitNumber;
+      // One object with all of it: 65,000 copies with one field more were half of what placing costs.
+      placed(collection, batch.recordIds[record] as RecordId, {
+        sector,
+        sectors,
+        slot,
+        bytes: batch.length[record],
+        generation,
+        commitNumber: version,
+      });
     }
     return sector;
   }

@@ -3,10 +3,13 @@
  * shared memory, so that only their places travel.
  */
 import { parentPort } from 'node:worker_threads';
+import { becomeBackgroundThread } from '../../common/workers/thread-priority.ts';
 import { isCompressionLoaded, loadCompression } from '../format/page-compression.ts';
 import { recordsPageBytes } from '../format/page.ts';
 import { pressPages } from './page-press.ts';
 import type { PressAnswer, PressRequest } from './press-thread.ts';
+
+becomeBackgroundThread();
 
 /** Answers leave in the order of the requests, also when one waits for a library. */
 let last: Promise<void> = Promise.resolve();

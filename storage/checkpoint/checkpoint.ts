@@ -226,8 +226,7 @@ export class Checkpointer {
     const writer = await blocks.beginCheckpoint(frozen.commitNumber, {
       compressionOf: (collection) =>
         latestVersion(store, collection)?.compression ?? store.compression,
-      placed: (collection, recordId, place, commitNumber) =>
-        changes.setRecord(collection, recordId, { ...place, commitNumber }),
+      placed: (collection, recordId, place) => changes.setRecord(collection, recordId, place),
     });
     const moved = new MovedRecords(store.epoch.base, frozen.generation);
     let base: Base;

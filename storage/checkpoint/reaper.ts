@@ -97,7 +97,7 @@ async function supersedeRecords(target: FoldTarget, collection: Ident): Promise<
       if ((present & (1 << slot)) === 0) continue;
       writer.supersede(collection, readRecordPlace(block, recordEntryOffset(present, slot)));
     }
-    if (!slices.isOver) continue;
+    if (!slices.isOverAfter(RECORDS_PER_BLOCK)) continue;
     cursor.suspend();
     await slices.turn();
   }

@@ -6,6 +6,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { invariant } from '../../common/assert.ts';
+import { becomeBackgroundThread } from '../../common/workers/thread-priority.ts';
 import { applyChanges, type ChangeTarget } from './apply-changes.ts';
 import type { ChangesChunk } from './changes.ts';
 import { openEnvironment, type Environment } from './lmdb-environment.ts';
@@ -15,6 +16,8 @@ import {
   type WriterReply,
   type WriterRequest,
 } from './lmdb-writer-messages.ts';
+
+becomeBackgroundThread();
 
 class LmdbTarget implements ChangeTarget {
   private readonly environment: Environment;

@@ -247,8 +247,7 @@ class Repair {
     }
     const writer = await blocks.beginCheckpoint(base.commitNumber, {
       compressionOf: () => DEFAULT_PAGE_COMPRESSION,
-      placed: (collection, recordId, place, commitNumber) =>
-        changes.setRecord(collection, recordId, { ...place, commitNumber }),
+      placed: (collection, recordId, place) => changes.setRecord(collection, recordId, place),
     });
     for (const orphan of catalog.orphans) {
       const record = encodeCatalogRecord(orphan);

@@ -14,7 +14,7 @@ import type {
   CheckpointRecords,
   CheckpointWriter,
 } from '../../../storage/blocks/contract.ts';
-import type { Place } from '../../../storage/blocks/place.ts';
+import type { CommittedPlace, Place } from '../../../storage/blocks/place.ts';
 import type { CommitNumber, Ident, PageCompression, RecordId } from '../../../storage/contract.ts';
 import type { Volume } from '../../../storage/device/contract.ts';
 import type { Base } from '../../../storage/format/base.ts';
@@ -82,7 +82,8 @@ class Placements implements CheckpointRecords {
     return this.compression;
   }
 
-  placed(collection: Ident, record: RecordId, place: Place): void {
+  placed(collection: Ident, record: RecordId, placed: CommittedPlace): void {
+    const { commitNumber: _, ...place } = placed;
     this.waiting.get(`${collection}:${record}`)?.set(record, place);
   }
 }
