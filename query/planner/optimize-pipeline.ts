@@ -90,20 +90,38 @@ function splitMatch(
   stage: PipelineStage,
   context: QueryContext,
 ): { readonly before: PipelineStage; readonly after: PipelineStage | undefined } | undefined {
-  const { keepsField } = before;
+  const { keepsField, renamedField } = before;
   if (stage.nature.kind !== 'match' || keepsField === undefined) return undefined;
   const movable: Buffer[] = [];
   const others: Buffer[] = [];
   for (const condition of conditionsOf(stage.nature.filter)) {
     const fields = fieldsAskedFor(compileFilter(condition, context).tree);
     const isKept = fields !== undefined && fields.length > 0 && fields.every(keepsField);
-    (isKept ? movable : others).push(condition);
+    if (isKept) movable.push(condition);
+    else {
+      const renamed = renamedField === undefined ? undefined : underSource(condition, renamedField);
+      if (renamed === undefined) others.push(condition);
+      else movable.push(renamed);
+    }
   }
   if (movable.length === 0) return undefined;
   return {
     before: matchStage(movable.reduce(both), context),
     after: others.length === 0 ? undefined : matchStage(others.reduce(both), context),
   };
+}
+
+/** A condition on a copy of a field as one on the field; undefined when it is about something else. */
+function underSource(
+  condition: Buffer,
+  renamedField: (name: string) => string | undefined,
+): Buffer | undefined {
+  const [[path, value] = []] = fieldsOf(condition);
+  if (path === undefined || value === undefined || path.startsWith('$')) return undefined;
+  const [name, ...below] = path.split('.');
+  const source = renamedField(name);
+  if (source === undefined) return undefined;
+  return new DocumentBuilder().append([source, ...below].join('.'), value).finish();
 }
 
 /** The members of a filter that must all hold. */

@@ -62,6 +62,8 @@ export interface PipelineStage {
    * field does, or the number of documents depends on what went in before.
    */
   readonly keepsField?: (name: string) => boolean;
+  /** The input field of which an output field is a copy under another name, when keepsField() is there. */
+  readonly renamedField?: (name: string) => string | undefined;
   open(input: DocumentSource, run: PipelineRun): DocumentSource;
   /** It makes its documents itself: no collection is read before it. */
   readonly isSource?: boolean;

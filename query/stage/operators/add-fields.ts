@@ -4,6 +4,7 @@
 import { BsonType, fieldsOf, isEmpty } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { defineStage, type StageDefinition } from '../definition.ts';
+import { renamedFields } from '../renamed-fields.ts';
 import { compileFieldTree, type FieldNode, fieldTreeMap } from '../field-tree.ts';
 import { mapStage } from '../map-stage.ts';
 
@@ -34,6 +35,7 @@ function addFields(name: '$addFields' | '$set'): StageDefinition {
         {
           ...stage,
           keepsField: (field) => !changed.has(field),
+          renamedField: renamedFields(argument.asDocument()),
           // What stands beside a field that is set below a path stays.
           ...(read === undefined ? {} : { reads: [...read, ...changed] }),
         },

@@ -11,6 +11,7 @@ import {
 import { CommandError } from '../../../common/errors.ts';
 import { compileProjection } from '../../projection/compile.ts';
 import { defineStage } from '../definition.ts';
+import { renamedFields } from '../renamed-fields.ts';
 import { mapStage } from '../map-stage.ts';
 import type { QueryContext } from '../../context.ts';
 import type { PipelineStage } from '../definition.ts';
@@ -28,7 +29,7 @@ function projectionStage(
   return {
     ...stage,
     ...(pathsRead === undefined ? {} : { pathsNeeded: pathsRead }),
-    ...(keepsField === undefined ? {} : { keepsField }),
+    ...(keepsField === undefined ? {} : { keepsField, renamedField: renamedFields(specification) }),
   };
 }
 
