@@ -4,10 +4,11 @@
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { removeTemporaryDirectory, temporaryDirectory } from '../support/programs.ts';
+import { removeTemporaryDirectory } from '../support/programs.ts';
+import { projectDirectory } from '../support/project.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const EXAMPLES = join(ROOT, 'docs/examples/testing');
@@ -16,7 +17,7 @@ const TIMEOUT_MS = 60_000;
 describe('test suites of others', () => {
   let project = '';
   before('make a project', () => {
-    project = projectDirectory();
+    project = exampleProject();
   });
   after(() => removeTemporaryDirectory(project));
 
@@ -49,18 +50,8 @@ describe('test suites of others', () => {
   });
 });
 
-function projectDirectory(): string {
-  const project = temporaryDirectory();
-  const modules = join(project, 'node_modules');
-  mkdirSync(modules);
-  const clients = join(ROOT, 'test/clients/node_modules');
-  installPackage(modules);
-  for (const name of ['mocha', 'mongodb'])
-    symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
-  for (const name of ['mongoose', 'vitest', 'jest']) {
-    assert.ok(existsSync(join(clients, name)), `${name} is not there: run "npm run clients" once`);
-    symlinkSync(join(clients, name), join(modules, name));
-  }
+function exampleProject(): string {
+  const project = projectDirectory(['mocha', 'mongodb', 'mongoose', 'vitest', 'jest']);
   cpSync(EXAMPLES, project, { recursive: true });
   const settings = {
     name: 'project',
@@ -73,21 +64,6 @@ function projectDirectory(): string {
     "export default { test: { include: ['vitest.test.mjs'] } };\n",
   );
   return project;
-}
-
-/** The files that are published, and links to what they depend on: a link to the tree itself would be taken for sources. */
-function installPackage(modules: string): void {
-  const target = join(modules, 'flintdb');
-  for (const path of ['package.json', 'bin', 'dist/programs', 'dist/sdk']) {
-    cpSync(join(ROOT, path), join(target, path), { recursive: true });
-  }
-  const { dependencies }: { dependencies: Record<string, string> } = JSON.parse(
-    readFileSync(join(ROOT, 'package.json'), 'utf8'),
-  );
-  for (const name of Object.keys(dependencies)) {
-    mkdirSync(dirname(join(modules, name)), { recursive: true });
-    symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
-  }
 }
 
 /** Runs a tool of the project. @returns what it printed. @throws Error with that, when it fails. */

@@ -1,0 +1,84 @@
+/**
+ * The examples of docs/guide: each block of code runs as it stands there and prints what the page says.
+ */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { projectDirectory } from '../support/project.ts';
+import { removeTemporaryDirectory, runToEnd } from '../support/programs.ts';
+import { serverForTests } from '../support/test-server.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const GUIDE = join(ROOT, 'docs/guide');
+const TIMEOUT_MS = 30_000;
+const execute = promisify(execFile);
+
+interface Block {
+  readonly language: string;
+  readonly text: string;
+}
+
+describe('the examples of the guide', () => {
+  const server = serverForTests();
+  let project = '';
+  before('make a project', () => {
+    project = projectDirectory([]);
+  });
+  after(() => removeTemporaryDirectory(project));
+
+  for (const page of readdirSync(GUIDE).filter((name) => name.endsWith('.md'))) {
+    const blocks = blocksOf(readFileSync(join(GUIDE, page), 'utf8'));
+    blocks.forEach(({ language, text }, index) => {
+      const next = blocks[index + 1];
+      if (language === 'js' && text.includes("from 'flintdb")) {
+        it(`${page}, block ${index + 1}, prints what it says`, async () => {
+          const file = join(project, `block-${index}.mjs`);
+          writeFileSync(file, text);
+          const { stdout } = await execute(process.execPath, [file], {
+            cwd: project,
+            timeout: TIMEOUT_MS,
+            env: { ...process.env, NODE_OPTIONS: '', FLINTDB_URI: server.uri },
+          });
+          assert.equal(stdout, next?.language === 'text' ? next.text : '');
+        });
+      }
+      if (language === 'sh' && text.includes('npx flintd ')) {
+        it(`${page}, block ${index + 1}, names options that flintd has`, async () => {
+          const line = text.split('\n').find((each) => each.startsWith('npx flintd ')) ?? '';
+          const { code, stderr } = await runToEnd([...line.split(' ').slice(2), '--version']);
+          assert.deepEqual([code, stderr], [0, '']);
+        });
+      }
+      if (language === 'ts') {
+        it(`${page}, block ${index + 1}, compiles`, async () => {
+          const file = join(project, `block-${index}.mts`);
+          writeFileSync(file, text);
+          const options = [
+            '--noEmit',
+            '--strict',
+            '--skipLibCheck',
+            '--module',
+            'nodenext',
+            '--target',
+            'es2023',
+            '--types',
+            'node',
+          ];
+          const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+          await execute(process.execPath, [tsc, ...options, file], { cwd: project });
+        });
+      }
+    });
+  }
+});
+
+/** The fenced blocks of a page, in order. */
+function blocksOf(page: string): Block[] {
+  return [...page.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = '', text = '']) => ({
+    language,
+    text,
+  }));
+}
