@@ -16,6 +16,8 @@ import { formatNumber, printMachine, printTable } from './report.ts';
 const BATCH = 10_000;
 const FLOOR_MS = 100;
 const FLOOR_P99_MS = 50;
+/** So long the finds run without anything beside them: what the machine itself adds. */
+const ALONE_MS = 3000;
 const DATABASE = 'bench';
 const MAX_TIME_MS_EXPIRED = 50;
 const INTERRUPTED = 11_601;
@@ -165,7 +167,10 @@ export async function run(args: readonly string[]): Promise<boolean> {
     await load(db, Number(values.documents));
     await client.db('admin').command({ fsync: 1 });
     const bench = new Interruptions(server.uri, client, Number(values.moments));
-    const rows: string[][] = [];
+    const alone = new FindsBeside(server.uri);
+    await new Promise((resolve) => setTimeout(resolve, ALONE_MS));
+    const aloneMs = await alone.end();
+    const rows: string[][] = [['nothing', '', '', '', '', '', aloneMs.toFixed(0), '']];
     let holds = true;
     for (const subject of subjects()) {
       if (!subject.name.includes(values.only)) continue;

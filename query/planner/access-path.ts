@@ -366,10 +366,18 @@ function* branchPaths(
     );
     const best = paths.length < MAX_RACES ? fastest(candidates, request) : candidates[0];
     if (best === undefined) return undefined;
-    paths.push(indexPath(best, compileTree(tree), request));
+    const path = indexPath(best, compileTree(tree), request);
+    paths.push(branches.length > MAX_RACES ? withScanMade(path) : path);
     if (paths.length % BRANCHES_PER_PIECE === 0) yield;
   }
   return paths;
+}
+
+/** The same, its scan made now, in this piece of the planning: all of them at once would take long. */
+function withScanMade(path: AccessPath): AccessPath {
+  const scan = path.decidedScan();
+  const node = scan === undefined ? path.node() : undefined;
+  return { ...path, decidedScan: () => scan, node: () => node ?? path.node() };
 }
 
 /** More contenders than these are not worth their keys. */
