@@ -23,6 +23,7 @@ const MEBIBYTE = 1024 * 1024;
 const LIMIT_SECONDS = 10;
 const OPERATIONS_PER_BATCH = 1000;
 const TEXT_BYTES = 800;
+const HOT_DOCUMENTS = 20_000;
 
 interface Item {
   readonly _id: number;
@@ -140,15 +141,16 @@ async function writeBatch(
   let next = first;
   for (let count = 0; count < OPERATIONS_PER_BATCH; count += 1) {
     const dice = random.next();
-    const _id = random.below(first);
-    if (dice < 0.4) {
+    // While no checkpoint is taken the delta holds the newest version of all that is written: most updates go to the same documents.
+    const _id = random.below(HOT_DOCUMENTS);
+    if (dice < 0.2) {
       operations.push({ insertOne: { document: itemOf(random, next) } });
       next += 1;
     } else if (dice < 0.9) {
       operations.push({
         updateOne: { filter: { _id }, update: { $set: { a: random.below(1e6) } } },
       });
-    } else operations.push({ deleteOne: { filter: { _id } } });
+    } else operations.push({ deleteOne: { filter: { _id: HOT_DOCUMENTS + random.below(first) } } });
   }
   await collection.bulkWrite(operations, { ordered: false });
   return next;

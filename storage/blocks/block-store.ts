@@ -504,6 +504,12 @@ export async function readManifest(
       throw new CorruptionError('malformed', 'manifest', 'it belongs to another checkpoint');
     }
     return manifest;
+  } catch (error) {
+    if (!(error instanceof CorruptionError)) throw error;
+    const file = device.name;
+    const offset = base.manifestAddress * device.sectorBytes;
+    const message = `the manifest of checkpoint ${base.checkpoint}: ${file}, offset ${offset}: ${error.detail}`;
+    throw new CorruptionError(error.kind, error.part, message, { cause: error, file, offset });
   } finally {
     releaseAligned(buffer);
   }

@@ -19,6 +19,8 @@ import { RequestQueue } from '../device/request-queue.ts';
 import type { Base } from '../format/base.ts';
 import type { Manifest } from '../format/manifest.ts';
 import { SECOND_COPY_OFFSET_BYTES } from '../format/superblock.ts';
+import { JOURNAL_DEFAULTS } from '../journal/journal.ts';
+import { Segments } from '../journal/segments.ts';
 import type { IndexStoreLook, StoreFiles } from '../recovery/store-files.ts';
 import type { OnFinding, OnProgress } from './contract.ts';
 import { findingOf } from './findings.ts';
@@ -66,6 +68,9 @@ export async function surveyStore(options: SurveyOptions): Promise<Survey> {
     }
     const queue = new RequestQueue(device, { clock });
     const indexStore = await lookAtIndexStore(options, reading?.superblock.storeId);
+    if (reading !== undefined && indexStore === undefined) {
+      await refuseForeignBlockStore(options, reading.superblock.storeId);
+    }
     return {
       device,
       queue,
@@ -128,6 +133,50 @@ async function lookAtIndexStore(
 }
 
 const INDEX_STORE_FILE = 'index.lmdb';
+
+/**
+ * When index store and journal are of one other store, it is the block store that does not belong here: to go on from it would do away with
+ * what is left of the right one.
+ */
+async function refuseForeignBlockStore(
+  { files, clock, onProgress }: SurveyOptions,
+  storeId: string,
+): Promise<void> {
+  const owner = await files.repair
+    .look((done) => onProgress({ step: 'index store', done, total: 0 }))
+    .then(
+      (look) => look.storeId,
+      () => undefined,
+    );
+  if (owner === undefined || owner === storeId) return;
+  const owners = await journalOwners({ files, clock }, storeId);
+  if (owners.own > 0 || owners.others === 0) return;
+  throw new CorruptionError(
+    'foreign',
+    'block store',
+    `it belongs to store ${storeId}, index store and journal to ${owner}: put the right ${DEFAULT_BLOCK_STORE_NAME} back`,
+  );
+}
+
+async function journalOwners(
+  { files, clock }: Pick<SurveyOptions, 'files' | 'clock'>,
+  storeId: string,
+): Promise<{ readonly own: number; readonly others: number }> {
+  const segments = new Segments({
+    volume: files.journalVolume,
+    prefix: files.journalPrefix,
+    storeId: Buffer.from(storeId, 'hex'),
+    clock,
+    firstSegmentBytes: JOURNAL_DEFAULTS.firstSegmentBytes,
+    largestSegmentBytes: JOURNAL_DEFAULTS.largestSegmentBytes,
+  });
+  let others = 0;
+  const found = await segments.find((loss) => {
+    if (loss.kind === 'foreign') others += 1;
+  });
+  await segments.close();
+  return { own: found.filter(({ header }) => header !== undefined).length, others };
+}
 
 type Choice = Pick<Survey, 'layout' | 'reading' | 'base' | 'manifest' | 'isLatest'>;
 
@@ -198,7 +247,6 @@ async function tryManifest(
     onFinding({
       ...findingOf(error, { file: name, offset, length }),
       part: 'manifest',
-      message: `the manifest of checkpoint ${base.checkpoint}: ${error.message}`,
     });
     return 'damaged';
   }

@@ -20,7 +20,14 @@ import { decodeSuperblock, type Superblock } from '../../../storage/format/super
 import { systemClock } from '../../../common/clock.ts';
 import { SeededRandom, systemRandom } from '../../../common/random.ts';
 import { openEngine, verifyStore } from '../../../storage/index.ts';
-import { assertContents, makeImage, repair, type Contents, type Image } from './store-image.ts';
+import {
+  assertContents,
+  hashesOf,
+  makeImage,
+  repair,
+  type Contents,
+  type Image,
+} from './store-image.ts';
 
 /** A fault, how the start names it, and what repair brings back of it. */
 interface Case {
@@ -172,6 +179,14 @@ const CASES: readonly Case[] = [
     found: ['missing', 'checksum'],
   },
   {
+    fault: 'an older copy of the block store',
+    inflict: (dbpath, { older }) => replace(BLOCKS, older, dbpath),
+    // The index store may be one checkpoint ahead of the superblock, but its manifest must be there.
+    named: { kind: 'lostWrite', part: /manifest of checkpoint 2: blocks\.flint, offset/ },
+    back: 'all',
+    found: ['lostWrite'],
+  },
+  {
     fault: 'an older copy of the journal',
     async inflict(dbpath, { older }) {
       await rm(join(dbpath, 'journal'), { recursive: true });
@@ -253,6 +268,29 @@ describe('flint repair', () => {
       );
     });
   }
+});
+
+describe('A block store of another store', () => {
+  it('is refused by the start and by repair, which leaves index store and journal as they are', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'flint-repair-'));
+    const [own, other] = [join(root, 'own'), join(root, 'other')];
+    try {
+      for (const dbpath of [own, other]) {
+        await mkdir(dbpath);
+        await makeImage(dbpath);
+      }
+      await replace(BLOCKS, other, own);
+      const before = await hashesOf(own);
+      await assertRefused(own, { kind: 'foreign', part: /index store/ });
+      await assert.rejects(repair(own), /put the right blocks\.flint back/);
+      const after = await hashesOf(own);
+      for (const name of [INDEX_STORE, 'journal/0000000001']) {
+        assert.equal(after.get(join(own, name)), before.get(join(own, name)));
+      }
+    } finally {
+      await rm(root, { recursive: true, force: true });
+    }
+  });
 });
 
 describe('An index store with a flipped bit', () => {
