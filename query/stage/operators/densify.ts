@@ -15,11 +15,11 @@ import {
   EMPTY_DOCUMENT,
   getField,
   type RawValue,
-  type SortKeyPattern,
 } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { addNumbers } from '../../arithmetic.ts';
+import { Sorter } from '../../executor/sorter.ts';
 import type { Value } from '../../expression/definition.ts';
 import { elementsOf } from '../../expression/elements.ts';
 import { splitFieldPath, valueAtPath } from '../../expression/field-path.ts';
@@ -27,7 +27,7 @@ import { type TimeUnit, parseTimeUnit } from '../../expression/operators/date-ar
 import { addUnits } from '../../expression/operators/date-arithmetic.ts';
 import { UTC } from '../../expression/operators/time-zone.ts';
 import { isNullish } from '../../expression/types.ts';
-import { ownedDocument } from '../../owned.ts';
+import { ownedValue } from '../../owned.ts';
 import { idlArguments } from '../arguments.ts';
 import { defineStage, type PipelineRun } from '../definition.ts';
 import { withPath } from '../document-path.ts';
@@ -35,7 +35,8 @@ import { BlockingSource, type DocumentSource } from '../source.ts';
 
 /** Most documents that one stage adds. */
 const MAX_ADDED = 500_000;
-const ROW_OVERHEAD_BYTES = 150;
+/** What a partition costs besides its key and its fields. Estimated. */
+const PARTITION_OVERHEAD_BYTES = 150;
 
 type Bounds = 'full' | 'partition' | readonly [RawValue, RawValue];
 
@@ -47,13 +48,6 @@ interface Specification {
   readonly bounds: Bounds;
 }
 
-type SortKey = ReturnType<SortKeyPattern['keyOf']>;
-
-interface Row {
-  readonly key: SortKey;
-  readonly document: Buffer;
-}
-
 /** How far the documents of one partition have come. */
 interface Progress {
   /** The fields that added documents have of their partition. */
@@ -63,37 +57,39 @@ interface Progress {
 }
 
 class DensifySource extends BlockingSource {
+  private readonly run: PipelineRun;
   private readonly specification: Specification;
-  private readonly maxBytes: number;
-  private readonly order: SortKeyPattern;
-  private readonly rows: Row[] = [];
+  private readonly sorter: Sorter;
   private readonly partitions = new Map<string, Progress>();
   private added = 0;
   private bytes = 0;
 
   constructor(run: PipelineRun, input: DocumentSource, specification: Specification) {
     super(run.yielder, input);
-    this.maxBytes = run.maxStageBytes;
+    this.run = run;
     this.specification = specification;
-    this.order = compileSort(sortPattern(specification), run.context.collator);
+    this.sorter = new Sorter({
+      order: compileSort(sortPattern(specification), run.context.collator),
+      limit: 0,
+      spill: run.spill,
+      maxMemoryBytes: run.maxStageBytes,
+    });
   }
 
-  protected take(given: Buffer): void {
-    const document = ownedDocument(given);
-    this.bytes += document.length + ROW_OVERHEAD_BYTES;
-    if (this.bytes > this.maxBytes) {
-      throw new CommandError(
-        'ExceededMemoryLimit',
-        'Exceeded memory limit for $densify: too many documents in its partitions',
-      );
-    }
-    this.rows.push({ key: this.order.keyOf(document), document });
+  protected take(document: Buffer): void {
+    this.sorter.add(document, 0);
   }
 
   protected finish(): Iterator<Buffer> {
-    this.rows.sort((a, b) => this.order.compare(a.key, b.key));
+    if (this.sorter.usedDisk) this.run.statistics.usedDisk = true;
     const { bounds } = this.specification;
     return typeof bounds === 'string' ? this.between(bounds) : this.within(...bounds);
+  }
+
+  private *sorted(): Generator<Buffer> {
+    const rows = this.sorter.sorted();
+    for (let next = rows.next(); next.done !== true; next = rows.next()) yield next.value.document;
+    this.sorter.close();
   }
 
   /** From the least to the greatest value, of all documents or of each partition. */
@@ -101,7 +97,7 @@ class DensifySource extends BlockingSource {
     let least: RawValue | undefined;
     let greatest: RawValue | undefined;
     let isOnStep = false;
-    for (const { document } of this.rows) {
+    for (const document of this.sorted()) {
       const value = this.fieldOf(document);
       if (value === undefined) {
         yield document;
@@ -128,7 +124,7 @@ class DensifySource extends BlockingSource {
 
   /** From `low` on, and below `high`, in each partition; documents out of these bounds pass. */
   private *within(low: RawValue, high: RawValue): Generator<Buffer> {
-    for (const { document } of this.rows) {
+    for (const document of this.sorted()) {
       const value = this.fieldOf(document);
       if (value !== undefined) {
         const progress = this.progressOf(document) ?? this.begin(document, low);
@@ -192,8 +188,16 @@ class DensifySource extends BlockingSource {
   }
 
   private begin(document: Buffer, next: RawValue): Progress {
-    const progress = { shape: this.partitionShape(document), next };
-    this.partitions.set(this.partitionKey(document), progress);
+    const progress = { shape: this.partitionShape(document), next: ownedValue(next) };
+    const key = this.partitionKey(document);
+    this.bytes += key.length + progress.shape.length + PARTITION_OVERHEAD_BYTES;
+    const { maxStageBytes } = this.run;
+    uassert(
+      this.bytes <= maxStageBytes,
+      6007200,
+      `$densify exceeded memory limit of ${maxStageBytes}`,
+    );
+    this.partitions.set(key, progress);
     return progress;
   }
 
@@ -216,7 +220,7 @@ class DensifySource extends BlockingSource {
   }
 
   override close(): void {
-    this.rows.length = 0;
+    this.sorter.close();
     this.partitions.clear();
     super.close();
   }
