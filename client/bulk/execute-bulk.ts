@@ -6,7 +6,7 @@
  */
 import type { Document } from 'bson';
 import { encodeDocument } from '../documents/bson-options.ts';
-import { MongoInvalidArgumentError } from '../errors/driver-errors.ts';
+import { MongoInvalidArgumentError, MongoOperationTimeoutError } from '../errors/driver-errors.ts';
 import { execute, type BuiltCommand } from '../operations/execute.ts';
 import type { Deadline } from '../operations/deadline.ts';
 import { fieldsFrom, type Scope } from '../operations/scope.ts';
@@ -137,11 +137,16 @@ async function runBatch(
     const { reply } = await execute(scope.client, request);
     count(tally, kind, batch, reply);
   } catch (error) {
-    if (!(error instanceof Error) || error instanceof MongoInvalidArgumentError) throw error;
+    if (!(error instanceof Error) || isOurs(error)) throw error;
     if (options.signal?.aborted === true) throw error;
     throw new MongoBulkWriteError(error, new BulkWriteResult(tally, isOrdered));
   }
   return batch.length;
+}
+
+/** What is no failure of the bulk, but of how, or for how long, it was asked for. */
+function isOurs(error: Error): boolean {
+  return error instanceof MongoInvalidArgumentError || error instanceof MongoOperationTimeoutError;
 }
 
 /** Only statements of one document can be told apart from their own repetition. */

@@ -67,7 +67,10 @@ export abstract class AbstractCursor<T = unknown> extends Emitter {
     this.namespace = new CursorNamespace(scope.database, scope.collection);
     this.cursorOptions = { ...options };
     this.#bson = scope.bsonOptions(options);
-    checkTimeoutOptions(options);
+    checkTimeoutOptions({
+      ...options,
+      ...timeoutOf(options.timeoutMS ?? scope.settings.timeoutMS),
+    });
   }
 
   /** Sends the command that opens the cursor. */
@@ -380,14 +383,18 @@ export abstract class AbstractCursor<T = unknown> extends Emitter {
     const command: Document = { getMore: this.#id, collection: this.namespace.collection };
     const size = this.nextBatchSize(batchSize);
     if (size !== undefined) command['batchSize'] = Math.abs(size);
-    if (maxAwaitTimeMS !== undefined) command['maxTimeMS'] = maxAwaitTimeMS;
+    const deadline = this.#deadline ?? this.scope.deadline(this.cursorOptions);
+    // The server may wait as long as it is told to, but no longer than there is time.
+    if (maxAwaitTimeMS !== undefined) {
+      command['maxTimeMS'] = Math.floor(Math.min(maxAwaitTimeMS, deadline.leftMs ?? Infinity));
+    }
     if (comment !== undefined) command['comment'] = comment;
     const { reply } = await execute(this.client, {
       ...this.scope.request(command, this.cursorOptions, {
         kind: 'other',
         decode: 'batch',
         server: this.#server,
-        deadline: this.#deadline ?? this.scope.deadline(this.cursorOptions),
+        deadline,
         keepsMaxTime: true,
       }),
       database: this.namespace.db,
@@ -426,6 +433,10 @@ export abstract class AbstractCursor<T = unknown> extends Emitter {
   }
 }
 
+function timeoutOf(timeoutMS: number | undefined): { timeoutMS?: number } {
+  return timeoutMS === undefined ? {} : { timeoutMS };
+}
+
 function checkTimeoutOptions({
   timeoutMode,
   timeoutMS,
@@ -433,7 +444,9 @@ function checkTimeoutOptions({
   awaitData,
   maxAwaitTimeMS,
 }: CursorOptions): void {
-  if (timeoutMode !== undefined && timeoutMS === undefined) return;
+  if (timeoutMode !== undefined && timeoutMS === undefined) {
+    throw new MongoInvalidArgumentError('Cannot set timeoutMode without setting timeoutMS');
+  }
   if (timeoutMode === CursorTimeoutMode.LIFETIME && tailable === true) {
     throw new MongoInvalidArgumentError("Cannot set tailable cursor's timeoutMode to LIFETIME");
   }

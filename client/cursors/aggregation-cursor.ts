@@ -26,6 +26,9 @@ export class AggregationCursor<T = unknown> extends ExplainableCursor<T> {
     super(scope, options);
     this.pipeline = [...pipeline];
     this.#options = this.cursorOptions;
+    if (options.timeoutMode === 'iteration' && writes(pipeline)) {
+      throw new MongoAPIError('Cannot use $out or $merge stage with ITERATION timeoutMode');
+    }
     if (options.explain !== undefined && options.writeConcern !== undefined) {
       throw new MongoAPIError(
         'Option "explain" cannot be used on an aggregate call with writeConcern',
@@ -59,6 +62,7 @@ export class AggregationCursor<T = unknown> extends ExplainableCursor<T> {
       takesWriteConcern: hasOutput,
       decode: 'batch',
       deadline,
+      keepsMaxTime: this.#options.timeoutMode === 'iteration',
     });
     return execute(this.client, { ...request, session });
   }

@@ -56,7 +56,10 @@ export class FindCursor<T = unknown> extends ExplainableCursor<T> {
         takesReadConcern: true,
         decode: 'batch',
         deadline,
-        keepsMaxTime: this.#options.tailable === true && this.#options.awaitData === true,
+        // Each getMore has the time anew, so the server cannot be told a time for the whole.
+        keepsMaxTime:
+          (this.#options.tailable === true && this.#options.awaitData !== true) ||
+          this.#options.timeoutMode === 'iteration',
       }),
       session,
     });

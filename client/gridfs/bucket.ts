@@ -56,8 +56,8 @@ export class GridFSBucket extends Emitter {
       readPreference:
         given === undefined ? undefined : ReadPreference.fromOptions({ readPreference: given }),
       timeoutMS: timeoutMS ?? db.timeoutMS,
-      ensureIndexes: () => {
-        ensuring ??= ensureIndexes(this.#parts).then(() => {
+      ensureIndexes: (limits) => {
+        ensuring ??= ensureIndexes(this.#parts, limits).then(() => {
           this.emit(GridFSBucket.INDEX);
         });
         return ensuring;
@@ -131,6 +131,32 @@ export class GridFSBucket extends Emitter {
     if (matchedCount === 0) throw new MongoRuntimeError(`File with id ${String(id)} not found`);
   }
 
+  /** Takes away all files of a name. @throws MongoRuntimeError when there is none. */
+  async deleteByName(filename: string, options: { timeoutMS?: number } = {}): Promise<void> {
+    const { files, chunks } = this.#parts;
+    const limits = this.#limits(options);
+    const found = await files.find({ filename }, { projection: { _id: 1 }, ...limits() }).toArray();
+    if (found.length === 0) throw new MongoRuntimeError(`File not found for name ${filename}`);
+    const ids = found.map(({ _id }) => _id);
+    await files.deleteMany({ _id: { $in: ids } }, limits());
+    await chunks.deleteMany({ files_id: { $in: ids } }, limits());
+  }
+
+  /** Gives all files of a name another one. @throws MongoRuntimeError when there is none. */
+  async renameByName(
+    filename: string,
+    newName: string,
+    options: { timeoutMS?: number } = {},
+  ): Promise<void> {
+    const limits = this.#limits(options);
+    const { matchedCount } = await this.#parts.files.updateMany(
+      { filename },
+      { $set: { filename: newName } },
+      limits(),
+    );
+    if (matchedCount === 0) throw new MongoRuntimeError(`File with name ${filename} not found`);
+  }
+
   /** Takes away all files of the bucket. */
   async drop(options: { timeoutMS?: number } = {}): Promise<void> {
     const limits = this.#limits(options);
@@ -153,9 +179,13 @@ export class GridFSBucket extends Emitter {
 }
 
 /** Where nothing was uploaded yet. */
-async function ensureIndexes({ files, chunks }: BucketParts): Promise<void> {
-  const any = await files.findOne({}, { projection: { _id: 1 } });
+async function ensureIndexes(
+  { files, chunks }: BucketParts,
+  { timeoutMS }: { readonly timeoutMS?: number },
+): Promise<void> {
+  const limits = timeoutMS === undefined ? {} : { timeoutMS };
+  const any = await files.findOne({}, { projection: { _id: 1 }, ...limits });
   if (any !== null) return;
-  await files.createIndex({ filename: 1, uploadDate: 1 }, { background: false });
-  await chunks.createIndex({ files_id: 1, n: 1 }, { background: false, unique: true });
+  await files.createIndex({ filename: 1, uploadDate: 1 }, { background: false, ...limits });
+  await chunks.createIndex({ files_id: 1, n: 1 }, { background: false, unique: true, ...limits });
 }

@@ -32,5 +32,5 @@ export interface BucketParts {
   readonly readPreference: ReadPreference | undefined;
   readonly timeoutMS: number | undefined;
   /** Makes the indexes before the first upload; once. */
-  ensureIndexes(): Promise<void>;
+  ensureIndexes(limits: { readonly timeoutMS?: number }): Promise<void>;
 }

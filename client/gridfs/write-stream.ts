@@ -45,7 +45,7 @@ export class GridFSBucketWriteStream extends Writable {
   }
 
   override _construct(done: (error?: Error | null) => void): void {
-    callbackify(() => this.#bucket.ensureIndexes())(done);
+    callbackify(() => this.#bucket.ensureIndexes(this.#limits))(done);
   }
 
   override _write(

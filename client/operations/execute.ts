@@ -41,6 +41,7 @@ import { laterClusterTime, type ClientSession } from '../sessions/client-session
 import {
   ServerType,
   type CommandMessage,
+  type ConnectionLabel,
   type DocumentSequence,
   type Server,
   type ServerTraits,
@@ -268,11 +269,15 @@ class Attempts {
     if (this.session.transaction.isStarting && this.session.inTransaction()) {
       this.session.transaction.transition('TRANSACTION_IN_PROGRESS');
     }
+    let generation: number | undefined;
     try {
       const bytes = await server.request(message, {
         signal: request.signal,
         timeoutMs: request.deadline.leftMs,
-        ...(events === undefined ? {} : { onSend: (label) => events.start(label) }),
+        onSend: (label) => {
+          generation = label.generation;
+          events?.start(label);
+        },
       });
       const reply = bytes === undefined ? { ok: 1 } : this.read(bytes);
       events?.succeed(bytes);
@@ -280,7 +285,7 @@ class Attempts {
       return reply;
     } catch (error) {
       events?.fail(error);
-      if (isStateChange(error)) server.noteStateChange(error);
+      if (isStateChange(error)) server.noteStateChange(error, generation);
       throw this.asTimeout(error);
     }
   }
@@ -450,9 +455,16 @@ class CommandEvents {
     this.sequences = sequences;
   }
 
-  start(connection: Omit<CommandLabel, 'commandName' | 'databaseName'>): void {
+  start({ address, connectionId, serverConnectionId, requestId }: ConnectionLabel): void {
     const commandName = Object.keys(this.command)[0] ?? this.request.name;
-    this.label = { ...connection, commandName, databaseName: this.request.database };
+    this.label = {
+      address,
+      connectionId,
+      serverConnectionId,
+      requestId,
+      commandName,
+      databaseName: this.request.database,
+    };
     this.startedMs = this.client.clock.monotonicMs();
     const shown = isSecret(commandName, this.command) ? {} : this.wholeCommand();
     this.client.emit('commandStarted', new CommandStartedEvent(this.label, shown));

@@ -82,6 +82,8 @@ export interface ConnectionLabel {
   /** The server's number of the connection, where it tells. */
   readonly serverConnectionId: bigint | null;
   readonly requestId: number;
+  /** Grows each time the server's connections become outdated; absent where there are none that could. */
+  readonly generation?: number;
 }
 
 export interface RequestOptions extends Limits {
@@ -100,8 +102,11 @@ export interface Server {
    *   MongoOperationTimeoutError when `timeoutMs` is over; the signal's reason.
    */
   request(message: CommandMessage, options: RequestOptions): Promise<Uint8Array | undefined>;
-  /** A reply said that the server changed its role or goes down: what is known of it is outdated. */
-  noteStateChange(error: MongoError): void;
+  /**
+   * A reply said that the server changed its role or goes down: what is known of it is outdated.
+   * @param generation of the connection that it came on: of an earlier one it is no news.
+   */
+  noteStateChange(error: MongoError, generation?: number): void;
 }
 
 /** What a server must be to serve an operation. */

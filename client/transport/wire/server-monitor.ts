@@ -45,6 +45,8 @@ export class ServerMonitor {
   private closed = false;
   private wake: (() => void) | undefined;
   private checkWanted = false;
+  /** A short question is under way. */
+  private isAsking = false;
   /** A long question is under way; recheck takes it back. */
   private isAwaiting = false;
   private averageMs = -1;
@@ -61,13 +63,16 @@ export class ServerMonitor {
 
   /** Asks soon instead of at the next heartbeat. */
   requestCheck(): void {
+    // One that is under way answers it.
+    if (this.isAsking) return;
     this.checkWanted = true;
     this.wake?.();
   }
 
   /** As requestCheck, and does not wait for a change either: what was known of the server is outdated. */
   recheck(): void {
-    this.requestCheck();
+    this.checkWanted = true;
+    this.wake?.();
     if (!this.isAwaiting) return;
     this.isAwaiting = false;
     this.connection?.close();
@@ -128,7 +133,10 @@ export class ServerMonitor {
         'serverHeartbeatStarted',
         new ServerHeartbeatStartedEvent({ connectionId: address, awaited }),
       );
-      const hello = await this.greet();
+      this.isAsking = true;
+      const hello = await this.greet().finally(() => {
+        this.isAsking = false;
+      });
       this.report(hello, startedMs, awaited);
       const version: TopologyVersion | undefined = hello['topologyVersion'];
       if (version === undefined || !this.options.mayWaitForChange || this.closed) return 'known';

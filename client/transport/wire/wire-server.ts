@@ -106,7 +106,8 @@ export class WireServer implements Server {
     }
   }
 
-  noteStateChange(error: MongoError): void {
+  noteStateChange(error: MongoError, generation = this.epoch): void {
+    if (generation < this.epoch) return;
     if (!this.options.onStateChange(error)) return;
     // Only a server that goes down takes its connections with it.
     if (GOING_DOWN.has(Number(error.code))) this.clear(error, false);
@@ -165,6 +166,7 @@ export class WireServer implements Server {
         connectionId: pool?.numberOf(connection) ?? 0,
         serverConnectionId: serverConnectionId(connection),
         requestId: this.lastRequestId,
+        generation: epoch,
       });
       return await this.exchange(connection, message, options, deadlineMs);
     } catch (error) {
@@ -209,7 +211,7 @@ export class WireServer implements Server {
 
   private async checkOut(options: RequestOptions, deadlineMs: number): Promise<Connection> {
     const { address } = this.options;
-    const { pool, epoch } = this;
+    const { pool } = this;
     if (this.closed || pool === undefined || this.paused) {
       throw new PoolClearedError(address, { cause: this.lastFailure });
     }
@@ -225,7 +227,10 @@ export class WireServer implements Server {
       const failure = asClientError(error, true);
       if (failure instanceof MongoNetworkError) {
         failure.addErrorLabel(MongoErrorLabel.HandshakeError);
-        if (epoch === this.epoch) this.fail(failure);
+        // A server that does not let us in may have too much to do: whoever asks again waits a little. Whether it is gone, its
+        // monitor finds out.
+        failure.addErrorLabel(MongoErrorLabel.SystemOverloadedError);
+        failure.addErrorLabel(MongoErrorLabel.RetryableError);
       }
       throw failure;
     }
