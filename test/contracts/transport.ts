@@ -24,7 +24,7 @@ export interface TransportUnderTest {
   readonly factory: TransportFactory;
   /** Where the transport finds a server, and what that must be started with. */
   readonly args: readonly string[];
-  uriOf(server: TestServer): string;
+  readonly uriOf: (server: TestServer) => string;
 }
 
 const WANTED = { readPreference: ReadPreference.primary, operation: 'ping' };
