@@ -2,8 +2,7 @@
  * How the documents of a filter are reached: by a collection scan, one index, or several joined by OR.
  *
  * Owns: the enumeration of candidates, the most promising first. Which of them runs is decided by a trial (find-plan.ts), which knows
- * the data. Indexes are not intersected (AND_SORTED, AND_HASH): a scan of the most selective index, with the other condition checked on the
- * document, wins the trial in all but contrived cases, and MongoDB does not try intersections either unless it is told to.
+ * the data. Indexes are not intersected (AND_SORTED, AND_HASH): docs/decisions/0009-index-choice.md.
  */
 import { CommandError } from '../../common/errors.ts';
 import { collatorOf, sameCollation } from '../index-kind/collation.ts';
