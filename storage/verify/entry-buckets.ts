@@ -5,28 +5,39 @@
  * entries of those buckets.
  */
 
-const BUCKETS = 1 << 16;
+/** Few entries need few buckets: zeroing and looking through many would cost more than the walk. */
+const FEWEST_BUCKETS = 1 << 8;
+const MOST_BUCKETS = 1 << 16;
 
 export class EntryBuckets {
-  private readonly sums = new Float64Array(BUCKETS);
+  private readonly sums: Float64Array;
+  private readonly mask: number;
   expected = 0;
   found = 0;
 
+  /** @param entries about so many are expected on each side */
+  constructor(entries: number) {
+    const wanted = 2 ** Math.ceil(Math.log2(Math.max(1, entries)));
+    const buckets = Math.min(MOST_BUCKETS, Math.max(FEWEST_BUCKETS, wanted));
+    this.sums = new Float64Array(buckets);
+    this.mask = buckets - 1;
+  }
+
   expect(key: Uint8Array, recordId: number): void {
     const hash = hashOf(key, recordId);
-    this.sums[hash & (BUCKETS - 1)] += hash;
+    this.sums[hash & this.mask] += hash;
     this.expected += 1;
   }
 
   find(key: Uint8Array, recordId: number): void {
     const hash = hashOf(key, recordId);
-    this.sums[hash & (BUCKETS - 1)] -= hash;
+    this.sums[hash & this.mask] -= hash;
     this.found += 1;
   }
 
   /** Whether an entry lies in a bucket in which the two sides differ. */
   isSuspect(key: Uint8Array, recordId: number): boolean {
-    return this.sums[hashOf(key, recordId) & (BUCKETS - 1)] !== 0;
+    return this.sums[hashOf(key, recordId) & this.mask] !== 0;
   }
 
   get isBalanced(): boolean {

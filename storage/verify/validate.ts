@@ -84,7 +84,7 @@ class Validation {
     this.interruption = options.interruption;
     this.pace = options.pace;
     this.writers = collection.writers.filter(({ index }) => index.ready);
-    this.buckets = this.writers.map(() => new EntryBuckets());
+    this.buckets = this.writers.map(() => new EntryBuckets(view.recordCount(collection)));
   }
 
   async run(): Promise<ValidationReport> {
