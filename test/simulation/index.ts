@@ -9,7 +9,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { PLANTED_BUGS } from './planted-bugs.ts';
+import { PLANTED_BUGS, seedsFor } from './planted-bugs.ts';
 import { runTasks } from './processes.ts';
 import { Totals } from './report.ts';
 import { findPlanted, runExhaustively, runSeeds, type Print } from './runs.ts';
@@ -84,7 +84,7 @@ async function plant(name: string): Promise<number> {
   for (const bug of bugs) {
     const first = numberOf('from', 1);
     const count = numberOf('seeds', PLANT_SEEDS);
-    const seeds = Array.from({ length: count }, (_, index) => first + index);
+    const seeds = seedsFor(bug, first, count);
     const found = await findPlanted(bug, { seeds, jobs });
     if (found === undefined) {
       missed += 1;

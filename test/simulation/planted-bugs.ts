@@ -5,6 +5,8 @@
  * that ships has no hook for any of them, and what is tested with the bug is otherwise what ships.
  */
 
+import { troubleOf } from './trouble.ts';
+
 export interface PlantedBug {
   readonly name: string;
   readonly what: string;
@@ -13,6 +15,17 @@ export interface PlantedBug {
   /** Stands there once. */
   readonly text: string;
   readonly replacement: string;
+  /** Only a disk that gives other bytes than were written shows it: other seeds need not be run. */
+  readonly needsLyingDisk?: boolean;
+}
+
+/** The first `count` seeds from `first` on that may find a bug. */
+export function seedsFor(bug: PlantedBug, first: number, count: number): number[] {
+  const seeds: number[] = [];
+  for (let seed = first; seeds.length < count; seed += 1) {
+    if (bug.needsLyingDisk !== true || troubleOf(seed) === 'pages') seeds.push(seed);
+  }
+  return seeds;
 }
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
@@ -29,6 +42,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'storage/format/page.ts',
     text: 'bytes.readUInt32LE(PAGE_HEADER.checksum) !== checksumOf(bytes, pageBytes)',
     replacement: 'false',
+    needsLyingDisk: true,
   },
   {
     name: 'ack-before-flush',

@@ -12,6 +12,7 @@ import { SimulatedVolume } from '../../storage/device/simulated-volume.ts';
 import { filesOf, openEngine, type StorageEngine } from '../../storage/index.ts';
 import { FaultBook } from './fault-book.ts';
 import { SimulatedIndexDisk } from './index-disk.ts';
+import { troubleOf, type Trouble } from './trouble.ts';
 
 /** An engine that does not come to an end within so many turns hangs. */
 const MOST_TURNS = 100_000;
@@ -26,26 +27,6 @@ const ERRORS: FaultChances = {
 };
 const PAGE_DAMAGE: FaultChances = { lostWrite: 0.01, misdirectedWrite: 0.01, bitRot: 0.01 };
 const JOURNAL_DAMAGE: FaultChances = { lostWrite: 0.004, misdirectedWrite: 0.004 };
-
-/**
- * What is wrong with the disk, besides power cuts and stalls. 'errors': it says so. 'pages', 'journal': it does not, and
- * reads give something else than was written.
- */
-export type Trouble = 'none' | 'errors' | 'pages' | 'journal';
-
-/** Of ten seeds: what the disk of each does. */
-const TROUBLES: readonly Trouble[] = [
-  'pages',
-  'errors',
-  'none',
-  'errors',
-  'none',
-  'journal',
-  'errors',
-  'none',
-  'errors',
-  'none',
-];
 
 export class World {
   readonly random: Random;
@@ -66,13 +47,14 @@ export class World {
     readonly smallBuildRecords: number;
     readonly cacheBytes: number;
     readonly verifyWrites: boolean;
+    readonly compression: 'none' | 'snappy';
     readonly freeSpaceReserveBytes?: number;
   };
   private cutsSeen = 0;
 
   constructor(seed: number) {
     this.random = new SeededRandom(seed);
-    this.trouble = TROUBLES[seed % TROUBLES.length] ?? 'none';
+    this.trouble = troubleOf(seed);
     const sectorBytes = this.random.below(8) === 0 ? 8192 : 4096;
     this.faults = new FaultBook(sectorBytes);
     this.volume = new SimulatedVolume({
@@ -91,6 +73,8 @@ export class World {
       cacheBytes: this.random.below(2) === 0 ? 32 * 1024 : 1024 * 1024,
       smallBuildRecords: this.random.below(2) === 0 ? 5000 : 10,
       verifyWrites: this.trouble === 'pages' && this.random.below(2) === 0,
+      // A flipped bit in a compressed page mostly spoils it for the decoder: what only a checksum notices is plain.
+      compression: this.random.below(this.trouble === 'pages' ? 4 : 2) === 0 ? 'snappy' : 'none',
       // Without a reserve a full disk is met at every place that grows a file.
       ...(this.random.below(2) === 0 ? { freeSpaceReserveBytes: 0 } : {}),
     };

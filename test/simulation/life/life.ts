@@ -67,8 +67,8 @@ export class Life {
     if (dice < 41) return writers.beginTransaction();
     if (dice < 56) return writers.writeInTransaction();
     if (dice < 62) return writers.endTransaction();
-    if (dice < 65) return readers.holdSnapshot();
-    if (dice < 69) return readers.readSnapshot();
+    if (dice < 66) return readers.holdSnapshot();
+    if (dice < 72) return readers.readSnapshot();
     if (dice < 81) return cursors.operate();
     if (dice < 84) return this.flush();
     if (dice < 89) return this.checkpoint();
