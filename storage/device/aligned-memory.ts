@@ -73,11 +73,16 @@ export function isAligned(buffer: Buffer): boolean {
   return buffer.buffer instanceof SharedArrayBuffer && buffer.byteOffset % 512 === 0;
 }
 
-/** Four sizes per power of two, so that at most a fifth is wasted; multiples of the alignment. */
+/**
+ * Powers of two: half of a block may be wasted while it is held, but every size that was ever asked for keeps its free blocks, and
+ * with four sizes per power of two, journal batches and pages of each length kept twice as much.
+ */
 function blockBytesFor(bytes: number): number {
-  const power = 2 ** Math.floor(Math.log2(Math.max(bytes, ALIGNMENT_BYTES)));
-  const step = Math.max(power / 4, ALIGNMENT_BYTES);
-  return Math.ceil(bytes / step) * step;
+  const least = Math.max(bytes, ALIGNMENT_BYTES);
+  if (least <= LARGEST_POOLED_BYTES) return 2 ** Math.ceil(Math.log2(least));
+  // Large blocks have arenas of their own, where waste lasts: four sizes per power of two.
+  const step = 2 ** Math.floor(Math.log2(least)) / 4;
+  return Math.ceil(least / step) * step;
 }
 
 function takeBlock(blockBytes: number): Buffer {

@@ -19,6 +19,10 @@ export const LARGE_DOCUMENTS = 64;
 /** Stand where `_id` and `n` are patched; found again by their bytes, so they must occur nowhere else. */
 const ID_PLACE = 0x5a3c_69e1;
 const NUMBER_PLACE = 0x5a3c_69e2;
+/** Begins a text that is filled in. */
+const TEXT_MARK = 'Text that is filled in: ';
+const TEXT_PLACE = Buffer.from(TEXT_MARK, 'latin1').readInt32LE();
+const TEXT_BYTES = 700;
 const ID = new Int32(ID_PLACE);
 const NUMBER = new Int32(NUMBER_PLACE);
 
@@ -56,6 +60,8 @@ export class Template {
   private readonly message: Buffer;
   private readonly ids: readonly number[];
   private readonly numbers: readonly number[];
+  /** Where text stands that is another one in each document; its place begins with TEXT_PLACE. */
+  private readonly texts: readonly number[];
   /** Places of ids that belong to one document. */
   private readonly idsPerDocument: number;
 
@@ -67,6 +73,7 @@ export class Template {
     });
     this.ids = placesOf(this.message, ID_PLACE);
     this.numbers = placesOf(this.message, NUMBER_PLACE);
+    this.texts = placesOf(this.message, TEXT_PLACE);
     this.idsPerDocument = this.ids.length / Math.max(1, documents.length);
   }
 
@@ -77,6 +84,10 @@ export class Template {
     }
     for (const [index, at] of this.numbers.entries()) {
       this.message.writeInt32LE(number(id + index), at);
+    }
+    for (const at of this.texts) {
+      const from = Math.floor(Math.random() * (NOISE.length - TEXT_BYTES));
+      NOISE.copy(this.message, at, from, from + TEXT_BYTES);
     }
     return this.message;
   }
@@ -141,7 +152,7 @@ function smallDocument(): Record<string, unknown> {
     n: NUMBER,
     kind: 'kind of document',
     updates: 0,
-    text: randomText(500),
+    text: `${TEXT_MARK}${randomText(TEXT_BYTES - TEXT_MARK.length)}`,
     padding: '',
   };
   const missing = DOCUMENT_BYTES - serialize(document).length;
@@ -169,6 +180,9 @@ const WORDS: readonly string[] = Array.from({ length: 64 }, (_, index) =>
     .replace('-', '')
     .slice(0, 2 + (index % 6)),
 );
+
+/** Text to cut pieces from. */
+const NOISE: Buffer = Buffer.from(randomText(1024 * 1024), 'latin1');
 
 function placesOf(message: Buffer, placeholder: number): number[] {
   const pattern = Buffer.alloc(4);
