@@ -63,7 +63,7 @@ async function commitsPerSecond(journal: Journal, waiters: number, commits: numb
 
 const directory = await mkdtemp(join(process.cwd(), 'data-bench-'));
 try {
-  const journal = await openJournal({
+  const journal = openJournal({
     volume: await FileVolume.open(directory),
     storeId: Buffer.alloc(16, 7),
     clock: systemClock,
