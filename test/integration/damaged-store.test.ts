@@ -18,7 +18,10 @@ describe('A store that is damaged', () => {
     const program = await Program.start();
     flintd = program;
     client = await new MongoClient(program.uri).connect();
-    const collection = client.db('test').collection('c');
+    // Uncompressed, so that a text can be found in its page.
+    const collection = await client.db('test').createCollection('c', {
+      storageEngine: { wiredTiger: { configString: 'block_compressor=none' } },
+    });
     await collection.createIndex({ a: 1 });
     await collection.createIndex({ '$**': 'text' });
     const documents = Array.from({ length: 500 }, (_, a) => ({
@@ -182,6 +185,7 @@ function rot(path: string, text: string): void {
   const bytes = Buffer.alloc(64 * 1024 * 1024);
   const length = readSync(file, bytes, 0, bytes.length, 0);
   const found = bytes.subarray(0, length);
+  if (!found.includes(text)) throw new Error(`${text} stands nowhere in ${path}`);
   for (let at = found.indexOf(text); at >= 0; at = found.indexOf(text, at + 1)) {
     writeSync(file, Buffer.of(found[at] ^ 1), 0, 1, at);
   }
