@@ -124,6 +124,7 @@ function checkSize(document: Buffer | undefined): Buffer | undefined {
 }
 
 class PipelineExecutor implements PlanExecutor, PipelineRun {
+  readonly pipeline = {};
   readonly recordId = undefined;
   readonly statistics;
   readonly context: QueryContext;

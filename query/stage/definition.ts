@@ -89,6 +89,8 @@ export interface StageEvaluation {
 
 /** What a stage sees of the pipeline that runs. */
 export interface PipelineRun {
+  /** The same for all stages of the pipeline, whatever each of them is given besides. */
+  readonly pipeline: object;
   readonly context: QueryContext;
   readonly yielder: Yielder;
   readonly interruption: Interruption;

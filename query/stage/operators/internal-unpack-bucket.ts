@@ -26,11 +26,11 @@ import type { Yielder } from '../../executor/yielding.ts';
 const NAME = '$_internalUnpackBucket';
 
 /** Where the buckets of a running pipeline are: for the sort behind them. */
-const BOUNDS = new WeakMap<PipelineRun, () => number>();
+const BOUNDS = new WeakMap<PipelineRun['pipeline'], () => number>();
 
 /** Gives the least time, times the direction of the order, that a measurement to come can have. Milliseconds. */
 export function bucketBoundOf(run: PipelineRun): () => number {
-  const bound = BOUNDS.get(run);
+  const bound = BOUNDS.get(run.pipeline);
   tassert(bound !== undefined, 'a bounded sort without buckets in order');
   return bound;
 }
@@ -133,7 +133,7 @@ export function unpackStage(
     open: (input, run) => {
       const filter = eventFilter === undefined ? undefined : compileFilter(eventFilter, context);
       const source = new UnpackSource(run.yielder, input, specification, filter);
-      if (specification.bucketOrder !== undefined) BOUNDS.set(run, () => source.bound);
+      if (specification.bucketOrder !== undefined) BOUNDS.set(run.pipeline, () => source.bound);
       return source;
     },
   };
