@@ -29,6 +29,28 @@ const list = { kind: 'list' } as const;
 const object = { kind: 'object' } as const;
 const count = { kind: 'integer', least: 0 } as const;
 
+/** Options of Node's tls module, which are passed on to it as they are. */
+export const NODE_TLS_OPTIONS = [
+  'ALPNProtocols',
+  'ca',
+  'cert',
+  'checkServerIdentity',
+  'ciphers',
+  'crl',
+  'ecdhCurve',
+  'key',
+  'maxVersion',
+  'minDHSize',
+  'minVersion',
+  'passphrase',
+  'pfx',
+  'rejectUnauthorized',
+  'secureContext',
+  'secureProtocol',
+  'servername',
+  'session',
+] as const;
+
 export const OPTIONS: readonly OptionLine[] = [
   { name: 'appName', type: text },
   { name: 'auth', type: object },
@@ -94,26 +116,7 @@ export const OPTIONS: readonly OptionLine[] = [
   { name: 'writeConcern', type: object },
   { name: 'wtimeoutMS', type: count },
   // Node's own options of TLS, passed on.
-  ...[
-    'ALPNProtocols',
-    'ca',
-    'cert',
-    'checkServerIdentity',
-    'ciphers',
-    'crl',
-    'ecdhCurve',
-    'key',
-    'maxVersion',
-    'minDHSize',
-    'minVersion',
-    'passphrase',
-    'pfx',
-    'rejectUnauthorized',
-    'secureContext',
-    'secureProtocol',
-    'servername',
-    'session',
-  ].map((name) => ({ name, type: object })),
+  ...NODE_TLS_OPTIONS.map((name) => ({ name, type: object })),
 ];
 
 /** Other names of options, lower case. */

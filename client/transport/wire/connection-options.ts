@@ -7,6 +7,7 @@ import type { Clock } from '../../../common/clock.ts';
 import { FLINTDB_VERSION } from '../../../common/version.ts';
 import { isCompressorName, type Address, type ConnectOptions } from '../../../wire/index.ts';
 import type { HostAddress } from '../../options/connection-string.ts';
+import { NODE_TLS_OPTIONS } from '../../options/option-table.ts';
 import type { ClientSettings } from '../../options/parse-options.ts';
 
 type TlsOptions = NonNullable<ConnectOptions['tls']>;
@@ -65,31 +66,9 @@ function addressOf(host: HostAddress): Address {
   return { host: host.host ?? 'localhost', port: host.port ?? 27_017 };
 }
 
-/** Options that Node's tls module takes as they are. */
-const PASSED_ON = [
-  'ALPNProtocols',
-  'ca',
-  'cert',
-  'checkServerIdentity',
-  'ciphers',
-  'crl',
-  'ecdhCurve',
-  'key',
-  'maxVersion',
-  'minDHSize',
-  'minVersion',
-  'passphrase',
-  'pfx',
-  'rejectUnauthorized',
-  'secureContext',
-  'secureProtocol',
-  'servername',
-  'session',
-] as const;
-
 function tlsOptions(all: Document): TlsOptions {
   const options: Document = {};
-  for (const name of PASSED_ON) if (all[name] !== undefined) options[name] = all[name];
+  for (const name of NODE_TLS_OPTIONS) if (all[name] !== undefined) options[name] = all[name];
   if (all['tlsCAFile'] !== undefined) options['ca'] ??= readFileSync(all['tlsCAFile']);
   if (all['tlsCRLFile'] !== undefined) options['crl'] ??= readFileSync(all['tlsCRLFile']);
   if (all['tlsCertificateKeyFile'] !== undefined) {
