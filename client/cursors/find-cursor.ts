@@ -70,6 +70,11 @@ export class FindCursor<T = unknown> extends ExplainableCursor<T> {
     this.#returned += (cursor['firstBatch'] ?? cursor['nextBatch'] ?? []).length;
   }
 
+  override rewind(): void {
+    super.rewind();
+    this.#returned = 0;
+  }
+
   /** No more than the limit leaves. */
   protected override nextBatchSize(batchSize: number | undefined): number | undefined {
     const limit = Math.abs(this.#options.limit ?? 0);
