@@ -228,7 +228,7 @@ describe('integration: operations', () => {
     assert.equal(refused.code, 100);
     assert.match(
       refused.stderr,
-      /format version \d+; this server reads versions up to \d+\. Use a newer server/,
+      /format version \d+; this server reads version \d+\. Use a newer server/,
     );
   });
 
