@@ -39,6 +39,7 @@ export type {
 } from './planner/query-plan.ts';
 export {
   createPlannerServices,
+  type IntersectionRule,
   type PlannerServices,
   type PlanObserver,
   type RunningPlan,

@@ -10,7 +10,7 @@ import type { FailPoints } from '../common/failpoints.ts';
 import type { Log } from '../common/log.ts';
 import type { Random } from '../common/random.ts';
 import { TimerWheel } from '../common/timer-wheel.ts';
-import { createPlannerServices, ScriptThreads } from '../query/index.ts';
+import { createPlannerServices, type IntersectionRule, ScriptThreads } from '../query/index.ts';
 import type { StorageEngine } from '../storage/index.ts';
 import { OpenBuckets } from './catalog/open-buckets.ts';
 import { CappedCollections } from './catalog/capped-collections.ts';
@@ -242,7 +242,10 @@ function createService(options: FlintServerOptions, connections: ConnectionCount
     recentLog: options.recentLog ?? new RecentLog(),
     recentOperations: new RecentOperations(),
     offeredCompressors: options.compressors,
-    planner: createPlannerServices(clock, () => parameters.get('notablescan')),
+    planner: createPlannerServices(clock, {
+      refusesTableScans: () => parameters.get('notablescan'),
+      intersections: () => intersectionRule(parameters),
+    }),
     profiler: new ProfilerSettings(random, options.slowOperationMs, options.profilingLevel),
     collectionUsage: new CollectionUsage(),
     commands: { all: () => options.commands.summaries() },
@@ -251,6 +254,12 @@ function createService(options: FlintServerOptions, connections: ConnectionCount
     rotateLog: options.rotateLog ?? (() => {}),
     requestShutdown: options.onShutdownRequested,
   };
+}
+
+/** As MongoDB, where forcing needs them enabled as well. */
+function intersectionRule(parameters: ParameterSet): IntersectionRule {
+  if (!parameters.get('internalQueryPlannerEnableIndexIntersection')) return 'off';
+  return parameters.get('internalQueryForceIntersectionPlans') ? 'forced' : 'wherePays';
 }
 
 /** What the engine may take, by its own account. */

@@ -16,6 +16,8 @@ import type {
   SortNode,
 } from '../planner/plan-node.ts';
 import type { ScriptSession } from '../script/script-session.ts';
+import { AndHash } from './and-hash.ts';
+import { AndSorted } from './and-sorted.ts';
 import { CollectionScan } from './collscan.ts';
 import { CutKeyOrder } from './cut-key-order.ts';
 import { DistinctScan } from './distinct-scan.ts';
@@ -82,6 +84,10 @@ function makeStage(node: PlanNode, context: ExecutionContext, onStage: OnStage):
       return fetchOf(context, below(node.input), node);
     case 'OR':
       return new Or(context, node.inputs.map(below));
+    case 'AND_HASH':
+      return new AndHash(context, [below(node.inputs[0]), below(node.inputs[1])], node);
+    case 'AND_SORTED':
+      return new AndSorted(context, [below(node.inputs[0]), below(node.inputs[1])], node);
     case 'SORT_MERGE':
       return new SortMerge(context, node.inputs.map(below), {
         paths: Array.from(fieldsOf(node.pattern), ([path]) => path),

@@ -34,8 +34,17 @@ const TRIAL_SHARE = 0.3;
 /** Plans take turns of so many works. */
 const TURN_WORKS = 16;
 
+/** A document that a plan looks at counts like so many keys when an intersection is weighed; from disk it costs more. */
+const WORKS_PER_DOCUMENT = 4;
+/** Fewer documents that were looked at in vain are not worth the overtime. */
+const MIN_WASTED_DOCUMENTS = 128;
+/** An intersection must not cost more than this share of what the best plan cost for the same. */
+const INTERSECTION_SHARE = 0.75;
+
 export interface TrialPlan {
   readonly node: () => PlanNode;
+  /** It is tried only when the best of the others looked at many documents in vain. */
+  readonly isIntersection?: boolean;
   /** Is told of each stage, for explain. */
   readonly onStage?: OnStage;
 }
@@ -43,7 +52,10 @@ export interface TrialPlan {
 export interface TrialResult {
   /** Position of the best plan. */
   readonly winner: number;
-  readonly trials: readonly { readonly works: number; readonly score: number }[];
+  /** By position; undefined: an intersection that was not tried. */
+  readonly trials: readonly ({ readonly works: number; readonly score: number } | undefined)[];
+  /** Works of the best plan. */
+  readonly works: number;
 }
 
 export interface MultiPlanRequest {
@@ -128,33 +140,73 @@ export class MultiPlanExecutor implements PlanExecutor {
   }
 
   private async tryAll(): Promise<PlanTrial> {
-    const trials = this.request.plans.map((plan) => this.open(plan));
-    this.running = trials;
-    const share = Math.floor(this.view.recordCount(this.request.collection) * TRIAL_SHARE);
+    const { plans, collection } = this.request;
+    const isFirst = (plan: TrialPlan): boolean => plan.isIntersection !== true;
+    const regular = plans.some(isFirst) ? plans.filter(isFirst) : plans;
+    const trials = new Map(regular.map((plan) => [plan, this.open(plan)]));
+    const running = [...trials.values()];
+    this.running = running;
+    const share = Math.floor(this.view.recordCount(collection) * TRIAL_SHARE);
     const maxWorks = Math.max(TRIAL_WORKS, share);
     for (let works = 0; works < maxWorks; works += TURN_WORKS) {
-      for (const trial of trials) {
+      for (const trial of running) {
         const turned = trial.turn(TURN_WORKS);
         if (turned instanceof Promise) await turned;
       }
-      if (trials.some((trial) => trial.isDone && trial.failure === undefined)) break;
-      if (trials.every((trial) => trial.failure !== undefined)) throw failureOf(trials);
+      if (running.some((trial) => trial.isDone && trial.failure === undefined)) break;
+      if (running.every((trial) => trial.failure !== undefined)) throw failureOf(running);
     }
-    return this.choose(trials);
+    const best = bestOf(trials);
+    const better = await this.tryIntersections(best, trials);
+    return this.choose(trials, better ?? best);
   }
 
-  private choose(trials: readonly PlanTrial[]): PlanTrial {
-    const scores = trials.map((trial, position) =>
-      scoreOf(trial, this.request.plans[position].node()),
-    );
-    const winner = scores.indexOf(Math.max(...scores));
-    const best = trials[winner];
+  /**
+   * MongoDB's ranking counts keys and never documents, so that two scans look like twice the work of one. Here an intersection gets
+   * overtime, as long as its cost stays below the share of what the best plan has cost so far; when it comes as far as that, it pays.
+   */
+  private async tryIntersections(
+    best: PlanTrial,
+    trials: Map<TrialPlan, PlanTrial>,
+  ): Promise<PlanTrial | undefined> {
+    const wasted = best.executor.statistics.docsExamined - best.advanced;
+    if (wasted < MIN_WASTED_DOCUMENTS) return undefined;
+    const added = this.request.plans
+      .filter((plan) => !trials.has(plan))
+      .map((plan) => {
+        const trial = this.open(plan);
+        trials.set(plan, trial);
+        return trial;
+      });
+    this.running = [...this.running, ...added];
+    const limit = costOf(best) * INTERSECTION_SHARE;
+    const caughtUp = (trial: PlanTrial): boolean =>
+      trial.isEof || trial.advanced >= Math.max(1, best.advanced);
+    let going = added;
+    while (going.length > 0) {
+      for (const trial of going) {
+        const turned = trial.turn(TURN_WORKS);
+        if (turned instanceof Promise) await turned;
+      }
+      going = going.filter((trial) => trial.failure === undefined && costOf(trial) <= limit);
+      const winner = going.find(caughtUp);
+      if (winner !== undefined) return winner;
+      going = going.filter((trial) => !trial.isDone);
+    }
+    return undefined;
+  }
+
+  private choose(trials: ReadonlyMap<TrialPlan, PlanTrial>, best: PlanTrial): PlanTrial {
     if (best.failure !== undefined) throw best.failure;
-    this.request.onChosen({
-      winner,
-      trials: trials.map(({ works }, position) => ({ works, score: scores[position] })),
+    const { plans } = this.request;
+    const shown = plans.map((plan) => {
+      const trial = trials.get(plan);
+      if (trial === undefined) return undefined;
+      return { works: trial.works, score: scoreOf(trial, plan.node()) };
     });
-    for (const trial of trials) if (trial !== best) trial.close();
+    const winner = plans.findIndex((plan) => trials.get(plan) === best);
+    this.request.onChosen({ winner, trials: shown, works: best.works });
+    for (const trial of trials.values()) if (trial !== best) trial.close();
     return this.goOnWith(best);
   }
 
@@ -227,9 +279,22 @@ function scoreOf(trial: PlanTrial, node: PlanNode): number {
   const bonus =
     (hasStage(node, 'FETCH') ? 0 : epsilon) +
     (hasStage(node, 'SORT') ? 0 : epsilon) +
-    // No plan intersects indexes: the third bonus is everybody's.
-    epsilon;
+    (hasStage(node, 'AND_HASH') || hasStage(node, 'AND_SORTED') ? 0 : epsilon);
   return 1 + trial.advanced / works + bonus + (trial.isEof ? 1 : 0);
+}
+
+/** The first of those with the highest score. */
+function bestOf(trials: ReadonlyMap<TrialPlan, PlanTrial>): PlanTrial {
+  const scored = Array.from(trials, ([plan, trial]) => ({
+    trial,
+    score: scoreOf(trial, plan.node()),
+  }));
+  return scored.reduce((best, other) => (other.score > best.score ? other : best)).trial;
+}
+
+/** In keys: what the plan has read so far. */
+function costOf({ works, executor }: PlanTrial): number {
+  return works + WORKS_PER_DOCUMENT * executor.statistics.docsExamined;
 }
 
 function hasStage(node: PlanNode, stage: PlanNode['stage']): boolean {

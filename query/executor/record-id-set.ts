@@ -17,6 +17,11 @@ export class RecordIdSet {
     return (piece[bit >> 3] & (1 << (bit & 7))) !== 0;
   }
 
+  /** What the pieces take. */
+  get bytes(): number {
+    return this.pieces.size * (PIECE_BITS / 8);
+  }
+
   add(id: RecordId): void {
     const number = Math.floor(id / PIECE_BITS);
     let piece = this.pieces.get(number);

@@ -44,6 +44,11 @@ export interface StageCounters {
   /** Bytes of a SORT's rows at the highest. */
   memoryBytes?: number;
   usedDisk?: boolean;
+  /** Bytes of the record ids that an AND_HASH keeps, and how many there were after its first input. */
+  hashBytes?: number;
+  mapAfterChild?: number[];
+  /** Records of each input of an AND_SORTED that the other does not have. */
+  failedAnd?: number[];
   isEOF: boolean;
 }
 

@@ -55,9 +55,11 @@ class ExplainedRun {
       },
       onTrial: (result) => {
         this.chosenMs = clock.monotonicMs() - this.startMs;
-        this.trial = parts.candidates.map((candidate, position) =>
-          trialSnapshot(candidate.node(), this.runOf(position), result.trials[position].score),
-        );
+        this.trial = parts.candidates.flatMap((candidate, position) => {
+          const tried = result.trials[position];
+          if (tried === undefined) return [];
+          return trialSnapshot(candidate.node(), this.runOf(position), tried.score);
+        });
       },
     });
   }
@@ -119,8 +121,10 @@ class ExplainedRun {
     const isCached = choice.isCached();
     builder.appendDocument('winningPlan', showPlan(choice.candidate.node(), { isCached }));
     const rejected = new ArrayBuilder();
-    for (const candidate of parts.candidates) {
+    for (const [position, candidate] of parts.candidates.entries()) {
       if (candidate === choice.candidate) continue;
+      // Nobody would have run an intersection that was not even tried.
+      if (candidate.isIntersection === true && this.runs[position].size === 0) continue;
       rejected.pushDocument(showPlan(candidate.node(), { isCached: false }));
     }
     builder.appendArray('rejectedPlans', rejected.finish());

@@ -14,6 +14,7 @@ import {
   type RawValue,
   stringValue,
 } from '../../bson/index.ts';
+import { AND_HASH_MAX_BYTES } from '../executor/and-hash.ts';
 import type { StageCounters } from '../executor/stage.ts';
 import { conjunction } from '../matcher/tree.ts';
 import { showKeyPattern } from '../planner/index-hint.ts';
@@ -127,6 +128,8 @@ function showDetails(builder: DocumentBuilder, node: PlanNode): void {
     case 'PROJECTION_SIMPLE':
       builder.appendDocument('transformBy', node.spec);
       return;
+    case 'AND_HASH':
+    case 'AND_SORTED':
     case 'BATCHED_DELETE':
     case 'COUNT':
     case 'DELETE':
@@ -306,6 +309,12 @@ function showCounters(builder: DocumentBuilder, node: PlanNode, counters: StageC
   count('seeks', counters.seeks);
   count('docsExamined', counters.docsExamined);
   if (node.stage === 'FETCH') count('alreadyHasObj', 0);
+  if (counters.hashBytes !== undefined) {
+    count('memUsage', counters.hashBytes);
+    count('memLimit', AND_HASH_MAX_BYTES);
+  }
+  counters.mapAfterChild?.forEach((kept, child) => count(`mapAfterChild_${child}`, kept));
+  counters.failedAnd?.forEach((failed, child) => count(`failedAnd_${child}`, failed));
   if (counters.dupsDropped !== undefined) {
     count('dupsTested', counters.dupsTested ?? counters.advanced + counters.dupsDropped);
     count('dupsDropped', counters.dupsDropped);

@@ -2,7 +2,7 @@
  * How the documents of a filter are reached: by a collection scan, one index, or several joined by OR.
  *
  * Owns: the enumeration of candidates, the most promising first. Which of them runs is decided by a trial (find-plan.ts), which knows
- * the data. Indexes are not intersected (AND_SORTED, AND_HASH): docs/decisions/0009-index-choice.md.
+ * the data.
  */
 import { CommandError } from '../../common/errors.ts';
 import { collatorOf, sameCollation } from '../index-kind/collation.ts';
@@ -28,12 +28,14 @@ import { showKeyPattern } from './index-hint.ts';
 import { isHidden } from './index-usability.ts';
 import { isClustered } from './clustered-scan.ts';
 import { ALL_VALUES, isAllValues, sameIntervals } from './interval.ts';
+import { intersectionPaths } from './intersections.ts';
 import { implies } from './partial-index.ts';
 import type { IxscanNode, PlanNode } from './plan-node.ts';
 import type { Predicate } from './predicate.ts';
 import { conjuncts, predicatesOf } from './predicates.ts';
 import { raceScans } from './race.ts';
 import { rangePath } from './range-path.ts';
+import { isDecided, residualOf } from './residual.ts';
 import { sortOrderOf } from './sort-pattern.ts';
 import { specialPath } from './special-path.ts';
 
@@ -65,10 +67,16 @@ export function accessPaths(request: AccessRequest): readonly [AccessPath, ...Ac
   // At most one document: nothing is better.
   if (best?.selectivity.single === true) return [indexPath(best, filter, request)];
   const paths = candidates.map((candidate) => indexPath(candidate, filter, request));
+  const intersections =
+    hint === undefined ? intersectionPaths(candidates.filter(narrows), request) : [];
+  if (intersections.length > 0 && request.context.planner?.intersections() === 'forced') {
+    const [first, ...others] = intersections;
+    return [first, ...others];
+  }
   const either = hint === undefined || best === undefined ? orPaths(request) : [];
   // Bounds that narrow nothing stand behind an OR whose branches all narrow.
   const all = best !== undefined && narrows(best) ? [...paths, ...either] : [...either, ...paths];
-  const [first, ...others] = all.slice(0, MAX_CANDIDATES);
+  const [first, ...others] = [...all.slice(0, MAX_CANDIDATES), ...intersections];
   if (first !== undefined) return [first, ...others];
   return [hint === undefined ? collectionPath(filter, 1) : wholeIndexPath(hint, request)];
 }
@@ -283,16 +291,6 @@ function clusteredPath(candidate: Candidate, filter: Filter, scan: IxscanNode): 
     indexes: [bounds.index],
     summary: isWhole ? 'COLLSCAN' : 'CLUSTERED_IXSCAN',
   };
-}
-
-function isDecided(filter: Filter, decided: ReadonlySet<FilterNode>): boolean {
-  return filter.isEmpty || conjuncts(filter.tree).every((node) => decided.has(node));
-}
-
-/** What is left to check on the document. */
-function residualOf(filter: Filter, decided: ReadonlySet<FilterNode>): Filter {
-  if (decided.size === 0) return filter;
-  return compileTree(conjunction(conjuncts(filter.tree).filter((node) => !decided.has(node))));
 }
 
 /**

@@ -37,5 +37,7 @@ export interface AccessPath {
   readonly holdsValues: boolean;
   /** Indexes that it reads. */
   readonly indexes: readonly IndexDescription[];
+  /** It needs more than one index for one conjunction: taken where it pays (executor/multi-plan.ts). */
+  readonly isIntersection?: boolean;
   readonly summary: string;
 }

@@ -13,6 +13,7 @@ export interface PlanCandidate {
   /** Makes the plan's nodes; the same ones every time. */
   readonly node: () => PlanNode;
   readonly indexes: readonly IndexDescription[];
+  readonly isIntersection?: boolean;
   readonly summary: string;
 }
 
@@ -52,10 +53,11 @@ export function onlyCandidate(
 
 /** A candidate whose nodes are made when they are first wanted. */
 export function candidateOf(
-  path: Pick<PlanCandidate, 'id' | 'indexes' | 'summary'>,
+  path: Pick<PlanCandidate, 'id' | 'indexes' | 'summary' | 'isIntersection'>,
   make: () => PlanNode,
 ): PlanCandidate {
   let made: PlanNode | undefined;
   const node = (): PlanNode => (made ??= make());
-  return { id: path.id, node, indexes: path.indexes, summary: path.summary };
+  const { id, indexes, summary, isIntersection = false } = path;
+  return { id, node, indexes, summary, isIntersection };
 }

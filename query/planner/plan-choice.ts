@@ -121,6 +121,7 @@ export class PlanChoice implements RunningPlan {
         allowDiskUse,
         plans: candidates.map((candidate, position) => ({
           node: candidate.node,
+          isIntersection: candidate.isIntersection === true,
           onStage: this.onStage(position),
         })),
         cached,
@@ -162,6 +163,7 @@ export class PlanChoice implements RunningPlan {
     const shown: Buffer[] = [];
     let bytes = 0;
     for (const [position, candidate] of this.parts.candidates.entries()) {
+      if (this.stages[position]?.size === 0) continue;
       const snapshot = trialSnapshot(candidate.node(), this.runOf(position));
       bytes += snapshot.length;
       if (bytes > MAX_SNAPSHOT_BYTES) return [];
@@ -209,12 +211,12 @@ export class PlanChoice implements RunningPlan {
     const { shape, key } = this.identify();
     const entry: Omit<CachedPlan, 'isActive'> = {
       id: this.candidate.id,
-      works: Math.max(1, result.trials[result.winner].works),
+      works: Math.max(1, result.works),
       query: cachedQueryOf(this.parts),
       shapeHash: hashOf(shape),
       keyHash: hashOf(key),
       createdWallMs: this.parts.context.clock.wallMs(),
-      scores: result.trials.map(({ score }) => score).sort((a, b) => b - a),
+      scores: result.trials.flatMap((trial) => trial?.score ?? []).sort((a, b) => b - a),
       shown: showPlan(this.candidate.node()),
       trials: this.snapshots(),
     };

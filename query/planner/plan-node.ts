@@ -86,6 +86,15 @@ export interface OrNode {
   readonly inputs: readonly PlanNode[];
 }
 
+/** The records that two scans have in common. */
+export interface IntersectionNode {
+  /** Sorted: both scans come in order of record id, because the bounds of each are one key. */
+  readonly stage: 'AND_HASH' | 'AND_SORTED';
+  readonly inputs: readonly [IxscanNode, IxscanNode];
+  /** Without a FETCH above: the condition, for entries whose keys do not decide it. */
+  readonly whole?: Filter | undefined;
+}
+
 /** Joins inputs that are in order each to one order. */
 export interface SortMergeNode {
   readonly stage: 'SORT_MERGE';
@@ -214,6 +223,7 @@ export type PlanNode =
   | DistinctScanNode
   | FetchNode
   | OrNode
+  | IntersectionNode
   | SortMergeNode
   | SortNode
   | SkipNode

@@ -11,13 +11,28 @@ export interface PlannerServices {
   readonly indexUsage: IndexUsage;
   /** Queries that would read a whole collection are refused (the server parameter notablescan). */
   readonly refusesTableScans: () => boolean;
+  readonly intersections: () => IntersectionRule;
+}
+
+/** Whether indexes are intersected: never, where a trial shows that it pays, or wherever it is possible (for tests). */
+export type IntersectionRule = 'off' | 'wherePays' | 'forced';
+
+interface PlannerSettings {
+  readonly refusesTableScans?: () => boolean;
+  readonly intersections?: () => IntersectionRule;
 }
 
 export function createPlannerServices(
   clock: Clock,
-  refusesTableScans: () => boolean = () => false,
+  settings: PlannerSettings = {},
 ): PlannerServices {
-  return { planCaches: new PlanCaches(), indexUsage: new IndexUsage(clock), refusesTableScans };
+  const { refusesTableScans = () => false, intersections = () => 'wherePays' } = settings;
+  return {
+    planCaches: new PlanCaches(),
+    indexUsage: new IndexUsage(clock),
+    refusesTableScans,
+    intersections,
+  };
 }
 
 /** A plan that runs, for the slow log, the profiler and currentOp. Its figures grow while it runs. */

@@ -89,12 +89,26 @@ const PARAMETERS = [
     help: 'Allows configureFailPoint and the other commands for tests. --testing sets it.',
   },
   {
+    name: 'internalQueryForceIntersectionPlans',
+    initial: false,
+    setAtStartup: true,
+    setAtRuntime: true,
+    help: 'Intersects indexes wherever two serve a filter, whether it pays or not. For tests.',
+  },
+  {
     name: 'internalQueryJavaScriptFnTimeoutMillis',
     initial: 60_000,
     setAtStartup: true,
     setAtRuntime: true,
     range: [1, 2 ** 31 - 1],
     help: 'Milliseconds that one call of a JavaScript function may take.',
+  },
+  {
+    name: 'internalQueryPlannerEnableIndexIntersection',
+    initial: true,
+    setAtStartup: true,
+    setAtRuntime: true,
+    help: 'Plans may read two indexes for one filter, and only the documents that both lead to.',
   },
   {
     name: 'jsHeapLimitMB',

@@ -143,6 +143,7 @@ class OracleRun {
     if (truth === undefined) return;
     // Three times without a hint: a trial, a trial that confirms it, the cached plan.
     for (let time = 0; time < 3; time += 1) await this.compareFind(query, undefined, truth);
+    await this.compareIntersected(query, truth);
     for (const index of this.indexes) {
       if (index.hinted === 'none') continue;
       if (index.hinted === 'complete') await this.compareFind(query, index.name, truth);
@@ -195,6 +196,18 @@ class OracleRun {
     if (problem !== undefined) await this.fail(problem, query, hint);
   }
 
+  /** Two indexes are intersected wherever two serve the filter. */
+  private async compareIntersected(query: OracleQuery, truth: Truth): Promise<void> {
+    const admin = this.db.admin();
+    await admin.command({ setParameter: 1, internalQueryForceIntersectionPlans: true });
+    try {
+      await this.compareFind(query, undefined, truth);
+      await this.compareCountBy(query, undefined, truth);
+    } finally {
+      await admin.command({ setParameter: 1, internalQueryForceIntersectionPlans: false });
+    }
+  }
+
   private async checkSound(query: OracleQuery, hint: string, truth: Truth): Promise<void> {
     const whole = { ...query, skip: 0, limit: 0, sort: undefined };
     const found = await tolerate(this.find(whole, hint));
@@ -208,16 +221,22 @@ class OracleRun {
   }
 
   private async compareCount(query: OracleQuery, truth: Truth): Promise<void> {
+    const hints = [undefined, ...this.indexes.filter(isComplete).map(({ name }) => name)];
+    for (const hint of hints) await this.compareCountBy(query, hint, truth);
+  }
+
+  private async compareCountBy(
+    query: OracleQuery,
+    hint: string | undefined,
+    truth: Truth,
+  ): Promise<void> {
     const { filter, skip, limit, collation } = query;
     const expected = lengthOf(truth, query);
-    const hints = [undefined, ...this.indexes.filter(isComplete).map(({ name }) => name)];
-    for (const hint of hints) {
-      const { n } = await this.attempt(query, hint, () =>
-        this.command({ count: this.name, query: filter, skip, limit, collation, hint }),
-      );
-      this.answers += 1;
-      if (n !== expected) await this.fail(`count is ${n}, not ${expected}`, query, hint);
-    }
+    const { n } = await this.attempt(query, hint, () =>
+      this.command({ count: this.name, query: filter, skip, limit, collation, hint }),
+    );
+    this.answers += 1;
+    if (n !== expected) await this.fail(`count is ${n}, not ${expected}`, query, hint);
   }
 
   /** The same pipeline over the same documents without indexes knows the answer. */

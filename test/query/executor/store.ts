@@ -104,10 +104,14 @@ export class TestStore {
     }
   }
 
-  async count(filter: Plain, options: { skip?: number; limit?: number } = {}): Promise<number> {
+  async count(
+    filter: Plain,
+    options: { skip?: number; limit?: number } = {},
+    using = context,
+  ): Promise<number> {
     const view = this.engine.snapshot();
     const request = { filter: bytes(filter), ...options };
-    const plan = planCount(view, view.collection(this.namespace), request, context);
+    const plan = planCount(view, view.collection(this.namespace), request, using);
     const count = await plan.count(view, uninterruptible);
     view.close();
     return count;
@@ -122,9 +126,9 @@ export class TestStore {
     return Object.values(plain(values));
   }
 
-  async explain(request: PlainFind): Promise<Plain> {
+  async explain(request: PlainFind, using = context): Promise<Plain> {
     const view = this.engine.snapshot();
-    const plan = planQuery(view, view.collection(this.namespace), rawRequest(request), context);
+    const plan = planQuery(view, view.collection(this.namespace), rawRequest(request), using);
     const explained = await plan.explain('executionStats', view, uninterruptible);
     view.close();
     return plain(explained);

@@ -4,7 +4,15 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { CommandError } from '../../../common/errors.ts';
-import { bytes, type Plain, TestStore } from '../executor/store.ts';
+import { systemClock } from '../../../common/clock.ts';
+import { createPlannerServices, type QueryContext } from '../../../query/index.ts';
+import { bytes, context, type Plain, TestStore } from '../executor/store.ts';
+
+/** Two indexes are intersected wherever that is possible. */
+const intersecting = (): QueryContext => ({
+  ...context,
+  planner: createPlannerServices(systemClock, { intersections: () => 'forced' }),
+});
 
 const scalar = fc.oneof(
   fc.integer({ min: 0, max: 4 }),
@@ -127,6 +135,10 @@ async function compare(
   const found = await indexed.find({ filter: wanted });
   assert.deepEqual(ascending(idsOf(found)), ascending(idsOf(expected)), shown);
   assert.equal(await indexed.count(wanted), expected.length, shown);
+  const forced = intersecting();
+  const common = await indexed.find({ filter: wanted }, forced);
+  assert.deepEqual(ascending(idsOf(common)), ascending(idsOf(expected)), shown);
+  assert.equal(await indexed.count(wanted, {}, forced), expected.length, shown);
   if (order === undefined || !(await canSort(bare, wanted, order))) return;
   // The _id makes the order total, so that it can be compared; without it an index may give the order.
   const total = { ...order, _id: 1 };
