@@ -39,7 +39,7 @@ interface LoopRecord {
   next: number;
   isDone: boolean;
   value: Value;
-  /** What a call ended with instead of a value. */
+  /** What it ended with instead of a value. */
   error: CommandError | undefined;
   /** Of the input first, then of the present round. */
   inner: LoopRecord[];
@@ -125,12 +125,25 @@ export class LoopWatch {
   private repeat(owner: object, start: () => LoopState | Value): Value {
     const known = this.frame[this.position];
     this.position += 1;
-    return known?.owner === owner && known.isDone ? known.value : runThrough(start);
+    return known?.owner === owner && known.isDone ? outcomeOf(known) : runThrough(start);
   }
 
   private work(owner: object, start: () => LoopState | Value): Value {
     const record = this.recordFor(owner);
-    if (record.isDone) return record.value;
+    if (record.isDone) return outcomeOf(record);
+    try {
+      return this.workOn(record, start);
+    } catch (error) {
+      // Whoever evaluates the same next ends with it at once, rather than go through everything before it.
+      if (error instanceof CommandError) {
+        record.error = error;
+        finished(record, undefined);
+      }
+      throw error;
+    }
+  }
+
+  private workOn(record: LoopRecord, start: () => LoopState | Value): Value {
     if (record.state === undefined) {
       const state = this.within(record, start);
       if (!isLoop(state)) return finished(record, state);

@@ -17,7 +17,9 @@ export function conjunctsOf(filter: Buffer): readonly Buffer[] {
   const cursor = new FieldCursor(filter);
   while (cursor.next()) {
     if (cursor.nameIs('$and') && cursor.type === BsonType.array) {
-      conditions.push(...membersOf(filter, cursor.valueStart).flatMap(conjunctsOf));
+      for (const member of membersOf(filter, cursor.valueStart)) {
+        for (const condition of conjunctsOf(member)) conditions.push(condition);
+      }
     } else {
       const { elementStart, valueEnd } = cursor;
       const single = new DocumentBuilder(valueEnd - elementStart + 8);

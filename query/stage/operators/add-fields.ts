@@ -50,7 +50,7 @@ function pathsRead(fields: ReadonlyMap<string, FieldNode>): readonly string[] | 
   for (const node of fields.values()) {
     const read = node.kind === 'fields' ? pathsRead(node.fields) : node.expression.paths;
     if (read === undefined) return undefined;
-    paths.push(...read);
+    for (const path of read) paths.push(path);
   }
   return paths;
 }

@@ -58,9 +58,9 @@ function pushInto(array: RawValue, { values, position, slice, order }: Push): Ra
   if (order === undefined && slice === undefined && position === AT_THE_END) {
     return withAppended(array, elementCount(array), values);
   }
-  const elements = elementsOf(array);
-  // splice counts from the end for negative positions, and stops at both ends, as $position does.
-  elements.splice(position, 0, ...values);
+  const before = elementsOf(array);
+  // slice counts from the end for negative positions, and stops at both ends, as $position does.
+  const elements = [...before.slice(0, position), ...values, ...before.slice(position)];
   if (order !== undefined) elements.sort(order);
   const kept = slice === undefined ? elements : sliced(elements, slice);
   return arrayOf(kept, array.end - array.start + 64);

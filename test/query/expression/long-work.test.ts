@@ -3,7 +3,14 @@
  */
 import assert from 'node:assert/strict';
 import type { Collection, Db, Document } from 'mongodb';
+import { systemClock } from '../../../common/clock.ts';
+import { SeededRandom } from '../../../common/random.ts';
+import { simpleContext } from '../../../query/context.ts';
+import { evaluateWatched, newWatch } from '../../../query/executor/watched-rows.ts';
+import { compileExpression } from '../../../query/expression/compile.ts';
+import { Scope } from '../../../query/expression/scope.ts';
 import { serverForTests } from '../../support/test-server.ts';
+import { raw, rawDocumentValue } from '../fixtures.ts';
 
 const range = (count: number): Document => ({ $range: [0, count] });
 const inner = { $map: { input: range(5_000), in: { $multiply: ['$$this', 2] } } };
@@ -174,6 +181,35 @@ describe('a long loop in an expression', () => {
     assert.equal(found?.r, 240_000);
     const tookMs = performance.now() - began;
     assert.ok(tookMs < 8_000, `${tookMs} ms: once for each slice of 5 ms it would be minutes`);
+  });
+
+  it('meets an error at the end of a loop once: whoever evaluates the same next does not go through it again', () => {
+    let drawn = 0;
+    const random = new SeededRandom(1);
+    const next = (): number => {
+      drawn += 1;
+      return random.next();
+    };
+    const { bytes, below } = random;
+    const context = simpleContext(systemClock, { next, below, bytes });
+    const fails = {
+      $map: {
+        input: range(5_000),
+        in: { $cond: [{ $eq: ['$$this', 4_999] }, { $divide: [1, 0] }, { $rand: {} }] },
+      },
+    };
+    const expression = compileExpression(rawDocumentValue({ $size: fails }), context);
+    const document = raw({});
+    const scope = new Scope(document);
+    const evaluate = (): unknown => expression.evaluate(scope);
+    const watch = newWatch(document, systemClock);
+    const slices = (): void => {
+      while (evaluateWatched(watch, () => [evaluate()]) === undefined);
+    };
+    assert.throws(slices, { code: 2 });
+    assert.equal(drawn, 4_999);
+    assert.throws(evaluate, { code: 2 });
+    assert.equal(drawn, 4_999);
   });
 
   it('refuses what would hold too much memory', async () => {

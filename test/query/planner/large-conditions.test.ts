@@ -2,7 +2,8 @@
  * Filters of thousands of conditions: planning them takes time that grows with their number, not with its square.
  */
 import assert from 'node:assert/strict';
-import { type Plain, TestStore } from '../executor/store.ts';
+import { conjunctsOf } from '../../../query/timeseries/conjuncts.ts';
+import { bytes, type Plain, TestStore } from '../executor/store.ts';
 
 const many = <T>(count: number, make: (i: number) => T): T[] =>
   Array.from({ length: count }, (_, i) => make(i));
@@ -44,4 +45,15 @@ describe('a filter of thousands of conditions', () => {
       assert.ok(tookMs < 4000, `it took ${tookMs} ms`);
     });
   }
+
+  it('may have more members than a call can have arguments, on a time series', () => {
+    const inner = { $and: many(200_000, () => ({ v: 1 })) };
+    assert.equal(conjunctsOf(bytes({ $and: [inner, { v: 2 }] })).length, 200_001);
+  });
+
+  it('may stand behind an $addFields that reads as many fields', async () => {
+    const z = { $and: many(200_000, (i) => `$f${i}`) };
+    const grouped = await store.aggregate([{ $addFields: { z } }, { $group: { _id: '$z' } }]);
+    assert.deepEqual(grouped, [{ _id: false }]);
+  });
 });

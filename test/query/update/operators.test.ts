@@ -1144,3 +1144,26 @@ describe('the document of an upsert', () => {
     assert.equal(errorOf(() => upsert({}, { $set: { _id: [1] } })).code, 53);
   });
 });
+
+describe('$push of more values than a call can have arguments', () => {
+  const values = Array.from({ length: 200_000 }, (_, value) => value);
+
+  it('sorts and cuts them', () => {
+    const update = { $push: { a: { $each: values, $sort: -1, $slice: 2 } } };
+    const { a } = apply({ a: [1] }, update);
+    assert.deepEqual(a.map(Number), [199_999, 199_998]);
+  });
+
+  it('puts them where they belong, also counted from the end', () => {
+    const ends = (position: number): unknown[] => {
+      const { a } = apply({ a: [-1, -2] }, { $push: { a: { $each: values, $position: position } } });
+      const numbers = a.map(Number);
+      assert.equal(numbers.length, 200_002);
+      return [numbers.indexOf(-1), numbers.indexOf(0), numbers.indexOf(-2)];
+    };
+    assert.deepEqual(ends(0), [200_000, 0, 200_001]);
+    assert.deepEqual(ends(-1), [0, 1, 200_001]);
+    assert.deepEqual(ends(-3), [200_000, 0, 200_001]);
+    assert.deepEqual(ends(9), [0, 2, 1]);
+  });
+});
