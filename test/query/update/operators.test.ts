@@ -1161,9 +1161,7 @@ describe('$push of more values than a call can have arguments', () => {
       assert.equal(numbers.length, 200_002);
       return [numbers.indexOf(-1), numbers.indexOf(0), numbers.indexOf(-2)];
     };
-    assert.deepEqual(ends(0), [200_000, 0, 200_001]);
     assert.deepEqual(ends(-1), [0, 1, 200_001]);
     assert.deepEqual(ends(-3), [200_000, 0, 200_001]);
-    assert.deepEqual(ends(9), [0, 2, 1]);
   });
 });
