@@ -190,8 +190,11 @@ describe('a long loop in an expression', () => {
       drawn += 1;
       return random.next();
     };
-    const { bytes, below } = random;
-    const context = simpleContext(systemClock, { next, below, bytes });
+    const context = simpleContext(systemClock, {
+      next,
+      below: (bound) => random.below(bound),
+      bytes: (count) => random.bytes(count),
+    });
     const fails = {
       $map: {
         input: range(5_000),
