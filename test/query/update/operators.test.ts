@@ -1156,7 +1156,10 @@ describe('$push of more values than a call can have arguments', () => {
 
   it('puts them where they belong, also counted from the end', () => {
     const ends = (position: number): unknown[] => {
-      const { a } = apply({ a: [-1, -2] }, { $push: { a: { $each: values, $position: position } } });
+      const { a } = apply(
+        { a: [-1, -2] },
+        { $push: { a: { $each: values, $position: position } } },
+      );
       const numbers = a.map(Number);
       assert.equal(numbers.length, 200_002);
       return [numbers.indexOf(-1), numbers.indexOf(0), numbers.indexOf(-2)];
