@@ -7,6 +7,7 @@
 import type { RawValue } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import { carryMetadata } from '../document-metadata.ts';
+import { carryWatch } from '../expression/long-work.ts';
 import { ownedDocument } from '../owned.ts';
 import { readRun, RunWriter } from '../spill/document-run.ts';
 import type { SpillFile, SpillSpace } from '../spill/spill-space.ts';
@@ -73,6 +74,7 @@ export class Sorter {
     }
     // The key's values are views too: they are taken from the copy.
     const owned = carryMetadata(document, ownedDocument(document));
+    carryWatch(document, owned);
     this.chunk.push({ key: this.order.keyOf(owned), document: owned, recordId });
     this.memoryBytes += document.length + ROW_OVERHEAD_BYTES;
     if (this.memoryBytes > this.peakBytes) this.peakBytes = this.memoryBytes;

@@ -55,7 +55,7 @@ export interface LoopState {
 
 /** The progress of the evaluation of one document. */
 export class LoopWatch {
-  readonly document: Buffer;
+  document: Buffer;
   private readonly nowMs: () => number;
   private frame: LoopRecord[] = [];
   private position = 0;
@@ -232,6 +232,11 @@ let active: LoopWatch | undefined;
 /** Makes a watch the active one, until another is; undefined: evaluations run through. */
 export function activateWatch(watch: LoopWatch | undefined): void {
   active = watch;
+}
+
+/** A stage goes on with a copy of the document that is watched: what is evaluated on it is found done. */
+export function carryWatch(from: Buffer, to: Buffer): void {
+  if (active?.document === from) active.document = to;
 }
 
 /** Whether an evaluation may take long: always ('any'), or on large documents only. */

@@ -5,17 +5,33 @@ import assert from 'node:assert/strict';
 import type { Collection, Db, Document } from 'mongodb';
 import { systemClock } from '../../../common/clock.ts';
 import { SeededRandom } from '../../../common/random.ts';
-import { simpleContext } from '../../../query/context.ts';
+import { type QueryContext, simpleContext } from '../../../query/context.ts';
 import { evaluateWatched, newWatch } from '../../../query/executor/watched-rows.ts';
 import { compileExpression } from '../../../query/expression/compile.ts';
 import { Scope } from '../../../query/expression/scope.ts';
 import { serverForTests } from '../../support/test-server.ts';
+import { TestStore } from '../executor/store.ts';
 import { raw, rawDocumentValue } from '../fixtures.ts';
 
 const range = (count: number): Document => ({ $range: [0, count] });
 const inner = { $map: { input: range(5_000), in: { $multiply: ['$$this', 2] } } };
 /** Ten thousand times five thousand rounds. */
 const LONG = { $size: { $map: { input: range(10_000), as: 'outer', in: { $size: inner } } } };
+
+/** Tells how often {$rand: {}} was evaluated. */
+function countingContext(): { readonly context: QueryContext; readonly drawn: () => number } {
+  let count = 0;
+  const random = new SeededRandom(1);
+  const context = simpleContext(systemClock, {
+    next: () => {
+      count += 1;
+      return random.next();
+    },
+    below: (bound) => random.below(bound),
+    bytes: (size) => random.bytes(size),
+  });
+  return { context, drawn: () => count };
+}
 
 describe('a long loop in an expression', () => {
   const server = serverForTests();
@@ -184,17 +200,7 @@ describe('a long loop in an expression', () => {
   });
 
   it('meets an error at the end of a loop once: whoever evaluates the same next does not go through it again', () => {
-    let drawn = 0;
-    const random = new SeededRandom(1);
-    const next = (): number => {
-      drawn += 1;
-      return random.next();
-    };
-    const context = simpleContext(systemClock, {
-      next,
-      below: (bound) => random.below(bound),
-      bytes: (count) => random.bytes(count),
-    });
+    const { context, drawn } = countingContext();
     const fails = {
       $map: {
         input: range(5_000),
@@ -210,9 +216,25 @@ describe('a long loop in an expression', () => {
       while (evaluateWatched(watch, () => [evaluate()]) === undefined);
     };
     assert.throws(slices, { code: 2 });
-    assert.equal(drawn, 4_999);
+    assert.equal(drawn(), 4_999);
     assert.throws(evaluate, { code: 2 });
-    assert.equal(drawn, 4_999);
+    assert.equal(drawn(), 4_999);
+  });
+
+  it('works out once what documents are sorted by, partitioned by and put into buckets by', async () => {
+    const store = await TestStore.open([{ _id: 1 }, { _id: 2 }]);
+    const size = { $size: { $map: { input: range(1_000), in: { $rand: {} } } } };
+    const stages = [
+      { $setWindowFields: { partitionBy: size, sortBy: { _id: 1 }, output: { n: { $rank: {} } } } },
+      { $bucketAuto: { groupBy: size, buckets: 1 } },
+    ];
+    for (const stage of stages) {
+      const { context, drawn } = countingContext();
+      const found = await store.aggregate([stage], context);
+      assert.ok(found.length > 0);
+      assert.equal(drawn(), 2_000);
+    }
+    await store.close();
   });
 
   it('refuses what would hold too much memory', async () => {
