@@ -617,6 +617,13 @@ describe('commands on indexes', () => {
     }
     assert.match(shown['msg'] as string, /^Index Build: scanning collection .*: \d+\/\d+ \d+%$/);
     assert.ok(shown['progress'].done <= shown['progress'].total);
+    const listed = async (options: Document): Promise<Document[]> =>
+      (await db.command({ listIndexes: 'items', ...options }))['cursor'].firstBatch;
+    assert.equal((await listed({ includeBuildUUIDs: false })).length, 1);
+    const [ready, underWay] = await listed({ includeBuildUUIDs: true });
+    assert.equal(ready?.['name'], '_id_');
+    assert.equal(underWay?.['spec'].name, 'a');
+    assert.match(String(underWay?.['buildUUID']), /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
     await db.command({ dropIndexes: 'items', index: 'a' });
     assert.equal(await ended, 276);
     assert.equal((await items.listIndexes().toArray()).length, 1);

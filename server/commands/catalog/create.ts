@@ -22,6 +22,7 @@ import {
 import { parseIndexSpecification } from '../../catalog/index-specification.ts';
 import { checkCreatable, checkDatabaseCase, isSystemProfile } from '../../catalog/namespace.ts';
 import { createTimeseries } from '../../catalog/timeseries-catalog.ts';
+import { noteNewCollection } from '../../catalog/new-collection.ts';
 import { createView } from '../../catalog/view-catalog.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
@@ -79,12 +80,13 @@ function createIn(
     return;
   }
   const idIndex = idIndexOf(requested);
-  transaction.createCollection(namespace, {
+  const created = transaction.createCollection(namespace, {
     kind,
     options,
     ...compressionIn(options),
     ...(idIndex === undefined ? {} : { idIndex }),
   });
+  noteNewCollection(op, created);
 }
 
 function checkValidator(

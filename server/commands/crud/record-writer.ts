@@ -22,6 +22,7 @@ import {
 } from '../../../storage/index.ts';
 import { cappedLimitsOf, type CappedLimits } from '../../catalog/capped-collections.ts';
 import { checkHasRecords, collectionForWrite } from '../../catalog/namespace.ts';
+import { noteNewCollection } from '../../catalog/new-collection.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 import { type DocumentValidator, validatorOf } from './document-validator.ts';
 
@@ -175,10 +176,8 @@ export function writerForInsert(
   transaction: Transaction,
   target: WriterOptions & { readonly namespace: string },
 ): RecordWriter {
-  return new RecordWriter(
-    op,
-    transaction,
-    collectionForWrite(transaction, target.namespace),
-    target,
-  );
+  const isNew = transaction.collection(target.namespace) === undefined;
+  const collection = collectionForWrite(transaction, target.namespace);
+  if (isNew) noteNewCollection(op, collection);
+  return new RecordWriter(op, transaction, collection, target);
 }

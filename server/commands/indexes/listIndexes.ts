@@ -2,6 +2,9 @@
  * listIndexes: the indexes of a collection, as a cursor.
  * Source: MongoDB's manual, "listIndexes".
  */
+import { createHash } from 'node:crypto';
+import { binaryValue, documentOf } from '../../../bson/index.ts';
+import type { CollectionDescription, IndexDescription } from '../../../storage/index.ts';
 import { shownIndexSpec } from '../../catalog/bucket-index.ts';
 import { listedSpec } from '../../catalog/clustered-index.ts';
 import { requireCollection } from '../../catalog/namespace.ts';
@@ -9,6 +12,8 @@ import { timeseriesOf } from '../../catalog/timeseries-catalog.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import { DocumentListProducer, firstBatch } from '../../cursors/first-batch.ts';
 import { cursorBatchSize } from '../catalog/cursor-argument.ts';
+
+const UUID_SUBTYPE = 4;
 
 export const listIndexes = defineCommand({
   name: 'listIndexes',
@@ -19,25 +24,42 @@ export const listIndexes = defineCommand({
   apiVersions: ['1'],
   parse: (body) => {
     const namespace = body.collection();
-    body.refuse('includeBuildUUIDs', 'includeIndexBuildInfo', 'isTimeseriesNamespace');
-    return { namespace, batchSize: cursorBatchSize(body) };
+    body.refuse('includeIndexBuildInfo', 'isTimeseriesNamespace');
+    const includesBuilds = body.safeBoolean('includeBuildUUIDs', false);
+    return { namespace, includesBuilds, batchSize: cursorBatchSize(body) };
   },
-  execute: ({ namespace, batchSize }, op) => {
+  execute: ({ namespace, includesBuilds, batchSize }, op) => {
     const view = op.view();
     const collection = requireCollection(view, namespace);
     const timeseries = timeseriesOf(view, collection);
-    const ready = (timeseries?.buckets ?? collection).indexes.filter((index) => index.ready);
+    const stored = timeseries?.buckets ?? collection;
+    const listed = stored.indexes.filter((index) => index.ready || includesBuilds);
     return firstBatch(op, {
       namespace,
       producer: new DocumentListProducer(
-        ready.flatMap((index) =>
-          timeseries === undefined
-            ? [listedSpec(collection, index)]
-            : (shownIndexSpec(index, timeseries.options) ?? []),
-        ),
+        listed.flatMap((index) => {
+          const spec =
+            timeseries === undefined
+              ? listedSpec(collection, index)
+              : shownIndexSpec(index, timeseries.options);
+          if (spec === undefined) return [];
+          if (index.ready) return spec;
+          return documentOf({
+            spec,
+            buildUUID: binaryValue(buildUuid(stored, index), UUID_SUBTYPE),
+          });
+        }),
       ),
       batchSize: batchSize ?? Infinity,
     });
   },
   reply: (body) => body,
 });
+
+/** Of the one build that makes this index: made of what never is the same for another, so that nobody has to keep it. */
+function buildUuid({ uuid }: CollectionDescription, { ident }: IndexDescription): Buffer {
+  const bytes = createHash('sha256').update(`${uuid} ${ident}`).digest().subarray(0, 16);
+  bytes[6] = (bytes[6]! & 0x0f) | 0x80;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  return bytes;
+}

@@ -275,6 +275,21 @@ describe('server/commands: queries as operators see them', () => {
     });
   });
 
+  it('$indexStats counts the index on _id since its collection is there', async () => {
+    const database = server.freshDatabase();
+    const startMs = Date.now();
+    await database.collection('implicit').insertOne({ a: 1 });
+    await database.createCollection('explicit');
+    for (const name of ['implicit', 'explicit']) {
+      const [id] = await database
+        .collection(name)
+        .aggregate([{ $indexStats: {} }])
+        .toArray();
+      const sinceMs = (id?.['accesses'].since as Date).getTime();
+      assert.ok(sinceMs >= startMs && sinceMs <= Date.now(), name);
+    }
+  });
+
   it('notablescan refuses what no index serves', async () => {
     const admin = server.client.db('admin');
     await admin.command({ setParameter: 1, notablescan: true });
