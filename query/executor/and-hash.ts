@@ -66,7 +66,7 @@ export class AndHash extends Intersection {
 
   private endHashing(): void {
     this.isHashing = false;
-    this.counters.mapAfterChild!.push(this.hashedCount);
+    if (this.hashedCount > 0) this.counters.mapAfterChild!.push(this.hashedCount);
   }
 
   override attach(view: ReadView): void {

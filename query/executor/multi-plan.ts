@@ -35,7 +35,7 @@ const TRIAL_SHARE = 0.3;
 const TURN_WORKS = 16;
 
 /** A document that a plan looks at counts like so many keys when an intersection is weighed; from disk it costs more. */
-const WORKS_PER_DOCUMENT = 4;
+const WORKS_PER_DOCUMENT = 3;
 /** Fewer documents that were looked at in vain are not worth the overtime. */
 const MIN_WASTED_DOCUMENTS = 128;
 /** An intersection must not cost more than this share of what the best plan cost for the same. */

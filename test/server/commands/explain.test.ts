@@ -57,6 +57,38 @@ describe('server/commands: explain', () => {
     assert.equal(typeof reply['serverParameters'], 'object');
   });
 
+  it('of two indexes shows their intersection, which is also what writes run', async () => {
+    const admin = server.client.db('admin');
+    const set = (name: string, value: boolean): Promise<Document> =>
+      admin.command({ setParameter: 1, [name]: value });
+    const filter = { a: { $gt: 5 }, b: { $lt: 3 } };
+    const others = database.collection('others');
+    await others.insertMany(await collection.find().toArray());
+    await others.createIndexes([{ key: { a: 1, c: 1 } }, { key: { b: 1 } }]);
+    const expected = await others.find(filter, { hint: { $natural: 1 } }).toArray();
+    await set('internalQueryForceIntersectionPlans', true);
+    try {
+      const scans = ['FETCH', 'AND_HASH', 'IXSCAN', 'IXSCAN'];
+      assert.deepEqual(await winning({ find: 'others', filter }), scans);
+      assert.deepEqual(await winning({ count: 'others', query: filter }), [
+        'COUNT',
+        ...scans.slice(1),
+      ]);
+      const { executionStats } = await explain({ find: 'others', filter });
+      assert.equal(executionStats['nReturned'], expected.length);
+      assert.equal(executionStats['totalDocsExamined'], expected.length);
+      const moved = await others.updateMany(filter, { $inc: { a: 1, b: -1 } });
+      assert.equal(moved.modifiedCount, expected.length);
+      assert.equal((await others.deleteMany(filter)).deletedCount, expected.length);
+      assert.equal(await others.countDocuments({}), 100 - expected.length);
+      await set('internalQueryPlannerEnableIndexIntersection', false);
+      assert.ok(!(await winning({ find: 'others', filter })).includes('AND_HASH'));
+    } finally {
+      await set('internalQueryForceIntersectionPlans', false);
+      await set('internalQueryPlannerEnableIndexIntersection', true);
+    }
+  });
+
   it('of a count shows entries that are counted without documents', async () => {
     const reply = await explain({ count: 'c', query: { a: { $gte: 3, $lt: 5 } } });
     const { executionStats } = reply;
