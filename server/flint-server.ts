@@ -19,6 +19,7 @@ import { dropAllTemporary } from './catalog/temporary-collections.ts';
 import type { CommandTable } from './command/command-table.ts';
 import { Dispatcher } from './command/dispatch.ts';
 import { CursorRegistry } from './cursors/cursor-registry.ts';
+import type { GuardOptions } from './http/guard.ts';
 import type { HttpServer } from './http/http-server.ts';
 import { DiagnosticCollection } from './metrics/diagnostic-collection.ts';
 import { RecentLog } from './metrics/recent-log.ts';
@@ -49,6 +50,8 @@ export interface FlintServerOptions {
   readonly network: ListenerOptions;
   /** undefined: no HTTP. It listens on the same addresses. */
   readonly httpPort?: number | undefined;
+  /** Absent: pages of no origin, and no names but localhost and addresses. */
+  readonly httpGuard?: GuardOptions;
   readonly compressors: readonly string[];
   readonly slowOperationMs: number;
   /** Of databases for which nobody sets another one; absent: 0. */
@@ -75,6 +78,8 @@ export class FlintServer {
   readonly service: ServiceContext;
   private readonly options: FlintServerOptions;
   private readonly listener: Listener;
+  private readonly dispatcher: Dispatcher;
+  private readonly counts: ConnectionCounts;
   private http: HttpServer | undefined;
   private diagnostics: DiagnosticCollection | undefined;
   private readonly ttlMonitor: TtlMonitor;
@@ -88,17 +93,14 @@ export class FlintServer {
       activeCount: () => this.listener.activeCount,
       bufferedBytes: () => this.listener.bufferedBytes,
     });
+    this.counts = counts;
     this.service = createService(options, counts);
     this.ttlMonitor = new TtlMonitor(this.service);
     this.scrubMonitor = new ScrubMonitor(this.service, (line) =>
       options.recentLog?.addWarning(options.clock, line),
     );
-    this.listener = new Listener(
-      this.service,
-      new Dispatcher(this.service, options.commands),
-      counts,
-      options.network,
-    );
+    this.dispatcher = new Dispatcher(this.service, options.commands);
+    this.listener = new Listener(this.service, this.dispatcher, counts, options.network);
   }
 
   /** The port that clients connect to: known after start(). */
@@ -134,9 +136,13 @@ export class FlintServer {
   private async startHttp(port: number): Promise<void> {
     // Only who asks for HTTP pays for loading it.
     const { startHttpServer } = await import('./http/http-server.ts');
+    const { dispatcherRunner } = await import('./http/dispatcher-runner.ts');
     this.http = await startHttpServer(this.service, {
       addresses: this.options.network.addresses,
       port,
+      guard: this.options.httpGuard ?? { allowedOrigins: [], allowedHosts: [] },
+      tally: this.counts,
+      runner: dispatcherRunner(this.dispatcher),
       isReady: () => !this.service.isStopping,
     });
   }

@@ -105,6 +105,7 @@ async function serve(
         maxConnections: options.maxConnections,
       },
       httpPort: options.httpPort,
+      httpGuard: options.httpGuard,
       compressors: options.compressors,
       slowOperationMs: options.slowOperationMs,
       profilingLevel: options.profilingLevel,

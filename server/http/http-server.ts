@@ -1,19 +1,26 @@
 /**
- * The HTTP port: liveness, readiness and metrics. Loaded only when --httpPort is given.
+ * The HTTP port: the Data API, liveness, readiness and metrics. Loaded only when --httpPort is given.
  *
- * Owns: one HTTP server per address. Never: reads or writes documents (the data API comes with a later version).
+ * Owns: one HTTP server per address, and the limits of its connections.
  */
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
+import type { AddressInfo, Socket } from 'node:net';
+import { createAdaptorServer, type HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
+import { ObjectIdGenerator } from '../../bson/index.ts';
 import type { ServiceContext } from '../operation/service-context.ts';
+import type { CommandRunner, ConnectionTally } from './command-runner.ts';
+import { mountDataApi } from './data-api.ts';
+import type { GuardOptions } from './guard.ts';
 import { metricsText } from './prometheus.ts';
 
 export interface HttpOptions {
   readonly addresses: readonly string[];
   /** 0: any free one. */
   readonly port: number;
+  readonly guard: GuardOptions;
+  readonly runner: CommandRunner;
+  readonly tally: ConnectionTally;
   /** False from the moment the server stops. */
   readonly isReady: () => boolean;
 }
@@ -23,33 +30,60 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** Health checks and scrapers are few. */
-const MAX_CONNECTIONS = 256;
+const MAX_CONNECTIONS = 1024;
+/** A request's headers, and a whole request, arrive within so many milliseconds. */
+const HEADERS_MS = 10_000;
+const REQUEST_MS = 60_000;
+/** A connection without a request stays for so long. */
+const IDLE_MS = 60_000;
 
 /** @throws the system's error, such as EADDRINUSE. */
 export async function startHttpServer(
   service: ServiceContext,
   options: HttpOptions,
 ): Promise<HttpServer> {
-  const app = createApp(service, options.isReady);
+  const numbers = new WeakMap<Socket, number>();
+  const app = createApp(service, options, numbers);
   const servers: Server[] = [];
   let port = options.port;
   for (const address of options.addresses) {
     const server = createAdaptorServer({ fetch: app.fetch }) as Server;
     server.maxConnections = MAX_CONNECTIONS;
+    server.on('connection', (socket) => {
+      numbers.set(socket, options.tally.opened());
+      socket.once('close', () => options.tally.closed());
+    });
+    server.headersTimeout = HEADERS_MS;
+    server.requestTimeout = REQUEST_MS;
+    server.keepAliveTimeout = IDLE_MS;
     port = await listen(server, address, port);
     servers.push(server);
   }
   return { port, close: () => closeAll(servers) };
 }
 
-function createApp(service: ServiceContext, isReady: () => boolean): Hono {
-  const app = new Hono();
+function createApp(
+  service: ServiceContext,
+  { isReady, guard, runner }: HttpOptions,
+  numbers: WeakMap<Socket, number>,
+): Hono<{ Bindings: HttpBindings }> {
+  const app = new Hono<{ Bindings: HttpBindings }>();
   // Alive means that the event loop answers; ready means that clients may be sent here.
   app.get('/healthz', (context) => context.text('ok\n'));
   app.get('/readyz', (context) =>
     isReady() ? context.text('ready\n') : context.text('stopping\n', 503),
   );
+  const { clock, log, random } = service;
+  const ids = new ObjectIdGenerator(clock, random);
+  // Health checks come by any name; everything else is behind the guard.
+  mountDataApi(app, {
+    runner,
+    guard,
+    clock,
+    log,
+    newObjectId: () => ids.next(),
+    connectionIdOf: (socket) => numbers.get(socket) ?? 0,
+  });
   app.get('/metrics', (context) =>
     context.text(metricsText(service), 200, {
       'Content-Type': 'text/plain; version=0.0.4; charset=utf-8',

@@ -59,6 +59,17 @@ export class ConnectionCounts {
     return this.live.bufferedBytes();
   }
 
+  /** A connection of another protocol: it counts as one, and has its number. */
+  opened(): number {
+    this.current += 1;
+    this.totalCreated += 1;
+    return this.totalCreated;
+  }
+
+  closed(): void {
+    this.current -= 1;
+  }
+
   get available(): number {
     return Math.max(0, this.limit - this.current);
   }

@@ -125,7 +125,23 @@ export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
     range: [0, 65_535],
     value: '<port>',
     group: NETWORK,
-    help: 'Serves /healthz, /readyz and /metrics over HTTP on this port. Off unless given. Not in mongod.',
+    help: 'Serves the Data API, /healthz, /readyz and /metrics over HTTP on this port. Off unless given. Not in mongod.',
+  },
+  {
+    flag: 'httpAllowedOrigins',
+    yaml: 'net.http.allowedOrigins',
+    type: 'list',
+    value: '<origins>',
+    group: NETWORK,
+    help: 'Origins whose web pages may call the HTTP port, such as https://app.example. Default none. Not in mongod.',
+  },
+  {
+    flag: 'httpAllowedHosts',
+    yaml: 'net.http.allowedHosts',
+    type: 'list',
+    value: '<names>',
+    group: NETWORK,
+    help: "Names by which the HTTP port is reached, beside localhost and addresses; '*' is any. Default none. Not in mongod.",
   },
   {
     flag: 'dbpath',
@@ -438,6 +454,10 @@ export interface FlintdOptions {
   readonly maxConnections: number;
   readonly compressors: readonly string[];
   readonly httpPort: number | undefined;
+  readonly httpGuard: {
+    readonly allowedOrigins: readonly string[];
+    readonly allowedHosts: readonly string[];
+  };
   /** Bytes; undefined lets the engine choose. */
   readonly cacheBytes: number | undefined;
   /** Of collections that are created without a word about it; undefined lets the engine choose. */
@@ -499,6 +519,10 @@ export function flintdOptionsFrom(given: GivenOptions): FlintdOptions {
     maxConnections: number(given, 'maxConns') ?? 65_536,
     compressors: compressorsOf(given),
     httpPort: number(given, 'httpPort'),
+    httpGuard: {
+      allowedOrigins: originsOf(given),
+      allowedHosts: list(given, 'httpAllowedHosts') ?? [],
+    },
     cacheBytes: cacheGB === undefined ? undefined : Math.round(cacheGB * GIGABYTE),
     compression: compressionOf(given),
     elevator: elevatorOf(given),
@@ -542,6 +566,19 @@ function addressesOf(given: GivenOptions): readonly string[] {
 /** Whether an address can be reached from this machine only. */
 function isLoopback(address: string): boolean {
   return address === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(address);
+}
+
+function originsOf(given: GivenOptions): readonly string[] {
+  const origins = list(given, 'httpAllowedOrigins') ?? [];
+  const wrong = origins.find((origin) => !isOrigin(origin));
+  if (wrong === undefined) return origins;
+  throw new UsageError(
+    `--httpAllowedOrigins: '${wrong}' is no origin. One looks like https://app.example or http://localhost:3000, without a path.`,
+  );
+}
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text;
 }
 
 const COMPRESSORS = ['snappy', 'zstd', 'zlib'];
