@@ -1,15 +1,16 @@
 /**
- * The client of the whole package: the wire protocol for mongodb:// and mongodb+srv://.
+ * The client of the whole package: the wire protocol for mongodb:// and mongodb+srv://, HTTP for http:// and https://.
  */
 import { BaseClient, type ClientTransports } from './client.ts';
 import type { MongoClientOptions } from './options/client-options.ts';
+import { HttpTransport } from './transport/http/http-transport.ts';
 import { WireTransport } from './transport/wire/wire-transport.ts';
 
 const TRANSPORTS: ClientTransports = {
   factoryFor: ({ scheme }) =>
     scheme === 'mongodb' || scheme === 'mongodb+srv'
       ? (settings, surroundings) => new WireTransport(settings, surroundings)
-      : undefined,
+      : (settings) => new HttpTransport(settings),
 };
 
 export class FlintClient extends BaseClient {

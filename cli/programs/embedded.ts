@@ -25,6 +25,7 @@ const DEFAULT_CACHE_BYTES = GIGABYTE / 16;
 
 export interface EmbeddedServer {
   readonly port: number;
+  readonly httpPort: number | undefined;
   /** Ends connections and the engine. Idempotent. */
   stop(): Promise<void>;
 }
@@ -82,6 +83,8 @@ async function start(
       port: options.port,
       maxConnections: options.maxConnections,
     },
+    httpPort: options.httpPort,
+    httpGuard: options.httpGuard,
     compressors: options.compressors,
     slowOperationMs: options.slowOperationMs,
     profilingLevel: options.profilingLevel,
@@ -101,6 +104,7 @@ async function start(
   }
   return {
     port: server.port,
+    httpPort: server.httpPort,
     stop: () => {
       stopping ??= stop();
       return stopping;

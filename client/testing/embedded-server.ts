@@ -15,6 +15,7 @@ const PROGRAM = import.meta.url.endsWith('.ts')
 
 interface Running {
   readonly port: number;
+  readonly httpPort: number | undefined;
   stop(): Promise<void>;
 }
 
@@ -32,6 +33,7 @@ export async function startInProcess(options: FlintdProcessOptions): Promise<Fli
     process.once('exit', remove);
     return {
       port: server.port,
+      httpPort: server.httpPort,
       pid: process.pid,
       dbPath: directory,
       stop: async () => {

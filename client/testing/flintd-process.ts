@@ -23,6 +23,8 @@ export interface FlintdProcessOptions {
 
 export interface FlintdProcess {
   readonly port: number;
+  /** Of HTTP, where it was asked for. */
+  readonly httpPort: number | undefined;
   readonly pid: number;
   /** undefined: the data are in memory. */
   readonly dbPath: string | undefined;
@@ -52,11 +54,12 @@ export async function startFlintdProcess(options: FlintdProcessOptions): Promise
     { stdio: ['pipe', 'pipe', 'pipe'], env: ownEnvironment() },
   );
   try {
-    const { port, pid } = await readyLine(child, startTimeoutMs);
+    const { port, httpPort, pid } = await readyLine(child, startTimeoutMs);
     letGo(child);
     let stopping: Promise<void> | undefined;
     return {
       port,
+      httpPort,
       pid,
       dbPath: directory,
       stop: () => {
@@ -105,7 +108,7 @@ function letGo(child: ChildProcess): void {
 function readyLine(
   child: ChildProcess,
   limitMs: number,
-): Promise<{ readonly port: number; readonly pid: number }> {
+): Promise<Pick<FlintdProcess, 'port' | 'httpPort' | 'pid'>> {
   const { stdout, stderr } = child;
   return new Promise((resolve, reject) => {
     let printed = '';
@@ -120,11 +123,14 @@ function readyLine(
     );
     stdout?.setEncoding('utf8').on('data', (text: string) => {
       line += text;
-      const ready = /^\{"ready":true,"port":(\d+),"pid":(\d+)/m.exec(line);
+      const ready = /^\{"ready":true,"port":(\d+),"pid":(\d+),(?:"httpPort":(\d+))?.*\}$/m.exec(
+        line,
+      );
       if (ready === null) return;
       timer.cancel();
       line = '';
-      resolve({ port: Number(ready[1]), pid: Number(ready[2]) });
+      const httpPort = ready[3] === undefined ? undefined : Number(ready[3]);
+      resolve({ port: Number(ready[1]), httpPort, pid: Number(ready[2]) });
     });
     stderr?.setEncoding('utf8').on('data', (text: string) => {
       printed = (printed + text).slice(-KEPT_OUTPUT);

@@ -82,6 +82,12 @@ export class TestServer {
     return this.#running.port;
   }
 
+  /** For a client over HTTP, where `args` asked for it with --httpPort: `new FlintClient(server.httpUri)`. */
+  get httpUri(): string | undefined {
+    const { httpPort } = this.#running;
+    return httpPort === undefined ? undefined : `http://127.0.0.1:${httpPort}/`;
+  }
+
   /** Of the process that serves: this one's with `inProcess`. */
   get pid(): number {
     return this.#running.pid;

@@ -251,7 +251,10 @@ export class Dispatcher {
     const endedMs = clock.monotonicMs();
     const elapsedMs = endedMs - op.startedMonotonicMs - op.waitedMs;
     this.service.recentOperations.keep(op, endedMs, elapsedMs, failed);
-    const latency = metrics.latencies[LATENCY_GROUP[command.kind]];
+    const group = LATENCY_GROUP[command.kind];
+    const latency = metrics.latencies[group];
+    const micros = Math.min(elapsedMs * 1000, LONGEST_MICROS);
+    metrics.latencyHistograms[group][32 - Math.clz32(micros)] += 1;
     latency.ops += 1;
     latency.latencyMicros += elapsedMs * 1000;
     const counter = command.counter ?? 'command';
@@ -345,6 +348,8 @@ const USAGE_OF: Readonly<Record<string, UsageKind>> = {
   delete: 'remove',
 };
 
+/** What the last bucket of a histogram still counts. */
+const LONGEST_MICROS = 2 ** 31 - 1;
 const LATENCY_GROUP = { read: 'reads', write: 'writes', admin: 'commands' } as const;
 
 const stopping = (): CommandError =>

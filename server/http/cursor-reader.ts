@@ -70,7 +70,8 @@ export class CursorReader {
       throw error;
     }
     const description = getField(reply, 'cursor')?.asDocument();
-    if (description === undefined) throw new CommandError('InternalError', 'getMore gave no cursor');
+    if (description === undefined)
+      throw new CommandError('InternalError', 'getMore gave no cursor');
     const id = getField(description, 'id');
     this.id = id?.type === BsonType.int64 ? id.bytes.readBigInt64LE(id.start) : 0n;
     const batch = getField(description, 'nextBatch')?.asDocument();

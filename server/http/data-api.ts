@@ -65,7 +65,9 @@ export function mountDataApi(
   });
   app.onError((error, context) => api.refuse(error, context));
   app.notFound((context) => {
-    const isPath = app.routes.some(({ path, method }) => method !== 'ALL' && path === context.req.path);
+    const isPath = app.routes.some(
+      ({ path, method }) => method !== 'ALL' && path === context.req.path,
+    );
     return isPath
       ? problemResponse(problemOf(new HttpRefusal(405, 'This path takes another method.')))
       : problemResponse(problemOf(new HttpRefusal(404, 'There is nothing at this path.')));
@@ -109,11 +111,7 @@ class DataApi {
       const caller = this.callerOf(context);
       const reply = await this.runWhole(command, caller);
       if (!wanted.asLines) return encoded(reply, 200, wanted.format);
-      return this.lines(
-        new CursorReader(command, reply, caller, this.run),
-        wanted.format,
-        caller,
-      );
+      return this.lines(new CursorReader(command, reply, caller, this.run), wanted.format, caller);
     });
   }
 

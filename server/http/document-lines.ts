@@ -15,6 +15,9 @@ const STALL_MS = 60_000;
 /** Between two looks at the end of a tailable cursor that does not wait by itself, milliseconds. */
 const TAIL_MS = 50;
 
+/** For the last line to leave before the connection breaks, milliseconds. */
+const LAST_LINE_MS = 20;
+
 export interface LineSource {
   readonly cursor: CursorReader;
   readonly format: Format;
@@ -38,6 +41,7 @@ export function documentLines(source: LineSource): ReadableStream<Uint8Array> {
       async pull(controller) {
         stall?.cancel();
         if (isBroken) {
+          await sleep(clock, LAST_LINE_MS);
           controller.error(new Error('the cursor failed'));
           return;
         }
@@ -73,6 +77,8 @@ async function nextLines({ cursor, format, clock }: LineSource): Promise<Buffer 
       await sleep(clock, TAIL_MS);
       continue;
     }
-    return Buffer.from(documents.map((document) => `${String(format.encode(document))}\n`).join(''));
+    return Buffer.from(
+      documents.map((document) => `${String(format.encode(document))}\n`).join(''),
+    );
   }
 }

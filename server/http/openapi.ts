@@ -136,7 +136,7 @@ function problemSchema(): Json {
       code: { type: 'integer', description: "MongoDB's error code." },
       codeName: { type: 'string' },
       errorLabels: { type: 'array', items: { type: 'string' } },
-      reply: { type: 'object', description: "Of /command: the reply, in canonical Extended JSON." },
+      reply: { type: 'object', description: 'Of /command: the reply, in canonical Extended JSON.' },
     },
   };
 }

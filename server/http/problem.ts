@@ -114,7 +114,10 @@ function plainProblem(status: number, detail: string): Problem {
 }
 
 /** Of a reply that says `ok: 0`, or of one entry of its writeErrors; what else it says stands in the problem, too. */
-export function problemOfReply(reply: Buffer, more: Readonly<Record<string, unknown>> = {}): Problem {
+export function problemOfReply(
+  reply: Buffer,
+  more: Readonly<Record<string, unknown>> = {},
+): Problem {
   const code = getField(reply, 'code')?.asNumber() ?? 0;
   const detail = getField(reply, 'errmsg');
   const codeName = getField(reply, 'codeName');

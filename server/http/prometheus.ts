@@ -27,6 +27,8 @@ export function metricsText(service: ServiceContext): string {
     .join('');
 }
 
+const LATENCY_KINDS = ['reads', 'writes', 'commands'] as const;
+
 function serverMetrics(service: ServiceContext): Metric[] {
   const { metrics, connections, clock, identity } = service;
   const cursors = service.cursors.statistics();
@@ -65,6 +67,18 @@ function serverMetrics(service: ServiceContext): Metric[] {
         value: latencyMicros / 1e6,
       })),
     ),
+    {
+      name: 'flintdb_operation_duration_seconds',
+      help: 'Duration of operations.',
+      type: 'histogram',
+      samples: LATENCY_KINDS.flatMap((kind) =>
+        durationSamples(
+          kind,
+          metrics.latencyHistograms[kind],
+          metrics.latencies[kind].latencyMicros,
+        ),
+      ),
+    },
     gauge('flintdb_operations_running', 'Operations that run now.', [
       { value: service.operations.count },
     ]),
@@ -139,6 +153,22 @@ function histogram(
       { suffix: '_count', value: Number(count) },
     ],
   };
+}
+
+/** @param buckets counts by power of two, in microseconds. */
+function durationSamples(kind: string, buckets: readonly number[], sumMicros: number): Sample[] {
+  let below = 0;
+  const samples = buckets.slice(0, -1).map((count, power): Sample => {
+    below += count;
+    return { suffix: '_bucket', labels: { kind, le: `${2 ** power / 1e6}` }, value: below };
+  });
+  const total = below + (buckets.at(-1) ?? 0);
+  return [
+    ...samples,
+    { suffix: '_bucket', labels: { kind, le: '+Inf' }, value: total },
+    { suffix: '_sum', labels: { kind }, value: sumMicros / 1e6 },
+    { suffix: '_count', labels: { kind }, value: total },
+  ];
 }
 
 function snakeCase(name: string): string {

@@ -39,6 +39,13 @@ export interface LatencyCounters {
   latencyMicros: number;
 }
 
+/** The last one is for all that is longer than half an hour. */
+const HISTOGRAM_BUCKETS = 32;
+
+function emptyHistogram(): number[] {
+  return Array.from({ length: HISTOGRAM_BUCKETS }, () => 0);
+}
+
 export class ServerMetrics {
   readonly operations: OperationCounters = {
     insert: 0,
@@ -62,6 +69,12 @@ export class ServerMetrics {
     reads: { ops: 0, latencyMicros: 0 },
     writes: { ops: 0, latencyMicros: 0 },
     commands: { ops: 0, latencyMicros: 0 },
+  };
+  /** Operations by kind and duration: entry n counts those of less than 2^n microseconds, and no fewer than half of that. */
+  readonly latencyHistograms: Readonly<Record<'reads' | 'writes' | 'commands', number[]>> = {
+    reads: emptyHistogram(),
+    writes: emptyHistogram(),
+    commands: emptyHistogram(),
   };
   /** What plans looked at. */
   readonly queryExecutor = { scanned: 0, scannedObjects: 0, collectionScans: 0, sorts: 0 };

@@ -67,7 +67,7 @@ const TYPE_NAMES: Readonly<Record<FieldType, string>> = {
   documents: "type 'array'",
   update: "types '[object, array]'",
   boolean: "type 'bool'",
-  count: "a whole number that is not negative",
+  count: 'a whole number that is not negative',
 };
 
 /** @throws CommandError in MongoDB's words for a field that is missing, unknown, given twice or of the wrong type. */
