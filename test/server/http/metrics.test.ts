@@ -33,7 +33,7 @@ describe('server/http: metrics', () => {
       'flintdb_operations_total',
       'flintdb_operation_duration_seconds',
       'flintdb_connections',
-      'flintdb_engine_journal_flushes',
+      'flintdb_engine_journal_device_flushes',
       'flintdb_engine_checkpoint_failures',
       'flintdb_engine_blocks_cache_misses',
       'flintdb_engine_journal_queue_operations_write_latency_us',
@@ -60,7 +60,7 @@ describe('server/http: metrics', () => {
     let checked = 0;
     for (const [name, { type, samples }] of families) {
       if (type !== 'histogram') continue;
-      const keyOf = ({ le: _, ...labels }: Record<string, string>) => JSON.stringify(labels);
+      const keyOf = (labels: Record<string, string>) => JSON.stringify({ ...labels, le: '' });
       for (const key of new Set(samples.map(({ labels }) => keyOf(labels)))) {
         const own = samples.filter(({ labels }) => keyOf(labels) === key);
         const buckets = own.filter((sample) => sample.name === `${name}_bucket`);
