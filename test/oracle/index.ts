@@ -10,6 +10,8 @@ import { RandomWrites, type WritesReport } from './random-writes.ts';
 
 /** Queries of one collection. */
 const QUERIES = 25;
+/** How often a run says how far it is. */
+const PROGRESS_MS = 15_000;
 
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
@@ -28,6 +30,7 @@ async function main(): Promise<void> {
   let failed = 0;
   const sum = { cases: 0, answers: 0, pipelines: 0, near: 0, words: 0, indexes: 0 };
   const startMs = performance.now();
+  let saidMs = startMs;
   for (let seed = first; seed < first + seeds; seed += 1) {
     try {
       const report = await runOracle(client.db('oracle'), seed, QUERIES);
@@ -41,6 +44,13 @@ async function main(): Promise<void> {
       failed += 1;
       console.error(error instanceof Error ? error.message : String(error));
       if (!(error instanceof Error && error.message.startsWith('seed'))) console.error(error);
+    }
+    const nowMs = performance.now();
+    const done = seed - first + 1;
+    if (nowMs - saidMs >= PROGRESS_MS && done < seeds) {
+      saidMs = nowMs;
+      const leftSeconds = (((nowMs - startMs) / done) * (seeds - done)) / 1000;
+      console.log(`${done} of ${seeds} seeds, ${failed} failed, ${leftSeconds.toFixed(0)} s left`);
     }
   }
   await client.close();
