@@ -81,7 +81,7 @@ const EXPECTED = {
   bulkWrite: 1,
   createIndex: 'name_1',
   getIndexes: ['_id_', 'name_1'],
-  explain: 'IXSCAN',
+  explain: 'EXPRESS_IXSCAN',
   aggregate: [{ _id: null, oldest: 1815, count: 4 }],
   countDocuments: 4,
   estimatedDocumentCount: 4,

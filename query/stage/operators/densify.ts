@@ -105,14 +105,17 @@ class DensifySource extends BlockingSource {
       }
       const from = bounds === 'full' ? least : undefined;
       least ??= value;
+      // A second document with the greatest value finds its partition's next step beyond it.
+      const isGreatestAgain = greatest !== undefined && compareValues(greatest, value) === 0;
       greatest = value;
       let progress = this.progressOf(document);
       if (progress === undefined) {
         progress = this.begin(document, from ?? value);
       }
       yield* this.addedBefore(progress, value);
-      isOnStep = compareValues(progress.next, value) === 0;
-      if (isOnStep) progress.next = this.stepFrom(value);
+      const isNext = compareValues(progress.next, value) === 0;
+      if (isNext) progress.next = this.stepFrom(value);
+      isOnStep = isNext || (isOnStep && isGreatestAgain);
       yield document;
     }
     if (bounds === 'partition' || greatest === undefined) return;
