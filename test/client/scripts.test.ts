@@ -15,7 +15,8 @@ interface Script {
 }
 
 describe('scripts for the official driver', () => {
-  const server = serverForTests({ args: ['--testing'] });
+  const server = serverForTests({ args: ['--testing', '--httpPort', '0'] });
+  const httpUri = () => `http://127.0.0.1:${Reflect.get(server.program.readyLine, 'httpPort')}/`;
 
   for (const name of readdirSync(FOLDER).sort()) {
     it(`${name} does the same with the import changed`, async () => {
@@ -24,6 +25,14 @@ describe('scripts for the official driver', () => {
       await server.client.db('admin').command({ resetForTests: 1 });
       assert.deepEqual(await logOf(script, ours, server.uri), expected);
       assert.ok(expected.length > 3);
+    });
+
+    it(`${name} does the same over HTTP`, async () => {
+      const script: Script = await import(new URL(name, FOLDER).href);
+      await server.client.db('admin').command({ resetForTests: 1 });
+      const expected = await logOf(script, official, server.uri);
+      await server.client.db('admin').command({ resetForTests: 1 });
+      assert.deepEqual(await logOf(script, ours, httpUri()), expected);
     });
   }
 });
