@@ -308,11 +308,16 @@ export interface ScrubOptions {
   readonly onProgress: (progress: ScrubProgress) => void;
 }
 
+export interface TransactionOptions {
+  /** It makes all index keys itself, however long that takes: no write of it ends with a KeysPendingError. */
+  readonly makesKeys?: boolean;
+}
+
 /** The engine as server and query see it. Opened by openEngine (storage/engine.ts). */
 export interface StorageEngine {
   /** Pins the latest state. The caller closes it. */
   snapshot(): ReadView;
-  begin(): Transaction;
+  begin(options?: TransactionOptions): Transaction;
   /** Resolves when everything up to `commitNumber` is on the device; asks for a flush now. */
   flushed(commitNumber: CommitNumber): Promise<void>;
   /** Waits while the write budget is short: called at the start of a write operation. Synchronous when there is room. */
@@ -387,8 +392,12 @@ export class WriteConflictError extends Error {
  * written anything.
  */
 export class KeysPendingError extends WriteConflictError {
-  constructor(blocker: Promise<void>) {
+  /** How many writes the transaction had done before: whoever comes no further than the last time writes another document each time. */
+  readonly writesBefore: number;
+
+  constructor(blocker: Promise<void>, writesBefore: number) {
     super(blocker);
     this.name = 'KeysPendingError';
+    this.writesBefore = writesBefore;
   }
 }

@@ -34,6 +34,7 @@ import {
   type ScrubResult,
   type StorageEngine,
   type Transaction,
+  type TransactionOptions,
   type ValidationReport,
 } from './contract.ts';
 import { Generation } from './delta/generation.ts';
@@ -370,9 +371,9 @@ class Engine implements StorageEngine {
     return new SnapshotView(this.store);
   }
 
-  begin(): Transaction {
+  begin(options?: TransactionOptions): Transaction {
     this.requireOpen();
-    return new EngineTransaction(this.store);
+    return new EngineTransaction(this.store, options);
   }
 
   flushed(commitNumber: CommitNumber): Promise<void> {

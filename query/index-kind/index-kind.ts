@@ -62,6 +62,8 @@ export interface IndexKind {
    * write. Absent: it never does.
    */
   readonly takesLong?: (index: IndexDescription, document: Buffer) => boolean;
+  /** The top-level fields that keys are made of; undefined: possibly all. Absent when making them never takes long. */
+  readonly fieldsOfKeys?: (index: IndexDescription) => ReadonlySet<string> | undefined;
   /** Empty when the index can be used by plan stages of its own only ($text, $near), or not by this query. */
   scanShapes(index: IndexDescription, question: ScanQuestion): readonly IndexScanShape[];
 }

@@ -339,18 +339,19 @@ export class OperationContext implements Interruption, RunningOperation {
 
   private attempt<Result>(
     body: (transaction: Transaction) => MaybePromise<Result>,
+    pending?: KeysPending,
   ): MaybePromise<Result> {
     this.throwIfInterrupted();
     this.commitActions = undefined;
-    const transaction = this.engine.begin();
+    const transaction = this.engine.begin(pending);
     try {
       const result = body(transaction);
       if (!(result instanceof Promise)) return this.commit(transaction, result);
       return result
         .then((value) => this.commit(transaction, value))
-        .catch((error: unknown) => this.recover(transaction, error, body));
+        .catch((error: unknown) => this.recover(transaction, error, { body, pending }));
     } catch (error) {
-      return this.recover(transaction, error, body);
+      return this.recover(transaction, error, { body, pending });
     }
   }
 
@@ -369,12 +370,13 @@ export class OperationContext implements Interruption, RunningOperation {
   private recover<Result>(
     transaction: Transaction,
     error: unknown,
-    body: (transaction: Transaction) => MaybePromise<Result>,
+    { body, pending }: Attempt<Result>,
   ): Promise<Result> {
     transaction.close();
     if (!(error instanceof WriteConflictError)) throw error;
     if (!(error instanceof KeysPendingError)) this.service.metrics.writeConflicts.count += 1;
-    return this.waitFor(error.blocker ?? this.turn()).then(() => this.attempt(body));
+    const next = error instanceof KeysPendingError ? keysPendingAfter(error, pending) : pending;
+    return this.waitFor(error.blocker ?? this.turn()).then(() => this.attempt(body, next));
   }
 
   private closeView(view: ReadView): void {
@@ -396,4 +398,29 @@ export class OperationContext implements Interruption, RunningOperation {
       });
     }
   }
+}
+
+interface Attempt<Result> {
+  readonly body: (transaction: Transaction) => MaybePromise<Result>;
+  readonly pending: KeysPending | undefined;
+}
+
+/** What is known of keys that earlier attempts of a transaction waited for. */
+interface KeysPending {
+  /** How many writes the last one had done before. */
+  readonly writesBefore: number;
+  /** How many of them came no further. */
+  readonly count: number;
+  readonly makesKeys: boolean;
+}
+
+/** A document that is another one in every attempt ($rand, what others write to it meanwhile) is waited for so often. */
+const MAX_WAITS_FOR_KEYS = 3;
+
+function keysPendingAfter(
+  { writesBefore }: KeysPendingError,
+  last: KeysPending | undefined,
+): KeysPending {
+  const count = last?.writesBefore === writesBefore ? last.count + 1 : 1;
+  return { writesBefore, count, makesKeys: count >= MAX_WAITS_FOR_KEYS };
 }

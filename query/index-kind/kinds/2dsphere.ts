@@ -8,6 +8,7 @@ import { geoScanShape, servesArea } from '../../geo-index/area-fields.ts';
 import { geoValuesOf, SPHERE_KIND, sphereKeyGenerator } from '../../geo-index/sphere-keys.ts';
 import type { IndexDescription } from '../../../storage/index.ts';
 import type { IndexKind, IndexRequest } from '../index-kind.ts';
+import { topLevelFields } from '../top-level-fields.ts';
 
 const VERSION = 3;
 /** A thousand vertices, whose covering takes some 10 ms. */
@@ -56,6 +57,7 @@ export const sphere: IndexKind = {
   keyGenerator: (index, collator) => sphereKeyGenerator(index, collator),
   takesLong: (index, document) =>
     document.length >= LARGE_GEOMETRY_BYTES && holdsLargeGeometry(index, document),
+  fieldsOfKeys: ({ fields }) => topLevelFields(fields.map(({ path }) => path)),
 
   scanShapes: (index, question) => {
     // Without a condition on a geometry the index would miss documents that have none.

@@ -17,6 +17,7 @@ import { findLanguage } from '../../text/language.ts';
 import { textIndexOf } from '../../text/text-index.ts';
 import { textKeysOf } from '../../text/text-keys.ts';
 import type { IndexKind, IndexRequest } from '../index-kind.ts';
+import { topLevelFields } from '../top-level-fields.ts';
 
 const TEXT_KIND = 'text';
 const VERSION = 3;
@@ -43,6 +44,12 @@ export const text: IndexKind = {
 
   keyGenerator: (index) => textKeyGenerator(index),
   takesLong: (_, document) => document.length >= LONG_TEXT_BYTES,
+  fieldsOfKeys: ({ spec }) => {
+    const { wildcard, weights, before, after, languageOverride } = textIndexOf(spec);
+    if (wildcard) return undefined;
+    const ordinary = [...before, ...after].map(({ path }) => path);
+    return topLevelFields([...weights.keys(), ...ordinary, languageOverride]);
+  },
 
   scanShapes: () => [],
 };

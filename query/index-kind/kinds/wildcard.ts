@@ -9,6 +9,7 @@ import { systemRandom } from '../../../common/random.ts';
 import { simpleContext } from '../../context.ts';
 import { compileProjection } from '../../projection/compile.ts';
 import type { IndexKind, IndexRequest } from '../index-kind.ts';
+import { topLevelFields } from '../top-level-fields.ts';
 import { flatten } from '../wildcard/covered-paths.ts';
 import { WildcardKeys } from '../wildcard/wildcard-keys.ts';
 import { wildcardScans } from '../wildcard/wildcard-scans.ts';
@@ -26,6 +27,10 @@ export const wildcard: IndexKind = {
   },
   keyGenerator: (index, collator) => new WildcardKeys(index, collator),
   takesLong: (_, document) => document.length >= MANY_VALUES_BYTES,
+  fieldsOfKeys: ({ fields }) => {
+    const names = topLevelFields(fields.map(({ path }) => path));
+    return names.has('$**') ? undefined : names;
+  },
   scanShapes: wildcardScans,
 };
 

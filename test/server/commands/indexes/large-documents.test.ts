@@ -2,7 +2,7 @@
  * Documents whose index keys take long to make: a thread makes them, and everybody else goes on.
  */
 import assert from 'node:assert/strict';
-import type { Collection, Document } from 'mongodb';
+import type { Collection, Db, Document } from 'mongodb';
 import { serverForTests } from '../../../support/test-server.ts';
 
 /** A circle of so many corners. */
@@ -104,4 +104,49 @@ describe('server/commands: large documents and their indexes', () => {
     await inserted;
     assert.ok(answers > 20, `${answers} answers`);
   });
+
+  const text = words(40_000);
+
+  /** Each of these writes another document whenever it is tried. */
+  const CHANGING: readonly (readonly [what: string, write: (db: Db) => Promise<unknown>])[] = [
+    ['an _id of the server', (db) => db.command({ insert: 'large', documents: [{ t: text }] })],
+    [
+      'an _id of the server, for an upsert',
+      (db) => db.collection('large').updateOne({ n: 1 }, { $set: { t: text } }, { upsert: true }),
+    ],
+    [
+      'the time',
+      (db) =>
+        db
+          .collection('large')
+          .updateOne(
+            { n: 0 },
+            { $set: { t: text }, $currentDate: { at: { $type: 'timestamp' } } },
+            { upsert: true },
+          ),
+    ],
+    [
+      'a random text',
+      (db) =>
+        db
+          .collection('large')
+          .updateOne(
+            { n: 0 },
+            [{ $set: { t: { $concat: [text, { $toString: { $rand: {} } }] } } }],
+            { upsert: true },
+          ),
+    ],
+  ];
+
+  for (const path of ['t', '$**']) {
+    for (const [what, write] of CHANGING) {
+      it(`get ${what} once, in an index on ${path}`, async () => {
+        const db = server.client.db(collection.dbName);
+        await collection.createIndex({ [path]: 'text' });
+        await write(db);
+        assert.equal(await collection.countDocuments({ $text: { $search: 'word2999' } }), 1);
+        await validated();
+      }).timeout(5000);
+    }
+  }
 });
