@@ -42,13 +42,22 @@ export function sameCollation(left: Collator | undefined, right: Collator | unde
 
 /** Strings, and what may hold strings: what compares by a collation. */
 export function dependsOnCollation({ type }: RawValue): boolean {
-  return type === BsonType.string || type === BsonType.object || type === BsonType.array;
+  switch (type) {
+    case BsonType.string:
+    case BsonType.symbol:
+    case BsonType.object:
+    case BsonType.array:
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** The value with all its strings, nested ones too, as their collation keys. */
 export function collatedValue(value: RawValue, collator: Collator): RawValue {
   switch (value.type) {
     case BsonType.string:
+    case BsonType.symbol:
       return stringValue(collator.key(value.asString()));
     case BsonType.object: {
       const builder = new DocumentBuilder();

@@ -88,9 +88,9 @@ function predicate(
   // An index and a condition may differ in what they take a number for: all but some values is more than they agree on.
   if (isNegation) return [];
   const part = { ...bounds, exact: false, exactWithoutArrays: false, keyTest: undefined };
-  // {'a.0': null} is also met by elements of a that are objects, which have no field "0".
-  const withoutArrays = hasNumericPart(path) && holdsNull(bounds.intervals);
-  return [{ path, bounds: part, node, within, ...(withoutArrays ? { withoutArrays } : {}) }];
+  // {'a.0': null} is also met by elements of a that are objects, which have no field "0"; the index has the element's own value.
+  if (hasNumericPart(path) && holdsNull(bounds.intervals)) return [];
+  return [{ path, bounds: part, node, within }];
 }
 
 /**

@@ -39,22 +39,23 @@ function fieldsKept(specification: Buffer): ((name: string) => boolean) | undefi
   const touched = new Set<string>();
   let excludes = 0;
   let includes = 0;
+  let excludesOfId = 0;
   for (const [path, value] of fieldsOf(specification)) {
     const name = path.split('.')[0];
     const isFlag = value.isNumber || value.type === BsonType.bool;
     const isOut = isFlag && !value.isTruthy();
     if (!isOut && isFlag && path === name) included.add(name);
     else touched.add(name);
-    if (name === '_id') continue;
-    if (isOut) excludes += 1;
+    if (name === '_id') excludesOfId += Number(isOut);
+    else if (isOut) excludes += 1;
     else includes += 1;
   }
   if (includes > 0 && excludes > 0) return undefined;
   if (includes > 0) {
     return (name) => included.has(name) || (name === '_id' && !touched.has('_id'));
   }
-  // {_id: 1} alone includes nothing else; {a: 0} and {_id: 0} keep all others.
-  if (excludes === 0 && included.has('_id')) return (name) => name === '_id';
+  // {_id: 1} and {_id: '$a'} alone include nothing else; {a: 0} and {_id: 0} keep all others.
+  if (excludes === 0 && excludesOfId === 0) return (name) => included.has(name);
   return (name) => !touched.has(name);
 }
 

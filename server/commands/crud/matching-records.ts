@@ -19,12 +19,13 @@ import {
   type QueryPlan,
   type ScriptTrial,
 } from '../../../query/index.ts';
-import type {
-  CollectionDescription,
-  MaybePromise,
-  ReadView,
-  RecordId,
-  Transaction,
+import {
+  KeysPendingError,
+  type CollectionDescription,
+  type MaybePromise,
+  type ReadView,
+  type RecordId,
+  type Transaction,
 } from '../../../storage/index.ts';
 import { tassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
@@ -283,14 +284,24 @@ async function changeBatch(batch: Batch): Promise<BatchResult> {
     try {
       if (change(writer, { recordId, document }, target)) changedCount += 1;
     } catch (error) {
+      // Large documents: those before make a transaction of their own, and are not changed again for each that is waited for.
+      if (changedCount > 0 && endsBatch(error)) {
+        transaction.rollbackTo(savepoint);
+        return { matchedCount, changedCount, triedCount: index };
+      }
       if (!(error instanceof CommandError)) throw error;
       transaction.rollbackTo(savepoint);
-      // Large documents: those before make a transaction of their own.
-      const isFull = error.codeName === 'TransactionTooLargeForCache' && changedCount > 0;
-      if (isFull) return { matchedCount, changedCount, triedCount: index };
       return { matchedCount, changedCount, triedCount: index, error };
     }
     matchedCount += 1;
   }
   return { matchedCount, changedCount, triedCount: all };
+}
+
+/** The transaction has no room for the record, or its index keys are still being made. */
+function endsBatch(error: unknown): boolean {
+  return (
+    error instanceof KeysPendingError ||
+    (error instanceof CommandError && error.codeName === 'TransactionTooLargeForCache')
+  );
 }

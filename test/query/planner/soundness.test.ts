@@ -2,10 +2,11 @@
  * Random documents, indexes, filters and sorts: whatever plan is chosen, it gives what a collection scan gives.
  */
 import assert from 'node:assert/strict';
+import { BSONSymbol } from 'bson';
 import fc from 'fast-check';
 import { CommandError } from '../../../common/errors.ts';
 import { systemClock } from '../../../common/clock.ts';
-import { createPlannerServices, type QueryContext } from '../../../query/index.ts';
+import { compileCollation, createPlannerServices, type QueryContext } from '../../../query/index.ts';
 import { bytes, context, type Plain, TestStore } from '../executor/store.ts';
 
 /** Two indexes are intersected wherever that is possible. */
@@ -176,3 +177,43 @@ async function assertOrdered(
 }
 
 let sorted = 0;
+
+describe('an index', () => {
+  const CASES: readonly (readonly [
+    what: string,
+    documents: readonly Plain[],
+    query: { readonly filter: Plain; readonly collation?: Plain },
+  ])[] = [
+    [
+      'on an element by its number serves no condition that a field of that name may meet by being absent',
+      [{ _id: 0, a: [{ x: 1 }] }, { _id: 1, a: 1 }, { _id: 2, a: [5] }],
+      { filter: { 'a.0': null } },
+    ],
+    [
+      'without collation serves no symbol under one',
+      [
+        { _id: 0, a: 'b' },
+        { _id: 1, a: 'B' },
+        { _id: 2, a: 'c' },
+      ],
+      { filter: { a: new BSONSymbol('b') }, collation: { locale: 'en', strength: 2 } },
+    ],
+  ];
+
+  for (const [what, documents, { filter: asked, collation }] of CASES) {
+    it(what, async () => {
+      const path = Object.keys(asked)[0];
+      const indexed = await TestStore.open(documents, [{ v: 2, key: { [path]: 1 }, name: 'i' }]);
+      try {
+        const collator = collation && compileCollation(bytes(collation));
+        const found = await indexed.find(
+          { filter: asked },
+          collator === undefined ? context : { ...context, collator },
+        );
+        assert.deepEqual(ascending(idsOf(found)), [0, 1]);
+      } finally {
+        await indexed.close();
+      }
+    });
+  }
+});

@@ -105,6 +105,25 @@ describe('server/commands: large documents and their indexes', () => {
     assert.ok(answers > 20, `${answers} answers`);
   });
 
+  it('are changed once each, however many there are', async () => {
+    const count = 30;
+    await collection.createIndex({ t: 'text' });
+    await collection.insertMany(
+      Array.from({ length: count }, (_, _id) => ({ _id, n: 0, t: `${words(30_000)} number${_id}` })),
+    );
+    const metrics = async (): Promise<Document> =>
+      (await server.client.db('admin').command({ serverStatus: 1 }))['metrics'];
+    const before = await metrics();
+    await collection.updateMany({}, [
+      { $set: { n: { $add: ['$n', 1] }, t: { $concat: ['$t', ' changed'] } } },
+    ]);
+    assert.deepEqual(await collection.distinct('n'), [1]);
+    assert.equal(await collection.countDocuments({ $text: { $search: 'changed' } }), count);
+    const after = await metrics();
+    assert.equal(after['document'].updated - before['document'].updated, count);
+    await validated();
+  });
+
   const text = words(40_000);
 
   /** Each of these writes another document whenever it is tried. */
