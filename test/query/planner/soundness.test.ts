@@ -6,7 +6,11 @@ import { BSONSymbol } from 'bson';
 import fc from 'fast-check';
 import { CommandError } from '../../../common/errors.ts';
 import { systemClock } from '../../../common/clock.ts';
-import { compileCollation, createPlannerServices, type QueryContext } from '../../../query/index.ts';
+import {
+  compileCollation,
+  createPlannerServices,
+  type QueryContext,
+} from '../../../query/index.ts';
 import { bytes, context, type Plain, TestStore } from '../executor/store.ts';
 
 /** Two indexes are intersected wherever that is possible. */
@@ -186,7 +190,11 @@ describe('an index', () => {
   ])[] = [
     [
       'on an element by its number serves no condition that a field of that name may meet by being absent',
-      [{ _id: 0, a: [{ x: 1 }] }, { _id: 1, a: 1 }, { _id: 2, a: [5] }],
+      [
+        { _id: 0, a: [{ x: 1 }] },
+        { _id: 1, a: 1 },
+        { _id: 2, a: [5] },
+      ],
       { filter: { 'a.0': null } },
     ],
     [

@@ -109,7 +109,11 @@ describe('server/commands: large documents and their indexes', () => {
     const count = 30;
     await collection.createIndex({ t: 'text' });
     await collection.insertMany(
-      Array.from({ length: count }, (_, _id) => ({ _id, n: 0, t: `${words(30_000)} number${_id}` })),
+      Array.from({ length: count }, (_, _id) => ({
+        _id,
+        n: 0,
+        t: `${words(30_000)} number${_id}`,
+      })),
     );
     const metrics = async (): Promise<Document> =>
       (await server.client.db('admin').command({ serverStatus: 1 }))['metrics'];
