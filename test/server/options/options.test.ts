@@ -34,6 +34,26 @@ describe('server/options', () => {
     assert.equal(defaults.httpPort, undefined);
   });
 
+  it('takes origins and host names for HTTP, and refuses what is no origin', () => {
+    const { httpGuard } = options(
+      '--httpAllowedOrigins',
+      'https://app.example,http://localhost:3000',
+      '--httpAllowedHosts',
+      'db.example',
+    );
+    assert.deepEqual(httpGuard, {
+      allowedOrigins: ['https://app.example', 'http://localhost:3000'],
+      allowedHosts: ['db.example'],
+    });
+    assert.deepEqual(options().httpGuard, { allowedOrigins: [], allowedHosts: [] });
+    for (const wrong of ['*', 'null', 'app.example', 'https://app.example/', 'https://a.b/c']) {
+      assert.match(
+        refusal(() => options('--httpAllowedOrigins', wrong)),
+        /is no origin/,
+      );
+    }
+  });
+
   it('reads values after a space and after an equals sign', () => {
     assert.equal(options('--port', '0').port, 0);
     assert.equal(options('--port=27018').port, 27_018);
