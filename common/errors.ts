@@ -163,6 +163,7 @@ export const ERROR_CODES = {
   ConversionFailure: 241,
   CannotCreateCollection: 242,
   SnapshotUnavailable: 246,
+  StaleDbVersion: 249,
   StaleChunkHistory: 250,
   NoSuchTransaction: 251,
   TransactionCommitted: 256,

@@ -27,4 +27,38 @@ export {
   type OptionValue,
 } from './options/option-table.ts';
 export { ParameterSet } from './options/parameters.ts';
+export {
+  collectionFromDocument,
+  databaseFromDocument,
+  shardFromDocument,
+  type CollectionEntry,
+  type DatabaseEntry,
+  type ShardEntry,
+} from './sharding/catalog-entries.ts';
+export { chunkFromDocument, makeChunk, type Chunk } from './sharding/chunk.ts';
+export { ChunkMap, type KeyTextRange } from './sharding/chunk-map.ts';
+export { DatabaseVersion } from './sharding/database-version.ts';
+export {
+  ABOVE_ALL_KEYS,
+  BELOW_ALL_KEYS,
+  ShardKeyPattern,
+  textAfter,
+  type KeyText,
+  type ShardKey,
+} from './sharding/shard-key-pattern.ts';
+export {
+  comparePlacements,
+  placementOf,
+  placementValue,
+  ShardVersion,
+  timestampOf,
+  timestampOfBigInt,
+  type CollectionGeneration,
+  type Placement,
+} from './sharding/shard-version.ts';
+export {
+  staleConfigError,
+  staleDbVersionError,
+  type StaleConfig,
+} from './sharding/stale-errors.ts';
 export { MONGODB_VERSION } from './version.ts';
