@@ -120,9 +120,15 @@ describe('chunk map', () => {
           const last = Math.min(list.length - 1, first + span);
           const { min, minText } = list[first];
           const { max, maxText } = list[last];
+          const shardName = `s${shard}`;
           const news: Chunk = {
-            ...{ min, max, minText, maxText },
-            ...{ shard: `s${shard}`, major: index + 2, minor: 0 },
+            min,
+            max,
+            minText,
+            maxText,
+            shard: shardName,
+            major: index + 2,
+            minor: 0,
           };
           list = [...list.slice(0, first), news, ...list.slice(last + 1)];
           map = map.updated([news]);
