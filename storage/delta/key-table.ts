@@ -16,7 +16,7 @@ import { NO_ROW } from './version-rows.ts';
 
 /** The entry is there. */
 const PRESENT = 1;
-/** The entry is there below this generation. */
+/** The entry is there below this generation, or may be: taken away here, it leaves a row that says so. */
 const PRESENT_BELOW = 2;
 /** The key was cut: too long to be kept whole (format/tree-key.ts). */
 const CUT = 4;
@@ -35,6 +35,8 @@ export interface KeyWrite {
   readonly commitNumber: number;
   /** True to add the entry, false to take it away. */
   readonly present: boolean;
+  /** The entry that is added may be there already, in this generation or below: it gets other type bits. */
+  readonly replaces: boolean;
 }
 
 export class KeyTable {
@@ -105,10 +107,6 @@ export class KeyTable {
     return ((this.flags[row] ?? 0) & PRESENT) !== 0;
   }
 
-  isPresentBelow(row: number): boolean {
-    return ((this.flags[row] ?? 0) & PRESENT_BELOW) !== 0;
-  }
-
   /** False when the entry's key was cut. */
   isWhole(row: number): boolean {
     return ((this.flags[row] ?? 0) & CUT) === 0;
@@ -159,11 +157,13 @@ export class KeyTable {
     this.soughtPrefix = keyPrefix(key, 0, key.length);
   }
 
-  /** The entry is new to this generation: taking it away means that it is there below. */
+  /** The entry is new to this generation: taking it away or replacing it means that it is there below. */
   private insertEntry(write: KeyWrite): void {
     const row = this.allocateRow();
+    const isBelow = write.replaces || !write.present;
     this.recordId[row] = write.recordId;
-    this.flags[row] = (write.present ? PRESENT : PRESENT_BELOW) | (write.whole ? 0 : CUT);
+    this.flags[row] =
+      (write.present ? PRESENT : 0) | (isBelow ? PRESENT_BELOW : 0) | (write.whole ? 0 : CUT);
     this.commitNumber[row] = write.commitNumber;
     this.older[row] = NO_ROW;
     this.storeBytes(row, write);

@@ -44,7 +44,7 @@ export async function tryBuildAtOnce(
         throw duplicateKeyError(collection.namespace, index, key);
       }
       if (index.unique) seen[position].add(text);
-      keys.push({ index: index.ident, stored, present: true });
+      keys.push({ index: index.ident, stored, present: true, replaces: false });
     });
     writes.push({
       kind: 'keys',

@@ -171,15 +171,25 @@ export class Replay {
     const multikey: MultikeyChange[] = [];
     for (const { index, generator } of version.writers) {
       const generated = after === undefined ? undefined : generator.keysOf(after);
-      const { removed, added } = diffKeys(
+      const { removed, added, replaced } = diffKeys(
         before === undefined || before === DAMAGED ? [] : generator.keysOf(before).keys,
         generated?.keys ?? [],
       );
       for (const key of removed) {
-        keys.push({ index: index.ident, stored: storedKeyOf(key), present: false });
+        keys.push({
+          index: index.ident,
+          stored: storedKeyOf(key),
+          present: false,
+          replaces: false,
+        });
       }
       for (const key of added) {
-        keys.push({ index: index.ident, stored: storedKeyOf(key), present: true });
+        // Of a damaged record nobody knows which keys it has.
+        const replaces = before === DAMAGED;
+        keys.push({ index: index.ident, stored: storedKeyOf(key), present: true, replaces });
+      }
+      for (const key of replaced) {
+        keys.push({ index: index.ident, stored: storedKeyOf(key), present: true, replaces: true });
       }
       if (generated?.multikeyPaths !== undefined) {
         multikey.push({ index: index.ident, paths: generated.multikeyPaths });
@@ -328,7 +338,12 @@ export class Replay {
         for (const { index, generator } of writers) {
           const generated = generator.keysOf(document);
           for (const key of generated.keys) {
-            keys.push({ index: index.ident, stored: storedKeyOf(key), present: true });
+            keys.push({
+              index: index.ident,
+              stored: storedKeyOf(key),
+              present: true,
+              replaces: false,
+            });
           }
           if (generated.multikeyPaths !== undefined) {
             multikey.push({ index: index.ident, paths: generated.multikeyPaths });

@@ -16,6 +16,8 @@ export interface KeyChange {
   readonly index: Ident;
   readonly stored: StoredKey;
   readonly present: boolean;
+  /** The record has the entry already, or may have it: only its type bits change. */
+  readonly replaces: boolean;
 }
 
 /** An index with arrays where it had none before. */
@@ -103,7 +105,7 @@ export function writeKeys(
   commitNumber: number,
   snapshots: OpenSnapshots,
 ): void {
-  for (const { index, stored, present } of write.keys) {
+  for (const { index, stored, present, replaces } of write.keys) {
     generation.keysOf(index).write(
       {
         key: stored.key,
@@ -112,6 +114,7 @@ export function writeKeys(
         recordId: write.recordId,
         commitNumber,
         present,
+        replaces,
       },
       snapshots,
     );

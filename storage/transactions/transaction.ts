@@ -149,7 +149,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
       for (const key of generated.keys) {
         const stored = storedKeyOf(key);
         if (writer.refusesDuplicates) this.checkUnique(version, writer, key, stored.key, undefined);
-        const change = { index: writer.index.ident, stored, present: true };
+        const change = { index: writer.index.ident, stored, present: true, replaces: false };
         // An empty array that is pushed to takes room for sixteen: most collections have one index.
         if (keys === undefined) keys = [change];
         else keys.push(change);
@@ -186,12 +186,19 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
     for (const writer of version.writers) {
       if (writer.isIdIndex && sameId(before, after)) continue;
       const generated = writer.generator.keysOf(after);
-      const { removed, added } = diffKeys(writer.generator.keysOf(before).keys, generated.keys);
+      const index = writer.index.ident;
+      const { removed, added, replaced } = diffKeys(
+        writer.generator.keysOf(before).keys,
+        generated.keys,
+      );
       this.removeKeys(writer, removed, keys);
       for (const key of added) {
         const stored = storedKeyOf(key);
         if (writer.refusesDuplicates) this.checkUnique(version, writer, key, stored.key, recordId);
-        keys.push({ index: writer.index.ident, stored, present: true });
+        keys.push({ index, stored, present: true, replaces: false });
+      }
+      for (const key of replaced) {
+        keys.push({ index, stored: storedKeyOf(key), present: true, replaces: true });
       }
       noteMultikey(writer, generated.multikeyPaths, multikey);
     }
@@ -484,7 +491,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
       if (writer.refusesDuplicates && this.hasRivals) {
         checkPendingKeys(this.store, this, writer.index.ident, stored.key);
       }
-      changes.push({ index: writer.index.ident, stored, present: false });
+      changes.push({ index: writer.index.ident, stored, present: false, replaces: false });
     }
   }
 

@@ -29,6 +29,7 @@ function insertAll(count: number, valueOf: (index: number) => number): string {
         recordId: index + 1,
         commitNumber: index + 1,
         present: true,
+        replaces: false,
       },
       snapshots,
     );

@@ -109,6 +109,7 @@ describe('KeyTable', () => {
                 recordId,
                 commitNumber,
                 present,
+                replaces: present && model.has(name),
               },
               snapshots,
             );
@@ -141,6 +142,7 @@ describe('KeyTable', () => {
             recordId: 1,
             commitNumber,
             present: false,
+            replaces: false,
           },
           snapshots,
         );
@@ -153,6 +155,7 @@ describe('KeyTable', () => {
           recordId: 1,
           commitNumber,
           present: true,
+          replaces: false,
         },
         snapshots,
       );
@@ -165,9 +168,9 @@ describe('KeyTable', () => {
     const table = new KeyTable({ bytes: 0 });
     const snapshots = new OpenSnapshots();
     const entry = { key: keyBytes(1), typeBits: NO_BITS, whole: true, recordId: 1 };
-    table.write({ ...entry, commitNumber: 1, present: false }, snapshots);
-    table.write({ ...entry, commitNumber: 2, present: true }, snapshots);
-    table.write({ ...entry, commitNumber: 3, present: false }, snapshots);
+    table.write({ ...entry, commitNumber: 1, present: false, replaces: false }, snapshots);
+    table.write({ ...entry, commitNumber: 2, present: true, replaces: false }, snapshots);
+    table.write({ ...entry, commitNumber: 3, present: false, replaces: false }, snapshots);
     assert.equal(table.order.size, 1);
     assert.equal(table.isPresent(table.newestRow(entry.key, 1)), false);
   });
