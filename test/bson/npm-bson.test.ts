@@ -38,6 +38,20 @@ const name = fc
 const bytes = (count: number): fc.Arbitrary<Buffer> =>
   fc.uint8Array({ minLength: count, maxLength: count }).map((value) => Buffer.from(value));
 
+const MOST_COEFFICIENT = 10n ** 34n - 1n;
+
+/**
+ * Whether 16 bytes are a decimal as IEEE 754-2008 writes one (3.5.2, binary encoding): of a coefficient beyond 34 digits, which counts as
+ * zero, the package makes other text.
+ */
+function isCanonical(decimal: Buffer): boolean {
+  const high = decimal.readBigUInt64LE(8);
+  const isLargeForm = ((high >> 61n) & 3n) === 3n;
+  const isSpecial = ((high >> 59n) & 15n) === 15n;
+  const coefficient = ((high & ((1n << 49n) - 1n)) << 64n) | decimal.readBigUInt64LE(0);
+  return isLargeForm ? isSpecial : coefficient <= MOST_COEFFICIENT;
+}
+
 /** What applications store, as the npm package bson represents it. */
 const value = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(
@@ -45,7 +59,9 @@ const value = fc.letrec<{ value: unknown }>((tie) => ({
     fc.integer().map((int) => new Int32(int)),
     fc.double().map((double) => new Double(double)),
     fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map((long) => Long.fromBigInt(long)),
-    bytes(16).map((content) => new Decimal128(content)),
+    bytes(16)
+      .filter(isCanonical)
+      .map((content) => new Decimal128(content)),
     fc.string({ unit: 'grapheme' }),
     fc.boolean(),
     fc.constant(null),
