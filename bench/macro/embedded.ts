@@ -1,7 +1,7 @@
 /**
  * Question: what does FlintDB cost inside a test suite: to install, to start, to empty between tests?
  *
- * Estimate: 40 MB on disk and 12 MB packed, of which lmdb, bson, hono and msgpackr are most; a start is Node's own 40 ms, the
+ * Estimate: 40 MB on disk and 12 MB packed, of which lmdb, bson and hono are most; a start is Node's own 40 ms, the
  * program's modules 60 ms and opening a store 30 ms; a reset is one transaction over the catalog, a few milliseconds.
  */
 import { execFileSync } from 'node:child_process';
