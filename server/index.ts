@@ -61,4 +61,13 @@ export {
   staleDbVersionError,
   type StaleConfig,
 } from './sharding/stale-errors.ts';
+export type {
+  Expectation,
+  Lease,
+  LeaseRequest,
+  Topology,
+  TopologyChange,
+  TopologyEvent,
+  TopologyKey,
+} from './topology/contract.ts';
 export { MONGODB_VERSION } from './version.ts';
