@@ -202,7 +202,7 @@ export class EmbeddedTopology implements Topology {
 
   private tell(event: TopologyEvent): void {
     const listeners = this.watchers.get(event.key.set);
-    if (listeners !== undefined) for (const listener of [...listeners]) listener(event);
+    if (listeners !== undefined) for (const listener of listeners) listener(event);
   }
 }
 
