@@ -619,10 +619,20 @@ describe('commands on indexes', () => {
     assert.ok(shown['progress'].done <= shown['progress'].total);
     const listed = async (options: Document): Promise<Document[]> =>
       (await db.command({ listIndexes: 'items', ...options }))['cursor'].firstBatch;
-    assert.equal((await listed({ includeBuildUUIDs: false })).length, 1);
+    assert.deepEqual(
+      (await listed({ includeBuildUUIDs: false })).map((index) => index['name']),
+      ['_id_', 'a'],
+    );
+    await assert.rejects(listed({ includeBuildUUIDs: true, includeIndexBuildInfo: true }), {
+      code: 72,
+    });
+    const [known, built] = await listed({ includeIndexBuildInfo: true });
+    assert.deepEqual(known, { spec: { v: 2, key: { _id: 1 }, name: '_id_' } });
+    assert.deepEqual(built?.['spec'], { v: 2, key: { a: 1 }, name: 'a' });
     const [ready, underWay] = await listed({ includeBuildUUIDs: true });
     assert.equal(ready?.['name'], '_id_');
     assert.equal(underWay?.['spec'].name, 'a');
+    assert.deepEqual(built['indexBuildInfo'], { buildUUID: underWay?.['buildUUID'] });
     assert.match(String(underWay?.['buildUUID']), /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
     await db.command({ dropIndexes: 'items', index: 'a' });
     assert.equal(await ended, 276);

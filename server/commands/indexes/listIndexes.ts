@@ -1,9 +1,10 @@
 /**
- * listIndexes: the indexes of a collection, as a cursor.
- * Source: MongoDB's manual, "listIndexes".
+ * listIndexes: the indexes of a collection, those that are being built among them, as a cursor.
+ * Source: MongoDB's manual, "listIndexes"; how builds are shown: jstests/noPassthrough/list_indexes_index_build_info.js.
  */
 import { createHash } from 'node:crypto';
 import { binaryValue, documentOf } from '../../../bson/index.ts';
+import { uassert } from '../../../common/assert.ts';
 import type { CollectionDescription, IndexDescription } from '../../../storage/index.ts';
 import { shownIndexSpec } from '../../catalog/bucket-index.ts';
 import { listedSpec } from '../../catalog/clustered-index.ts';
@@ -24,30 +25,36 @@ export const listIndexes = defineCommand({
   apiVersions: ['1'],
   parse: (body) => {
     const namespace = body.collection();
-    body.refuse('includeIndexBuildInfo', 'isTimeseriesNamespace');
-    const includesBuilds = body.safeBoolean('includeBuildUUIDs', false);
-    return { namespace, includesBuilds, batchSize: cursorBatchSize(body) };
+    body.refuse('isTimeseriesNamespace');
+    const showsUuids = body.safeBoolean('includeBuildUUIDs', false);
+    const showsBuilds = body.safeBoolean('includeIndexBuildInfo', false);
+    uassert(
+      !showsUuids || !showsBuilds,
+      'InvalidOptions',
+      'The includeBuildUUIDs flag and includeBuildIndexInfo flag cannot both be set to true',
+    );
+    return { namespace, showsUuids, showsBuilds, batchSize: cursorBatchSize(body) };
   },
-  execute: ({ namespace, includesBuilds, batchSize }, op) => {
+  execute: ({ namespace, showsUuids, showsBuilds, batchSize }, op) => {
     const view = op.view();
     const collection = requireCollection(view, namespace);
     const timeseries = timeseriesOf(view, collection);
     const stored = timeseries?.buckets ?? collection;
-    const listed = stored.indexes.filter((index) => index.ready || includesBuilds);
     return firstBatch(op, {
       namespace,
       producer: new DocumentListProducer(
-        listed.flatMap((index) => {
+        stored.indexes.flatMap((index) => {
           const spec =
             timeseries === undefined
               ? listedSpec(collection, index)
               : shownIndexSpec(index, timeseries.options);
           if (spec === undefined) return [];
-          if (index.ready) return spec;
-          return documentOf({
-            spec,
-            buildUUID: binaryValue(buildUuid(stored, index), UUID_SUBTYPE),
-          });
+          if (index.ready) return showsBuilds ? documentOf({ spec }) : spec;
+          if (!showsUuids && !showsBuilds) return spec;
+          const buildUUID = binaryValue(buildUuid(stored, index), UUID_SUBTYPE);
+          return showsUuids
+            ? documentOf({ spec, buildUUID })
+            : documentOf({ spec, indexBuildInfo: documentOf({ buildUUID }) });
         }),
       ),
       batchSize: batchSize ?? Infinity,
