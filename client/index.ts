@@ -71,6 +71,7 @@ export { FlintClient, FlintClient as MongoClient } from './flint-client.ts';
 export * from './gridfs/bucket.ts';
 export * from './gridfs/read-stream.ts';
 export * from './gridfs/write-stream.ts';
+export { runDocumentCommand, type DocumentCommand } from './operations/document-command.ts';
 export type { MongoClientOptions } from './options/client-options.ts';
 export { HostAddress } from './options/connection-string.ts';
 export { AuthMechanism } from './options/credentials.ts';

@@ -13,6 +13,7 @@ import { EXIT } from './exit-codes.ts';
 
 /** By name; loaded when used. */
 const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
+  copy: async () => (await import('../commands/copy.ts')).copy,
   repair: async () => (await import('../commands/repair.ts')).repair,
   report: async () => (await import('../commands/report.ts')).report,
   top: async () => (await import('../commands/top.ts')).top,
@@ -20,7 +21,7 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
 };
 
 /** Named in the documentation of later versions. */
-const LATER = 'up, status, down, kill, start, logs, backup, restore, import, export, copy';
+const LATER = 'up, status, down, kill, start, logs, backup, restore, import, export';
 
 async function main([name, ...arguments_]: readonly string[]): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {

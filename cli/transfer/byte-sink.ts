@@ -1,0 +1,107 @@
+/**
+ * Bytes to a file or to standard output, compressed with gzip if it is wanted; a slow reader is waited for.
+ */
+import { createWriteStream } from 'node:fs';
+import { Writable } from 'node:stream';
+import { finished, pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { FailedCommand } from '../command-line/subcommand.ts';
+
+const CHUNK_BYTES = 256 * 1024;
+
+export interface ByteSinkOptions {
+  readonly gzip?: boolean;
+  /** Whether a file of that name may be there already; default false. */
+  readonly overwrite?: boolean;
+}
+
+export class ByteSink {
+  private readonly first: Writable;
+  private readonly done: Promise<void>;
+  private readonly place: string;
+  private chunks: Buffer[] = [];
+  private chunkBytes = 0;
+  private failure: { readonly error: unknown } | undefined;
+
+  static toFile(path: string, { gzip = false, overwrite = false }: ByteSinkOptions = {}): ByteSink {
+    return new ByteSink(path, createWriteStream(path, { flags: overwrite ? 'w' : 'wx' }), gzip);
+  }
+
+  static toStandardOutput({ gzip = false }: ByteSinkOptions = {}): ByteSink {
+    return new ByteSink('standard output', standardOutput(), gzip);
+  }
+
+  private constructor(place: string, last: Writable, gzip: boolean) {
+    this.place = place;
+    const packer = gzip ? createGzip() : undefined;
+    this.first = packer ?? last;
+    this.done = packer === undefined ? finished(last) : pipeline(packer, last);
+    this.done.catch((error: unknown) => {
+      this.failure = { error };
+    });
+  }
+
+  /** The bytes must not change until end(). */
+  async write(bytes: Buffer): Promise<void> {
+    this.chunks.push(bytes);
+    this.chunkBytes += bytes.length;
+    if (this.chunkBytes >= CHUNK_BYTES) await this.flush();
+  }
+
+  /** Resolves when everything has left. @throws FailedCommand */
+  async end(): Promise<void> {
+    await this.flush();
+    this.first.end();
+    try {
+      await this.done;
+    } catch (error) {
+      throw this.cannotWrite(error);
+    }
+  }
+
+  abandon(): void {
+    this.first.destroy();
+  }
+
+  /** Hands on what was collected. @throws FailedCommand */
+  async flush(): Promise<void> {
+    const bytes = Buffer.concat(this.chunks, this.chunkBytes);
+    this.chunks = [];
+    this.chunkBytes = 0;
+    if (this.failure === undefined && bytes.length > 0 && !this.first.write(bytes)) {
+      await this.drained();
+    }
+    if (this.failure !== undefined) throw this.cannotWrite(this.failure.error);
+  }
+
+  /** Resolves when there is room again, or when there will never be. */
+  private drained(): Promise<void> {
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        this.first.off('drain', settle).off('close', settle);
+        resolve();
+      };
+      this.first.once('drain', settle).once('close', settle);
+    });
+  }
+
+  private cannotWrite(error: unknown): FailedCommand {
+    const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+    if (exists) return new FailedCommand(`${this.place} is there already; it is not overwritten.`);
+    const reason = error instanceof Error ? error.message : String(error);
+    return new FailedCommand(`cannot write ${this.place}: ${reason}`);
+  }
+}
+
+/** Standard output belongs to the process: it is never ended, and each write is waited for. */
+function standardOutput(): Writable {
+  // What goes wrong is told to the write's callback too.
+  process.stdout.on('error', () => {});
+  return new Writable({
+    write: (chunk: Buffer, _encoding, written) => {
+      process.stdout.write(chunk, (error) => {
+        written(error);
+      });
+    },
+  });
+}
