@@ -131,7 +131,7 @@ async function refuseSameServer(source: BaseClient, target: BaseClient): Promise
 async function identityOf(client: BaseClient): Promise<string | undefined> {
   const { topologyVersion, setName } = await client.db('admin').command({ hello: 1 });
   const processId: unknown = topologyVersion?.processId;
-  return processId === undefined ? undefined : `${String(setName)} ${String(processId)}`;
+  return processId === undefined ? undefined : JSON.stringify([setName, processId]);
 }
 
 function listOf(given: GivenOptions, flag: string): readonly string[] {

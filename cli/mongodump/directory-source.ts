@@ -106,7 +106,7 @@ async function readDatabase(
     const match = entry.isFile() ? FILE.exec(entry.name) : null;
     const { name, kind } = match?.groups ?? {};
     if (name === undefined || name === 'prelude') {
-      if (name === undefined && !/^prelude\.json/.test(entry.name)) {
+      if (name === undefined && !entry.name.startsWith('prelude.json')) {
         notes.add(`${join(path, entry.name)} is no file of a dump; it is left alone.`);
       }
       continue;

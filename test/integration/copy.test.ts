@@ -23,7 +23,7 @@ describe('flint copy', function () {
     const { code, stdout, stderr } = await copy('--json');
     assert.deepEqual(
       [code, stdout],
-      [0, '{"namespaces":9,"documents":2562,"refused":0}\n'],
+      [0, '{"namespaces":9,"documents":2569,"refused":0}\n'],
       stderr,
     );
     assert.deepEqual(await contentsOf(target.client), await contentsOf(source.client));
