@@ -18,6 +18,7 @@ import type { RequestQueueStatistics } from '../device/queue-counters.ts';
 import type { Base } from '../format/base.ts';
 import type { ExtentCounts } from './allocation-map.ts';
 import type { CommittedPlace, Place } from './place.ts';
+import type { LentMemory } from '../lent-memory.ts';
 
 /** What the manifest knows of a collection. */
 export interface CollectionSpace {
@@ -54,11 +55,12 @@ export interface LiveRecords {
   moving(collection: Ident, recordId: RecordId): CommitNumber;
 }
 
-/** Where a document lies in memory: `bytes[start, start + length)`. Filled in place: a scan makes no object per record. */
+/** Where a document lies: in `bytes[start, start + length)` of what is looked at. Filled in place: a scan makes no object per record. */
 export interface DocumentLocation {
-  bytes: Buffer;
   start: number;
   length: number;
+  /** From now on it is in this memory, which is not used for anything else until another one is looked at. */
+  lookAt(memory: LentMemory): void;
 }
 
 /** Collects one checkpoint. Documents come collection by collection, each in record order. */

@@ -26,6 +26,7 @@ import {
   verifyPage,
   type PageHeader,
 } from '../format/page.ts';
+import { documentFrom } from '../lent-memory.ts';
 import type { DocumentLocation } from './contract.ts';
 import type { StoreLayout } from './layout.ts';
 import type { Place } from './place.ts';
@@ -39,8 +40,6 @@ const SYNC_SAMPLE_MOST_MS = 0.4;
 const SYNC_RETRY_EVERY = 64;
 /** Weight of the newest sample in the average. */
 const SYNC_SAMPLE_WEIGHT = 0.1;
-/** Documents of up to so many bytes are copied out of a page that may leave soon: a twentieth of what its miss has cost. */
-const COPIED_BYTES = 4096;
 /** Loads in flight that prefetch adds to at most. */
 const PREFETCH_DEPTH = 64;
 
@@ -175,12 +174,7 @@ export class PageReader {
 
   private documentIn(page: CachedPage, place: Place, recordId: RecordId): Buffer {
     const offset = this.offsetIn(page, place, recordId);
-    const end = offset + place.bytes;
-    if (page.isHot || place.bytes > COPIED_BYTES) return page.lend().subarray(offset, end);
-    // The page will soon leave, and its memory be used again, unless somebody has borrowed it.
-    const document = Buffer.allocUnsafe(place.bytes);
-    page.bytes.copy(document, 0, offset, end);
-    return document;
+    return documentFrom(page, offset, place.bytes);
   }
 
   private locateIn(
@@ -190,7 +184,7 @@ export class PageReader {
     location: DocumentLocation,
   ): void {
     location.start = this.offsetIn(page, place, recordId);
-    location.bytes = page.lend();
+    location.lookAt(page);
     location.length = place.bytes;
   }
 

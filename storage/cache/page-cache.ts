@@ -14,15 +14,16 @@
  * page that has long left; the collector frees it after the last reader. So the bytes are ordinary Buffers, whose size the collector
  * knows: memory shared between threads is not counted by V8 and piles up (4 GiB through 64 MiB of cache: 633 MB resident against 214).
  * Memory that was not lent is used for the next page at once: loads and misses turn over more of it in a second than the
- * collector takes away. So readers copy small documents out of pages that will soon leave, and borrow of those that stay.
+ * collector takes away. So readers copy small documents, and borrow large ones.
  * Invariants:
  *  1. The bytes of all pages kept are at most the bound.
  *  2. A page is found under its own address and generation only.
- *  3. Memory is used again only when it was never lent; then its page is gone, and nobody reads of it any more.
+ *  3. Memory is used again only when it was never lent and nobody looks at it; then its page is gone, and nobody reads of it any more.
  * Tests: test/storage/cache/page-cache.test.ts. Measured: bench/micro/storage/page-cache.bench.ts, page-reader.bench.ts.
  */
 import { invariant } from '../../common/assert.ts';
 import { frameBytesFor, PageFrames } from './page-frames.ts';
+import type { LentMemory } from '../lent-memory.ts';
 import { PageQueue, type QueuedPage } from './page-queue.ts';
 
 /** Of the bound: pages that have not been asked for again. */
@@ -35,19 +36,21 @@ const LOOKS_TO_STAY = 2;
 const LOOKS_APART = 64;
 /** What a page costs besides its bytes: objects and map entry, estimated. */
 const OVERHEAD_BYTES = 256;
+/** Beside the bound: memory kept for pages to come. */
+const FREE_PART = 1 / 32;
+const LEAST_FREE_BYTES = 512 * 1024;
 /** A page above this part of the bound would push out too much. */
 const LARGEST_PART = 0.25;
 
 /** A verified page, plain: header, directory, documents. Its bytes never change once they were lent. */
-export class CachedPage implements QueuedPage<CachedPage> {
+export class CachedPage implements QueuedPage<CachedPage>, LentMemory {
   readonly sector: number;
   readonly generation: number;
   readonly recordCount: number;
   readonly bytes: Buffer;
-  /** In the main queue: it stays for a while. */
-  isHot = false;
   /** Its memory is used for another page: whoever still holds this one must look it up again. */
   isGone = false;
+  lookers = 0;
   /** A reader has a part of it: its memory belongs to readers and the collector from then on. */
   private lent = false;
   /** For the cache only: looks since it came, or since it was sent round. */
@@ -70,7 +73,6 @@ export class CachedPage implements QueuedPage<CachedPage> {
     return this.lent;
   }
 
-  /** All of its bytes, for a reader, who may keep them. */
   lend(): Buffer {
     invariant(!this.isGone, 'page-cache 3: read after its memory was used again');
     this.lent = true;
@@ -86,6 +88,8 @@ export class CachedPage implements QueuedPage<CachedPage> {
 export interface PageCacheStatistics {
   readonly limitBytes: number;
   readonly bytes: number;
+  /** Beside them, for pages to come. */
+  readonly freeBytes: number;
   readonly pages: number;
   /** Of them, such as were asked for again and again. */
   readonly mainPages: number;
@@ -105,7 +109,7 @@ export class PageCache {
   private readonly main = new PageQueue<CachedPage>();
   /** Generations of pages that left the small queue, by sector, the oldest first. */
   private readonly remembered = new Map<number, number>();
-  private readonly frames = new PageFrames();
+  private readonly frames: PageFrames;
   private lookCount = 0;
   private misses = 0;
   private hits = 0;
@@ -116,6 +120,7 @@ export class PageCache {
   /** @param limitBytes bound of what is kept; 0 keeps nothing */
   constructor(limitBytes: number) {
     this.limitBytes = limitBytes;
+    this.frames = new PageFrames(Math.max(LEAST_FREE_BYTES, limitBytes * FREE_PART));
   }
 
   /** False when every page would be refused. */
@@ -166,7 +171,6 @@ export class PageCache {
       this.returned += 1;
     }
     page.looks = 0;
-    page.isHot = isKnown;
     (isKnown ? this.main : this.small).push(page);
     this.pages.set(page.sector, page);
     invariant(this.bytes <= this.limitBytes, 'page-cache 1: over the bound');
@@ -176,7 +180,8 @@ export class PageCache {
     const { limitBytes, bytes, hits, misses, evictions, passedThrough, returned } = this;
     const pages = this.pages.size;
     const mainPages = this.main.length;
-    const kept = { limitBytes, bytes, pages, mainPages };
+    const { freeBytes } = this.frames;
+    const kept = { limitBytes, bytes, freeBytes, pages, mainPages };
     return { ...kept, hits, misses, evictions, passedThrough, returned };
   }
 
@@ -203,7 +208,6 @@ export class PageCache {
     if (page.looks < LOOKS_TO_STAY) return false;
     page.looks = 0;
     this.small.remove(page);
-    page.isHot = true;
     this.main.push(page);
     return true;
   }
@@ -236,8 +240,7 @@ export class PageCache {
     );
     this.pages.delete(page.sector);
     page.queue?.remove(page);
-    page.isHot = false;
-    if (page.isLent) return;
+    if (page.isLent || page.lookers > 0) return;
     page.isGone = true;
     this.frames.giveBack(page.bytes);
   }

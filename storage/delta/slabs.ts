@@ -3,16 +3,34 @@
  *
  * Owns: the slabs of one generation, the count of live bytes in each, and which of them were lent to readers.
  * Invariants:
- *  1. Bytes that were lent are never written again: a slab is filled once, from front to back. What was lent goes to the
- *     collector as a whole slab, and a reader that still holds a slice keeps it alive; what was not, to the pool.
+ *  1. Bytes that were lent are never written again: a slab is filled once, from front to back. What was lent, or is looked at, goes to
+ *     the collector as a whole slab, and a reader that still holds a slice keeps it alive; what was not, to the pool.
  *  2. A slab without live bytes is let go at once, unless it is the one being filled.
  * Memory is that of ordinary Buffers: V8 does not count what threads may share, and would collect it late.
  */
 import { invariant } from '../../common/assert.ts';
+import type { LentMemory } from '../lent-memory.ts';
 import type { MemoryCounter } from './memory-counter.ts';
 import { SLAB_BYTES, type SlabPool } from './slab-pool.ts';
 
 const FIRST_SLAB_BYTES = 64 * 1024;
+
+class Slab implements LentMemory {
+  readonly bytes: Buffer;
+  lookers = 0;
+  isLent = false;
+  liveBytes: number;
+
+  constructor(bytes: Buffer, liveBytes: number) {
+    this.bytes = bytes;
+    this.liveBytes = liveBytes;
+  }
+
+  lend(): Buffer {
+    this.isLent = true;
+    return this.bytes;
+  }
+}
 
 export class Slabs {
   /** Where the last allocate() put its bytes within the slab that it returned. */
@@ -20,9 +38,7 @@ export class Slabs {
 
   private readonly memory: MemoryCounter;
   private readonly pool: SlabPool;
-  private readonly slabs: (Buffer | undefined)[] = [];
-  private readonly liveBytes: number[] = [];
-  private readonly lent: boolean[] = [];
+  private readonly slabs: (Slab | undefined)[] = [];
   private readonly freeNumbers: number[] = [];
   private filling = -1;
   private fillOffset = 0;
@@ -36,10 +52,10 @@ export class Slabs {
   /** Reserves `length` >= 0 bytes. @returns the slab's number; the offset is in `allocatedOffset`. */
   allocate(length: number): number {
     const current = this.filling < 0 ? undefined : this.slabs[this.filling];
-    if (current !== undefined && this.fillOffset + length <= current.length) {
+    if (current !== undefined && this.fillOffset + length <= current.bytes.length) {
       this.allocatedOffset = this.fillOffset;
       this.fillOffset += length;
-      this.liveBytes[this.filling] = (this.liveBytes[this.filling] ?? 0) + length;
+      current.liveBytes += length;
       return this.filling;
     }
     this.allocatedOffset = 0;
@@ -48,31 +64,28 @@ export class Slabs {
     return this.startSlab(length);
   }
 
-  /** The whole slab, for a reader, who may keep it; slice it with the offset that allocate() gave. */
-  lend(slab: number): Buffer {
-    this.lent[slab] = true;
-    return this.bytes(slab);
+  /** For a reader; documents lie at the offsets that allocate() gave. */
+  slab(number: number): LentMemory {
+    return this.live(number);
   }
 
   /** The whole slab, for whoever keeps none of it beyond the generation's end: to fill it, to fold it. */
   bytes(slab: number): Buffer {
-    const bytes = this.slabs[slab];
-    invariant(bytes !== undefined, 'slabs: a slab was let go while something in it was live');
-    return bytes;
+    return this.live(slab).bytes;
   }
 
   /** Lets all slabs go: nobody reads this generation any more. */
   recycle(): void {
-    for (const [slab, bytes] of this.slabs.entries()) if (bytes !== undefined) this.letGo(slab);
+    for (const [number, slab] of this.slabs.entries()) if (slab !== undefined) this.letGo(number);
     this.filling = -1;
   }
 
   /** Says that `length` bytes of a slab are dead. */
   release(slab: number, length: number): void {
-    const live = (this.liveBytes[slab] ?? 0) - length;
-    invariant(live >= 0, 'slabs: more bytes released than allocated');
-    this.liveBytes[slab] = live;
-    if (live === 0 && slab !== this.filling) this.letGo(slab);
+    const from = this.live(slab);
+    from.liveBytes -= length;
+    invariant(from.liveBytes >= 0, 'slabs: more bytes released than allocated');
+    if (from.liveBytes === 0 && slab !== this.filling) this.letGo(slab);
   }
 
   private startSlab(length: number): number {
@@ -80,25 +93,29 @@ export class Slabs {
     this.filling = this.addSlab(Math.max(this.nextSlabBytes, length), length);
     this.fillOffset = length;
     this.nextSlabBytes = Math.min(this.nextSlabBytes * 2, SLAB_BYTES);
-    if (previous >= 0 && this.liveBytes[previous] === 0) this.letGo(previous);
+    if (previous >= 0 && this.live(previous).liveBytes === 0) this.letGo(previous);
     return this.filling;
   }
 
   private addSlab(slabBytes: number, liveBytes: number): number {
     const slab = this.freeNumbers.pop() ?? this.slabs.length;
-    this.slabs[slab] =
-      slabBytes === SLAB_BYTES ? this.pool.take() : Buffer.allocUnsafeSlow(slabBytes);
-    this.liveBytes[slab] = liveBytes;
-    this.lent[slab] = false;
+    const bytes = slabBytes === SLAB_BYTES ? this.pool.take() : Buffer.allocUnsafeSlow(slabBytes);
+    this.slabs[slab] = new Slab(bytes, liveBytes);
     this.memory.bytes += slabBytes;
     return slab;
   }
 
   private letGo(slab: number): void {
-    const bytes = this.bytes(slab);
+    const { bytes, isLent, lookers } = this.live(slab);
     this.memory.bytes -= bytes.length;
-    if (!this.lent[slab]) this.pool.giveBack(bytes);
+    if (!isLent && lookers === 0) this.pool.giveBack(bytes);
     this.slabs[slab] = undefined;
     this.freeNumbers.push(slab);
+  }
+
+  private live(number: number): Slab {
+    const slab = this.slabs[number];
+    invariant(slab !== undefined, 'slabs: a slab was let go while something in it was live');
+    return slab;
   }
 }

@@ -6,6 +6,7 @@
  */
 import { grownFloat64, grownInt32, grownUint32, grownUint8 } from './growable.ts';
 import type { MemoryCounter } from './memory-counter.ts';
+import { documentFrom, type LentMemory } from '../lent-memory.ts';
 import type { Slabs } from './slabs.ts';
 
 /** In `slab`: the version is a deletion. */
@@ -56,12 +57,12 @@ export class VersionRows {
     this.firstFree = row;
   }
 
-  /** The version's document, lent to a reader; undefined for a deletion. */
+  /** The version's document, for a reader, who may keep it; undefined for a deletion. */
   document(row: number): Buffer | undefined {
     const slab = this.slab[row] ?? TOMBSTONE;
     if (slab === TOMBSTONE) return undefined;
     const offset = this.offset[row] ?? 0;
-    return this.slabs.lend(slab).subarray(offset, offset + (this.length[row] ?? 0));
+    return documentFrom(this.slabs.slab(slab), offset, this.length[row] ?? 0);
   }
 
   /** The version's document for the fold, which keeps it no longer than the generation lasts; undefined for a deletion. */
@@ -72,9 +73,9 @@ export class VersionRows {
     return this.slabs.bytes(slab).subarray(offset, offset + (this.length[row] ?? 0));
   }
 
-  /** The slab that holds the document of a row that is no deletion, from offset[row] on, lent to a reader. */
-  slabOf(row: number): Buffer {
-    return this.slabs.lend(this.slab[row] ?? TOMBSTONE);
+  /** The slab that holds the document of a row that is no deletion, from offset[row] on. */
+  slabOf(row: number): LentMemory {
+    return this.slabs.slab(this.slab[row] ?? TOMBSTONE);
   }
 
   private grow(): void {

@@ -4,9 +4,13 @@
  * O_DIRECT refuses ordinary Buffers with EINVAL, since malloc aligns to 16 bytes. The memory of a shared
  * WebAssembly.Memory begins on a page, and a SharedArrayBuffer over it reaches any thread of the process.
  *
+ * Blocks are powers of two, halved and joined again (Knuth, "The Art of Computer Programming", 2.5, the buddy system): what was page
+ * reads a moment ago is a journal batch now. With free blocks kept by size, the pool stood at the sum of what each size ever needed.
+ *
  * Owns: arenas and their free blocks, one pool per thread. Invariants:
  *  1. A block is handed out to one holder at a time; its address is a multiple of 4096.
- *  2. Arenas are never given back: the pool stays as large as it once was, which bounded queues bound.
+ *  2. Two free halves of one block are joined.
+ *  3. Arenas are never given back: the pool stays as large as it once was, which bounded queues bound.
  * Tests: test/storage/device/aligned-memory.test.ts.
  */
 import { invariant } from '../../common/assert.ts';
@@ -25,13 +29,33 @@ const WASM_PAGE_BYTES = 65_536;
 const ARENA_BYTES = 8 * 1024 * 1024;
 /** Above this, a block has an arena of its own. */
 const LARGEST_POOLED_BYTES = 2 * 1024 * 1024;
+/** Orders of blocks: ALIGNMENT_BYTES << order. An arena begins as one block of the last. */
+const ORDERS = Math.log2(ARENA_BYTES / ALIGNMENT_BYTES) + 1;
 
-/** Free blocks by their size. */
-const freeBlocks = new Map<number, Buffer[]>();
-/** Blocks handed out, by the memory and offset they begin at, with their whole size. */
-const heldBlocks = new WeakMap<ArrayBufferLike, Map<number, Buffer>>();
-let arena: ArrayBufferLike | undefined;
-let arenaUsedBytes = 0;
+/** Blocks of one size are cut from it; per smallest block, what begins there. */
+class Arena {
+  readonly memory: ArrayBufferLike;
+  /** 1 + the order of the free block that begins there; 0: none does. */
+  readonly free = new Uint8Array(ARENA_BYTES / ALIGNMENT_BYTES);
+  /** The same for blocks that are held. */
+  readonly held = new Uint8Array(ARENA_BYTES / ALIGNMENT_BYTES);
+
+  constructor() {
+    this.memory = newMemory(ARENA_BYTES);
+  }
+}
+
+interface FreeBlock {
+  readonly arena: Arena;
+  readonly unit: number;
+}
+
+/** Free blocks by order, among them such as are free no more, or not of this order: `Arena.free` knows. */
+const freeBlocks: FreeBlock[][] = Array.from({ length: ORDERS }, () => []);
+const arenas = new Map<ArrayBufferLike, Arena>();
+/** Blocks with a memory of their own. */
+const freeLarge = new Map<number, ArrayBufferLike[]>();
+const heldLarge = new Set<ArrayBufferLike>();
 let reservedBytes = 0;
 let heldBytes = 0;
 
@@ -42,25 +66,36 @@ let heldBytes = 0;
  */
 export function allocateAligned(bytes: number): Buffer {
   invariant(bytes > 0, 'aligned memory: nothing asked for');
-  const block = takeBlock(blockBytesFor(bytes));
-  const held = heldBlocks.get(block.buffer) ?? new Map<number, Buffer>();
-  invariant(!held.has(block.byteOffset), 'aligned memory 1: block handed out twice');
-  held.set(block.byteOffset, block);
-  heldBlocks.set(block.buffer, held);
-  heldBytes += block.length;
-  return block.subarray(0, bytes);
+  if (bytes > LARGEST_POOLED_BYTES) return allocateLarge(bytes);
+  const order = orderFor(bytes);
+  const { arena, unit } = takeFree(order) ?? cutFrom(order);
+  invariant(arena.held[unit] === 0, 'aligned memory 1: block handed out twice');
+  arena.held[unit] = order + 1;
+  heldBytes += ALIGNMENT_BYTES << order;
+  return Buffer.from(arena.memory, unit * ALIGNMENT_BYTES, bytes);
 }
 
 /** Gives back a buffer of allocateAligned. The caller must not touch it afterwards. */
 export function releaseAligned(buffer: Buffer): void {
-  const held = heldBlocks.get(buffer.buffer);
-  const block = held?.get(buffer.byteOffset);
-  invariant(block !== undefined, 'aligned memory 1: block released twice, or not from here');
-  held?.delete(buffer.byteOffset);
-  heldBytes -= block.length;
-  const free = freeBlocks.get(block.length);
-  if (free === undefined) freeBlocks.set(block.length, [block]);
-  else free.push(block);
+  const memory = buffer.buffer;
+  const arena = arenas.get(memory);
+  if (arena === undefined) {
+    releaseLarge(memory);
+    return;
+  }
+  let unit = buffer.byteOffset / ALIGNMENT_BYTES;
+  const held = arena.held[unit] ?? 0;
+  invariant(held > 0, 'aligned memory 1: block released twice, or not from here');
+  arena.held[unit] = 0;
+  let order = held - 1;
+  heldBytes -= ALIGNMENT_BYTES << order;
+  for (; order < ORDERS - 1; order += 1) {
+    const other = unit ^ (1 << order);
+    if (arena.free[other] !== order + 1) break;
+    arena.free[other] = 0;
+    unit = Math.min(unit, other);
+  }
+  addFree(arena, unit, order);
 }
 
 /** Bytes taken from the system, and bytes handed out at present. */
@@ -73,35 +108,71 @@ export function isAligned(buffer: Buffer): boolean {
   return buffer.buffer instanceof SharedArrayBuffer && buffer.byteOffset % 512 === 0;
 }
 
-/**
- * Powers of two: half of a block may be wasted while it is held, but every size that was ever asked for keeps its free blocks, and
- * with four sizes per power of two, journal batches and pages of each length kept twice as much.
- */
-function blockBytesFor(bytes: number): number {
-  const least = Math.max(bytes, ALIGNMENT_BYTES);
-  if (least <= LARGEST_POOLED_BYTES) return 2 ** Math.ceil(Math.log2(least));
-  // Large blocks have arenas of their own, where waste lasts: four sizes per power of two.
-  const step = 2 ** Math.floor(Math.log2(least)) / 4;
-  return Math.ceil(least / step) * step;
+function orderFor(bytes: number): number {
+  return Math.max(0, Math.ceil(Math.log2(bytes / ALIGNMENT_BYTES)));
 }
 
-function takeBlock(blockBytes: number): Buffer {
-  const free = freeBlocks.get(blockBytes)?.pop();
-  if (free !== undefined) return free;
-  if (blockBytes > LARGEST_POOLED_BYTES) {
-    return Buffer.from(newArena(blockBytes), 0, blockBytes);
+function addFree(arena: Arena, unit: number, order: number): void {
+  arena.free[unit] = order + 1;
+  freeBlocks[order].push({ arena, unit });
+}
+
+function takeFree(order: number): FreeBlock | undefined {
+  const blocks = freeBlocks[order];
+  for (let block = blocks.pop(); block !== undefined; block = blocks.pop()) {
+    const { arena, unit } = block;
+    if (arena.free[unit] !== order + 1) continue;
+    arena.free[unit] = 0;
+    return block;
   }
-  if (arena === undefined || arenaUsedBytes + blockBytes > ARENA_BYTES) {
-    // What is left of the old arena is wasted: less than one block in arenas of at least four.
-    arena = newArena(ARENA_BYTES);
-    arenaUsedBytes = 0;
+  return undefined;
+}
+
+/** The first part of the smallest larger block; the rest of that is free in halves. */
+function cutFrom(order: number): FreeBlock {
+  let larger = order;
+  let block: FreeBlock | undefined;
+  while (block === undefined && larger < ORDERS - 1) {
+    larger += 1;
+    block = takeFree(larger);
   }
-  const block = Buffer.from(arena, arenaUsedBytes, blockBytes);
-  arenaUsedBytes += blockBytes;
+  block ??= newArena();
+  for (; larger > order; larger -= 1) {
+    addFree(block.arena, block.unit + (1 << (larger - 1)), larger - 1);
+  }
   return block;
 }
 
-function newArena(bytes: number): ArrayBufferLike {
+function newArena(): FreeBlock {
+  const arena = new Arena();
+  arenas.set(arena.memory, arena);
+  return { arena, unit: 0 };
+}
+
+/** Waste lasts where a block has its memory for itself: four sizes per power of two. */
+function largeBlockBytes(bytes: number): number {
+  const step = 2 ** Math.floor(Math.log2(bytes)) / 4;
+  return Math.ceil(bytes / step) * step;
+}
+
+function allocateLarge(bytes: number): Buffer {
+  const blockBytes = largeBlockBytes(bytes);
+  const memory = freeLarge.get(blockBytes)?.pop() ?? newMemory(blockBytes);
+  invariant(!heldLarge.has(memory), 'aligned memory 1: block handed out twice');
+  heldLarge.add(memory);
+  heldBytes += memory.byteLength;
+  return Buffer.from(memory, 0, bytes);
+}
+
+function releaseLarge(memory: ArrayBufferLike): void {
+  invariant(heldLarge.delete(memory), 'aligned memory 1: block released twice, or not from here');
+  heldBytes -= memory.byteLength;
+  const free = freeLarge.get(memory.byteLength);
+  if (free === undefined) freeLarge.set(memory.byteLength, [memory]);
+  else free.push(memory);
+}
+
+function newMemory(bytes: number): ArrayBufferLike {
   const pages = Math.ceil(bytes / WASM_PAGE_BYTES);
   reservedBytes += pages * WASM_PAGE_BYTES;
   return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer;

@@ -18,6 +18,7 @@ import type {
   ScanOptions,
 } from '../contract.ts';
 import type { DocumentLocation } from '../blocks/contract.ts';
+import { documentFrom, type LentMemory } from '../lent-memory.ts';
 import { CHUNK_RECORDS, type RecordTable } from '../delta/record-table.ts';
 import { NO_ROW, TOMBSTONE, type VersionRows } from '../delta/version-rows.ts';
 import {
@@ -41,11 +42,11 @@ interface Layer {
 
 export class MergedRecordCursor implements RecordCursor, DocumentLocation {
   recordId: RecordId;
-  /** Where the current record's document lies; `length` is 0 when there is no current record. */
-  bytes: Buffer = NO_BYTES;
+  /** Where the current record's document lies in `bytes`; `length` is 0 when there is no current record. */
   start = 0;
   length = 0;
 
+  private memory: LentMemory = NO_MEMORY;
   private view: LayeredView | undefined;
   private readonly collection: Ident;
   /** For errors. */
@@ -75,9 +76,21 @@ export class MergedRecordCursor implements RecordCursor, DocumentLocation {
     this.position = positionOf(this.recordId, this.direction);
   }
 
+  /** Good until next() is called again. */
+  get bytes(): Buffer {
+    return this.memory.bytes;
+  }
+
   get document(): Buffer {
     invariant(this.length > 0, 'record cursor: no current record');
-    return this.bytes.subarray(this.start, this.start + this.length);
+    return documentFrom(this.memory, this.start, this.length);
+  }
+
+  lookAt(memory: LentMemory): void {
+    if (memory === this.memory) return;
+    this.memory.lookers -= 1;
+    memory.lookers += 1;
+    this.memory = memory;
   }
 
   next(): MaybePromise<boolean> {
@@ -104,7 +117,7 @@ export class MergedRecordCursor implements RecordCursor, DocumentLocation {
           if (rows.slab[row] === TOMBSTONE) break;
           this.position = position;
           this.recordId = (this.chunk * CHUNK_RECORDS + position) as RecordId;
-          this.bytes = rows.slabOf(row);
+          this.lookAt(rows.slabOf(row));
           this.start = rows.offset[row];
           this.length = rows.length[row];
           return true;
@@ -131,7 +144,7 @@ export class MergedRecordCursor implements RecordCursor, DocumentLocation {
 
   close(): void {
     this.detach();
-    this.bytes = NO_BYTES;
+    this.lookAt(NO_MEMORY);
     this.length = 0;
   }
 
@@ -221,7 +234,8 @@ export class MergedRecordCursor implements RecordCursor, DocumentLocation {
   }
 }
 
-const NO_BYTES = Buffer.alloc(0);
+/** Where a cursor looks that has no record. */
+const NO_MEMORY: LentMemory = { bytes: Buffer.alloc(0), lookers: 0, lend: () => NO_MEMORY.bytes };
 
 function startOf(direction: 1 | -1): RecordId {
   return (direction === 1 ? 0 : Infinity) as RecordId;

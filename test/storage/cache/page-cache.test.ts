@@ -27,6 +27,7 @@ describe('page cache', () => {
     assert.deepEqual(cache.statistics, {
       limitBytes: roomFor(8),
       bytes: roomFor(1),
+      freeBytes: 0,
       pages: 1,
       mainPages: 0,
       hits: 1,
@@ -107,6 +108,42 @@ describe('page cache', () => {
     assert.ok(later.some(({ buffer }) => buffer === unseen.buffer));
     assert.ok(!later.some(({ buffer }) => buffer === lent.buffer));
     assert.deepEqual(held, Buffer.alloc(4096, 2));
+  });
+
+  it('uses the memory of a page that somebody looks at for nothing else', () => {
+    const cache = new PageCache(roomFor(4));
+    const put = (sector: number): CachedPage => {
+      const bytes = cache.frame(4096).fill(sector);
+      const page = new CachedPage({ sector, generation: 1, recordCount: 1, bytes });
+      cache.put(page);
+      return page;
+    };
+    const lookedAt = put(1);
+    lookedAt.lookers += 1;
+    for (let sector = 10; sector < 30; sector += 1) put(sector);
+    assert.equal(cache.has(1, 1), false);
+    assert.equal(lookedAt.isGone, false);
+    assert.deepEqual(lookedAt.bytes, Buffer.alloc(4096, 1));
+  });
+
+  it('keeps little memory for pages to come, of whatever sizes', () => {
+    const cache = new PageCache(roomFor(1000));
+    for (let round = 0; round < 4; round += 1) {
+      for (let size = 1; size <= 64; size += 1) {
+        const pages = Array.from({ length: 16 }, (_, index) => {
+          const bytes = cache.frame(size * 4096);
+          return new CachedPage({
+            sector: index,
+            generation: round * 64 + size,
+            recordCount: 1,
+            bytes,
+          });
+        });
+        for (const page of pages) cache.put(page);
+      }
+    }
+    assert.ok(cache.statistics.freeBytes > 0);
+    assert.ok(cache.statistics.freeBytes <= 1024 * 1024);
   });
 
   it('does not keep a page that is a large part of it', () => {

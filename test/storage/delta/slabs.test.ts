@@ -34,7 +34,12 @@ describe('Slabs', () => {
     const places = fill(first, 6 * SLAB_BYTES);
     const held = places
       .filter((_, index) => index % 1500 === 7)
-      .map(({ slab, offset }) => first.lend(slab).subarray(offset, offset + 1024));
+      .map(({ slab, offset }) =>
+        first
+          .slab(slab)
+          .lend()
+          .subarray(offset, offset + 1024),
+      );
     const before = held.map((document) => Buffer.from(document));
     first.recycle();
     const second = new Slabs({ bytes: 0 }, pool);
@@ -42,6 +47,17 @@ describe('Slabs', () => {
       second.bytes(slab).fill(0xee, offset, offset + 1024);
     }
     assert.deepEqual(held, before);
+  });
+
+  it('that somebody looks at are not used again', () => {
+    const pool = new SlabPool(16 * SLAB_BYTES);
+    const slabs = new Slabs({ bytes: 0 }, pool);
+    const [{ slab }] = fill(slabs, 6 * SLAB_BYTES);
+    const lookedAt = slabs.slab(slab);
+    lookedAt.lookers += 1;
+    slabs.recycle();
+    const taken = Array.from({ length: 16 }, () => pool.take());
+    assert.ok(taken.every(({ buffer }) => buffer !== lookedAt.bytes.buffer));
   });
 
   it('without anything alive go to the pool at once, and the pool keeps no more than it may', () => {
@@ -56,6 +72,6 @@ describe('Slabs', () => {
     const slabs = new Slabs({ bytes: 0 }, new SlabPool(SLAB_BYTES));
     const [{ slab }] = fill(slabs, SLAB_BYTES);
     slabs.recycle();
-    assert.throws(() => slabs.lend(slab), /let go/);
+    assert.throws(() => slabs.slab(slab), /let go/);
   });
 });

@@ -35,6 +35,24 @@ describe('aligned memory', () => {
     assert.deepEqual(alignedMemoryStatistics(), before);
   });
 
+  it('cuts what was given back in one size into others, and joins it again', () => {
+    const fill = (bytes: number): void => {
+      const held = Array.from({ length: (16 * 1024 * 1024) / bytes }, () => allocateAligned(bytes));
+      for (const [index, buffer] of held.entries()) buffer.fill(index);
+      assert.ok(
+        held.every((buffer, index) => buffer[0] === index % 256 && buffer.at(-1) === index % 256),
+      );
+      // In an order that leaves holes for a long time.
+      for (const odd of [1, 0]) {
+        for (let index = odd; index < held.length; index += 2) releaseAligned(held[index]);
+      }
+    };
+    fill(32 * 1024);
+    const before = alignedMemoryStatistics();
+    for (const bytes of [4096, 2 * 1024 * 1024, 64 * 1024, 1024 * 1024, 8192]) fill(bytes);
+    assert.deepEqual(alignedMemoryStatistics(), before);
+  });
+
   it('refuses memory given back twice, or not from here', () => {
     const buffer = allocateAligned(4096);
     releaseAligned(buffer);
