@@ -92,6 +92,7 @@ export class FlintServer {
       all: () => this.listener.all(),
       activeCount: () => this.listener.activeCount,
       bufferedBytes: () => this.listener.bufferedBytes,
+      receiving: () => this.listener.receiving,
     });
     this.counts = counts;
     this.service = createService(options, counts);

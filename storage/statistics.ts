@@ -53,6 +53,7 @@ function memoryStatistics(
     budgetBytes: cache.limitBytes + admission.budgetBytes,
     cacheLimitBytes: cache.limitBytes,
     cacheBytes: cache.bytes,
+    freePageBytes: cache.freeBytes,
     deltaLimitBytes: admission.budgetBytes,
     deltaBytes: admission.deltaBytes,
     // Generations that only old snapshots read: beyond the delta's limit the oldest snapshots end.
@@ -62,6 +63,8 @@ function memoryStatistics(
     freeSlabBytes: store.slabPool.freeBytes,
     journalPendingBytes: parts.journal.pendingBytes,
     deviceBufferBytes: alignedMemoryStatistics().reservedBytes,
+    indexChangesBytes: checkpointer.changesMemory.freeBytes,
+    indexWriterBytes: parts.indexes.statistics().writerBytes,
   };
 }
 

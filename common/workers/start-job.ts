@@ -3,8 +3,24 @@
  */
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 
+let running = 0;
+
+/** Worker threads that run now: each has a V8 heap of its own. */
+export function runningJobs(): number {
+  return running;
+}
+
 /** @param url from jobUrl. The caller owns the worker and ends it. */
 export function startJob(url: URL, options: WorkerOptions = {}): Worker {
+  const worker = start(url, options);
+  running += 1;
+  worker.once('exit', () => {
+    running -= 1;
+  });
+  return worker;
+}
+
+function start(url: URL, options: WorkerOptions): Worker {
   if (!url.pathname.endsWith('.ts')) return new Worker(url, options);
   // A worker of Node 20 does not take module loaders from --import: it registers tsx itself, then loads the job.
   const bootstrap = `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(url.href)}); });`;

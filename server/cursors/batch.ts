@@ -1,7 +1,8 @@
 /**
  * Batches: documents pulled from a cursor's producer until a count or the reply's size is reached.
  *
- * Promises: synchronous while the producer is; a document that does not fit is kept for the next batch, never dropped.
+ * Promises: synchronous while the producer is; a document that does not fit is kept for the next batch, never dropped. Batches grow
+ * small while many are filled, or unread.
  */
 import { indexName, int64Value, type DocumentBuilder } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
@@ -23,6 +24,16 @@ export interface Batch {
   readonly stashed: Buffer | undefined;
 }
 
+/** Memory for batches and replies. */
+export interface BatchRoom {
+  replyBytes: number;
+  /** What a batch should hold at most, just now. */
+  readonly batchBytes: number;
+}
+
+/** For a batch after which nothing can be got any more. */
+export const ANY_ROOM: BatchRoom = { replyBytes: 0, batchBytes: Infinity };
+
 /**
  * @param wantedCount most documents in the batch, 0 and more
  * @param stashed the document that did not fit into the batch before
@@ -30,41 +41,53 @@ export interface Batch {
 export function pullBatch(
   producer: CursorProducer,
   wantedCount: number,
+  room: BatchRoom,
   stashed?: Buffer,
 ): MaybePromise<Batch> {
-  const filling = new Filling(wantedCount);
+  const filling = new Filling(wantedCount, room);
   if (stashed !== undefined) filling.add(stashed);
   while (!filling.isFull) {
     const next = producer.next();
-    if (next instanceof Promise) return pullRest(producer, filling, next);
+    if (next instanceof Promise) return pullRest(producer, filling, room, next);
     filling.add(next);
   }
   return filling.batch(producer);
 }
 
+/** Others fill theirs meanwhile: what this one holds counts. */
 async function pullRest(
   producer: CursorProducer,
   filling: Filling,
+  room: BatchRoom,
   first: Promise<Buffer | undefined>,
 ): Promise<Batch> {
-  filling.add(await first);
-  while (!filling.isFull) {
-    const next = producer.next();
-    filling.add(next instanceof Promise ? await next : next);
+  let counted = 0;
+  try {
+    filling.add(await first);
+    while (!filling.isFull) {
+      room.replyBytes += filling.bytes - counted;
+      counted = filling.bytes;
+      const next = producer.next();
+      filling.add(next instanceof Promise ? await next : next);
+    }
+    return filling.batch(producer);
+  } finally {
+    room.replyBytes -= counted;
   }
-  return filling.batch(producer);
 }
 
 /** A batch being filled. */
 class Filling {
   private readonly documents: Buffer[] = [];
   private readonly wantedCount: number;
-  private bytes = 0;
+  private readonly room: BatchRoom;
+  bytes = 0;
   private isLast = false;
   private stashed: Buffer | undefined;
 
-  constructor(wantedCount: number) {
+  constructor(wantedCount: number, room: BatchRoom) {
     this.wantedCount = wantedCount;
+    this.room = room;
   }
 
   get isFull(): boolean {
@@ -79,12 +102,13 @@ class Filling {
     }
     // Computed documents may have outgrown what a client can read.
     if (document.length > MAX_BSON_INTERNAL_BYTES) throw tooLarge(document);
-    if (this.documents.length > 0 && this.bytes + document.length > MAX_BATCH_BYTES) {
+    const bytes = this.bytes + document.length;
+    if (this.documents.length > 0 && bytes > Math.min(MAX_BATCH_BYTES, this.room.batchBytes)) {
       this.stashed = document;
       return;
     }
     this.documents.push(document);
-    this.bytes += document.length;
+    this.bytes = bytes;
   }
 
   batch(producer: CursorProducer): Batch {

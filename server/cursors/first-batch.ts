@@ -4,6 +4,7 @@
 import type { MaybePromise } from '../../storage/index.ts';
 import type { OperationContext } from '../operation/operation-context.ts';
 import {
+  ANY_ROOM,
   type Batch,
   type CursorReply,
   cursorReply,
@@ -39,7 +40,8 @@ export function firstBatch(
     throw error;
   };
   try {
-    const batch = pullBatch(producer, batchSize);
+    const room = options.singleBatch === true ? ANY_ROOM : op.service.work;
+    const batch = pullBatch(producer, batchSize, room);
     if (!(batch instanceof Promise)) return conclude(op, options, batch);
     return batch.then((ready) => conclude(op, options, ready)).catch(fail);
   } catch (error) {

@@ -6,7 +6,7 @@
  * Invariants:
  *  1. At most one request runs; the next one starts when its reply is queued.
  *  2. Nothing is read from the socket while a request runs and a megabyte waits behind it, and no request starts while the
- *     client leaves a megabyte of replies unread (push-back).
+ *     client leaves a megabyte of replies unread (push-back). Nor is it read from while the room that all share says so.
  *  3. When the client is gone the operation under way is interrupted, unless it asked for no reply.
  *  4. No exception leaves this class: a lost stream ends this connection, and only this one.
  * Tests: test/server/network/.
@@ -25,6 +25,7 @@ import type { OperationContext } from '../operation/operation-context.ts';
 import type { ServiceContext } from '../operation/service-context.ts';
 import type { MaybePromise } from '../../storage/index.ts';
 import type { MessageHandler, MessageSource, NextRound, Outcome } from './message-handler.ts';
+import type { Receiver, ReceiveRoom } from './receive-room.ts';
 import { ReplyQueue, type TurnFlusher } from './reply-queue.ts';
 
 /** What all connections of one server share. */
@@ -32,6 +33,7 @@ export interface ConnectionSurroundings {
   readonly service: ServiceContext;
   readonly handler: MessageHandler;
   readonly flusher: TurnFlusher;
+  readonly room: ReceiveRoom;
   /** Called once, when the socket is gone. */
   readonly onClosed: (connection: Connection) => void;
 }
@@ -49,7 +51,7 @@ const LARGEST_REQUEST_ID = 0x7fff_ffff;
 
 type Watching = 'handshake' | 'idle' | 'partial' | 'unread';
 
-export class Connection implements MessageSource {
+export class Connection implements MessageSource, Receiver {
   readonly id: number;
   readonly remote: string;
   readonly principal: Principal = unrestricted;
@@ -73,6 +75,10 @@ export class Connection implements MessageSource {
   /** The next round of an exhaust exchange, waiting for the client to take the last one. */
   private next: NextRound | undefined;
   private paused = false;
+  /** By the room that all share. */
+  private isHeldBack = false;
+  /** What the room knows of. */
+  private notedBytes = 0;
   /** It has had its time; the rest of what waits is for its next turn. */
   private waitsForTurn = false;
   /** The client has left: only requests that ask for no reply are still run. */
@@ -90,7 +96,9 @@ export class Connection implements MessageSource {
     this.socket = socket;
     this.around = around;
     this.remote = `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`;
-    this.replies = new ReplyQueue(socket, () => this.guard(() => this.repliesTaken()));
+    this.replies = new ReplyQueue(socket, around.service.work, () =>
+      this.guard(() => this.repliesTaken()),
+    );
     this.deadline = around.service.timers.create(() => this.guard(() => this.deadlineFired()));
     this.watch('handshake');
     socket.setNoDelay(true);
@@ -119,6 +127,20 @@ export class Connection implements MessageSource {
   /** Bytes held for this client: of messages that are not whole or wait, and of replies that it has not taken. */
   get bufferedBytes(): number {
     return this.reader.bufferedBytes + this.replies.pendingBytes;
+  }
+
+  get receivedBytes(): number {
+    return this.reader.bufferedBytes;
+  }
+
+  holdBack(): void {
+    this.isHeldBack = true;
+    this.socket.pause();
+  }
+
+  goOn(): void {
+    this.isHeldBack = false;
+    if (!this.paused) this.socket.resume();
   }
 
   nextRequestId(): number {
@@ -163,6 +185,15 @@ export class Connection implements MessageSource {
     if ((this.busy || this.waitsForTurn) && this.reader.bufferedBytes > MAX_WAITING_BYTES) {
       this.pause();
     }
+    this.noteReceived();
+  }
+
+  /** Most chunks are whole messages: there is nothing to say then. */
+  private noteReceived(): void {
+    const by = this.reader.bufferedBytes - this.notedBytes;
+    if (by === 0 || this.reported) return;
+    this.notedBytes += by;
+    this.around.room.changed(this, by);
   }
 
   /** Tells a browser what it met, and ends a TLS client's attempt at a plain port. */
@@ -230,6 +261,7 @@ export class Connection implements MessageSource {
         this.guard(() => {
           this.conclude(ready);
           this.serve();
+          this.noteReceived();
         }),
       (error: unknown) => this.guard(() => this.fail(error)),
     );
@@ -272,7 +304,10 @@ export class Connection implements MessageSource {
       this.watch('idle');
     }
     // The usual case is that nothing waits for this.
-    if (!this.busy && (this.hasMore || this.paused || this.ended)) this.serve();
+    if (!this.busy && (this.hasMore || this.paused || this.ended)) {
+      this.serve();
+      this.noteReceived();
+    }
   }
 
   private nowMs(): number {
@@ -285,6 +320,7 @@ export class Connection implements MessageSource {
       this.guard(() => {
         this.waitsForTurn = false;
         this.serve();
+        this.noteReceived();
       }),
     );
   }
@@ -298,7 +334,7 @@ export class Connection implements MessageSource {
   private resume(): void {
     if (!this.paused) return;
     this.paused = false;
-    this.socket.resume();
+    if (!this.isHeldBack) this.socket.resume();
   }
 
   private watch(what: Watching): void {
@@ -336,6 +372,10 @@ export class Connection implements MessageSource {
 
   private deadlineFired(): void {
     if (this.aborted) return;
+    if (this.isHeldBack) {
+      this.watch(this.watching);
+      return;
+    }
     // While a request runs the client is waiting for us, not we for it.
     if (this.busy || this.progress() !== this.mark) {
       this.watch(this.watching === 'handshake' ? 'idle' : this.watching);
@@ -367,6 +407,7 @@ export class Connection implements MessageSource {
     this.clientLeft();
     if (this.reported) return;
     this.reported = true;
+    this.around.room.forget(this, this.notedBytes);
     this.around.onClosed(this);
   }
 

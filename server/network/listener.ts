@@ -12,6 +12,7 @@ import type { ClientConnection } from '../operation/client-connection.ts';
 import type { ServiceContext } from '../operation/service-context.ts';
 import { Connection, type ConnectionSurroundings } from './connection.ts';
 import { MessageHandler } from './message-handler.ts';
+import { ReceiveRoom } from './receive-room.ts';
 import { TurnFlusher } from './reply-queue.ts';
 
 export interface ListenerOptions {
@@ -31,6 +32,7 @@ export interface LiveConnections {
   all(): Iterable<ClientConnection>;
   activeCount(): number;
   bufferedBytes(): number;
+  receiving(): { readonly bytes: number; readonly heldBack: number };
 }
 
 /** Counts of connections; exists before the listener does, because the service context shows it. */
@@ -57,6 +59,10 @@ export class ConnectionCounts {
   /** Bytes held for clients: unfinished or waiting requests, replies not taken. */
   get bufferedBytes(): number {
     return this.live.bufferedBytes();
+  }
+
+  get receiving(): { readonly bytes: number; readonly heldBack: number } {
+    return this.live.receiving();
   }
 
   /** A connection of another protocol: it counts as one, and has its number. */
@@ -97,6 +103,12 @@ export class Listener {
       service,
       handler: new MessageHandler(dispatcher),
       flusher: new TurnFlusher(),
+      room: new ReceiveRoom({
+        limitBytes: service.work.receiveLimitBytes,
+        timers: service.timers,
+        connectionCount: () => this.connections.size,
+        waitingBytes: () => service.work.waitingBytes,
+      }),
       onClosed: (connection) => this.forget(connection),
     };
   }
@@ -140,6 +152,12 @@ export class Listener {
     let bytes = 0;
     for (const connection of this.connections.values()) bytes += connection.bufferedBytes;
     return bytes;
+  }
+
+  /** Messages in part: bytes, and connections that are not read from until there is room. */
+  get receiving(): { readonly bytes: number; readonly heldBack: number } {
+    const { bytes, heldBack } = this.around.room;
+    return { bytes, heldBack };
   }
 
   /** Stops accepting; connections go on. */

@@ -10,8 +10,14 @@ import type { Socket } from 'node:net';
 /** Most bytes of one write: a reader that takes this much within the deadline is slow, but alive. */
 const SLICE_BYTES = 256 * 1024;
 
+/** Bytes of replies that are on their way, of all queues. */
+export interface RepliesOfAll {
+  replyBytes: number;
+}
+
 export class ReplyQueue {
   private readonly socket: Socket;
+  private readonly all: RepliesOfAll;
   private readonly onProgress: () => void;
   private messages: Buffer[] = [];
   /** Bytes of messages[0] that were written already. */
@@ -22,10 +28,12 @@ export class ReplyQueue {
   private readonly written: () => void;
 
   /** @param onProgress called after each write that the system has taken. */
-  constructor(socket: Socket, onProgress: () => void) {
+  constructor(socket: Socket, all: RepliesOfAll, onProgress: () => void) {
     this.socket = socket;
+    this.all = all;
     this.onProgress = onProgress;
     this.written = () => {
+      this.all.replyBytes -= this.writing;
       this.writing = 0;
       this.slices += 1;
       if (this.messages.length > 0) this.flush();
@@ -46,10 +54,12 @@ export class ReplyQueue {
   push(message: Buffer): void {
     this.messages.push(message);
     this.queuedBytes += message.length;
+    this.all.replyBytes += message.length;
   }
 
   /** Forgets what has not been written: the connection is gone. */
   clear(): void {
+    this.all.replyBytes -= this.pendingBytes;
     this.messages = [];
     this.offset = 0;
     this.queuedBytes = 0;

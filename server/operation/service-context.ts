@@ -106,6 +106,8 @@ export interface ServiceContext {
     readonly active: number;
     /** Bytes held for clients: unfinished or waiting requests, replies not taken. */
     readonly bufferedBytes: number;
+    /** Of them, of messages that are not whole; and connections that are not read from for lack of room. */
+    readonly receiving: { readonly bytes: number; readonly heldBack: number };
   };
   /** True from the moment the server stops: no further command is run. */
   isStopping: boolean;

@@ -1,5 +1,6 @@
 /**
- * Memory for what operations hold while they work, in sum: sorts and groups that may spill share it, large messages take turns.
+ * Memory for what operations hold while they work, in sum: sorts and groups that may spill share it, large messages take turns, and
+ * batches of cursors are small while slow clients leave many of them unread.
  *
  * MongoDB gives each stage 100 MB however many run. Here a stage that may use the disk spills sooner when many share the memory; one that
  * may not fails where it fails in MongoDB.
@@ -15,6 +16,10 @@ const LEAST_BYTES = 64 * MEBIBYTE;
 const MOST_BYTES = 1024 * MEBIBYTE;
 /** A stage may hold so much however many there are. */
 const LEAST_SHARE_BYTES = 4 * MEBIBYTE;
+/** Of the limit: messages in part, and replies on their way. */
+const NETWORK_PART = 2;
+/** A batch may always have so much. */
+const LEAST_BATCH_BYTES = 256 * 1024;
 /** Messages up to so many bytes take no turn. */
 const SMALL_MESSAGE_BYTES = MEBIBYTE;
 
@@ -35,6 +40,10 @@ export class WorkMemory implements SpillSpace {
   readonly limitBytes: number;
   /** Of large messages that are worked on, unpacked. */
   messageBytes = 0;
+  /** Of messages that wait for their turn. */
+  waitingBytes = 0;
+  /** Of batches that are being filled, and of replies that clients have not taken. */
+  replyBytes = 0;
   private readonly options: WorkMemoryOptions;
   private readonly waiting: WaitingMessage[] = [];
 
@@ -50,7 +59,18 @@ export class WorkMemory implements SpillSpace {
 
   /** What one stage should hold at most before it spills, just now. */
   get memoryBytes(): number {
-    return Math.max(LEAST_SHARE_BYTES, this.limitBytes / Math.max(1, this.options.holders()));
+    const left = this.limitBytes - this.messageBytes - this.waitingBytes - this.replyBytes;
+    return Math.max(LEAST_SHARE_BYTES, left / Math.max(1, this.options.holders()));
+  }
+
+  /** Messages in part: beyond it most are not read on. */
+  get receiveLimitBytes(): number {
+    return this.limitBytes / NETWORK_PART;
+  }
+
+  /** What a batch should hold at most, just now, if it has a document at all. */
+  get batchBytes(): number {
+    return this.replyBytes > this.limitBytes / NETWORK_PART ? LEAST_BATCH_BYTES : Infinity;
   }
 
   create(): SpillFile {
@@ -65,6 +85,7 @@ export class WorkMemory implements SpillSpace {
       return this.runAdmitted(bytes, work);
     }
     return new Promise<void>((begin) => {
+      this.waitingBytes += bytes;
       this.waiting.push({ bytes, begin });
     }).then(() => this.runAdmitted(bytes, work));
   }
@@ -95,6 +116,7 @@ export class WorkMemory implements SpillSpace {
     for (let next = this.waiting.at(0); next !== undefined; next = this.waiting.at(0)) {
       if (!this.hasRoomFor(next.bytes)) return;
       this.waiting.shift();
+      this.waitingBytes -= next.bytes;
       // Its room is taken before its turn comes: others arrive meanwhile.
       this.messageBytes += next.bytes;
       next.begin();

@@ -79,7 +79,7 @@ export class Checkpointer {
   readonly reaper = new Reaper();
 
   private readonly parts: CheckpointParts;
-  private readonly changesMemory = new ChangesMemory();
+  readonly changesMemory = new ChangesMemory();
   private frozen: Frozen | undefined;
   private running: Promise<void> | undefined;
   /** Bases that readers may still pin, the current one included. */

@@ -35,6 +35,8 @@ export interface IndexStoreStatistics {
   readonly commitMs: number;
   readonly openSnapshots: number;
   readonly fileBytes: number;
+  /** Memory of the writer, which keeps as many pages as its largest commit changed. */
+  readonly writerBytes: number;
 }
 
 /** Bounds of a walk over whole store keys, compared as unsigned bytes; an absent bound is open. */

@@ -87,6 +87,8 @@ class LmdbIndexStore implements IndexStore {
   private commits = 0;
   private operations = 0;
   private commitMs = 0;
+  /** LMDB keeps the memory of pages that were dirty once, for the next ones: of its largest commit, until it is closed. */
+  private writerBytes = 0;
 
   constructor(environment: Environment, options: LmdbStoreOptions, stamp: CheckpointStamp) {
     this.environment = environment;
@@ -121,6 +123,7 @@ class LmdbIndexStore implements IndexStore {
     this.lastStamp = stamp;
     this.commits += 1;
     this.operations += changes.count;
+    this.writerBytes = Math.max(this.writerBytes, reply.writtenBytes);
     this.commitMs += this.options.clock.monotonicMs() - startMs;
     return reply.result;
   }
@@ -132,6 +135,7 @@ class LmdbIndexStore implements IndexStore {
       commitMs: this.commitMs,
       openSnapshots: this.snapshots.size,
       fileBytes: fileBytes(this.options.path),
+      writerBytes: this.writerBytes,
     };
   }
 

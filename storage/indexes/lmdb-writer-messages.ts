@@ -27,7 +27,12 @@ export interface ErrorDescription {
 }
 
 export type WriterReply =
-  | { readonly kind: 'committed'; readonly result: CommitResult }
+  | {
+      readonly kind: 'committed';
+      readonly result: CommitResult;
+      /** By its writes; 0 where the system does not say. */
+      readonly writtenBytes: number;
+    }
   | { readonly kind: 'failed'; readonly error: ErrorDescription };
 
 export function isWriterOptions(data: unknown): data is WriterOptions {

@@ -4,6 +4,7 @@
  * Nothing is visible before transactionSync has made it durable, and an exception in it aborts. (The asynchronous
  * `transaction` runs on the calling thread, shows its puts to readers there, and commits after a throw.)
  */
+import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { invariant } from '../../common/assert.ts';
 import { becomeBackgroundThread } from '../../common/workers/thread-priority.ts';
@@ -62,14 +63,24 @@ port.on('message', (request: WriterRequest) => {
 function commit(request: WriterRequest & { readonly kind: 'commit' }): WriterReply {
   try {
     const target = new LmdbTarget(environment);
+    const before = bytesWritten();
     const result = environment.transactionSync(() => {
       const applied = applyChanges(privateCopies(request.chunks), target);
       target.put(Buffer.from(request.identityKey), Buffer.from(request.identity));
       return applied;
     });
-    return { kind: 'committed', result };
+    return { kind: 'committed', result, writtenBytes: bytesWritten() - before };
   } catch (error) {
     return { kind: 'failed', error: describeError(error) };
+  }
+}
+
+/** By this thread so far. Source: proc(5), /proc/pid/io. */
+function bytesWritten(): number {
+  try {
+    return Number(/^wchar: (\d+)/m.exec(readFileSync('/proc/thread-self/io', 'latin1'))?.[1] ?? 0);
+  } catch {
+    return 0;
   }
 }
 

@@ -163,6 +163,7 @@ class MemoryIndexStore implements IndexStore {
       commitMs: 0,
       openSnapshots: this.snapshots.size,
       fileBytes: 0,
+      writerBytes: 0,
     };
   }
 

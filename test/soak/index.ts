@@ -72,6 +72,7 @@ async function soak(): Promise<Sample[]> {
         peakMemoryBytes: Math.max(peakMemoryBytes, now.memoryBytes),
         writeAmplification:
           (now.diskBytesWritten - before.diskBytesWritten) / interval.writtenBytes,
+        operationUs: (now.processorUs - before.processorUs) / operations,
       });
       before = now;
       peakMemoryBytes = 0;
@@ -100,6 +101,7 @@ function printProgress(samples: readonly Sample[]): void {
     `live ${mb(now.liveBytes)} in ${mb(now.blocksBytes)}, indexes ${mb(now.indexBytes)}`,
     `space ${(now.blocksBytes / now.liveBytes).toFixed(2)}`,
     `written ${mean((sample) => sample.writeAmplification).toFixed(2)} x`,
+    `${Math.round(mean((sample) => sample.operationUs))} us of processor an operation`,
   ];
   process.stdout.write(`${text.join(', ')}\n`);
 }
@@ -114,6 +116,7 @@ function mb(bytes: number): string {
 
 function report(samples: readonly Sample[]): void {
   const verdicts = judge(samples);
+  printParts(samples);
   const rows = verdicts.map(({ title, measured, bound, holds }) => [
     title,
     measured.toFixed(2),
@@ -124,6 +127,20 @@ function report(samples: readonly Sample[]): void {
   printTable([`${dataMb} MB of documents, cache ${mb(cacheBytes)}`, 'measured', 'bound', ''], rows);
   if (values.plot !== undefined) writeFileSync(values.plot, plotSvg(panelsOf(samples), 1, note()));
   if (verdicts.some(({ holds }) => !holds)) process.exitCode = 1;
+}
+
+/** What the server's memory was made of when it stood highest, by its own account. */
+function printParts(samples: readonly Sample[]): void {
+  const highest = samples.reduce((most, sample) =>
+    sample.server.processBytes > most.server.processBytes ? sample : most,
+  );
+  const { parts, processBytes } = highest.server;
+  const sum = Object.values(parts).reduce((total, bytes) => total + bytes, 0);
+  const rows = Object.entries({ ...parts, together: sum, 'by the system': processBytes });
+  printTable(
+    ['memory at its highest', ''],
+    rows.map(([name, bytes]) => [name, mb(bytes)]),
+  );
 }
 
 function note(): string {
@@ -167,6 +184,10 @@ function panelsOf(samples: readonly Sample[]): Panel[] {
       ],
     },
     {
+      title: 'Processor time of the server per operation, us, over 10 s',
+      lines: [line('us', (sample) => overTenSeconds(samples, sample, (each) => each.operationUs))],
+    },
+    {
       title: 'Space, MB',
       lines: [
         megabytes('block store', (sample) => sample.server.blocksBytes),
@@ -182,15 +203,21 @@ function panelsOf(samples: readonly Sample[]): Panel[] {
     {
       title: 'Write amplification: bytes to the disk per byte of documents, over 10 s',
       lines: [
-        line('all files', (sample) => {
-          const at = samples.indexOf(sample);
-          return mean(
-            samples.slice(Math.max(0, at - 9), at + 1).map((each) => each.writeAmplification),
-          );
-        }),
+        line('all files', (sample) =>
+          overTenSeconds(samples, sample, (each) => each.writeAmplification),
+        ),
       ],
     },
   ];
+}
+
+function overTenSeconds(
+  samples: readonly Sample[],
+  sample: Sample,
+  of: (sample: Sample) => number,
+): number {
+  const at = samples.indexOf(sample);
+  return mean(samples.slice(Math.max(0, at - 9), at + 1).map(of));
 }
 
 function mean(values_: readonly number[]): number {

@@ -4,6 +4,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Db } from 'mongodb';
+import { processCpuUs } from '../../bench/load/process-cpu.ts';
 import { diskBytesWritten } from '../../bench/load/process-io.ts';
 import { processMemoryBytes } from '../../bench/load/process-memory.ts';
 import type { Interval } from './interval.ts';
@@ -19,6 +20,11 @@ export interface ServerSample {
   readonly indexBytes: number;
   readonly liveBytes: number;
   readonly deltaBytes: number;
+  /** What the server says its memory is made of, by name, and what the system said at that moment. */
+  readonly parts: Readonly<Record<string, number>>;
+  readonly processBytes: number;
+  /** Processor time since the server's start. */
+  readonly processorUs: number;
   /** Of the memory that the server is to keep to. */
   readonly budgetBytes: number;
   readonly delayedWrites: number;
@@ -34,6 +40,8 @@ export interface Sample {
   readonly peakMemoryBytes: number;
   /** Bytes that reached disks per byte of documents written, in this second. */
   readonly writeAmplification: number;
+  /** Processor time of the server per operation: what throughput depends on when nobody else works on this machine. */
+  readonly operationUs: number;
 }
 
 export async function takeSample(
@@ -49,6 +57,9 @@ export async function takeSample(
     indexBytes: occupied(join(server.dbpath, 'index.lmdb')),
     liveBytes: number('flintdb', 'engine', 'blocks', 'liveBytes'),
     deltaBytes: number('flintdb', 'engine', 'delta', 'bytes'),
+    parts: numbersOf(fieldOf(fieldOf(fieldOf(status, 'flintdb'), 'memory'), 'parts')),
+    processBytes: number('flintdb', 'memory', 'processBytes'),
+    processorUs: processCpuUs(server.pid),
     budgetBytes: number('flintdb', 'memory', 'budgetBytes'),
     delayedWrites: number('flintdb', 'engine', 'delta', 'delayedWrites'),
     cacheHits: number('flintdb', 'engine', 'blocks', 'cache', 'hits'),
@@ -58,6 +69,11 @@ export async function takeSample(
 
 function fieldOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}
+
+function numbersOf(fields: unknown): Record<string, number> {
+  if (typeof fields !== 'object' || fields === null) return {};
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, Number(value)]));
 }
 
 function occupied(path: string): number {

@@ -11,6 +11,8 @@ export const MEMORY_FACTOR = 1.25;
 export const MEMORY_BASE_BYTES = 200e6;
 export const MOST_SPACE_AMPLIFICATION = 2;
 
+export const MOST_UNNAMED = 0.2;
+
 const WARM_UP_SECONDS = 60;
 /** Space is judged when the first updates have been cleaned up after, of the mix. */
 const SETTLED_PART = 0.25;
@@ -40,12 +42,25 @@ export function judge(samples: readonly Sample[]): Verdict[] {
       ),
       1,
     ),
+    verdict('memory without a name, part', unnamedPart(settled), MOST_UNNAMED),
     verdict(
       'space amplification, worst',
       Math.max(...settled.map(({ server }) => server.blocksBytes / server.liveBytes)),
       MOST_SPACE_AMPLIFICATION,
     ),
   ];
+}
+
+/** By how much the sum of the parts differs from what the system says, on average. */
+function unnamedPart(samples: readonly Sample[]): number {
+  let difference = 0;
+  let total = 0;
+  for (const { server } of samples) {
+    const sum = Object.values(server.parts).reduce((all, bytes) => all + bytes, 0);
+    difference += Math.abs(server.processBytes - sum);
+    total += server.processBytes;
+  }
+  return difference / total;
 }
 
 function verdict(title: string, measured: number, bound: number): Verdict {

@@ -73,7 +73,7 @@ function nextBatch(
   };
   try {
     cursor.producer.attach(op.view(), op);
-    const batch = pullBatch(cursor.producer, request.batchSize, cursor.stashed);
+    const batch = pullBatch(cursor.producer, request.batchSize, op.service.work, cursor.stashed);
     if (!(batch instanceof Promise)) return conclude(op, cursor, batch);
     return batch.then((ready) => conclude(op, cursor, ready)).catch(fail);
   } catch (error) {
@@ -103,7 +103,7 @@ async function awaitBatch(
         producer.tails === undefined ? undefined : cappedCollections.listen(producer.tails);
       try {
         producer.attach(op.renewView(), op);
-        const batch = await pullBatch(producer, request.batchSize, cursor.stashed);
+        const batch = await pullBatch(producer, request.batchSize, op.service.work, cursor.stashed);
         const leftMs = endMs - clock.monotonicMs();
         const mayWait = batch.documents.length === 0 && !isOver(batch, producer) && leftMs > 0;
         if (!mayWait) return conclude(op, cursor, batch);

@@ -10,6 +10,7 @@ import { splitNamespace } from '../../catalog/namespace.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { ReplyFields, ReplyValue } from '../../command/reply.ts';
 import type { ScrubMetrics } from '../../metrics/server-metrics.ts';
+import { memoryParts, processMemoryBytes } from '../../metrics/memory-parts.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 import type { StorageEngine } from '../../../storage/index.ts';
 import type { ServiceContext } from '../../operation/service-context.ts';
@@ -116,7 +117,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
     operations: { running: operations.count },
     deadlines: { set: timers.size },
     scrub: scrubFields(metrics.scrub),
-    memory: memoryFields(engine, work),
+    memory: memoryFields(engine, work, connections.receiving),
   }),
 };
 
@@ -236,10 +237,15 @@ function metricsOf({ metrics, cursors }: ServiceContext): ReplyFields {
 }
 
 /** What this process may hold, and holds; what the engine's part is made of stands in its own section. */
-function memoryFields(engine: StorageEngine, work: WorkMemory): ReplyFields {
+function memoryFields(
+  engine: StorageEngine,
+  work: WorkMemory,
+  receiving: { readonly bytes: number; readonly heldBack: number },
+): ReplyFields {
   const { heapUsed, heapTotal, external, arrayBuffers } = memoryUsage();
   const { memory } = engine.statistics();
   const engineBytes = typeof memory === 'object' ? Number(memory['budgetBytes']) : 0;
+  const parts = memoryParts(engine, work, receiving.bytes);
   return {
     // The rest of the process, V8's heap among it, comes on top: docs/operations.md.
     budgetBytes: long(engineBytes + work.limitBytes),
@@ -248,11 +254,21 @@ function memoryFields(engine: StorageEngine, work: WorkMemory): ReplyFields {
     workShareBytes: long(work.memoryBytes),
     messageBytes: long(work.messageBytes),
     waitingMessages: work.waitingMessages,
+    waitingMessageBytes: long(work.waitingBytes),
+    receivedBytes: long(receiving.bytes),
+    heldBackConnections: receiving.heldBack,
+    replyBytes: long(work.replyBytes),
     heapUsedBytes: long(heapUsed),
     heapTotalBytes: long(heapTotal),
     externalBytes: long(external),
     arrayBufferBytes: long(arrayBuffers),
+    processBytes: longOrAbsent(processMemoryBytes()),
+    parts: Object.fromEntries(Object.entries(parts).map(([name, bytes]) => [name, long(bytes)])),
   };
+}
+
+function longOrAbsent(count: number | undefined): bigint | undefined {
+  return count === undefined ? undefined : long(count);
 }
 
 function latency(counters: { readonly ops: number; readonly latencyMicros: number }): ReplyFields {
