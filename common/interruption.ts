@@ -22,3 +22,17 @@ export const uninterruptible: Interruption = {
   throwIfInterrupted: () => {},
   onInterrupt: () => () => {},
 };
+
+/** Waits for something that goes on by itself, but no longer than the operation may. @throws the interruption's reason */
+export async function untilInterrupted<Result>(
+  waiting: Promise<Result>,
+  interruption: Interruption,
+): Promise<Result> {
+  let takeBack = (): void => {};
+  const interrupted = new Promise<never>((_, reject) => {
+    takeBack = interruption.onInterrupt(reject);
+  });
+  // Whichever comes second is nobody's any more.
+  waiting.catch(() => {});
+  return Promise.race([waiting, interrupted]).finally(takeBack);
+}

@@ -244,6 +244,31 @@ export interface ValidationReport {
   readonly corruptRecords: readonly RecordId[];
   readonly missingIndexEntries: readonly IndexEntryDifference[];
   readonly extraIndexEntries: readonly IndexEntryDifference[];
+  /** What was mended before this was found; absent when it was not asked for. */
+  readonly repairs?: ValidationRepairs;
+}
+
+/** What validate mended, on request. All of it is durable. */
+export interface ValidationRepairs {
+  /** Whether anything was changed at all. */
+  readonly repaired: boolean;
+  readonly removedEntries: number;
+  readonly insertedEntries: number;
+  /** Documents of which another one has a unique key: they lie in the collection for what was lost and found. */
+  readonly movedDocuments: number;
+  /** Entries that were missing for documents which had been moved away by then. */
+  readonly outdatedEntries: number;
+}
+
+export interface ValidateOptions {
+  /** Checks the bytes of each document, too. */
+  readonly full: boolean;
+  /** What is mended: only what indexes know of arrays, or their entries, too. Absent: nothing. */
+  readonly repair?: {
+    readonly what: 'multikey' | 'all';
+    /** Namespace for documents that have to make room for another one with their unique key, by the collection's UUID. */
+    readonly lostAndFound: (uuid: CollectionUuid) => string;
+  };
 }
 
 /** An entry that an index has and should not have, or should have and has not. */
@@ -333,9 +358,13 @@ export interface StorageEngine {
     interruption: Interruption,
     onProgress?: (done: number, total: number) => void,
   ): Promise<void>;
+  /**
+   * Compares records with indexes in one snapshot. What it is to mend it mends beside reads and writes; the report is what a second
+   * look finds then.
+   */
   validate(
     namespace: string,
-    options: { readonly full: boolean },
+    options: ValidateOptions,
     interruption: Interruption,
   ): Promise<ValidationReport>;
   /**

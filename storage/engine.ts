@@ -35,6 +35,7 @@ import {
   type StorageEngine,
   type Transaction,
   type TransactionOptions,
+  type ValidateOptions,
   type ValidationReport,
 } from './contract.ts';
 import { Generation } from './delta/generation.ts';
@@ -53,6 +54,7 @@ import { DiskSpace } from './space/disk-space.ts';
 import { SpillArea } from './spill/spill-area.ts';
 import { storageStatistics } from './statistics.ts';
 import { EngineTransaction } from './transactions/transaction.ts';
+import { mendCollection } from './verify/mend.ts';
 import { scrub } from './verify/scrub.ts';
 import { validateCollection } from './verify/validate.ts';
 import { BaseEpoch } from './views/base-epoch.ts';
@@ -397,15 +399,21 @@ class Engine implements StorageEngine {
 
   validate(
     namespace: string,
-    options: { readonly full: boolean },
+    { full, repair }: ValidateOptions,
     interruption: Interruption,
   ): Promise<ValidationReport> {
     this.requireOpen();
-    const { full } = options;
-    return validateCollection(() => new SnapshotView(this.store), namespace, {
-      full,
-      interruption,
-    });
+    const { store, builds } = this;
+    if (repair === undefined) {
+      return validateCollection(() => new SnapshotView(store), namespace, { full, interruption });
+    }
+    const parts = {
+      store,
+      builds,
+      admit: (waiting: Interruption) => this.admitWrite(waiting),
+      takeCheckpoint: () => this.checkpoint(),
+    };
+    return mendCollection(parts, namespace, { full, repair, interruption });
   }
 
   scrub(options: ScrubOptions): Promise<ScrubResult> {

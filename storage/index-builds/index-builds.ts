@@ -6,7 +6,7 @@
  */
 import { CommandError } from '../../common/errors.ts';
 import { uassert } from '../../common/assert.ts';
-import { uninterruptible, type Interruption } from '../../common/interruption.ts';
+import { uninterruptible, untilInterrupted, type Interruption } from '../../common/interruption.ts';
 import type { CollectionVersion } from '../catalog/collection-version.ts';
 import type { ScanningBuild } from '../checkpoint/freeze.ts';
 import { WriteConflictError } from '../contract.ts';
@@ -67,17 +67,21 @@ export class IndexBuilds {
     return this.buildAlone({ namespace, specs, check, interruption, onProgress });
   }
 
-  /** Builds an index beside the one of its name that is to go. */
-  buildAgain(namespace: string, spec: Buffer): Promise<void> {
-    const check = (): void => {};
-    return this.buildAlone({ namespace, specs: [spec], check, interruption: uninterruptible });
+  /** Builds indexes beside those of their names that are to go. */
+  buildAgain(
+    namespace: string,
+    specs: readonly Buffer[],
+    interruption: Interruption = uninterruptible,
+  ): Promise<void> {
+    return this.buildAlone({ namespace, specs, check: () => {}, interruption });
   }
 
   private async buildAlone(request: BuildRequest): Promise<void> {
     const { namespace, specs, interruption } = request;
     const claims = specs.map((spec) => `${namespace} ${nameOf(spec)}`);
     for (let other = this.claimant(claims); other !== undefined; other = this.claimant(claims)) {
-      await endOf(other, interruption);
+      const ended = other.catch(() => {});
+      await untilInterrupted(ended, interruption);
     }
     const building = this.buildNow(request);
     this.running.set(building, claims);
@@ -179,14 +183,4 @@ export class IndexBuilds {
       transaction.close();
     }
   }
-}
-
-/** Resolves when a build has ended, however it did. @throws the interruption's reason */
-async function endOf(building: Promise<void>, interruption: Interruption): Promise<void> {
-  let takeBack = (): void => {};
-  const interrupted = new Promise<void>((_, reject) => {
-    takeBack = interruption.onInterrupt(reject);
-  });
-  const ended = building.catch(() => {});
-  await Promise.race([ended, interrupted]).finally(takeBack);
 }

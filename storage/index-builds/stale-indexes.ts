@@ -54,7 +54,7 @@ async function rebuild(
   const specs = new Map(stale.map(({ name, spec }) => [name, spec]));
   for (const [name, spec] of specs) {
     try {
-      await builds.buildAgain(namespace, spec);
+      await builds.buildAgain(namespace, [spec]);
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       log.write({

@@ -40,14 +40,14 @@ export interface RecordWrite {
   readonly journal: JournalOperation | undefined;
 }
 
-/** Entries of an index that is made over records which are there already. */
+/** Entries of an index that is made, or mended, over records which are there already. */
 export interface KeysWrite {
   readonly kind: 'keys';
   readonly state: CollectionState;
   readonly recordId: RecordId;
   readonly keys: readonly KeyChange[];
   readonly multikey: readonly MultikeyChange[];
-  readonly journal: undefined;
+  readonly journal: JournalOperation | undefined;
 }
 
 /** One collection created, changed or dropped. */
@@ -58,6 +58,8 @@ export interface CatalogWrite {
   readonly version: CollectionVersion | undefined;
   readonly namespaces: readonly string[];
   readonly journal: JournalOperation | undefined;
+  /** The version knows of all arrays that there are: what the one before knew does not count. */
+  readonly knowsArrays?: boolean;
 }
 
 export type PendingWrite = RecordWrite | KeysWrite | CatalogWrite;

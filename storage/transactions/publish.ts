@@ -54,7 +54,10 @@ function publishAll(
     const write = writes[index];
     store.changedCollections.add(write.state.ident);
     if (write.kind === 'catalog') {
-      const version = keepMultikey(store, write.state.versions.latest, write.version);
+      const version =
+        write.knowsArrays === true
+          ? write.version
+          : keepMultikey(store, write.state.versions.latest, write.version);
       store.catalog.write(write.state, version, commitNumber, snapshots);
       continue;
     }

@@ -11,7 +11,11 @@ const MOST_BUCKETS = 1 << 16;
 
 export class EntryBuckets {
   private readonly sums: Float64Array;
+  /** Entries that records call for, per bucket. */
+  private readonly counts: Uint32Array;
   private readonly mask: number;
+  /** Buckets from here on are not looked into. */
+  private end: number;
   expected = 0;
   found = 0;
 
@@ -20,12 +24,15 @@ export class EntryBuckets {
     const wanted = 2 ** Math.ceil(Math.log2(Math.max(1, entries)));
     const buckets = Math.min(MOST_BUCKETS, Math.max(FEWEST_BUCKETS, wanted));
     this.sums = new Float64Array(buckets);
+    this.counts = new Uint32Array(buckets);
     this.mask = buckets - 1;
+    this.end = buckets;
   }
 
   expect(key: Uint8Array, recordId: number): void {
     const hash = hashOf(key, recordId);
     this.sums[hash & this.mask] += hash;
+    this.counts[hash & this.mask] += 1;
     this.expected += 1;
   }
 
@@ -35,9 +42,28 @@ export class EntryBuckets {
     this.found += 1;
   }
 
+  /**
+   * Bounds what the second walk has to remember: of the buckets that differ, only as many count from here on as hold about `most`
+   * entries of records together.
+   * @returns whether these are all
+   */
+  focus(most: number): boolean {
+    let entries = 0;
+    for (let bucket = 0; bucket < this.sums.length; bucket += 1) {
+      if (this.sums[bucket] === 0) continue;
+      if (entries > most) {
+        this.end = bucket;
+        return false;
+      }
+      entries += this.counts[bucket];
+    }
+    return true;
+  }
+
   /** Whether an entry lies in a bucket in which the two sides differ. */
   isSuspect(key: Uint8Array, recordId: number): boolean {
-    return this.sums[hashOf(key, recordId) & this.mask] !== 0;
+    const bucket = hashOf(key, recordId) & this.mask;
+    return bucket < this.end && this.sums[bucket] !== 0;
   }
 
   get isBalanced(): boolean {

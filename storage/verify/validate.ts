@@ -1,16 +1,26 @@
 /**
- * validate: compares a collection's records with its indexes, both ways, and reports; it never guesses or repairs.
+ * validate: compares a collection's records with its indexes, both ways, and reports; it never guesses, and changes nothing
+ * (verify/mend.ts does, on request, by what is found here).
  *
  * Reads one snapshot from start to end, in slices. A record whose page is damaged is an error of its own, and the walk goes
  * on behind it.
  */
-import { includesMultikeyPaths, validateDocument } from '../../bson/index.ts';
+import {
+  includesMultikeyPaths,
+  noMultikeyPaths,
+  uniteMultikeyPaths,
+  validateDocument,
+  type MultikeyPaths,
+} from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
 import { CommandError, CorruptionError, DeviceError } from '../../common/errors.ts';
 import type { Interruption } from '../../common/interruption.ts';
 import type { CollectionVersion } from '../catalog/collection-version.ts';
 import { prepareKeys, storedKeyOf, type IndexWriter } from '../catalog/index-keys.ts';
 import type {
+  CommitNumber,
+  Ident,
+  IndexDescription,
   IndexEntryDifference,
   RecordCursor,
   RecordId,
@@ -22,6 +32,8 @@ import { EntryBuckets } from './entry-buckets.ts';
 const SLICE = 512;
 /** Differences named one by one in the report. */
 const MOST_NAMED = 100;
+/** Entries that are held to find out which of an index differ, and differences in all: beyond it an index is better made anew. */
+const MOST_HELD = 20_000;
 
 /** Bounds how fast something is read. */
 export interface Pace {
@@ -36,12 +48,54 @@ export interface ValidationOptions {
   readonly pace?: Pace;
 }
 
+/** An entry of an index that is there and should not be, or the other way round. */
+export interface EntryDifference {
+  readonly index: Ident;
+  readonly recordId: RecordId;
+  /** Stored form. */
+  readonly key: Buffer;
+}
+
+/** What was found of one index. */
+export interface InspectedIndex {
+  readonly index: IndexDescription;
+  /** False when the walk ended at damage: what lies behind it nobody has seen. */
+  readonly isReadable: boolean;
+  /** Whether all its differences are among those listed. */
+  readonly isListed: boolean;
+  /** Where the documents that were read have arrays. */
+  readonly multikeyPaths: MultikeyPaths;
+}
+
+/** All that is known after one look at a collection. */
+export interface Inspection {
+  readonly report: ValidationReport;
+  readonly collection: CollectionVersion;
+  readonly commitNumber: CommitNumber;
+  readonly indexes: readonly InspectedIndex[];
+  readonly differences: readonly EntryDifference[];
+  /** Every record of the collection was seen, and its document read. */
+  readonly isComplete: boolean;
+  /** What was found, less what the catalog counts. */
+  readonly recordsMiscounted: number;
+  readonly bytesMiscounted: number;
+}
+
 /** @param openView opens a snapshot; validate closes it */
 export async function validateCollection(
   openView: () => SnapshotView,
   namespace: string,
   options: ValidationOptions,
 ): Promise<ValidationReport> {
+  return (await inspectCollection(openView, namespace, options)).report;
+}
+
+/** The same, with all that is needed to mend what was found. */
+export async function inspectCollection(
+  openView: () => SnapshotView,
+  namespace: string,
+  options: ValidationOptions,
+): Promise<Inspection> {
   const view = openView();
   try {
     const collection = view.collection(namespace);
@@ -70,6 +124,12 @@ class Validation {
   private readonly unreadable = new Set<RecordId>();
   private readonly missing: IndexEntryDifference[] = [];
   private readonly extra: IndexEntryDifference[] = [];
+  private readonly differences: EntryDifference[] = [];
+  /** By position of the index. */
+  private readonly multikeyPaths: MultikeyPaths[];
+  /** Indexes whose walk ended at damage, and those with more differences than were looked at. */
+  private readonly unreadableIndexes = new Set<IndexDescription>();
+  private readonly unlistedIndexes = new Set<IndexDescription>();
   private invalidDocuments = 0;
   private records = 0;
   private bytes = 0;
@@ -85,15 +145,35 @@ class Validation {
     this.pace = options.pace;
     this.writers = collection.writers.filter(({ index }) => index.ready);
     this.buckets = this.writers.map(() => new EntryBuckets(view.recordCount(collection)));
+    this.multikeyPaths = this.writers.map(({ index }) => noMultikeyPaths(index.multikeyPaths));
   }
 
-  async run(): Promise<ValidationReport> {
+  async run(): Promise<Inspection> {
     await this.walkRecords((recordId, document) => this.checkRecord(recordId, document), true);
     for (const [position, writer] of this.writers.entries()) await this.walkIndex(writer, position);
     if (this.sawAllRecords) {
       this.checkCounts();
       await this.nameDifferences();
     }
+    const { view, collection } = this;
+    return {
+      report: this.report(),
+      collection,
+      commitNumber: view.commitNumber,
+      indexes: this.writers.map(({ index }, position) => ({
+        index,
+        isReadable: !this.unreadableIndexes.has(index),
+        isListed: !this.unlistedIndexes.has(index),
+        multikeyPaths: this.multikeyPaths[position],
+      })),
+      differences: this.differences,
+      isComplete: this.sawAllRecords && this.unreadable.size === 0,
+      recordsMiscounted: this.records + this.unreadable.size - view.recordCount(collection),
+      bytesMiscounted: this.bytes - view.dataBytes(collection),
+    };
+  }
+
+  private report(): ValidationReport {
     const keysPerIndex: Record<string, number> = {};
     for (const [position, { index }] of this.writers.entries()) {
       keysPerIndex[index.name] = this.buckets[position].found;
@@ -120,6 +200,10 @@ class Validation {
       const { keys, multikeyPaths } = generator.keysOf(document);
       for (const key of keys) this.buckets[position].expect(storedKeyOf(key).key, recordId);
       if (multikeyPaths === undefined) continue;
+      this.multikeyPaths[position] = uniteMultikeyPaths(
+        this.multikeyPaths[position],
+        multikeyPaths,
+      );
       if (!includesMultikeyPaths(index.multikeyPaths, multikeyPaths)) {
         this.reportIndex(
           index.name,
@@ -135,7 +219,7 @@ class Validation {
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       this.invalidDocuments += 1;
-      this.report(`record ${recordId}: ${error.message}`);
+      this.reportError(`record ${recordId}: ${error.message}`);
     }
   }
 
@@ -165,7 +249,8 @@ class Validation {
       }
     } catch (error) {
       if (!(error instanceof CorruptionError)) throw error;
-      this.reportIndex(index.name, error.message);
+      if (!this.unreadableIndexes.has(index)) this.reportIndex(index.name, error.message);
+      this.unreadableIndexes.add(index);
     } finally {
       cursor.close();
     }
@@ -176,43 +261,59 @@ class Validation {
     const bytes = this.view.dataBytes(this.collection);
     const found = this.records + this.unreadable.size;
     if (records !== found) {
-      this.report(`the catalog counts ${records} records, there are ${found}`);
+      this.reportError(`the catalog counts ${records} records, there are ${found}`);
     }
     if (bytes !== this.bytes && this.unreadable.size === 0) {
-      this.report(`the catalog counts ${bytes} bytes of documents, there are ${this.bytes}`);
+      this.reportError(`the catalog counts ${bytes} bytes of documents, there are ${this.bytes}`);
     }
   }
 
   /** Walks again where the two sides differ, to say which entries are missing or left over. */
   private async nameDifferences(): Promise<void> {
     for (const [position, writer] of this.writers.entries()) {
-      const buckets = this.buckets[position];
-      if (buckets.isBalanced) continue;
-      const indexName = writer.index.name;
-      const expected = new Map<string, IndexEntryDifference>();
-      await this.walkRecords((recordId, document) => {
-        for (const encoded of writer.generator.keysOf(document).keys) {
-          const { key } = storedKeyOf(encoded);
-          if (!buckets.isSuspect(key, recordId)) continue;
-          expected.set(nameOf(key, recordId), { indexName, recordId, key: Buffer.from(key) });
-        }
-      }, false);
-      await this.walkEntries(writer, (key, recordId) => {
-        if (!buckets.isSuspect(key, recordId) || expected.delete(nameOf(key, recordId))) return;
-        note(this.extra, { indexName, recordId, key: Buffer.from(key) });
-        this.reportIndex(
-          indexName,
-          `an entry of record ${recordId} that it should not have: ${key.toString('hex')}`,
-        );
-      });
-      for (const [name, entry] of expected) {
-        note(this.missing, entry);
-        this.reportIndex(indexName, `entry is missing: ${name}`);
-      }
-      if (!this.invalidIndexes.has(indexName)) {
-        this.reportIndex(indexName, 'entries differ from the records');
+      const { index } = writer;
+      // Of one that could not be read to its end nobody knows what it has.
+      if (this.buckets[position].isBalanced || this.unreadableIndexes.has(index)) continue;
+      await this.nameDifferencesOf(writer, this.buckets[position]);
+      if (!this.invalidIndexes.has(index.name)) {
+        this.reportIndex(index.name, 'entries differ from the records');
       }
     }
+  }
+
+  private async nameDifferencesOf(writer: IndexWriter, buckets: EntryBuckets): Promise<void> {
+    const { index } = writer;
+    const indexName = index.name;
+    if (!buckets.focus(MOST_HELD)) this.unlistedIndexes.add(index);
+    const expected = new Map<string, EntryDifference>();
+    await this.walkRecords((recordId, document) => {
+      for (const encoded of writer.generator.keysOf(document).keys) {
+        const { key } = storedKeyOf(encoded);
+        if (!buckets.isSuspect(key, recordId)) continue;
+        const entry = { index: index.ident, recordId, key: Buffer.from(key) };
+        expected.set(nameOf(key, recordId), entry);
+      }
+    }, false);
+    await this.walkEntries(writer, (key, recordId) => {
+      if (!buckets.isSuspect(key, recordId) || expected.delete(nameOf(key, recordId))) return;
+      const entry = { index: index.ident, recordId, key: Buffer.from(key) };
+      this.noteDifference(index, entry);
+      note(this.extra, { indexName, recordId, key: entry.key });
+      this.reportIndex(
+        indexName,
+        `an entry of record ${recordId} that it should not have: ${key.toString('hex')}`,
+      );
+    });
+    for (const [name, entry] of expected) {
+      this.noteDifference(index, entry);
+      note(this.missing, { indexName, recordId: entry.recordId, key: entry.key });
+      this.reportIndex(indexName, `entry is missing: ${name}`);
+    }
+  }
+
+  private noteDifference(index: IndexDescription, entry: EntryDifference): void {
+    if (this.differences.length < MOST_HELD) this.differences.push(entry);
+    else this.unlistedIndexes.add(index);
   }
 
   /** @param reports whether what cannot be read is told: each once */
@@ -243,7 +344,7 @@ class Validation {
           error instanceof CorruptionError ||
           (error instanceof DeviceError && error.errno === 'EIO');
         if (!isDamage) throw error;
-        if (reports) this.report(error.message);
+        if (reports) this.reportError(error.message);
         if (error instanceof CorruptionError && !PAGE_PARTS.has(error.part)) {
           // The record map itself: the walk cannot go on behind it.
           this.sawAllRecords = false;
@@ -256,10 +357,10 @@ class Validation {
 
   private reportIndex(indexName: string, error: string): void {
     this.invalidIndexes.add(indexName);
-    this.report(`index ${indexName}: ${error}`);
+    this.reportError(`index ${indexName}: ${error}`);
   }
 
-  private report(error: string): void {
+  private reportError(error: string): void {
     if (this.errors.length < MOST_NAMED) this.errors.push(error);
   }
 
