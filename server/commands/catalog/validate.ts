@@ -1,7 +1,9 @@
 /**
- * validate: checks a collection against its indexes.
- * Source: MongoDB's manual, "validate".
+ * validate: checks a collection against its indexes, and on request mends them.
+ * Source: MongoDB's manual, "validate". MongoDB repairs on a standalone only, as every server here is, and under an exclusive lock; here
+ * reads and writes go on meanwhile. It removes documents that cannot be read; here they stay, and are reported: a page may be saved yet.
  */
+import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import {
   bucketProblem,
@@ -11,7 +13,9 @@ import {
 } from '../../../query/index.ts';
 import type {
   CollectionDescription,
+  CollectionUuid,
   IndexEntryDifference,
+  ValidationRepairs,
   ValidationReport,
 } from '../../../storage/index.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
@@ -21,28 +25,34 @@ import { defineCommand } from '../../command/define-command.ts';
 
 export const validate = defineCommand({
   name: 'validate',
-  help: 'Checks the documents and indexes of a collection.',
+  help: 'Checks the documents and indexes of a collection; {repair: true} mends its indexes.',
   kind: 'admin',
   access: { action: 'validate', on: 'collection' },
   route: 'allShards',
   parse: (body) => {
     const namespace = body.collection();
-    body.refuse(
-      'repair',
-      'background',
-      'fixMultikey',
-      'checkBSONConformance',
-      'metadata',
-      'collHash',
+    body.refuse('checkBSONConformance', 'metadata', 'collHash', 'hashPrefixes', 'unhash');
+    body.refuse('enforceFastCount');
+    const full = body.safeBoolean('full', false);
+    const background = body.safeBoolean('background', false);
+    const repair = body.safeBoolean('repair', false);
+    const fixMultikey = body.safeBoolean('fixMultikey', undefined);
+    refuseTogether(background && full, '{ background: true }', '{ full: true }');
+    refuseTogether(background && repair, '{ background: true }', '{ repair: true }');
+    refuseTogether(repair && fixMultikey === false, '{ fixMultikey: false }', '{ repair: true }');
+    uassert(
+      !background,
+      'CommandNotSupported',
+      'Running the validate command with { background: true } is not supported in standalone mode',
     );
-    body.refuse('hashPrefixes', 'unhash', 'enforceFastCount');
-    return { namespace, full: body.safeBoolean('full', false) };
+    return { namespace, full, what: whatToMend(repair, fixMultikey === true) };
   },
-  execute: async ({ namespace, full }, op) => {
+  execute: async ({ namespace, full, what }, op) => {
     const view = op.view();
     const found = requireCollection(view, namespace);
     const collection = timeseriesOf(view, found)?.buckets ?? found;
-    const report = await op.engine.validate(collection.namespace, { full }, op);
+    const options = what === undefined ? { full } : { full, repair: { what, lostAndFound } };
+    const report = await op.engine.validate(collection.namespace, options, op);
     const wrongBuckets = await countWrongBuckets(op, collection);
     return { namespace, collection, report, wrongBuckets };
   },
@@ -60,26 +70,60 @@ export const validate = defineCommand({
       keysPerIndex: report.keysPerIndex,
       indexDetails: Object.fromEntries(details),
       valid: report.valid,
-      repaired: false,
+      repaired: report.repairs?.repaired ?? false,
       warnings: wrongBuckets === 0 ? report.warnings : [...report.warnings, WRONG_BUCKETS],
       errors: report.errors,
       extraIndexEntries: report.extraIndexEntries.map(shownEntry),
       missingIndexEntries: report.missingIndexEntries.map(shownEntry),
       corruptRecords: report.corruptRecords,
+      ...shownRepairs(report.repairs),
       advice: report.valid ? undefined : adviceFor(report),
     };
   },
 });
+
+function refuseTogether(both: boolean, one: string, other: string): void {
+  uassert(
+    !both,
+    'InvalidOptions',
+    `Running the validate command with both ${one} and ${other} is not supported.`,
+  );
+}
+
+function whatToMend(repair: boolean, fixMultikey: boolean): 'all' | 'multikey' | undefined {
+  if (repair) return 'all';
+  return fixMultikey ? 'multikey' : undefined;
+}
+
+/** Where documents go that stand under a unique key of another one: MongoDB's name for it. */
+function lostAndFound(uuid: CollectionUuid): string {
+  const dashed = uuid.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  return `local.lost_and_found.${dashed}`;
+}
+
+function shownRepairs(repairs: ValidationRepairs | undefined): object {
+  if (repairs?.repaired !== true) return {};
+  return {
+    numRemovedCorruptRecords: 0,
+    numRemovedExtraIndexEntries: repairs.removedEntries,
+    numInsertedMissingIndexEntries: repairs.insertedEntries,
+    numDocumentsMovedToLostAndFound: repairs.movedDocuments,
+    numOutdatedMissingIndexEntry: repairs.outdatedEntries,
+  };
+}
 
 /** The key as hexadecimal digits: one that was cut, or is of another kind than values in order, cannot be shown as a document. */
 function shownEntry({ indexName, recordId, key }: IndexEntryDifference) {
   return { indexName, recordId, indexKey: key.toString('hex') };
 }
 
-function adviceFor({ corruptRecords }: ValidationReport): string {
-  return corruptRecords.length > 0
-    ? 'Some documents cannot be read. Stop the server and run "flint repair", or restore the collection from a backup.'
-    : 'The collection and its indexes disagree. Stop the server and run "flint repair": it makes all indexes anew.';
+function adviceFor({ corruptRecords, repairs }: ValidationReport): string {
+  if (corruptRecords.length > 0) {
+    return 'Some documents cannot be read. Stop the server and run "flint repair", or restore the collection from a backup.';
+  }
+  return repairs === undefined
+    ? 'The collection and its indexes disagree. {repair: true} mends indexes while the server runs; "flint repair", once it is stopped, makes all of them anew.'
+    : 'Not all could be mended while the server runs. Stop it and run "flint repair": it looks for lost documents, and makes all indexes anew.';
 }
 
 const WRONG_BUCKETS =
