@@ -7,7 +7,7 @@
 import { WriteConflictError, type Ident, type RecordId } from '../contract.ts';
 import type { KeyPosition } from '../delta/key-order.ts';
 import { NO_ROW } from '../delta/version-rows.ts';
-import { indexEntryKey } from '../format/tree-key.ts';
+import { indexEntryKey, typeBitsOfEntry } from '../format/tree-key.ts';
 import type { LayeredView } from '../views/layered-view.ts';
 import type { PendingWriter, StoreState } from '../views/store-state.ts';
 
@@ -77,19 +77,21 @@ export function committedOwner(
   return store.epoch.base.recordIdsOf(index, key).find((recordId) => !decided.includes(recordId));
 }
 
-/** Whether an index has an entry for exactly this stored key and record, by what is committed. */
-export function holdsEntry(
+/** The type bits of an index's entry for exactly this stored key and record, by what is committed; undefined when there is none. */
+export function committedEntry(
   store: StoreState,
   index: Ident,
   key: Buffer,
   recordId: RecordId,
-): boolean {
+): Buffer | undefined {
   for (const generation of store.epoch.generations) {
     const table = generation.keys.get(index);
     const row = table?.newestRow(key, recordId) ?? NO_ROW;
-    if (table !== undefined && row !== NO_ROW) return table.isPresent(row);
+    if (table === undefined || row === NO_ROW) continue;
+    return table.isPresent(row) ? table.typeBits(row) : undefined;
   }
-  return store.epoch.base.get(indexEntryKey(index, key, recordId)) !== undefined;
+  const value = store.epoch.base.get(indexEntryKey(index, key, recordId));
+  return value === undefined ? undefined : typeBitsOfEntry(value);
 }
 
 function writtenSince(

@@ -29,15 +29,15 @@ export class EntryBuckets {
     this.end = buckets;
   }
 
-  expect(key: Uint8Array, recordId: number): void {
-    const hash = hashOf(key, recordId);
+  expect(key: Uint8Array, typeBits: Uint8Array, recordId: number): void {
+    const hash = hashOf(key, typeBits, recordId);
     this.sums[hash & this.mask] += hash;
     this.counts[hash & this.mask] += 1;
     this.expected += 1;
   }
 
-  find(key: Uint8Array, recordId: number): void {
-    const hash = hashOf(key, recordId);
+  find(key: Uint8Array, typeBits: Uint8Array, recordId: number): void {
+    const hash = hashOf(key, typeBits, recordId);
     this.sums[hash & this.mask] -= hash;
     this.found += 1;
   }
@@ -61,8 +61,8 @@ export class EntryBuckets {
   }
 
   /** Whether an entry lies in a bucket in which the two sides differ. */
-  isSuspect(key: Uint8Array, recordId: number): boolean {
-    const bucket = hashOf(key, recordId) & this.mask;
+  isSuspect(key: Uint8Array, typeBits: Uint8Array, recordId: number): boolean {
+    const bucket = hashOf(key, typeBits, recordId) & this.mask;
     return bucket < this.end && this.sums[bucket] !== 0;
   }
 
@@ -71,11 +71,14 @@ export class EntryBuckets {
   }
 }
 
-/** FNV-1a over key and record id, 32 bits, never 0. */
-function hashOf(key: Uint8Array, recordId: number): number {
+/** FNV-1a over key, type bits and record id, 32 bits, never 0. */
+function hashOf(key: Uint8Array, typeBits: Uint8Array, recordId: number): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < key.length; index += 1) {
     hash = Math.imul(hash ^ key[index], 0x01000193);
+  }
+  for (let index = 0; index < typeBits.length; index += 1) {
+    hash = Math.imul(hash ^ typeBits[index], 0x01000193);
   }
   hash = Math.imul(hash ^ (recordId >>> 0), 0x01000193);
   hash = Math.imul(hash ^ Math.floor(recordId / 0x1_0000_0000), 0x01000193);

@@ -16,7 +16,7 @@ import {
 import type { RecordId } from '../contract.ts';
 import type { JournalOperation } from '../format/journal-entry.ts';
 import { NO_TYPE_BITS } from '../format/tree-key.ts';
-import { committedOwner, holdsEntry } from '../transactions/conflicts.ts';
+import { committedEntry, committedOwner } from '../transactions/conflicts.ts';
 import type { KeyChange, KeysWrite } from '../transactions/pending-write.ts';
 import { commitNow } from '../transactions/publish.ts';
 import { SnapshotView } from '../views/snapshot-view.ts';
@@ -133,7 +133,9 @@ export class EntryMending {
       const concerned = differences.filter(({ index }) => index === indexWriter.index.ident);
       if (concerned.length === 0) continue;
       const wanted = document === undefined ? NO_KEYS : wantedKeys(indexWriter, document);
-      for (const { key } of concerned) {
+      // One that differs in its type bits alone is missing and there: both differences are of one key.
+      const byKey = new Map(concerned.map(({ key }) => [key.toString('latin1'), key]));
+      for (const key of byKey.values()) {
         const pending = this.mendEntry(indexWriter, recordId, key, wanted, keys);
         if (pending !== undefined) return pending;
       }
@@ -153,10 +155,16 @@ export class EntryMending {
     keys: KeyChange[],
   ): Promise<void> | undefined {
     const stored = wanted.get(key.toString('latin1'));
-    const isThere = holdsEntry(this.store, index.ident, key, recordId);
-    if (isThere === (stored !== undefined)) return undefined;
+    const typeBits = committedEntry(this.store, index.ident, key, recordId);
     if (stored === undefined) {
-      keys.push({ index: index.ident, stored: removed(key), present: false });
+      if (typeBits === undefined) return undefined;
+      const gone = { key, typeBits: NO_TYPE_BITS, whole: true };
+      keys.push({ index: index.ident, stored: gone, present: false, replaces: false });
+      return undefined;
+    }
+    if (typeBits !== undefined) {
+      if (typeBits.equals(stored.typeBits)) return undefined;
+      keys.push({ index: index.ident, stored, present: true, replaces: true });
       return undefined;
     }
     if (index.unique) {
@@ -169,7 +177,7 @@ export class EntryMending {
         return undefined;
       }
     }
-    keys.push({ index: index.ident, stored, present: true });
+    keys.push({ index: index.ident, stored, present: true, replaces: false });
     return undefined;
   }
 
@@ -209,8 +217,4 @@ function wantedKeys({ generator }: IndexWriter, document: Buffer): Map<string, S
     wanted.set(stored.key.toString('latin1'), stored);
   }
   return wanted;
-}
-
-function removed(key: Buffer): StoredKey {
-  return { key, typeBits: NO_TYPE_BITS, whole: true };
 }

@@ -110,6 +110,13 @@ export async function inspectCollection(
   }
 }
 
+/** An index entry, as it is or should be. */
+interface SeenEntry {
+  readonly key: Buffer;
+  readonly typeBits: Buffer;
+  readonly recordId: RecordId;
+}
+
 class Validation {
   private readonly view: SnapshotView;
   private readonly collection: CollectionVersion;
@@ -198,7 +205,10 @@ class Validation {
     if (this.full) this.checkBytes(recordId, document);
     for (const [position, { index, generator }] of this.writers.entries()) {
       const { keys, multikeyPaths } = generator.keysOf(document);
-      for (const key of keys) this.buckets[position].expect(storedKeyOf(key).key, recordId);
+      for (const encoded of keys) {
+        const { key, typeBits } = storedKeyOf(encoded);
+        this.buckets[position].expect(key, typeBits, recordId);
+      }
       if (multikeyPaths === undefined) continue;
       this.multikeyPaths[position] = uniteMultikeyPaths(
         this.multikeyPaths[position],
@@ -226,8 +236,8 @@ class Validation {
   private async walkIndex(writer: IndexWriter, position: number): Promise<void> {
     const { index } = writer;
     let previous: Buffer | undefined;
-    await this.walkEntries(writer, (key, recordId) => {
-      this.buckets[position].find(key, recordId);
+    await this.walkEntries(writer, ({ key, typeBits, recordId }) => {
+      this.buckets[position].find(key, typeBits, recordId);
       if (index.unique && previous?.equals(key) === true) {
         this.reportIndex(index.name, `two records have the key ${key.toString('hex')}`);
       }
@@ -238,13 +248,13 @@ class Validation {
   /** Entries of records that cannot be read are passed over: nobody can tell whether they are right. */
   private async walkEntries(
     { index }: IndexWriter,
-    visit: (key: Buffer, recordId: RecordId) => void,
+    visit: (entry: SeenEntry) => void,
   ): Promise<void> {
     const cursor = this.view.scanIndex(index, {}, 1);
     try {
       while (cursor.next()) {
-        const { key, recordId } = cursor;
-        if (!this.unreadable.has(recordId)) visit(key, recordId);
+        const { key, typeBits, recordId } = cursor;
+        if (!this.unreadable.has(recordId)) visit({ key, typeBits, recordId });
         await this.breathe(key.length);
       }
     } catch (error) {
@@ -288,21 +298,19 @@ class Validation {
     const expected = new Map<string, EntryDifference>();
     await this.walkRecords((recordId, document) => {
       for (const encoded of writer.generator.keysOf(document).keys) {
-        const { key } = storedKeyOf(encoded);
-        if (!buckets.isSuspect(key, recordId)) continue;
+        const { key, typeBits } = storedKeyOf(encoded);
+        if (!buckets.isSuspect(key, typeBits, recordId)) continue;
         const entry = { index: index.ident, recordId, key: Buffer.from(key) };
-        expected.set(nameOf(key, recordId), entry);
+        expected.set(nameOf({ key, typeBits, recordId }), entry);
       }
     }, false);
-    await this.walkEntries(writer, (key, recordId) => {
-      if (!buckets.isSuspect(key, recordId) || expected.delete(nameOf(key, recordId))) return;
+    await this.walkEntries(writer, (seen) => {
+      const { key, typeBits, recordId } = seen;
+      if (!buckets.isSuspect(key, typeBits, recordId) || expected.delete(nameOf(seen))) return;
       const entry = { index: index.ident, recordId, key: Buffer.from(key) };
       this.noteDifference(index, entry);
       note(this.extra, { indexName, recordId, key: entry.key });
-      this.reportIndex(
-        indexName,
-        `an entry of record ${recordId} that it should not have: ${key.toString('hex')}`,
-      );
+      this.reportIndex(indexName, `an entry of record ${recordId} that it should not have: ${keyText(seen)}`);
     });
     for (const [name, entry] of expected) {
       this.noteDifference(index, entry);
@@ -382,6 +390,11 @@ function note(differences: IndexEntryDifference[], entry: IndexEntryDifference):
   if (differences.length < MOST_NAMED) differences.push(entry);
 }
 
-function nameOf(key: Buffer, recordId: number): string {
-  return `record ${recordId}, key ${key.toString('hex')}`;
+function nameOf(entry: SeenEntry): string {
+  return `record ${entry.recordId}, key ${keyText(entry)}`;
+}
+
+function keyText({ key, typeBits }: SeenEntry): string {
+  const types = typeBits.length === 0 ? '' : `, type bits ${typeBits.toString('hex')}`;
+  return key.toString('hex') + types;
 }

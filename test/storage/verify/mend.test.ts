@@ -4,6 +4,7 @@ import {
   ArrayBuilder,
   arrayValue,
   documentOf,
+  doubleValue,
   encodeIndexKey,
   int32Value,
   type RawValue,
@@ -28,6 +29,7 @@ import {
   remove,
   update,
 } from '../engine/fixture.ts';
+import { indexEntryValue } from '../../../storage/format/tree-key.ts';
 import { readAll } from '../repair/store-image.ts';
 import { Machine } from './machine.ts';
 
@@ -226,6 +228,28 @@ describe('validate with repair', () => {
     const report = await validate(engine);
     assert.deepEqual(report.errors, []);
     assert.deepEqual(report.keysPerIndex, { _id_: 98, a_1: 98 });
+    await engine.close();
+  });
+
+  it('finds and mends an entry that shows its value as one of another type', async () => {
+    const { machine, collection } = await makeStore();
+    const { ident } = collection.indexes[1];
+    const { key, typeBits } = encodeIndexKey([doubleValue(7)], [1]);
+    assert.ok(key.equals(keyOf(7)));
+    assert.ok(typeBits.length > 0);
+    await machine.plant((changes) =>
+      changes.putIndexEntry(ident, key, 7 as RecordId, indexEntryValue(typeBits, true)),
+    );
+    const engine = await machine.open();
+    const found = await validate(engine);
+    assert.deepEqual(found.invalidIndexes, ['a_1']);
+    assert.match(found.errors.join('\n'), /of record 7 that it should not have: .*, type bits/);
+    const report = await repair(engine);
+    assert.deepEqual(report.errors, []);
+    assert.equal(report.repairs?.insertedEntries, 1);
+    await remove(engine, collection, 7 as RecordId);
+    await engine.checkpoint();
+    assert.deepEqual((await validate(engine)).errors, []);
     await engine.close();
   });
 
