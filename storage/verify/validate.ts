@@ -310,7 +310,10 @@ class Validation {
       const entry = { index: index.ident, recordId, key: Buffer.from(key) };
       this.noteDifference(index, entry);
       note(this.extra, { indexName, recordId, key: entry.key });
-      this.reportIndex(indexName, `an entry of record ${recordId} that it should not have: ${keyText(seen)}`);
+      this.reportIndex(
+        indexName,
+        `an entry of record ${recordId} that it should not have: ${keyText(seen)}`,
+      );
     });
     for (const [name, entry] of expected) {
       this.noteDifference(index, entry);
