@@ -191,7 +191,7 @@ export class AllocationMap {
 
   /** The end of a checkpoint: extents in which nothing lives any more will be free. */
   settle(checkpoint: number): void {
-    const oldest = this.oldestLiveGeneration();
+    const oldest = this.oldestPastGeneration();
     for (const [index, extent] of this.extents.entries()) {
       if (extent.state !== EXTENT_STATE.used || extent.damaged || extent.liveBytes > 0) continue;
       // A tombstone is needed as long as something older than it might come back.
@@ -232,24 +232,46 @@ export class AllocationMap {
   }
 
   /**
-   * Closed extents of which at most a part lives, the emptiest first.
+   * Closed extents of which at most a part lives, or is tombstones that are still needed; the emptiest first.
    * @param mostLiveBytes of livingBytes(); above it an extent does not count
    * @param before extents that were written in this or a later generation do not count
    */
   sparseExtents(mostLiveBytes: number, before: number): number[] {
     const found: number[] = [];
+    const oldest = this.oldestPastGeneration();
     for (const [index, extent] of this.extents.entries()) {
-      if (extent.state !== EXTENT_STATE.used || extent.open || extent.damaged) continue;
-      if (extent.owner === MANIFEST_OWNER || extent.lastGeneration >= before) continue;
-      if (extent.liveBytes === 0 || this.livingBytes(index) > mostLiveBytes) continue;
+      if (!isClosed(extent, before)) continue;
+      // Without anything that is needed settle() frees it.
+      const isNeeded = extent.tombstoneBytes > 0 && oldest < extent.lastGeneration;
+      if (extent.liveBytes === 0 && !isNeeded) continue;
+      if (this.livingBytes(index) > mostLiveBytes) continue;
       found.push(index);
     }
     return found.sort((a, b) => this.livingBytes(a) - this.livingBytes(b));
   }
 
-  /** Whether something lives in an extent that was begun before a generation: then tombstones of that one are needed. */
+  /** The extent that has kept tombstones from their end for longest, if the cleaner may empty it: see sparseExtents. */
+  keeperOfTombstones(before: number): number | undefined {
+    let keeper: number | undefined;
+    for (const [index, extent] of this.extents.entries()) {
+      if (!holdsPast(extent) || !isClosed(extent, before)) continue;
+      const oldest = keeper === undefined ? Infinity : this.extents[keeper].firstGeneration;
+      if (extent.firstGeneration < oldest) keeper = index;
+    }
+    return keeper;
+  }
+
+  get tombstoneBytesInAll(): number {
+    let bytes = 0;
+    for (const { state, tombstoneBytes } of this.extents) {
+      if (state === EXTENT_STATE.used) bytes += tombstoneBytes;
+    }
+    return bytes;
+  }
+
+  /** Whether something that died may come back from an extent that was begun before a generation: then tombstones of that one are needed. */
   hasOlderThan(generation: number): boolean {
-    return this.oldestLiveGeneration() < generation;
+    return this.oldestPastGeneration() < generation;
   }
 
   /**
@@ -424,14 +446,29 @@ export class AllocationMap {
     }
   }
 
-  private oldestLiveGeneration(): number {
+  /**
+   * The generation from which on something that died may stand in an extent that a repair takes documents from. It takes none
+   * where nothing lives; and where everything lives nothing died.
+   */
+  private oldestPastGeneration(): number {
     let oldest = Infinity;
     for (const extent of this.extents) {
-      if (extent.state !== EXTENT_STATE.used || extent.liveBytes === 0) continue;
-      oldest = Math.min(oldest, extent.firstGeneration);
+      if (holdsPast(extent)) oldest = Math.min(oldest, extent.firstGeneration);
     }
     return oldest;
   }
+}
+
+/** Whether the cleaner may look at it: it is whole, and its pages are on the device. */
+function isClosed(extent: Extent, before: number): boolean {
+  if (extent.state !== EXTENT_STATE.used || extent.open || extent.damaged) return false;
+  return extent.owner !== MANIFEST_OWNER && extent.lastGeneration < before;
+}
+
+/** Whether a repair might find something there that died. */
+function holdsPast({ state, liveBytes, tombstoneBytes, writtenBytes }: Extent): boolean {
+  if (state !== EXTENT_STATE.used || liveBytes === 0) return false;
+  return liveBytes + tombstoneBytes !== writtenBytes;
 }
 
 function livingBytes(extent: Extent, sectorBytes: number): number {

@@ -25,6 +25,9 @@ const MOST_LIVE_PART = 0.5;
 const MOST_LIVE_PART_WHEN_SHORT = 0.8;
 /** Too much: so many times what lives. The bound is 2; what the last checkpoint has freed, and its base still needs, comes on top. */
 const MOST_USED = 1.5;
+/** Tombstones may take so much of what is needed, beyond a few: above it the extent goes for which most of them are kept. */
+const MOST_TOMBSTONES_PART = 1 / 16;
+const FEW_TOMBSTONES_PART_OF_EXTENT = 0.25;
 /** What is gathered, put in order and moved together, bytes. */
 const BATCH_BYTES = 2 * 1024 * 1024;
 /** Records moved before others get their turn. */
@@ -84,14 +87,17 @@ export async function cleanExtents(
   const room = new Room(allocation, layout);
   const mostLivePart = room.isShort ? MOST_LIVE_PART_WHEN_SHORT : MOST_LIVE_PART;
   const sparse = allocation.sparseExtents(layout.extentBytes * mostLivePart, parts.generation);
+  const keeper = keeperOfTombstones(parts);
+  const chosen = keeper === undefined ? sparse : [keeper, ...sparse.filter((e) => e !== keeper)];
   const taken = new Set<number>();
   let summary: CleaningSummary = { extents: 0, movedRecords: 0, movedBytes: 0 };
   let batch: Survivor[] = [];
   let batchBytes = 0;
-  for (const extent of sparse) {
+  for (const extent of chosen) {
     const bytes = allocation.livingBytes(extent);
     if (summary.movedBytes + bytes > limitBytes) break;
-    if (bytes > layout.extentBytes * MOST_LIVE_PART && !room.isShort) break;
+    const isFull = bytes > layout.extentBytes * MOST_LIVE_PART;
+    if (isFull && !room.isShort && extent !== keeper) break;
     const survivors = await survivorsIn(parts, extent, taken);
     if (survivors === undefined) continue;
     room.noteMoved(survivors.reduce((sum, { from }) => sum + from.bytes, 0));
@@ -110,6 +116,15 @@ export async function cleanExtents(
   }
   await moveAll(parts, batch);
   return summary;
+}
+
+/** The extent to empty, however much of it lives, because tombstones have piled up behind it. */
+function keeperOfTombstones({ allocation, layout, generation }: CleanerParts): number | undefined {
+  const few = layout.extentBytes * FEW_TOMBSTONES_PART_OF_EXTENT;
+  const most = Math.max(few, allocation.livingBytesInAll * MOST_TOMBSTONES_PART);
+  return allocation.tombstoneBytesInAll > most
+    ? allocation.keeperOfTombstones(generation)
+    : undefined;
 }
 
 /** Out of many extents, but into pages collection by collection, in record order. */

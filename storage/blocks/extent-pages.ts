@@ -63,12 +63,14 @@ async function pageReachingInto(parts: ExtentPagesParts, extent: number): Promis
   const { stored } = allocation;
   let before = extent - 1;
   while (stored[before]?.leadingSectors === layout.extentSectors) before -= 1;
-  const isWhole = stored
-    .slice(Math.max(0, before), extent)
-    .every(
-      ({ state, filledSectors }) =>
-        state === EXTENT_STATE.used && filledSectors === layout.extentSectors,
-    );
+  const { firstGeneration } = stored[extent];
+  const isWhole = stored.slice(Math.max(0, before), extent).every(
+    ({ state, filledSectors, lastGeneration }) =>
+      state === EXTENT_STATE.used &&
+      filledSectors === layout.extentSectors &&
+      // The page was the last one there. What came later may be on its way to the disk.
+      lastGeneration === firstGeneration,
+  );
   if (before < 0 || !isWhole) return [];
   const first = layout.firstSectorOf(before) + stored[before].leadingSectors;
   const inside = layout.firstSectorOf(extent);

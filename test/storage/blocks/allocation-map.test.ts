@@ -70,18 +70,45 @@ describe('allocation map', () => {
     map.markDamaged(10_000);
   });
 
-  it('keeps tombstones while something older lives', () => {
+  it('keeps tombstones while something older that died may come back', () => {
+    const map = new AllocationMap(layout);
+    map.takeSectors(OTHER, 4, 1);
+    map.addLive(RESERVED, 100);
+    map.removeLive(RESERVED, 40, 1);
+    map.takeSectors(OWNER, 4, 2);
+    map.addTombstones(RESERVED + 1, 16);
+    map.settle(2);
+    assert.equal(map.stored[RESERVED + 1].state, EXTENT_STATE.used);
+    map.removeLive(RESERVED, 60, 1);
+    map.settle(3);
+    map.settle(4);
+    assert.equal(map.stored[RESERVED + 1].state, EXTENT_STATE.pendingFree);
+  });
+
+  it('keeps no tombstones for what lives as a whole', () => {
     const map = new AllocationMap(layout);
     map.takeSectors(OTHER, 4, 1);
     map.addLive(RESERVED, 100);
     map.takeSectors(OWNER, 4, 2);
     map.addTombstones(RESERVED + 1, 16);
     map.settle(2);
-    assert.equal(map.stored[RESERVED + 1].state, EXTENT_STATE.used);
-    map.removeLive(RESERVED, 100, 1);
-    map.settle(3);
-    map.settle(4);
+    assert.equal(map.stored[RESERVED].state, EXTENT_STATE.used);
     assert.equal(map.stored[RESERVED + 1].state, EXTENT_STATE.pendingFree);
+  });
+
+  it('counts an extent with nothing but a few tombstones among the sparse ones', () => {
+    const map = new AllocationMap(layout);
+    const whole = layout.extentSectors;
+    map.takeSectors(OTHER, whole, 1);
+    map.addLive(RESERVED, 100);
+    map.removeLive(RESERVED, 10, 1);
+    map.takeSectors(OWNER, whole, 2);
+    map.addLive(RESERVED + 1, 1000);
+    map.addTombstones(RESERVED + 1, 16);
+    map.removeLive(RESERVED + 1, 1000, 2);
+    assert.deepEqual(map.sparseExtents(layout.extentBytes / 2, 3), [RESERVED + 1]);
+    assert.equal(map.keeperOfTombstones(3), RESERVED);
+    assert.equal(map.tombstoneBytesInAll, 16);
   });
 
   it('holds extents back while they are discarded, keeps the lowest, and discards each once', () => {

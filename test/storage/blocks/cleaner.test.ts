@@ -168,6 +168,28 @@ describe('cleaner', () => {
     await reopened.close();
   });
 
+  it('gives back the space of a queue, whose records all die soon, beside what stays for ever', async () => {
+    let first = 2000;
+    const used: number[] = [];
+    for (let round = 0; round < 60; round += 1) {
+      await write((writer) => {
+        for (const [record, place] of places) {
+          if (record < 2000 && record % 100 !== round) continue;
+          writer.supersede(ident(COLLECTION), place);
+          writer.appendTombstone(ident(COLLECTION), recordId(record));
+          places.delete(record);
+        }
+        for (let record = first; record < first + 400; record += 1) {
+          append(writer, COLLECTION, record, documentOf(COLLECTION, record, 1000), places);
+        }
+        first += 400;
+      }, 8 * EXTENT_BYTES);
+      used.push(store.statistics().extents.used);
+    }
+    assert.ok(used[59] <= used[10] + 3, used.join(' '));
+    await assertRecords(store, COLLECTION, places);
+  });
+
   it('forgets tombstones of dropped collections', async () => {
     await write((writer) => {
       appendMany(writer, 30, { count: 1, bytes: 100 });
