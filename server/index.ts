@@ -2,12 +2,21 @@
  * The door of server/: options and definitions at once, the server itself when it is asked for (loadServer): --help, and a
  * program that waits for its disk, need not wait for four hundred modules.
  */
+export type { CommandBody } from './command/command-body.ts';
+export { CommandTable } from './command/command-table.ts';
 export {
   defineCommand,
   type Command,
   type CommandTraits,
   type Route,
 } from './command/define-command.ts';
+export { isGenericArgument } from './command/generic-arguments.ts';
+export { nestedBody } from './command/nested-body.ts';
+export { replyDocument, type ReplyBody, type ReplyFields } from './command/reply.ts';
+export { type CursorProducer, type CursorReader } from './cursors/cursor-registry.ts';
+export { DocumentListProducer, firstBatch } from './cursors/first-batch.ts';
+export type { OperationContext } from './operation/operation-context.ts';
+export type { ServiceContext } from './operation/service-context.ts';
 export type { FlintServer, FlintServerOptions } from './flint-server.ts';
 export { loadServer, type LoadedServer } from './load-server.ts';
 export { DIAGNOSTIC_DIRECTORY } from './metrics/diagnostic-directory.ts';

@@ -6,7 +6,11 @@ import type { KeyGeneratorSource, VersionedKeys } from '../storage/index.ts';
 import type { FlintServer, FlintServerOptions } from './flint-server.ts';
 
 export interface LoadedServer {
-  readonly createServer: (options: Omit<FlintServerOptions, 'commands'>) => FlintServer;
+  readonly createServer: (
+    options: Omit<FlintServerOptions, 'commands'>,
+    /** Absent: flintd's. */
+    commands?: CommandTable,
+  ) => FlintServer;
   /** What the engine needs to keep indexes of all kinds. */
   readonly indexKeyGenerator: KeyGeneratorSource;
   readonly versionedKeys: VersionedKeys;
@@ -22,7 +26,8 @@ export async function loadServer(): Promise<LoadedServer> {
   const { indexKeyGenerator, VERSIONED_KEYS } = await import('../query/index.ts');
   const { createCommandTable } = await import('./commands/index.ts');
   return {
-    createServer: (options) => new FlintServer({ ...options, commands: createCommandTable() }),
+    createServer: (options, commands = createCommandTable()) =>
+      new FlintServer({ ...options, commands }),
     createCommandTable,
     indexKeyGenerator,
     versionedKeys: VERSIONED_KEYS,

@@ -3,6 +3,7 @@
  */
 export * from './contract.ts';
 export { openEngine, type EngineOptions } from './engine.ts';
+export { EmptyEngine } from './empty-engine.ts';
 export type { KeyGenerator, KeyGeneratorSource, VersionedKeys } from './catalog/index-keys.ts';
 export { CHECKPOINT_POINTS, type CheckpointPoint } from './checkpoint/pause-points.ts';
 export { ELEVATOR_NAMES, isElevatorName, type ElevatorName } from './device/elevators/elevators.ts';
