@@ -73,6 +73,7 @@ export const ERROR_CODES = {
   NoReplicationEnabled: 76,
   OperationIncomplete: 77,
   UnknownReplWriteConcern: 79,
+  NoProgressMade: 82,
   IndexOptionsConflict: 85,
   IndexKeySpecsConflict: 86,
   CannotSplit: 87,

@@ -11,6 +11,21 @@ export {
   type Route,
 } from './command/define-command.ts';
 export { isGenericArgument } from './command/generic-arguments.ts';
+export { checkWritable } from './catalog/namespace.ts';
+export { BulkWriteReplies } from './commands/crud/bulk-write-replies.ts';
+export { type BulkOperation, parseOperation } from './commands/crud/bulk-write-operations.ts';
+export { parseBulkWrite } from './commands/crud/bulkWrite.ts';
+export { parseDeleteRequest } from './commands/crud/delete.ts';
+export { type FindAndModifyRequest, parseFindAndModify } from './commands/crud/findAndModify.ts';
+export { queryContext } from './commands/crud/query-context.ts';
+export { compileStatementUpdate } from './commands/crud/statement.ts';
+export { parseUpdateRequest } from './commands/crud/update.ts';
+export {
+  appendWriteErrors,
+  checkBatchCount,
+  parseWriteOptions,
+  type WriteError,
+} from './commands/crud/write-batch.ts';
 export { nestedBody } from './command/nested-body.ts';
 export { replyDocument, type ReplyBody, type ReplyFields } from './command/reply.ts';
 export { type CursorProducer, type CursorReader } from './cursors/cursor-registry.ts';

@@ -1,18 +1,21 @@
 /**
- * flints, the query router. This version has the program and its options' names, and no routing yet: it says so and ends.
+ * flints, the query router: the front of a cluster, which applications use as they use one server.
+ *
+ * Ready line, log and signals as flintd's. It keeps nothing: any number of them run side by side.
  */
-import { EXIT } from './exit-codes.ts';
-import { refuseToRun, type ProgramDescription } from './not-yet.ts';
+import { FLINTS_OPTIONS, flintsOptionsFrom } from '../../router/index.ts';
+import { runProgram } from './server-command-line.ts';
 
-const FLINTS: ProgramDescription = {
+await runProgram({
   name: 'flints',
-  usage: `flints, the query router of FlintDB.
+  usage: `flints, the query router of FlintDB: speaks MongoDB's wire protocol for a whole cluster.
 
-  flints --help | --version
-
-Routing over several shards comes with a later version. Until then connect clients to flintd itself.`,
-  sentence:
-    'routing over several shards comes with a later version of FlintDB; connect clients to flintd itself.',
-};
-
-process.exitCode = refuseToRun(FLINTS, process.argv.slice(2), EXIT.notSupported);
+  flints --configdb <host:port> [--port <port>] [options]
+  flints --config <file.yaml>`,
+  table: FLINTS_OPTIONS,
+  run: async (given, invocation) => {
+    const options = flintsOptionsFrom(given);
+    const { runFlints } = await import('./run-flints.ts');
+    return runFlints(options, invocation);
+  },
+});

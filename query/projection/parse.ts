@@ -199,7 +199,10 @@ class Parser {
     const isFind = this.options.stage !== true;
     if (operator === '$meta') {
       const { node, metadata } = parseMeta(argument);
-      this.add(name, parents, node);
+      // A router asks for what it merges by under a name that no stored field can have.
+      const isForRouter = name === '$sortKey' && metadata === 'sortKey' && parents.length === 0;
+      if (isForRouter) this.tree.add([name], node);
+      else this.add(name, parents, node);
       this.metadata.add(metadata);
     } else if (operator === '$elemMatch') {
       this.elemMatch(name, argument, parents);

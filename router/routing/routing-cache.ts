@@ -90,7 +90,10 @@ export class RoutingCache {
   }
 
   /** A shard said that the entry is old. @param used what was routed by; when there is another one by now, that stays. */
-  collectionIsStale(namespace: string, used?: { readonly value: ShardedCollection | undefined }): void {
+  collectionIsStale(
+    namespace: string,
+    used?: { readonly value: ShardedCollection | undefined },
+  ): void {
     const slot = this.collections.get(namespace);
     if (slot === undefined) return;
     if (used !== undefined && slot.known?.value !== used.value) return;

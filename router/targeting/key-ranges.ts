@@ -30,18 +30,12 @@ export function keyRangesOf(
 }
 
 /** Each branch of an $or says where its documents are, or the $or says nothing. */
-function alternatives(
-  filter: Buffer,
-  pattern: ShardKeyPattern,
-  comparesBytes: boolean,
-): KeyRanges {
+function alternatives(filter: Buffer, pattern: ShardKeyPattern, comparesBytes: boolean): KeyRanges {
   for (const [name, value] of fieldsOf(filter)) {
     if (value.type !== BsonType.array || (name !== '$or' && name !== '$and')) continue;
     const branches = Array.from(fieldsOf(value.asDocument()), ([, branch]) => branch);
     if (branches.some((branch) => branch.type !== BsonType.object)) continue;
-    const each = branches.map((branch) =>
-      keyRangesOf(branch.asDocument(), pattern, comparesBytes),
-    );
+    const each = branches.map((branch) => keyRangesOf(branch.asDocument(), pattern, comparesBytes));
     if (name === '$and') {
       const useful = each.find(({ ranges }) => ranges !== undefined);
       if (useful !== undefined) return useful;
@@ -57,18 +51,17 @@ function alternatives(
   return ALL;
 }
 
-function directRanges(
-  filter: Buffer,
-  pattern: ShardKeyPattern,
-  comparesBytes: boolean,
-): KeyRanges {
+function directRanges(filter: Buffer, pattern: ShardKeyPattern, comparesBytes: boolean): KeyRanges {
   let prefixes: (readonly RawValue[])[] = [[]];
   for (const { path, isHashed } of pattern.fields) {
     const given = conditionOn(filter, path.text, comparesBytes);
     const condition = isHashed ? hashed(given) : given;
     if (condition.kind === 'any') break;
     if (condition.kind === 'range') {
-      return { ranges: prefixes.map((prefix) => rangeOf(pattern, prefix, condition)), key: undefined };
+      return {
+        ranges: prefixes.map((prefix) => rangeOf(pattern, prefix, condition)),
+        key: undefined,
+      };
     }
     const { values } = condition;
     if (prefixes.length * values.length > MAX_PREFIXES) break;

@@ -139,6 +139,8 @@ export function cursorReply(
   namespace: string,
   field: 'firstBatch' | 'nextBatch',
   documents: readonly Buffer[],
+  /** Some shard did not answer, and the client wants what there is. */
+  isPartial = false,
 ): CursorReply {
   return (out) => {
     out.beginDocument('cursor').beginArray(field);
@@ -149,6 +151,7 @@ export function cursorReply(
     if (id === 0n) out.append('id', NO_CURSOR);
     else out.appendInt64('id', id);
     out.appendString('ns', namespace);
+    if (isPartial) out.appendBoolean('partialResultsReturned', true);
     out.end();
   };
 }

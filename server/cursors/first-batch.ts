@@ -27,6 +27,8 @@ export interface FirstBatchOptions {
   readonly tailable?: boolean;
   /** ... and getMore waits there. */
   readonly awaitData?: boolean;
+  /** Some shard did not answer, and the client wants what there is. */
+  readonly isPartial?: boolean;
 }
 
 /** Pulls the first batch. The producer is closed, or lives on in an open cursor; in either case not the caller's any more. */
@@ -56,7 +58,7 @@ function conclude(op: OperationContext, options: FirstBatchOptions, batch: Batch
   if (nothingLeft || options.singleBatch === true) {
     producer.close();
     op.report.cursorExhausted = true;
-    return cursorReply(0n, namespace, 'firstBatch', batch.documents);
+    return cursorReply(0n, namespace, 'firstBatch', batch.documents, options.isPartial);
   }
   op.throwIfInterrupted();
   producer.detach();
@@ -76,7 +78,7 @@ function conclude(op: OperationContext, options: FirstBatchOptions, batch: Batch
   });
   noteBatch(cursor, batch);
   op.report.cursorId = cursor.id;
-  return cursorReply(cursor.id, namespace, 'firstBatch', batch.documents);
+  return cursorReply(cursor.id, namespace, 'firstBatch', batch.documents, options.isPartial);
 }
 
 /** Documents that are all there already: what the list commands answer with. */

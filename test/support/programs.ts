@@ -129,6 +129,11 @@ export class Program {
     return this.stop('SIGKILL');
   }
 
+  /** Sends a signal and waits for nothing: SIGSTOP, SIGCONT. */
+  signal(signal: NodeJS.Signals): void {
+    this.child?.kill(signal);
+  }
+
   /** Waits until it ends by itself. */
   waitForExit(): Promise<Exit> {
     return this.exited;
@@ -150,7 +155,9 @@ export class Program {
     const { program = 'flintd', port = 0, env = {} } = this.options;
     const path = join(PROJECT_ROOT, 'bin', program);
     // By its own first line, as people start it: what it tells libc and V8 there counts.
-    const arguments_ = [path, '--dbpath', this.dbpath, '--port', String(port), ...args];
+    // A router keeps nothing.
+    const data = program === 'flints' ? [] : ['--dbpath', this.dbpath];
+    const arguments_ = [path, ...data, '--port', String(port), ...args];
     const { cgroupProcesses } = this.options;
     const [command, ...rest] =
       cgroupProcesses === undefined

@@ -1,0 +1,145 @@
+/**
+ * find through the router: one shard's answer as it is, or those of several merged in order.
+ */
+import {
+  documentValue,
+  EMPTY_DOCUMENT,
+  getField,
+  int64Value,
+  isEmpty,
+  type RawValue,
+} from '../../bson/index.ts';
+import { CommandError } from '../../common/errors.ts';
+import { compileCollation } from '../../query/index.ts';
+import { DocumentListProducer, firstBatch, type ReplyBody } from '../../server/index.ts';
+import { MergedCursor } from '../merge/merged-cursor.ts';
+import { openCursors } from '../merge/open-cursors.ts';
+import { sortedMerge, type SortedMerge } from '../merge/sort-order.ts';
+import { withRoute, type CollectionRoute } from '../routing/collection-route.ts';
+import { targetsOf } from '../targeting/targets.ts';
+import { namespaceOf, type Call } from './routed-command.ts';
+import { shardRequest } from './shard-request.ts';
+
+export interface FindArguments {
+  readonly namespace: string;
+  readonly filter: Buffer;
+  readonly sort: Buffer | undefined;
+  readonly projection: Buffer | undefined;
+  readonly collation: Buffer | undefined;
+  readonly skip: number;
+  /** 0: none. */
+  readonly limit: number;
+  readonly batchSize: number | undefined;
+  readonly singleBatch: boolean;
+  readonly noCursorTimeout: boolean;
+  readonly allowPartialResults: boolean;
+}
+
+export function parseFind(call: Call): FindArguments {
+  const { body } = call;
+  return {
+    namespace: namespaceOf(call),
+    filter: body.document('filter', EMPTY_DOCUMENT),
+    sort: body.document('sort', undefined),
+    projection: body.document('projection', undefined),
+    collation: body.document('collation', undefined),
+    skip: body.limit('skip') ?? 0,
+    limit: body.limit('limit') ?? 0,
+    batchSize: body.limit('batchSize'),
+    singleBatch: body.safeBoolean('singleBatch', false),
+    noCursorTimeout: body.safeBoolean('noCursorTimeout', false),
+    allowPartialResults: body.safeBoolean('allowPartialResults', false),
+  };
+}
+
+export function runFind(call: Call): Promise<ReplyBody> {
+  const request = parseFind(call);
+  checkTailable(call);
+  return withRoute(call.router, call.op, request.namespace, (route) =>
+    findOnce(call, request, route),
+  );
+}
+
+async function findOnce(
+  call: Call,
+  request: FindArguments,
+  route: CollectionRoute | undefined,
+): Promise<ReplyBody> {
+  const { router, op, body } = call;
+  const { namespace, filter, collation, batchSize, singleBatch } = request;
+  if (route === undefined) {
+    return firstBatch(op, { namespace, producer: new DocumentListProducer([]) });
+  }
+  const { targets } = await targetsOf(router, op, route, filter, collation);
+  const isMerge = targets.length > 1;
+  const merge = isMerge ? mergeOf(call, request, route) : undefined;
+  const changes = isMerge ? changesForShards(request, merge) : {};
+  const { cursors, isPartial } = await openCursors(
+    op,
+    targets,
+    ({ versions }) => shardRequest(op, body.bytes, { versions, set: changes }),
+    { batchSize, allowPartialResults: request.allowPartialResults },
+  );
+  const producer = new MergedCursor(
+    cursors,
+    isMerge
+      ? { order: merge?.order, finish: merge?.finish, skip: request.skip, limit: request.limit }
+      : {},
+    op,
+  );
+  return firstBatch(op, {
+    namespace,
+    producer,
+    batchSize,
+    singleBatch,
+    noTimeout: request.noCursorTimeout,
+    isPartial,
+  });
+}
+
+/** undefined: in any order. */
+function mergeOf(
+  { body }: Call,
+  { sort, projection, collation }: FindArguments,
+  route: CollectionRoute,
+): SortedMerge | undefined {
+  if (sort === undefined || isEmpty(sort) || getField(sort, '$natural') !== undefined) {
+    return undefined;
+  }
+  if (body.safeBoolean('returnKey', false)) {
+    throw new CommandError(
+      'NotImplemented',
+      'returnKey with a sort over several shards is not supported by FlintDB yet',
+    );
+  }
+  const effective = collation ?? route.sharded?.entry.defaultCollation;
+  const collator =
+    effective === undefined || isEmpty(effective) ? undefined : compileCollation(effective);
+  return sortedMerge(
+    sort,
+    projection === undefined || isEmpty(projection) ? undefined : projection,
+    collator,
+  );
+}
+
+/** Each shard gives as many as all together might be; what is skipped, only the router knows. */
+function changesForShards(
+  { skip, limit }: FindArguments,
+  merge: SortedMerge | undefined,
+): Record<string, RawValue | undefined> {
+  return {
+    skip: undefined,
+    limit: limit === 0 ? undefined : int64Value(BigInt(skip) + BigInt(limit)),
+    singleBatch: undefined,
+    ...(merge?.projection === undefined ? {} : { projection: documentValue(merge.projection) }),
+  };
+}
+
+/** Its cursor would have to wait on a shard. */
+function checkTailable({ body }: Call): void {
+  if (!body.safeBoolean('tailable', false)) return;
+  throw new CommandError(
+    'NotImplemented',
+    'tailable cursors through a router are not supported by FlintDB yet',
+  );
+}

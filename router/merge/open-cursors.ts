@@ -1,0 +1,73 @@
+/**
+ * Opens a cursor on each of several shards at once.
+ *
+ * Promises: all or none: when one shard fails, what the others have opened is closed before the error goes on.
+ */
+import { CommandError } from '../../common/errors.ts';
+import type { OperationContext } from '../../server/index.ts';
+import { cursorOf } from '../network/read-all.ts';
+import type { ShardTarget } from '../routing/collection-route.ts';
+import { ShardCursor } from './shard-cursor.ts';
+
+export interface OpenedCursors {
+  readonly cursors: readonly ShardCursor[];
+  /** Some shard was left out because nobody answered there. */
+  readonly isPartial: boolean;
+}
+
+export interface OpenOptions {
+  /** Of the batches after the first. */
+  readonly batchSize?: number | undefined;
+  /** A shard that does not answer is left out. */
+  readonly allowPartialResults?: boolean;
+  /** Opening twice does no harm. */
+  readonly isRepeatable?: boolean;
+}
+
+/** @param bodyFor the command for a shard */
+export async function openCursors(
+  op: OperationContext,
+  targets: readonly ShardTarget[],
+  bodyFor: (target: ShardTarget) => Buffer,
+  options: OpenOptions = {},
+): Promise<OpenedCursors> {
+  const outcomes = await Promise.allSettled(
+    targets.map(async (target) => {
+      const reply = await target.shard.command(bodyFor(target), op, {
+        isRepeatable: options.isRepeatable ?? true,
+      });
+      return new ShardCursor(target.shard, cursorOf(reply), options.batchSize);
+    }),
+  );
+  const cursors: ShardCursor[] = [];
+  const errors: unknown[] = [];
+  for (const outcome of outcomes) {
+    if (outcome.status === 'fulfilled') cursors.push(outcome.value);
+    else errors.push(outcome.reason);
+  }
+  const isPartial = options.allowPartialResults === true && errors.every(isUnreachable);
+  if (errors.length === 0 || isPartial) return { cursors, isPartial: errors.length > 0 };
+  for (const cursor of cursors) cursor.close();
+  throw op.reason ?? worstOf(errors);
+}
+
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof CommandError && UNREACHABLE.has(error.codeName);
+}
+
+const UNREACHABLE: ReadonlySet<string> = new Set([
+  'HostUnreachable',
+  'HostNotFound',
+  'NetworkTimeout',
+  'FailedToSatisfyReadPreference',
+  'ShutdownInProgress',
+]);
+
+const STALE: ReadonlySet<string> = new Set(['StaleConfig', 'StaleEpoch', 'StaleDbVersion']);
+
+/** A route that is old is mended by routing again, whatever else went wrong by it. */
+export function worstOf(errors: readonly unknown[]): unknown {
+  return (
+    errors.find((error) => error instanceof CommandError && STALE.has(error.codeName)) ?? errors[0]
+  );
+}

@@ -1,0 +1,93 @@
+/**
+ * The order in which sorted documents of several shards are merged, and how the documents show what they are sorted by.
+ *
+ * A document that comes whole says it itself. Where a projection may have taken its fields away, or the order is by metadata, the shard
+ * adds the sort key as one field more, which the router takes away again.
+ */
+import {
+  BsonType,
+  compareValues,
+  compileSort,
+  DocumentBuilder,
+  documentOf,
+  documentValue,
+  EMPTY_DOCUMENT,
+  fieldsOf,
+  getField,
+  NULL,
+  type Collator,
+  type RawValue,
+  stringValue,
+  unsetField,
+} from '../../bson/index.ts';
+import { tassert } from '../../common/assert.ts';
+import type { MergeOrder } from './merged-cursor.ts';
+
+/** Its place in documents between shard and router. No field of a user's document that is stored can have this name. */
+export const SORT_KEY_FIELD = '$sortKey';
+
+export interface SortedMerge {
+  readonly order: MergeOrder;
+  /** The projection that shards apply; undefined: none. */
+  readonly projection: Buffer | undefined;
+  /** Makes of a shard's document what the client gets. */
+  readonly finish: ((document: Buffer) => Buffer) | undefined;
+}
+
+/** @param sort a pattern of at least one field, not $natural */
+export function sortedMerge(
+  sort: Buffer,
+  projection: Buffer | undefined,
+  collator: Collator | undefined,
+): SortedMerge {
+  const isPlain = Array.from(fieldsOf(sort)).every(([, value]) => value.isNumber);
+  if (isPlain && projection === undefined) {
+    const pattern = compileSort(sort, collator);
+    return {
+      order: {
+        keyOf: (document) => pattern.keyOf(document),
+        compare: (a, b) => pattern.compare(a, b),
+      },
+      projection,
+      finish: undefined,
+    };
+  }
+  return {
+    order: byShownKey(sort, collator),
+    projection: withSortKey(projection ?? EMPTY_DOCUMENT),
+    finish: (document) => unsetField(document, SORT_KEY_FIELD),
+  };
+}
+
+/** By the field that the shards have added. */
+export function byShownKey(sort: Buffer, collator: Collator | undefined): MergeOrder {
+  const directions = directionsOf(sort);
+  return {
+    keyOf: (document) => {
+      const key = getField(document, SORT_KEY_FIELD);
+      tassert(key?.type === BsonType.array, 'a shard left the sort key out');
+      return Array.from(fieldsOf(key.asDocument()), ([, value]) => value);
+    },
+    compare: (a, b) => {
+      for (let part = 0; part < directions.length; part += 1) {
+        const order = compareValues(a[part] ?? NULL, b[part] ?? NULL, collator);
+        if (order !== 0) return order * (directions[part] ?? 1);
+      }
+      return 0;
+    },
+  };
+}
+
+/** By metadata (textScore) the highest comes first. */
+function directionsOf(sort: Buffer): number[] {
+  return Array.from(fieldsOf(sort), ([, value]: [string, RawValue]) =>
+    value.isNumber && value.asNumber() > 0 ? 1 : -1,
+  );
+}
+
+function withSortKey(projection: Buffer): Buffer {
+  return new DocumentBuilder(projection.length + 64)
+    .appendElementsOf(projection)
+    .append(SORT_KEY_FIELD, documentValue(documentOf({ $meta: stringValue('sortKey') })))
+    .finish();
+}
