@@ -5,7 +5,10 @@ import { loadServer, type FlintServer, type FlintServerOptions } from '../server
 
 export interface LoadedRouter {
   /** A server whose commands go to the shards. @param configHost host:port of the config server */
-  createServer(configHost: string, options: Omit<FlintServerOptions, 'commands'>): RunningRouter;
+  readonly createServer: (
+    configHost: string,
+    options: Omit<FlintServerOptions, 'commands'>,
+  ) => RunningRouter;
 }
 
 export interface RunningRouter {

@@ -23,7 +23,7 @@ export interface ServerCommandLine {
   readonly usage: string;
   readonly table: readonly OptionDefinition[];
   /** Checks the options, and runs until the end. @returns the exit code. @throws UsageError */
-  run(given: GivenOptions, invocation: Invocation): Promise<number>;
+  readonly run: (given: GivenOptions, invocation: Invocation) => Promise<number>;
 }
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;

@@ -34,7 +34,7 @@ import { shardNamesOf } from '../targeting/targets.ts';
 import { insertUpserted, type ShardedRoute } from './one-document.ts';
 import { ARRAY_OF, type Statement } from './statement.ts';
 import { writeErrorsOf, numberIn } from './write-outcome.ts';
-import type { WriteScope } from './write-run.ts';
+import type { WriteScope } from './write-batch.ts';
 
 /** Keys from `min` to before `max`, as a chunk's bounds say it. */
 interface Range {

@@ -39,7 +39,7 @@ import type { Router } from '../router.ts';
 import { shardNamesOf } from '../targeting/targets.ts';
 import { ARRAY_OF, documentIn, type Statement } from './statement.ts';
 import { numberIn, writeErrorsOf } from './write-outcome.ts';
-import type { WriteScope } from './write-run.ts';
+import type { WriteScope } from './write-batch.ts';
 
 export interface ShardedRoute extends CollectionRoute {
   readonly sharded: ShardedCollection;

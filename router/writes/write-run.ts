@@ -24,25 +24,9 @@ import {
 import { shardNamesOf } from '../targeting/targets.ts';
 import { writeToAll } from './many-documents.ts';
 import { writeToOne } from './one-document.ts';
-import { ARRAY_OF, type Statement, type WriteKind } from './statement.ts';
+import { ARRAY_OF, type Statement } from './statement.ts';
+import type { WriteBatch, WriteScope } from './write-batch.ts';
 import { WriteOutcome, writeErrorsOf } from './write-outcome.ts';
-
-export interface WriteBatch {
-  readonly kind: WriteKind;
-  readonly namespace: string;
-  readonly ordered: boolean;
-  /** The command as the client sent it, or one that says the same; its statements are left out. */
-  readonly command: Buffer;
-  readonly statements: readonly Statement[];
-}
-
-/** What a writer works with. */
-export interface WriteScope {
-  readonly router: Router;
-  readonly op: OperationContext;
-  readonly batch: WriteBatch;
-  readonly outcome: WriteOutcome;
-}
 
 /** Statements that one shard gets at once. */
 interface Group {
