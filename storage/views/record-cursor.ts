@@ -47,6 +47,8 @@ export class MergedRecordCursor implements RecordCursor, DocumentLocation {
   length = 0;
 
   private memory: LentMemory = NO_MEMORY;
+  /** The current document, once somebody asked for it. */
+  private given: Buffer | undefined;
   private view: LayeredView | undefined;
   private readonly collection: Ident;
   /** For errors. */
@@ -83,7 +85,8 @@ export class MergedRecordCursor implements RecordCursor, DocumentLocation {
 
   get document(): Buffer {
     invariant(this.length > 0, 'record cursor: no current record');
-    return documentFrom(this.memory, this.start, this.length);
+    this.given ??= documentFrom(this.memory, this.start, this.length);
+    return this.given;
   }
 
   lookAt(memory: LentMemory): void {
@@ -96,6 +99,7 @@ export class MergedRecordCursor implements RecordCursor, DocumentLocation {
   next(): MaybePromise<boolean> {
     const view = this.view;
     invariant(view !== undefined, 'record cursor: used while detached');
+    this.given = undefined;
     if (view.epoch !== this.epoch) this.reload(view);
     if (view.ownWriteCount !== this.ownWriteCount) this.refreshOwnWrites(view);
     const commitNumber = view.commitNumber;
@@ -145,6 +149,7 @@ export class MergedRecordCursor implements RecordCursor, DocumentLocation {
   close(): void {
     this.detach();
     this.lookAt(NO_MEMORY);
+    this.given = undefined;
     this.length = 0;
   }
 

@@ -71,8 +71,9 @@ async function soak(): Promise<Sample[]> {
         server: now,
         peakMemoryBytes: Math.max(peakMemoryBytes, now.memoryBytes),
         writeAmplification:
-          (now.diskBytesWritten - before.diskBytesWritten) / interval.writtenBytes,
-        operationUs: (now.processorUs - before.processorUs) / operations,
+          (now.diskBytesWritten - before.diskBytesWritten) / Math.max(1, interval.writtenBytes),
+        operationUs: (now.processorUs - before.processorUs) / Math.max(1, operations),
+        cacheMisses: (now.cacheMisses - before.cacheMisses) / Math.max(1, operations),
       });
       before = now;
       peakMemoryBytes = 0;
@@ -101,7 +102,7 @@ function printProgress(samples: readonly Sample[]): void {
     `live ${mb(now.liveBytes)} in ${mb(now.blocksBytes)}, indexes ${mb(now.indexBytes)}`,
     `space ${(now.blocksBytes / now.liveBytes).toFixed(2)}`,
     `written ${mean((sample) => sample.writeAmplification).toFixed(2)} x`,
-    `${Math.round(mean((sample) => sample.operationUs))} us of processor an operation`,
+    `${Math.round(mean((sample) => sample.operationUs))} us of processor and ${mean((sample) => sample.cacheMisses).toFixed(2)} cache misses an operation`,
   ];
   process.stdout.write(`${text.join(', ')}\n`);
 }

@@ -42,6 +42,8 @@ export interface Sample {
   readonly writeAmplification: number;
   /** Processor time of the server per operation: what throughput depends on when nobody else works on this machine. */
   readonly operationUs: number;
+  /** Pages that had to be read, per operation: what it depends on where they come from a disk. */
+  readonly cacheMisses: number;
 }
 
 export async function takeSample(

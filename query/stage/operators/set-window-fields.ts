@@ -175,7 +175,8 @@ class SpillablePartition implements Partition {
     this.sortPath = sortPath;
     this.maxStateBytes = run.maxStageBytes;
     this.documents = new DocumentList({
-      maxMemoryBytes: run.maxStageBytes,
+      // Who may use the disk does so the sooner, the more others work.
+      maxMemoryBytes: Math.min(run.maxStageBytes, run.spill?.memoryBytes ?? Infinity),
       spill: (bytes) => {
         if (run.spill === undefined) throw tooLarge(bytes, run.maxStageBytes);
         run.statistics.usedDisk = true;
