@@ -14,6 +14,8 @@ import { EXIT } from './exit-codes.ts';
 /** By name; loaded when used. */
 const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
   copy: async () => (await import('../commands/copy.ts')).copy,
+  export: async () => (await import('../commands/export.ts')).exportDocuments,
+  import: async () => (await import('../commands/import.ts')).importDocuments,
   repair: async () => (await import('../commands/repair.ts')).repair,
   report: async () => (await import('../commands/report.ts')).report,
   top: async () => (await import('../commands/top.ts')).top,
@@ -21,7 +23,7 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
 };
 
 /** Named in the documentation of later versions. */
-const LATER = 'up, status, down, kill, start, logs, backup, restore, import, export';
+const LATER = 'up, status, down, kill, start, logs, backup, restore';
 
 async function main([name, ...arguments_]: readonly string[]): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {

@@ -86,8 +86,11 @@ export class ByteSink {
   }
 
   private cannotWrite(error: unknown): FailedCommand {
-    const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-    if (exists) return new FailedCommand(`${this.place} is there already; it is not overwritten.`);
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EEXIST') {
+      return new FailedCommand(`${this.place} is there already; it is not overwritten.`);
+    }
+    if (code === 'EPIPE') return new FailedCommand(`who read ${this.place} has stopped reading.`);
     const reason = error instanceof Error ? error.message : String(error);
     return new FailedCommand(`cannot write ${this.place}: ${reason}`);
   }

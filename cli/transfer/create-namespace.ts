@@ -124,6 +124,13 @@ function specification(index: Buffer): Map<string, unknown> {
   return fields;
 }
 
+/** A document for a command: its top-level names are no numbers. */
+export function plainDocument(document: Buffer): Document {
+  return Object.fromEntries(
+    [...fieldsOf(document)].map(([name, value]) => [name, plainValue(value)]),
+  );
+}
+
 /** A value for a command: maps keep the order of fields that look like numbers, classes of BSON keep types. */
 export function plainValue(value: RawValue): unknown {
   if (value.type === BsonType.object) {
