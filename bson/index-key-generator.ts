@@ -7,9 +7,11 @@
 import { invariant } from '../common/assert.ts';
 import { compareByteRanges } from './byte-order.ts';
 import type { Collator } from './collator.ts';
+import { getFieldAt } from './fields.ts';
 import { encodeIndexKey, type Direction, type EncodedKey } from './index-key.ts';
 import { KeyPaths } from './index-key-values.ts';
 import type { MultikeyPaths } from './multikey-paths.ts';
+import { parsePath } from './path.ts';
 
 /** One field of an index's key pattern. */
 export interface IndexField {
@@ -35,6 +37,8 @@ export interface IndexKeyGenerator {
    * @throws CommandError CannotIndexParallelArrays (171) when two fields of the pattern lead to different arrays.
    */
   keysOf(document: Buffer): IndexKeys;
+  /** Whether the fields that keys are made of hold the same bytes in both documents: then all keys are the same, too. */
+  hasSameFields(before: Buffer, after: Buffer): boolean;
 }
 
 /** Compiles a key pattern. */
@@ -46,7 +50,9 @@ export function compileIndexKeys(
   const { sparse, collator } = options;
   const directions = fields.map((field) => field.direction);
   const paths = new KeyPaths(fields.map((field) => field.path));
+  const names = [...new Set(fields.map(({ path }) => parsePath(path).parts[0]))];
   return {
+    hasSameFields: (before, after) => names.every((name) => hasSameField(before, after, name)),
     keysOf(document) {
       const plain = paths.tryPlain(document);
       if (plain !== undefined) {
@@ -59,6 +65,15 @@ export function compileIndexKeys(
       return { keys: sortedWithoutDuplicates(keys), multikeyPaths };
     },
   };
+}
+
+function hasSameField(before: Buffer, after: Buffer, name: string): boolean {
+  const a = getFieldAt(before, 0, name);
+  const b = getFieldAt(after, 0, name);
+  if (a === undefined || b === undefined) return a === b;
+  return (
+    a.type === b.type && compareByteRanges(a.bytes, a.start, a.end, b.bytes, b.start, b.end) === 0
+  );
 }
 
 /** Keys in the order in which a generator gives them. Sorts in place. */

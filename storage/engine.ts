@@ -46,8 +46,8 @@ import type { Salvage } from './journal/contract.ts';
 import { loadCatalog } from './recovery/load-catalog.ts';
 import type { ElevatorName } from './device/elevators/elevators.ts';
 import { openParts, type Parts } from './recovery/open-parts.ts';
-import { isNoSpace } from './journal/space-waits.ts';
 import { Replay } from './recovery/replay.ts';
+import { ReplayFolds } from './recovery/replay-folds.ts';
 import { ReplayProgressLog } from './recovery/replay-progress.ts';
 import { memoryFiles, openDirectory, type StoreFiles } from './recovery/store-files.ts';
 import { DiskSpace } from './space/disk-space.ts';
@@ -202,7 +202,6 @@ class Engine implements StorageEngine {
   readonly spill: SpillArea;
   /** The last commit when everything that could be freed had been. */
   private relievedUpTo: CommitNumber | undefined;
-  private replayFindsNoSpace = false;
   private timer: { cancel(): void } | undefined;
   private closing: Promise<void> | undefined;
 
@@ -291,20 +290,27 @@ class Engine implements StorageEngine {
     loadCatalog(this.store);
     const { salvage } = this.options;
     const replay = new Replay(this.store, log, salvage);
+    const folds = new ReplayFolds({
+      checkpointer: this.checkpointer,
+      isDue: () => this.admission.isCheckpointDue,
+      onNoSpace: (error) => this.reportCheckpointFailure(error),
+    });
     const progress = new ReplayProgressLog(clock, log);
     const replayStartMs = clock.monotonicMs();
-    const summary = await this.parts.journal.replay(
+    const beginFold = (): MaybePromise<void> => (folds.areDue ? folds.begin() : undefined);
+    const replayed = this.parts.journal.replay(
       this.store.lastCommitNumber,
       (group) => {
         const applied = replay.apply(group);
-        if (applied === undefined && !this.admission.isCheckpointDue) return undefined;
-        return this.finishGroup(applied);
+        return applied === undefined ? beginFold() : applied.then(beginFold);
       },
       {
         onBatch: (groups) => replay.fetchAhead(groups),
         onProgress: (done) => progress.note(done),
       },
     );
+    const summary = await replayed.finally(() => folds.idle());
+    folds.throwFailure();
     const replayMillis = Math.round(clock.monotonicMs() - replayStartMs);
     this.checkpointer.journalIsOpen = true;
     // The checkpoint behind it lies in segments of which the next start needs nothing that was damaged.
@@ -352,20 +358,6 @@ class Engine implements StorageEngine {
     };
     log.write(line);
     startupWarning?.(line);
-  }
-
-  /** Replay takes checkpoints of its own when the delta is full. */
-  private async finishGroup(applied: MaybePromise<void>): Promise<void> {
-    await applied;
-    if (!this.admission.isCheckpointDue || this.replayFindsNoSpace) return;
-    try {
-      await this.checkpointer.take();
-    } catch (error) {
-      // Before it ended the server held as much in memory: a full disk must not keep the store from opening.
-      if (!isNoSpace(error)) throw error;
-      this.replayFindsNoSpace = true;
-      this.reportCheckpointFailure(error);
-    }
   }
 
   snapshot(): ReadView {
@@ -504,6 +496,8 @@ class Engine implements StorageEngine {
   private async relieve(isShort: boolean): Promise<void> {
     const { store, parts } = this;
     if (store.failure !== undefined || this.closing !== undefined) return;
+    // A checkpoint that begins by itself would cut a group in two that is being replayed.
+    if (!this.checkpointer.journalIsOpen) return;
     if (!isShort) {
       await this.checkpointer.take();
       return;

@@ -24,6 +24,10 @@ const LIMIT_SECONDS = 10;
 const OPERATIONS_PER_BATCH = 1000;
 const TEXT_BYTES = 800;
 const HOT_DOCUMENTS = 20_000;
+/** Has no divisor in common with the number of hot documents. */
+const HOT_STRIDE = 7919;
+const BATCHES_PER_INSERT = 5;
+const DELETE_SHARE = 0.12;
 
 interface Item {
   readonly _id: number;
@@ -90,6 +94,12 @@ export async function run(args: readonly string[]): Promise<boolean> {
   return isWithin;
 }
 
+interface FillState {
+  next: number;
+  updates: number;
+  batches: number;
+}
+
 /** Writes until the journal has as much beyond the base, then kills the server. */
 async function fill(dbpath: string, mebibytes: number, args: readonly string[]): Promise<void> {
   const program = await Program.start({ dbpath, args });
@@ -103,15 +113,17 @@ async function fill(dbpath: string, mebibytes: number, args: readonly string[]):
   ]);
   const random = new SeededRandom(1);
   // Half of what is changed later stands in the base.
-  let next = 0;
-  for (; next < 50_000; next += OPERATIONS_PER_BATCH) await insertMany(collection, random, next);
+  const state: FillState = { next: 0, updates: 0, batches: 0 };
+  for (; state.next < 50_000; state.next += OPERATIONS_PER_BATCH) {
+    await insertMany(collection, random, state.next);
+  }
   await admin.command({ fsync: 1 });
   await admin.command({ configureFailPoint: 'checkpointAfterFreeze', mode: 'alwaysOn' });
   const before = await journalBytes(client);
   for (;;) {
     const written = (await journalBytes(client)) - before;
     if (written >= mebibytes * MEBIBYTE) break;
-    next = await writeBatch(collection, random, next);
+    await writeBatch(collection, random, state);
   }
   await client
     .db('bench')
@@ -132,28 +144,35 @@ async function insertMany(
   await collection.insertMany(items);
 }
 
+/**
+ * While no checkpoint is taken the delta holds the newest version of all that is written, in slabs that go when nothing in them lives. So the same
+ * documents are updated in turns, apart from what is inserted: otherwise the delta would be full, and writers wait, before the journal is long enough.
+ */
 async function writeBatch(
   collection: Collection<Item>,
   random: Random,
-  first: number,
-): Promise<number> {
+  state: FillState,
+): Promise<void> {
+  state.batches += 1;
+  if (state.batches % BATCHES_PER_INSERT === 0) {
+    await insertMany(collection, random, state.next);
+    state.next += OPERATIONS_PER_BATCH;
+    return;
+  }
   const operations: AnyBulkWriteOperation<Item>[] = [];
-  let next = first;
   for (let count = 0; count < OPERATIONS_PER_BATCH; count += 1) {
-    const dice = random.next();
-    // While no checkpoint is taken the delta holds the newest version of all that is written: most updates go to the same documents.
-    const _id = random.below(HOT_DOCUMENTS);
-    if (dice < 0.2) {
-      operations.push({ insertOne: { document: itemOf(random, next) } });
-      next += 1;
-    } else if (dice < 0.9) {
+    if (random.next() < DELETE_SHARE) {
       operations.push({
-        updateOne: { filter: { _id }, update: { $set: { a: random.below(1e6) } } },
+        deleteOne: { filter: { _id: HOT_DOCUMENTS + random.below(state.next - HOT_DOCUMENTS) } },
       });
-    } else operations.push({ deleteOne: { filter: { _id: HOT_DOCUMENTS + random.below(first) } } });
+      continue;
+    }
+    // Every document of the hot ones comes once in each turn, in an order that is none of theirs.
+    state.updates += 1;
+    const _id = (state.updates * HOT_STRIDE) % HOT_DOCUMENTS;
+    operations.push({ updateOne: { filter: { _id }, update: { $set: { a: random.below(1e6) } } } });
   }
   await collection.bulkWrite(operations, { ordered: false });
-  return next;
 }
 
 function itemOf(random: Random, _id: number): Item {

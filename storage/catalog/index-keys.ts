@@ -20,6 +20,8 @@ export interface KeyGenerator {
     /** For each field which components of its path are arrays in this document; undefined when none is. */
     readonly multikeyPaths: MultikeyPaths | undefined;
   };
+  /** Whether both documents certainly have the same keys, seen without making them. */
+  hasSameFields?(before: Buffer, after: Buffer): boolean;
   /**
    * For a document whose keys take long to make: makes them elsewhere, so that keysOf() has them soon. Who cannot wait need not ask.
    * @returns undefined when there is nothing to wait for. The promise never rejects.
@@ -62,8 +64,6 @@ export interface StoredKey {
 /** One index as writers see it. */
 export interface IndexWriter {
   readonly index: IndexDescription;
-  /** On `_id` alone: its keys cannot change in an update. */
-  readonly isIdIndex: boolean;
   /**
    * No key of it may be written twice: it is unique, or is about to become so (prepareUnique: old duplicates stay). An index that is being
    * built refuses nothing yet: its build looks for duplicates itself.
@@ -78,7 +78,6 @@ export function createIndexWriter(
 ): IndexWriter {
   return {
     index,
-    isIdIndex: isIdIndex(index),
     refusesDuplicates: refusesDuplicates(index),
     generator:
       source(index) ??

@@ -132,6 +132,27 @@ export class Checkpointer {
     }
   }
 
+  /**
+   * Freezes in the caller's step what the next checkpoint folds, for who must not be overtaken: a checkpoint that is started freezes a little
+   * later. What an earlier one froze, and could not fold, comes first.
+   */
+  freeze(): void {
+    if (this.frozen !== undefined) return;
+    this.frozen = freeze(this.parts.store, this.parts.builds);
+    this.freezes += 1;
+  }
+
+  /** Folds what is frozen; once more when it met a bad extent, which the next attempt does not. */
+  async foldFrozen(): Promise<void> {
+    while (this.frozen !== undefined) {
+      try {
+        await this.start();
+      } catch (error) {
+        if (!this.metBadExtent) throw error;
+      }
+    }
+  }
+
   /** Starts a checkpoint unless one is running. */
   start(): Promise<void> {
     this.running ??= this.run();
@@ -186,10 +207,8 @@ export class Checkpointer {
     this.beganMs = startMs;
     try {
       await this.recordUnrecorded();
-      if (this.frozen === undefined) {
-        this.frozen = freeze(store, this.parts.builds);
-        this.freezes += 1;
-      }
+      this.freeze();
+      invariant(this.frozen !== undefined, 'checkpoint: nothing is frozen');
       await this.pause('checkpointAfterFreeze');
       await this.fold(this.frozen, cleaningBytes);
       this.checkpoints += 1;

@@ -1,8 +1,8 @@
 /**
  * The order of one generation's index entries: rows of a key table in leaves, by key bytes and then record id.
  *
- * Owns: leaves and positions. The bytes belong to the key table, which compares. Beside each row stand the
- * first bytes of its key as a number: most steps of a search compare two numbers, and touch no key.
+ * Owns: leaves and positions. The bytes belong to the key table, which compares. Beside each row stand
+ * bytes of its key as a number, the first ones in which the keys differ: most steps of a search compare two numbers, and touch no key.
  * Promises: an entry appended behind all others costs O(1), any other O(log n); `changes` moves with every insertion and
  * removal, so that a walk knows when its position is stale and seeks again.
  */
@@ -26,7 +26,7 @@ export type RowComparison = (row: number) => number;
 /** Bytes of a key that its prefix holds. */
 export const PREFIX_BYTES = 6;
 
-/** The first six bytes of a key as one number: when two keys' numbers differ, the keys are ordered as they are. */
+/** Six bytes of a key as one number: when two keys that are equal before them have different numbers, the keys are ordered as those are. */
 export function keyPrefix(bytes: Uint8Array, start: number, length: number): number {
   let prefix = 0;
   for (let index = 0; index < PREFIX_BYTES; index += 1) {
@@ -80,6 +80,19 @@ export class KeyOrder {
     if (leaves.length === 0) return true;
     const last = lastPrefixes[leaves.length - 1];
     return last < prefix || (last === prefix && compare(lastRow(leaves[leaves.length - 1])) < 0);
+  }
+
+  /** The row of the last entry, or -1. */
+  get lastRow(): number {
+    return lastRow(this.leaves.at(-1));
+  }
+
+  /** Takes the prefixes anew: from now on they are of other bytes of the keys. The order is as it was. */
+  refreshPrefixes(prefixOf: (row: number) => number): void {
+    for (const [position, leaf] of this.leaves.entries()) {
+      for (let at = 0; at < leaf.count; at += 1) leaf.prefixes[at] = prefixOf(leaf.rows[at]);
+      this.notePrefix(position);
+    }
   }
 
   /** Sets `at` behind the last entry. */

@@ -25,6 +25,10 @@ const CUT = 4;
 const ROW_BYTES = 4 + 2 + 2 + 8 + 8 + 1 + 4 + 8 + 16;
 const EMPTY_TABLE_BYTES = 1200;
 const COMPACT_FROM_BYTES = 256 * 1024;
+/** Sizes at which a table looks how many bytes all its keys share. */
+const GROW_SHARED_AT: ReadonlySet<number> = new Set([64, 512, 4096]);
+const MOST_SHARED_SHRINKS = 4;
+const NO_BYTES = new Uint8Array(0);
 
 export interface KeyWrite {
   readonly key: Uint8Array;
@@ -55,7 +59,11 @@ export class KeyTable {
   private usedBytes = 0;
   private deadBytes = 0;
 
-  private sought: Uint8Array = new Uint8Array(0);
+  /** All keys begin with these bytes: what the order compares first are the ones behind them. */
+  private shared: Uint8Array = NO_BYTES;
+  private sharedShrinks = 0;
+
+  private sought: Uint8Array = NO_BYTES;
   private soughtRecordId = 0;
   private soughtPrefix = 0;
   private readonly at: KeyPosition = { leaf: 0, position: 0 };
@@ -72,6 +80,7 @@ export class KeyTable {
 
   /** Adds the newest version of an entry. */
   write(write: KeyWrite, snapshots: OpenSnapshots): void {
+    if (this.compareShared(write.key) !== 0) this.shrinkShared(write.key);
     this.seekFor(write.key, write.recordId);
     if (this.order.endsBefore(this.compareSought, this.soughtPrefix)) {
       this.order.end(this.at);
@@ -147,14 +156,55 @@ export class KeyTable {
 
   private compareWithSought(row: number): number {
     // The order asks only where prefixes are the same.
-    const byKey = this.compareKeyFrom(row, this.sought, PREFIX_BYTES);
+    const byKey = this.compareKeyFrom(row, this.sought, this.shared.length + PREFIX_BYTES);
     return byKey !== 0 ? byKey : (this.recordId[row] ?? 0) - this.soughtRecordId;
   }
 
   private seekFor(key: Uint8Array, recordId: number): void {
     this.sought = key;
     this.soughtRecordId = recordId;
-    this.soughtPrefix = keyPrefix(key, 0, key.length);
+    const order = this.compareShared(key);
+    // A bound may begin otherwise than all keys: it lies before or behind them all.
+    this.soughtPrefix = order === 0 ? this.prefixOf(key, 0, key.length) : order * Infinity;
+  }
+
+  private prefixOf(bytes: Uint8Array, start: number, length: number): number {
+    const skipped = this.shared.length;
+    return keyPrefix(bytes, start + skipped, length - skipped);
+  }
+
+  /** Where a key lies to those that begin with the shared bytes: 0 among them, -1 before and 1 behind them all. */
+  private compareShared(key: Uint8Array): number {
+    const { shared } = this;
+    for (let index = 0; index < shared.length; index += 1) {
+      if (index === key.length) return -1;
+      const difference = key[index] - shared[index];
+      if (difference !== 0) return Math.sign(difference);
+    }
+    return 0;
+  }
+
+  /** Keys of one index often begin alike (texts, ids of one day): six bytes that are the same in all of them settle nothing. */
+  private growShared(): void {
+    if (this.sharedShrinks === MOST_SHARED_SHRINKS) return;
+    const first = this.key(this.order.rowAt({ leaf: 0, position: 0 }));
+    const last = this.key(this.order.lastRow);
+    const length = sharedLength(first, last);
+    if (length > this.shared.length) this.setShared(Uint8Array.from(first.subarray(0, length)));
+  }
+
+  /** So often that a table of any size pays little for it; keys of many kinds are compared from their begin in the end. */
+  private shrinkShared(key: Uint8Array): void {
+    this.sharedShrinks += 1;
+    const isLast = this.sharedShrinks === MOST_SHARED_SHRINKS;
+    this.setShared(isLast ? NO_BYTES : this.shared.subarray(0, sharedLength(this.shared, key)));
+  }
+
+  private setShared(shared: Uint8Array): void {
+    this.shared = shared;
+    this.order.refreshPrefixes((row) =>
+      this.prefixOf(this.bytes, this.offset[row], this.keyLength[row]),
+    );
   }
 
   /** The entry is new to this generation: taking it away or replacing it means that it is there below. */
@@ -168,6 +218,7 @@ export class KeyTable {
     this.older[row] = NO_ROW;
     this.storeBytes(row, write);
     this.order.insertAt(this.at, row, this.soughtPrefix);
+    if (GROW_SHARED_AT.has(this.order.size)) this.growShared();
   }
 
   /** `row` stays the entry's row, so that the order need not change; the version it held moves behind it. */
@@ -320,6 +371,13 @@ export class KeyTable {
     this.older = grownInt32(this.older, length);
     this.flags = grownUint8(this.flags, length);
   }
+}
+
+function sharedLength(a: Uint8Array, b: Uint8Array): number {
+  const most = Math.min(a.length, b.length);
+  let length = 0;
+  while (length < most && a[length] === b[length]) length += 1;
+  return length;
 }
 
 function sliceOf(bytes: Uint8Array, start: number, end: number): Buffer {

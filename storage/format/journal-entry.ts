@@ -76,7 +76,7 @@ export interface JournalStamp {
   readonly commitNumber: CommitNumber;
 }
 
-/** An entry read back. Its Buffers share the memory of `bytes`. */
+/** An entry read back. Its Buffers share the memory of `bytes`, but for `ui`, which stays. */
 export interface JournalEntry extends JournalOperation {
   /** The whole document. */
   readonly bytes: Buffer;
@@ -384,8 +384,21 @@ class EntryDecoder {
       throw malformed('has a ui that is no UUID');
     }
     this.at = uuidAt + UUID_BYTES;
-    return this.source.subarray(uuidAt, this.at);
+    return sharedUuid(this.source, uuidAt);
   }
+}
+
+/** The UUID that was read last, in memory of its own. */
+let lastUuid: Buffer = Buffer.alloc(UUID_BYTES);
+
+/** The UUID at an offset: neighbouring entries, which mostly have the same one, share a Buffer. */
+function sharedUuid(source: Buffer, offset: number): Buffer {
+  for (let index = 0; index < UUID_BYTES; index += 1) {
+    if (source[offset + index] === lastUuid[index]) continue;
+    lastUuid = Buffer.from(source.subarray(offset, offset + UUID_BYTES));
+    break;
+  }
+  return lastUuid;
 }
 
 function operationCode(byte: number): JournalOperationCode {

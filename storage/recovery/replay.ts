@@ -44,6 +44,9 @@ export class Replay {
   private readonly store: StoreState;
   private readonly log: Log;
   private readonly salvage: Salvage | undefined;
+  /** The collection of the last entry; forgotten when the catalog changes. */
+  private lastUi: Buffer | undefined;
+  private lastState: CollectionState | undefined;
 
   /** @param salvage for repair: hears of entries that cannot be applied, which are passed over then */
   constructor(store: StoreState, log: Log, salvage?: Salvage) {
@@ -74,8 +77,8 @@ export class Replay {
   /** Where the document lies that an entry changes, when it has to be read. */
   private placeBefore({ op, rid, ui }: JournalEntry): RecordPlace | undefined {
     if ((op !== 'u' && op !== 'd') || rid === undefined || ui === undefined) return undefined;
-    const { catalog, epoch } = this.store;
-    const state = catalog.stateByUuid(ui.toString('hex') as CollectionUuid);
+    const { epoch } = this.store;
+    const state = this.stateByUuid(ui);
     if (state === undefined) return undefined;
     for (const { records } of epoch.generations) {
       if ((records.get(state.ident)?.newestRow(rid) ?? NO_ROW) !== NO_ROW) return undefined;
@@ -169,10 +172,13 @@ export class Replay {
     const after = entry.op === 'd' ? undefined : entry.o;
     const keys: KeyChange[] = [];
     const multikey: MultikeyChange[] = [];
+    const known = before === DAMAGED ? undefined : before;
     for (const { index, generator } of version.writers) {
+      const isChange = known !== undefined && after !== undefined;
+      if (isChange && generator.hasSameFields?.(known, after) === true) continue;
       const generated = after === undefined ? undefined : generator.keysOf(after);
       const { removed, added, replaced } = diffKeys(
-        before === undefined || before === DAMAGED ? [] : generator.keysOf(before).keys,
+        known === undefined ? [] : generator.keysOf(known).keys,
         generated?.keys ?? [],
       );
       for (const key of removed) {
@@ -217,7 +223,8 @@ export class Replay {
   ): Buffer | Promise<Buffer | undefined> {
     for (const { records, rows } of this.store.epoch.generations) {
       const row = records.get(state.ident)?.newestRow(recordId) ?? NO_ROW;
-      const document = row === NO_ROW ? undefined : rows.document(row);
+      // Read in this step, and never again: the slab is not lent, and serves again when it is empty.
+      const document = row === NO_ROW ? undefined : rows.documentToFold(row);
       if (document !== undefined) return document;
     }
     return this.documentInBase(state, recordId);
@@ -250,6 +257,7 @@ export class Replay {
   }
 
   private async applyCommand(entry: JournalEntry, commitNumber: CommitNumber): Promise<void> {
+    this.lastUi = undefined;
     const command = decodeCatalogCommand(entry.o);
     if (command.name === 'create') {
       this.create(entry, command, commitNumber);
@@ -432,8 +440,18 @@ export class Replay {
   }
 
   private stateOf(entry: JournalEntry): CollectionState {
-    const state = this.store.catalog.stateByUuid(uuidOf(entry));
+    if (entry.ui === undefined) throw malformed('has no collection');
+    const state = this.stateByUuid(entry.ui);
     if (state === undefined) throw malformed('names a collection that is not there');
+    return state;
+  }
+
+  /** Neighbouring entries mostly name one collection, and share the bytes that say which. */
+  private stateByUuid(ui: Buffer): CollectionState | undefined {
+    if (ui === this.lastUi) return this.lastState;
+    const state = this.store.catalog.stateByUuid(ui.toString('hex') as CollectionUuid);
+    this.lastUi = state === undefined ? undefined : ui;
+    this.lastState = state;
     return state;
   }
 }

@@ -184,7 +184,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
     const multikey: MultikeyChange[] = [];
     const keys: KeyChange[] = [];
     for (const writer of version.writers) {
-      if (writer.isIdIndex && sameId(before, after)) continue;
+      if (writer.generator.hasSameFields?.(before, after) === true) continue;
       const generated = writer.generator.keysOf(after);
       const index = writer.index.ident;
       const { removed, added, replaced } = diffKeys(
@@ -608,14 +608,6 @@ function withOrigin(
   origin: OperationOrigin | undefined,
 ): JournalOperation {
   return origin === undefined ? operation : { ...operation, ...origin };
-}
-
-/** Whether `_id` is the same value of the same type. */
-function sameId(before: Buffer, after: Buffer): boolean {
-  const a = getField(before, '_id');
-  const b = getField(after, '_id');
-  if (a === undefined || b === undefined || a.type !== b.type) return false;
-  return a.bytes.compare(b.bytes, b.start, b.end, a.start, a.end) === 0;
 }
 
 const ID_NAME_BYTES = 4;

@@ -31,6 +31,34 @@ function keysOf(
   };
 }
 
+describe('documents that hold the same fields', () => {
+  const generator = compileIndexKeys(
+    [
+      { path: 'a.b', direction: 1 },
+      { path: 'c', direction: -1 },
+    ],
+    { sparse: false },
+  );
+  const isSame = (before: object, after: object): boolean =>
+    generator.hasSameFields(bsonOf(before), bsonOf(after));
+
+  it('are known by their bytes, whatever else they hold', () => {
+    assert.equal(
+      isSame({ a: { b: [1, 2] }, c: 'x', d: 1 }, { d: 2, c: 'x', a: { b: [1, 2] } }),
+      true,
+    );
+    assert.equal(isSame({ d: 1 }, { e: 1 }), true);
+  });
+
+  it('are not those in which one field has another value, another type, or is there in one only', () => {
+    assert.equal(isSame({ a: { b: 1 }, c: 1 }, { a: { b: 2 }, c: 1 }), false);
+    assert.equal(isSame({ a: 1, c: 1 }, { a: 1, c: 1.5 }), false);
+    assert.equal(isSame({ c: 1 }, {}), false);
+    assert.equal(isSame({}, { a: null }), false);
+    assert.equal(isSame({ a: [1], c: 1 }, { a: [1, 1], c: 1 }), false);
+  });
+});
+
 describe('index keys of a document', () => {
   const cases: [Pattern, object, keys: string[], multikey: string][] = [
     [{ a: 1 }, { a: 5 }, ['5'], ''],

@@ -164,6 +164,42 @@ describe('KeyTable', () => {
     assert.ok(memory.bytes < 1024 * 1024, 'the keys of erased entries went');
   });
 
+  it('keeps the order of keys that begin alike, also when others come that do not, and of bounds beside them', () => {
+    const part = fc.constantFrom('', 'a', 'b', '\u0000', 'zz', 'longer than six');
+    const text = fc
+      .tuple(fc.constantFrom('', 'group ', 'group x', 'grou', 'h', 'a'), part, part, part)
+      .map((parts) => parts.join(''));
+    fc.assert(
+      fc.property(fc.array(text, { maxLength: 60 }), fc.array(text), (later, bounds) => {
+        const snapshots = new OpenSnapshots();
+        const table = new KeyTable({ bytes: 0 });
+        // Enough of them for the table to see what they share.
+        const alike = Array.from({ length: 520 }, (_, index) => `group ${(index * 7919) % 520}`);
+        const expected: Buffer[] = [];
+        for (const [index, name] of [...new Set([...alike, ...later])].entries()) {
+          const key = Buffer.from(name);
+          expected.push(key);
+          const recordId = 1;
+          const written = { key, typeBits: NO_BITS, whole: true, recordId, present: true };
+          table.write({ ...written, commitNumber: index + 1 }, snapshots);
+        }
+        expected.sort((a, b) => a.compare(b));
+        const at: KeyPosition = { leaf: 0, position: 0 };
+        for (const key of expected) {
+          assert.deepEqual(table.key(table.order.rowAt(at)), key);
+          table.order.forward(at);
+        }
+        for (const bound of bounds.map((name) => Buffer.from(name))) {
+          table.find(bound, -1, at);
+          const row = table.order.rowAt(at);
+          const first = expected.find((key) => key.compare(bound) >= 0);
+          assert.deepEqual(row === NO_ROW ? undefined : table.key(row), first);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it('remembers that an entry which it takes away is there below', () => {
     const table = new KeyTable({ bytes: 0 });
     const snapshots = new OpenSnapshots();
