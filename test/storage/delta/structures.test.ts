@@ -180,7 +180,14 @@ describe('KeyTable', () => {
           const key = Buffer.from(name);
           expected.push(key);
           const recordId = 1;
-          const written = { key, typeBits: NO_BITS, whole: true, recordId, present: true };
+          const written = {
+            key,
+            typeBits: NO_BITS,
+            whole: true,
+            recordId,
+            present: true,
+            replaces: false,
+          };
           table.write({ ...written, commitNumber: index + 1 }, snapshots);
         }
         expected.sort((a, b) => a.compare(b));
