@@ -309,8 +309,7 @@ class Engine implements StorageEngine {
         onProgress: (done) => progress.note(done),
       },
     );
-    const summary = await replayed.finally(() => folds.idle());
-    folds.throwFailure();
+    const summary = await folds.beside(replayed);
     const replayMillis = Math.round(clock.monotonicMs() - replayStartMs);
     this.checkpointer.journalIsOpen = true;
     // The checkpoint behind it lies in segments of which the next start needs nothing that was damaged.

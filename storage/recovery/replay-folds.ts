@@ -37,7 +37,7 @@ export class ReplayFolds {
 
   /** Freezes what was replayed so far, and folds it while the replay goes on. @throws why the one before failed */
   async begin(): Promise<void> {
-    await this.idle();
+    await this.folding;
     this.throwFailure();
     if (!this.areDue) return;
     this.checkpointer.freeze();
@@ -46,13 +46,17 @@ export class ReplayFolds {
       .catch((error: unknown) => this.noteFailure(error));
   }
 
-  /** Resolves when no checkpoint of the replay is under way. */
-  async idle(): Promise<void> {
-    await this.folding;
+  /** Resolves, or rejects, when both are at their end: the replay and what it has begun to fold. @throws why a checkpoint failed */
+  async beside<Result>(replay: Promise<Result>): Promise<Result> {
+    try {
+      return await replay;
+    } finally {
+      await this.folding;
+      this.throwFailure();
+    }
   }
 
-  /** To be asked when the last group was replayed. @throws why a checkpoint failed so far */
-  throwFailure(): void {
+  private throwFailure(): void {
     if (this.failure !== undefined) throw this.failure;
   }
 
