@@ -64,7 +64,7 @@ export function compileUpdate(update: RawValue, options: UpdateOptions): Update 
     'FailedToParse',
     'Cannot specify arrayFilters for a replacement-style update',
   );
-  return new ReplacementUpdate(document, options.context);
+  return new ReplacementUpdate(document, options);
 }
 
 interface Entry {
@@ -189,10 +189,11 @@ class ReplacementUpdate implements Update {
   private readonly replacement: Buffer;
   private readonly hasId: boolean;
 
-  constructor(replacement: Buffer, context: QueryContext) {
+  constructor(replacement: Buffer, { context, keepEmptyTimestamps }: UpdateOptions) {
     checkTopLevelNames(replacement);
     this.context = context;
-    this.replacement = withCurrentTimestamps(replacement, context);
+    this.replacement =
+      keepEmptyTimestamps === true ? replacement : withCurrentTimestamps(replacement, context);
     this.hasId = getField(replacement, '_id') !== undefined;
     checkDepth(replacement);
   }

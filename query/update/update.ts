@@ -48,6 +48,8 @@ export interface UpdateOptions {
   readonly arrayFilters?: readonly Buffer[];
   /** `c` of the update statement: variables of a pipeline update. */
   readonly constants?: Buffer;
+  /** A replacement stores empty timestamps as they are, instead of the time. */
+  readonly keepEmptyTimestamps?: boolean;
   /** Needed for updates that are pipelines. */
   readonly compilePipeline?: CompilePipelineUpdate;
 }

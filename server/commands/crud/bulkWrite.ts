@@ -221,13 +221,14 @@ class BulkWriteRun {
     if (statement.multi && statement.sort !== undefined) {
       throw new CommandError('FailedToParse', 'Cannot specify sort with multi=true');
     }
-    const { variables, bypassValidation } = this.request;
+    const { variables, bypassValidation, keepEmptyTimestamps } = this.request;
     const result = await runUpdates(this.op, {
       namespace,
       ordered: true,
       updates: [statement],
       variables,
       bypassValidation,
+      keepEmptyTimestamps,
     });
     for (const { error } of result.errors) throw error;
     this.replies.addUpdate(index, result);

@@ -49,6 +49,8 @@ export interface FindAndModifyRequest {
   readonly collation: Buffer | undefined;
   readonly variables: Buffer | undefined;
   readonly bypassValidation: boolean;
+  /** Empty timestamps of a replacement are stored as they are. */
+  readonly keepEmptyTimestamps: boolean;
 }
 
 interface FindAndModifyResult {
@@ -116,9 +118,10 @@ export function parseFindAndModify(body: CommandBody): FindAndModifyRequest {
     collation: body.document('collation', undefined),
     variables: body.document('let', undefined),
     bypassValidation: body.safeBoolean('bypassDocumentValidation', false),
+    keepEmptyTimestamps: body.safeBoolean('bypassEmptyTsReplacement', false),
   };
   body.expectCollection();
-  body.refuse('encryptionInformation', 'sampleId', 'bypassEmptyTsReplacement');
+  body.refuse('encryptionInformation', 'sampleId');
   checkCombination(request);
   return request;
 }
@@ -208,6 +211,7 @@ function compile(
   collection: CollectionDescription | undefined,
 ): Compiled {
   const { fields, remove, update, upsert, arrayFilters, collation, variables } = request;
+  const { keepEmptyTimestamps } = request;
   const context = queryContext(op, { variables, collation, collection });
   const target = findAndModifyTarget(request, context);
   return {
@@ -215,7 +219,10 @@ function compile(
     update:
       remove || update === undefined
         ? undefined
-        : compileStatementUpdate({ update, upsert, multi: false, arrayFilters }, context),
+        : compileStatementUpdate(
+            { update, upsert, multi: false, arrayFilters, keepEmptyTimestamps },
+            context,
+          ),
     projection:
       fields === undefined
         ? undefined

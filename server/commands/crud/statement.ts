@@ -26,14 +26,17 @@ export interface UpdateParts {
   readonly multi: boolean;
   readonly arrayFilters: readonly Buffer[] | undefined;
   readonly constants?: Buffer | undefined;
+  /** The client's bypassEmptyTsReplacement. */
+  readonly keepEmptyTimestamps?: boolean | undefined;
 }
 
 export function compileStatementUpdate(parts: UpdateParts, context: QueryContext): Update {
-  const { upsert, multi, arrayFilters, constants } = parts;
+  const { upsert, multi, arrayFilters, constants, keepEmptyTimestamps = false } = parts;
   return compileUpdate(parts.update, {
     context,
     upsert,
     multi,
+    keepEmptyTimestamps,
     ...(arrayFilters === undefined ? {} : { arrayFilters }),
     ...(constants === undefined ? {} : { constants }),
   });

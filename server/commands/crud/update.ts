@@ -62,6 +62,8 @@ export interface UpdateStatement {
 export interface UpdateRequest extends WriteOptions {
   readonly updates: readonly UpdateStatement[];
   readonly variables: Buffer | undefined;
+  /** Empty timestamps of replacements are stored as they are. */
+  readonly keepEmptyTimestamps?: boolean;
 }
 
 /** What one statement did. */
@@ -97,9 +99,9 @@ export const update = defineCommand({
 export function parseUpdateRequest(body: CommandBody): UpdateRequest {
   const updates = body.documents('updates');
   checkBatchCount(updates.length);
-  body.refuse('bypassEmptyTsReplacement');
   return {
     ...parseWriteOptions(body),
+    keepEmptyTimestamps: body.safeBoolean('bypassEmptyTsReplacement', false),
     updates: updates.map((bytes) => parseUpdateStatement(bytes, body)),
     variables: body.document('let', undefined),
   };
@@ -189,6 +191,7 @@ function runStatement(
   request: UpdateRequest,
   statement: UpdateStatement,
 ): MaybePromise<StatementResult> {
+  const { keepEmptyTimestamps } = request;
   const prepare: PrepareUpdate = (collection) => {
     const context = queryContext(op, {
       variables: request.variables,
@@ -196,7 +199,8 @@ function runStatement(
       collection,
     });
     const target = targetOf(statement, context);
-    return { target, compiled: compileStatementUpdate(statement, context) };
+    const parts = { ...statement, keepEmptyTimestamps };
+    return { target, compiled: compileStatementUpdate(parts, context) };
   };
   return statement.multi
     ? updateMany(op, request, statement, prepare)
@@ -402,7 +406,8 @@ function insertUpserted(
     17420,
     `Document to upsert is larger than ${MAX_BSON_OBJECT_BYTES}`,
   );
-  const document = documentToInsert(upserted, op.service.stamps);
+  // A replacement has its times by now; what modifiers say stays.
+  const document = documentToInsert(upserted, op.service.stamps, true);
   const upsertedId = getField(document, '_id');
   tassert(upsertedId !== undefined, 'an upsert lost its _id');
   writerForInsert(op, transaction, into).insert(document);
