@@ -107,7 +107,10 @@ export interface KeyRange {
 /** Walks entries of one index. Always synchronous: index trees are mapped memory. */
 export interface IndexCursor {
   next(): boolean;
-  /** Jumps so that the following next() gives the first entry at or after `key` in the direction of the walk. */
+  /**
+   * Jumps so that the following next() gives the first entry at or after `key` in the direction of the walk. For a long key entries with
+   * keyIsWhole false may come that lie before it, and it only jumps forwards: no entry comes twice.
+   */
   seek(key: Buffer): void;
   /** Encoded key of the current entry, without record id. For a key that was cut (too long) only the kept prefix: see keyIsWhole. */
   readonly key: Buffer;

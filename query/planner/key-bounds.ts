@@ -12,7 +12,11 @@ import {
   successorOfPrefix,
 } from '../../bson/index.ts';
 import type { FilterNode, ValueTest } from '../matcher/tree.ts';
-import type { IndexCursor, IndexDescription } from '../../storage/index.ts';
+import {
+  CUT_INDEX_KEY_PREFIX_BYTES,
+  type IndexCursor,
+  type IndexDescription,
+} from '../../storage/index.ts';
 import { type Interval, isAllValues } from './interval.ts';
 
 type Entry = Pick<IndexCursor, 'key' | 'typeBits' | 'keyIsWhole'>;
@@ -76,6 +80,8 @@ export class KeyBounds {
     for (const field of this.fields) {
       const place = placeOf(values[field.position], field);
       if (place === 'inside') continue;
+      // Cut keys that begin alike stand around it in any order: one behind it may be inside.
+      if (entry.key.length > CUT_INDEX_KEY_PREFIX_BYTES) return undefined;
       const target = this.seekKey(values.slice(0, field.position), place);
       return this.isAhead(target, entry.key) ? target : undefined;
     }

@@ -30,7 +30,13 @@ import {
   type WalkStart,
 } from './key-walk.ts';
 import { LayeredView } from './layered-view.ts';
-import { storedRange, type StoredRange } from './stored-bounds.ts';
+import {
+  isWithin,
+  reachesIntoHash,
+  startAround,
+  storedRange,
+  type StoredRange,
+} from './stored-bounds.ts';
 
 export class MergedIndexCursor implements IndexCursor {
   private view: LayeredView | undefined;
@@ -48,6 +54,8 @@ export class MergedIndexCursor implements IndexCursor {
   /** Where the next walk begins; then the entry that it must skip, if any. */
   private start: WalkStart;
   private skipsStart = false;
+  /** Whole entries before it, in the direction of the walk, do not count. */
+  private soughtKey: Buffer | undefined;
   private finished = false;
 
   constructor(view: LayeredView, index: IndexDescription, range: KeyRange, direction: 1 | -1) {
@@ -87,8 +95,14 @@ export class MergedIndexCursor implements IndexCursor {
   }
 
   seek(key: Buffer): void {
-    this.start = { key: storedKeyOf(key), recordId: this.direction === 1 ? -1 : Infinity };
-    this.start = this.withinRange(this.start);
+    this.soughtKey = reachesIntoHash(key) ? key : undefined;
+    let start: WalkStart = { key, recordId: this.direction === 1 ? -1 : Infinity };
+    if (this.soughtKey !== undefined) {
+      start = { key: startAround(key, this.direction), recordId: -1 };
+      // Cut entries that were given already are not given again.
+      if (this.finished || this.isAtOrBehind(start)) return;
+    }
+    this.start = this.withinRange(start);
     this.skipsStart = false;
     this.finished = false;
     this.current = undefined;
@@ -134,12 +148,31 @@ export class MergedIndexCursor implements IndexCursor {
       for (const walk of this.walks) {
         if (walk !== chosen && !walk.atEnd && compareEntries(walk, chosen) === 0) walk.advance();
       }
-      if (chosen.present) {
+      if (chosen.present && this.isMeant(chosen)) {
         this.current = chosen;
         return true;
       }
       chosen.advance();
     }
+  }
+
+  /** A walk around long keys meets whole entries that were not asked for. */
+  private isMeant(walk: EntryWalk): boolean {
+    const { soughtKey } = this;
+    const { widened } = this.range;
+    if ((soughtKey === undefined && widened === undefined) || !walk.isWhole()) return true;
+    if (soughtKey !== undefined && compareEntryKey(walk, soughtKey) * this.direction < 0) {
+      return false;
+    }
+    return widened === undefined || isWithin(widened, (bound) => compareEntryKey(walk, bound));
+  }
+
+  /** Whether the last entry that was given stands at or behind a place, in the direction of the walk. */
+  private isAtOrBehind({ key }: WalkStart): boolean {
+    if (key === undefined) return this.current !== undefined || this.skipsStart;
+    if (this.current !== undefined) return compareEntryKey(this.current, key) * this.direction >= 0;
+    const last = this.skipsStart ? this.start.key : undefined;
+    return last !== undefined && last.compare(key) * this.direction >= 0;
   }
 
   /** The walk with the next entry in the direction; the newest of those that stand at the same. */
@@ -249,8 +282,3 @@ export class MergedIndexCursor implements IndexCursor {
 
 /** Longer than a record id, so that it stands behind all of them. */
 const BEHIND_RECORD_IDS = Buffer.alloc(7, 0xff);
-
-function storedKeyOf(key: Buffer): Buffer {
-  const { lower } = storedRange({ lower: key });
-  return lower ?? key;
-}
