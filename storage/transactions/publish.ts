@@ -70,7 +70,8 @@ function publishAll(
     records += change.records;
     bytes += change.bytes;
     // Neighbouring writes mostly go to one collection: its size is written once.
-    if (writes[index + 1]?.state === write.state) continue;
+    const next = writes[index + 1];
+    if (next?.kind === 'record' && next.state === write.state) continue;
     write.state.grow(commitNumber, { records, bytes }, snapshots);
     records = 0;
     bytes = 0;

@@ -7,6 +7,7 @@ import {
   compileIndexKeys,
   documentOf,
   DocumentBuilder,
+  doubleValue,
   encodeIndexKey,
   getField,
   int32Value,
@@ -40,7 +41,10 @@ const HUGE_TEXT_LENGTH = 150_000;
 
 export function randomDocument(id: string, random: Random, padBytes: number): Buffer {
   const builder = new DocumentBuilder().appendInt32('_id', Number(id));
-  builder.appendInt32('a', random.below(20));
+  const a = random.below(20);
+  // A key with two types: only what is kept beside it tells them apart.
+  if (random.below(4) === 0) builder.append('a', doubleValue(a));
+  else builder.appendInt32('a', a);
   if (random.below(3) === 0) {
     const array = new ArrayBuilder();
     for (let count = random.below(4); count > 0; count -= 1)

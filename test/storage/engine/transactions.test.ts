@@ -36,6 +36,22 @@ describe('A transaction', () => {
     await engine.close();
   });
 
+  it('counts records and catalog changes of several collections each for its own', async () => {
+    const engine = await openMemoryEngine();
+    const first = createCollection(engine, 'test.a');
+    const second = createCollection(engine, 'test.b');
+    const transaction = engine.begin();
+    transaction.insert(first, documentOf({ _id: 1 }));
+    transaction.renameCollection(first, 'test.c');
+    transaction.insert(second, documentOf({ _id: 1 }));
+    transaction.commit();
+    const view = engine.snapshot();
+    assert.equal(view.recordCount(first), 1);
+    assert.equal(view.recordCount(second), 1);
+    view.close();
+    await engine.close();
+  });
+
   it('keeps the first of two conflicting writers', async () => {
     const engine = await openMemoryEngine();
     const collection = createCollection(engine, 'test.a');
