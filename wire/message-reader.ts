@@ -39,6 +39,11 @@ export class MessageReader {
     return this.waiting + this.filled;
   }
 
+  /** Of the incomplete message: what has not arrived. 0 without one. */
+  get missingBytes(): number {
+    return this.partial === undefined ? 0 : this.partialLength - this.filled;
+  }
+
   /** Takes a chunk over: the caller must not write to it again. */
   push(chunk: Buffer): void {
     if (chunk.length === 0) return;

@@ -133,6 +133,19 @@ export class Connection implements MessageSource, Receiver {
     return this.reader.bufferedBytes;
   }
 
+  get missingBytes(): number {
+    return this.reader.missingBytes;
+  }
+
+  get mayReceive(): boolean {
+    return !this.busy && !this.paused;
+  }
+
+  giveUp(): void {
+    this.around.service.metrics.network.numTimedOut += 1;
+    this.abort('it was slow to send a large message while there was no room for others');
+  }
+
   holdBack(): void {
     this.isHeldBack = true;
     this.socket.pause();

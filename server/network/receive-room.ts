@@ -2,30 +2,39 @@
  * Room for messages that have arrived in part, all connections together: a message may have 48 MB, and a server thousands of clients.
  *
  * While there is room everybody is read from. When there is none, who holds more than a fair share is read no further, and TCP slows
- * its client down; one of them at a time goes on, whatever it takes, so that messages become whole and their room is free again: first those
- * who had no turn yet, the one with most bytes before the others. Who uses its turn for next to nothing loses it to the next one.
+ * its client down; one of them at a time goes on, whatever it takes, so that messages become whole and their room is free again. Turns go
+ * by turns to who misses least and to who waits longest. Who uses its turn for next to nothing loses it, comes after all others, and
+ * when others have done so before it, its connection ends: what they hold would never be free.
  *
  * Owns: the count, and who is held back. Invariants:
  *  1. While somebody is held back, one of those that hold more than a share is in its turn.
- *  2. Beyond the limit there is at most a share for each connection, and one message.
+ *  2. Beyond the limit there is at most a share for each connection, and two messages.
  * Tests: test/server/network/receive-room.test.ts.
  */
+import { invariant } from '../../common/assert.ts';
+import { MAX_MESSAGE_BYTES } from '../../common/limits.ts';
 import type { Deadline, TimerWheel } from '../../common/timer-wheel.ts';
 
 const LARGEST_SHARE_BYTES = 256 * 1024;
 /** The system hands over so much at once. */
 const LEAST_SHARE_BYTES = 64 * 1024;
 /** Within its turn a client must send so much in so many milliseconds. */
-const TURN_BYTES = 1024 * 1024;
-const TURN_MS = 1000;
+const TURN_BYTES = 256 * 1024;
+const TURN_MS = 250;
 
 /** A connection. It tells the room of every change of what it holds. */
 export interface Receiver {
   /** Bytes of messages that are not whole. */
   readonly receivedBytes: number;
+  /** False while it is not read from for reasons of its own, such as a request that runs. */
+  readonly mayReceive: boolean;
+  /** What such a message lacks. */
+  readonly missingBytes: number;
   /** Nothing more is read from the socket until goOn(). */
   holdBack(): void;
   goOn(): void;
+  /** Ends the connection; forget() follows. */
+  giveUp(): void;
 }
 
 export interface ReceiveRoomOptions {
@@ -44,6 +53,7 @@ export class ReceiveRoom {
   /** Goes on while there is no room. */
   private inTurn: Receiver | undefined;
   private turnsLost = 0;
+  private turns = 0;
   private bytesAtTurn = 0;
   private received = 0;
   heldBackTimes = 0;
@@ -115,26 +125,25 @@ export class ReceiveRoom {
   }
 
   private beginTurn(): void {
-    const next = this.next();
+    this.turns += 1;
+    const next = this.next(this.turns % 2 === 0);
     this.inTurn = next;
     this.bytesAtTurn = next.receivedBytes;
     this.held.delete(next);
     next.goOn();
   }
 
-  /** Of those held back, who lost the fewest turns; among them, who holds most. */
-  private next(): Receiver {
+  /** Of those held back, who lost the fewest turns; among them, who misses least, or waits longest. */
+  private next(byWaiting = false): Receiver {
     let best: Receiver | undefined;
     let bestLost = Infinity;
     for (const [receiver, lost] of this.held) {
-      const isBetter =
-        lost < bestLost ||
-        (lost === bestLost && receiver.receivedBytes > (best?.receivedBytes ?? -1));
-      if (!isBetter) continue;
+      const missesLess = !byWaiting && receiver.missingBytes < (best?.missingBytes ?? Infinity);
+      if (lost > bestLost || (lost === bestLost && !missesLess)) continue;
       best = receiver;
       bestLost = lost;
     }
-    if (best === undefined) throw new Error('receive room: nobody is held back');
+    invariant(best !== undefined, 'receive room: nobody is held back');
     return best;
   }
 
@@ -154,6 +163,9 @@ export class ReceiveRoom {
     // Whoever comes later has lost fewer: it waits behind all of them.
     this.turnsLost += 1;
     this.inTurn = undefined;
-    this.holdBack(slow, this.turnsLost);
+    const isTooMuch = this.received > this.options.limitBytes + MAX_MESSAGE_BYTES;
+    if (isTooMuch && slow.mayReceive) slow.giveUp();
+    else this.holdBack(slow, this.turnsLost);
+    if (this.inTurn === undefined && this.held.size > 0) this.beginTurn();
   }
 }

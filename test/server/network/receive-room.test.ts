@@ -9,10 +9,24 @@ const LIMIT = 32 * MEBIBYTE;
 class FakeReceiver implements Receiver {
   receivedBytes = 0;
   isHeld = false;
+  isGone = false;
+  readonly mayReceive = true;
+  messageBytes = 40 * MEBIBYTE;
   private readonly room: ReceiveRoom;
 
   constructor(room: ReceiveRoom) {
     this.room = room;
+  }
+
+  get missingBytes(): number {
+    return this.messageBytes - this.receivedBytes;
+  }
+
+  giveUp(): void {
+    this.isGone = true;
+    const { receivedBytes } = this;
+    this.receivedBytes = 0;
+    this.room.forget(this, receivedBytes);
   }
 
   holdBack(): void {
@@ -107,6 +121,38 @@ describe('ReceiveRoom', () => {
     assert.equal(slow.isHeld, true);
     sendAll(10 * MEBIBYTE, others);
     assert.equal(slow.isHeld, false);
+  });
+
+  it('lets a message through beside any number of those that stay halves', () => {
+    const [whole, ...halves] = receivers;
+    let most = 0;
+    const sendHalves = (): void => {
+      for (const half of halves) {
+        while (!half.isHeld && !half.isGone && half.receivedBytes < 20 * MEBIBYTE) {
+          half.receive(64 * 1024);
+          most = Math.max(most, room.bytes);
+        }
+      }
+    };
+    sendHalves();
+    whole.messageBytes = 14 * MEBIBYTE;
+    let rounds = 0;
+    for (; whole.receivedBytes < whole.messageBytes; rounds += 1) {
+      assert.ok(rounds < 1000, 'it never came to its end');
+      if (!whole.isHeld) whole.receive(64 * 1024);
+      clock.advance(10);
+      sendHalves();
+    }
+    whole.complete();
+    assert.equal(whole.isGone, false);
+    // Much later those are left that fit.
+    for (let round = 0; round < 1000; round += 1) {
+      clock.advance(50);
+      sendHalves();
+    }
+    assert.ok(most <= LIMIT + 2 * 48_000_000 + 20 * 320 * 1024, `${most} bytes`);
+    assert.ok(halves.some(({ isGone }) => isGone));
+    assert.ok(halves.some(({ isGone }) => !isGone));
   });
 
   it('goes on when somebody leaves, in its turn or held back', () => {
