@@ -62,7 +62,8 @@ function memoryStatistics(
     openTransactionBytes: store.openTransactionBytes,
     freeSlabBytes: store.slabPool.freeBytes,
     journalPendingBytes: parts.journal.pendingBytes,
-    deviceBufferBytes: alignedMemoryStatistics().reservedBytes,
+    deviceBufferBytes: alignedMemoryStatistics().usedBytes,
+    deviceBufferReservedBytes: alignedMemoryStatistics().reservedBytes,
     indexChangesBytes: checkpointer.changesMemory.freeBytes,
     indexWriterBytes: parts.indexes.statistics().writerBytes,
   };

@@ -12,9 +12,9 @@ import type { WorkMemory } from '../operation/work-memory.ts';
 
 const MEGABYTE = 1024 * 1024;
 /** V8's heap, and what Node keeps beside it, of a thread that does one thing. Measured: docs/operations.md. */
-const THREAD_BYTES = 7 * MEGABYTE;
+const THREAD_BYTES = 9 * MEGABYTE;
 /** Node and its libraries, without heaps and buffers. */
-const RUNTIME_BYTES = 22 * MEGABYTE;
+const RUNTIME_BYTES = 12 * MEGABYTE;
 /** Of buffers that libraries take when they are loaded, and hardly ever touch: bson's and lmdb's. */
 const UNTOUCHED_BYTES = 17 * MEGABYTE + 16 * MEGABYTE;
 
@@ -35,6 +35,7 @@ export function memoryParts(
     messages: receivedBytes + work.waitingBytes + work.messageBytes,
     replies: work.replyBytes,
   };
+  const untouched = UNTOUCHED_BYTES + held('deviceBufferReservedBytes') - held('deviceBufferBytes');
   const known = Object.values(buffers).reduce((sum, bytes) => sum + bytes, 0);
   return {
     runtime: RUNTIME_BYTES,
@@ -42,7 +43,7 @@ export function memoryParts(
     threads: runningJobs() * THREAD_BYTES,
     ...buffers,
     // Let go of, and not collected yet, for the most part.
-    otherBuffers: Math.max(0, arrayBuffers - known - UNTOUCHED_BYTES),
+    otherBuffers: Math.max(0, arrayBuffers - known - untouched),
     indexWriter: held('indexWriterBytes'),
   };
 }

@@ -9,7 +9,7 @@
 import type { Worker } from 'node:worker_threads';
 import { invariant } from '../../common/assert.ts';
 import { jobUrl } from '../../common/workers/job-url.ts';
-import { startJob } from '../../common/workers/start-job.ts';
+import { SMALL_HEAP, startJob } from '../../common/workers/start-job.ts';
 import type { MaybePromise, PageCompression } from '../contract.ts';
 import { isCompressionLoaded, loadCompression } from '../format/page-compression.ts';
 import { pressPages, type PageOrder, type PressedPage, type PressOrder } from './page-press.ts';
@@ -105,7 +105,7 @@ export class PressThread implements PagePress {
   }
 
   private start(): Worker {
-    const worker = startJob(jobUrl(import.meta.url, './page-press.job'));
+    const worker = startJob(jobUrl(import.meta.url, './page-press.job'), SMALL_HEAP);
     worker.on('message', (answer: PressAnswer) => {
       this.answered(answer);
       if (this.waiters.length === 0) worker.unref();

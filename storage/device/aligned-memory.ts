@@ -39,6 +39,8 @@ class Arena {
   readonly free = new Uint8Array(ARENA_BYTES / ALIGNMENT_BYTES);
   /** The same for blocks that are held. */
   readonly held = new Uint8Array(ARENA_BYTES / ALIGNMENT_BYTES);
+  /** Up to here its memory was handed out once: what lies behind it the system has not given yet. */
+  usedUnits = 0;
 
   constructor() {
     this.memory = newMemory(ARENA_BYTES);
@@ -58,6 +60,7 @@ const freeLarge = new Map<number, ArrayBufferLike[]>();
 const heldLarge = new Set<ArrayBufferLike>();
 let reservedBytes = 0;
 let heldBytes = 0;
+let usedBytes = 0;
 
 /**
  * A buffer for device requests: aligned, shared, exactly `bytes` long. Its contents are whatever was there before.
@@ -72,6 +75,11 @@ export function allocateAligned(bytes: number): Buffer {
   invariant(arena.held[unit] === 0, 'aligned memory 1: block handed out twice');
   arena.held[unit] = order + 1;
   heldBytes += ALIGNMENT_BYTES << order;
+  const endUnit = unit + Math.ceil(bytes / ALIGNMENT_BYTES);
+  if (endUnit > arena.usedUnits) {
+    usedBytes += (endUnit - arena.usedUnits) * ALIGNMENT_BYTES;
+    arena.usedUnits = endUnit;
+  }
   return Buffer.from(arena.memory, unit * ALIGNMENT_BYTES, bytes);
 }
 
@@ -98,9 +106,13 @@ export function releaseAligned(buffer: Buffer): void {
   addFree(arena, unit, order);
 }
 
-/** Bytes taken from the system, and bytes handed out at present. */
-export function alignedMemoryStatistics(): { reservedBytes: number; heldBytes: number } {
-  return { reservedBytes, heldBytes };
+/** Bytes asked of the system, of them such as were ever in use, and bytes handed out at present. */
+export function alignedMemoryStatistics(): {
+  reservedBytes: number;
+  usedBytes: number;
+  heldBytes: number;
+} {
+  return { reservedBytes, usedBytes, heldBytes };
 }
 
 /** True for memory that direct I/O accepts: what allocateAligned made, here or in another thread, or aligned parts of it. */
@@ -157,11 +169,16 @@ function largeBlockBytes(bytes: number): number {
 
 function allocateLarge(bytes: number): Buffer {
   const blockBytes = largeBlockBytes(bytes);
-  const memory = freeLarge.get(blockBytes)?.pop() ?? newMemory(blockBytes);
+  const memory = freeLarge.get(blockBytes)?.pop() ?? newLarge(blockBytes);
   invariant(!heldLarge.has(memory), 'aligned memory 1: block handed out twice');
   heldLarge.add(memory);
   heldBytes += memory.byteLength;
   return Buffer.from(memory, 0, bytes);
+}
+
+function newLarge(bytes: number): ArrayBufferLike {
+  usedBytes += bytes;
+  return newMemory(bytes);
 }
 
 function releaseLarge(memory: ArrayBufferLike): void {

@@ -14,7 +14,7 @@ import type { Worker } from 'node:worker_threads';
 import { invariant } from '../../common/assert.ts';
 import { DeviceError } from '../../common/errors.ts';
 import { jobUrl } from '../../common/workers/job-url.ts';
-import { startJob } from '../../common/workers/start-job.ts';
+import { SMALL_HEAP, startJob } from '../../common/workers/start-job.ts';
 import { CONTROL, OPERATIONS, SLOT, SLOT_COUNT, SLOT_STATE } from './device-thread-layout.ts';
 import type { FileCall } from './file-io.ts';
 
@@ -74,6 +74,7 @@ export class DeviceThreads {
 
   private start(): void {
     const worker = startJob(jobUrl(import.meta.url, './device-thread.job'), {
+      ...SMALL_HEAP,
       workerData: { control: this.control.buffer },
     });
     worker.unref();

@@ -15,7 +15,7 @@ import { invariant } from '../../common/assert.ts';
 import type { Clock } from '../../common/clock.ts';
 import { CorruptionError, DeviceError } from '../../common/errors.ts';
 import { jobUrl } from '../../common/workers/job-url.ts';
-import { startJob } from '../../common/workers/start-job.ts';
+import { SMALL_HEAP, startJob } from '../../common/workers/start-job.ts';
 import {
   decodeStoreIdentity,
   encodeStoreIdentity,
@@ -174,7 +174,10 @@ class LmdbIndexStore implements IndexStore {
   private startWriter(): Worker {
     const { path, mapBytes = DEFAULT_MAP_BYTES } = this.options;
     const workerData: WriterOptions = { path, mapBytes };
-    const writer = startJob(jobUrl(import.meta.url, './lmdb-writer.job'), { workerData });
+    const writer = startJob(jobUrl(import.meta.url, './lmdb-writer.job'), {
+      ...SMALL_HEAP,
+      workerData,
+    });
     writer.on('message', (reply: WriterReply) => this.settleCommit?.(reply));
     const ended = (error: Error): void => {
       this.writer = undefined;

@@ -60,6 +60,17 @@ describe('memory of many large messages', function () {
     watcher.close();
   });
 
+  it('says what its memory is made of, and comes near to what the system says', async () => {
+    const client = await RawClient.open(server.port);
+    const { memory } = (await client.run({ serverStatus: 1, $db: 'admin' }))['flintdb'];
+    const parts = Object.values(memory.parts).map(Number);
+    assert.ok(parts.every((bytes) => bytes >= 0));
+    const sum = parts.reduce((all, bytes) => all + bytes, 0);
+    const share = sum / Number(memory.processBytes);
+    assert.ok(share > 0.6 && share < 1.4, `${share} of ${memory.processBytes} bytes`);
+    client.close();
+  });
+
   it('fills small batches while many are unread', async () => {
     const watcher = await RawClient.open(server.port);
     const filler = await RawClient.open(server.port);

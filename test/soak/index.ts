@@ -71,7 +71,9 @@ async function soak(): Promise<Sample[]> {
         server: now,
         peakMemoryBytes: Math.max(peakMemoryBytes, now.memoryBytes),
         writeAmplification:
-          (now.diskBytesWritten - before.diskBytesWritten) / Math.max(1, interval.writtenBytes),
+          interval.writtenBytes === 0
+            ? 0
+            : (now.diskBytesWritten - before.diskBytesWritten) / interval.writtenBytes,
         operationUs: (now.processorUs - before.processorUs) / Math.max(1, operations),
         cacheMisses: (now.cacheMisses - before.cacheMisses) / Math.max(1, operations),
       });
