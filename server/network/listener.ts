@@ -111,6 +111,7 @@ export class Listener {
       }),
       onClosed: (connection) => this.forget(connection),
     };
+    service.work.onFewerWaiting = () => this.around.room.lookAgain();
   }
 
   /** Binds all addresses. @throws the system's error, such as EADDRINUSE; nothing listens then. */

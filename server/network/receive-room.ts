@@ -83,6 +83,11 @@ export class ReceiveRoom {
     if (receiver === this.inTurn && receiver.receivedBytes <= this.shareBytes) {
       this.inTurn = undefined;
     }
+    this.lookAgain();
+  }
+
+  /** Fewer bytes of whole messages wait. */
+  lookAgain(): void {
     if (this.held.size > 0) this.letGoOn();
   }
 

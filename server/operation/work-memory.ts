@@ -44,6 +44,8 @@ export class WorkMemory implements SpillSpace {
   waitingBytes = 0;
   /** Of batches that are being filled, and of replies that clients have not taken. */
   replyBytes = 0;
+  /** Called when fewer bytes wait. */
+  onFewerWaiting: () => void = () => {};
   private readonly options: WorkMemoryOptions;
   private readonly waiting: WaitingMessage[] = [];
 
@@ -113,6 +115,12 @@ export class WorkMemory implements SpillSpace {
 
   private end(bytes: number): void {
     this.messageBytes -= bytes;
+    const before = this.waitingBytes;
+    this.admitWaiting();
+    if (this.waitingBytes < before) this.onFewerWaiting();
+  }
+
+  private admitWaiting(): void {
     for (let next = this.waiting.at(0); next !== undefined; next = this.waiting.at(0)) {
       if (!this.hasRoomFor(next.bytes)) return;
       this.waiting.shift();

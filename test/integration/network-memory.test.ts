@@ -32,28 +32,24 @@ describe('memory of many large messages', function () {
     return client.encode({ insert: 'large', $db: 'test' }, { sequences });
   };
 
-  it('holds clients back that send in part what together is too much, and serves all of them in the end', async () => {
+  it('holds clients back that send what together is too much, and serves all of them in the end', async () => {
     const watcher = await RawClient.open(server.port);
     const clients = await Promise.all(
       Array.from({ length: 12 }, () => RawClient.open(server.port)),
     );
     const messages = clients.map((client, id) => insertOf(client, id));
-    for (const [index, client] of clients.entries()) {
-      client.socket.write(messages[index].subarray(0, DOCUMENT_BYTES - 1000));
-    }
+    const replies = Promise.all(clients.map((client) => client.reply()));
+    for (const [index, client] of clients.entries()) client.socket.write(messages[index]);
     let most = 0;
-    for (let look = 0; look < 20; look += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
+    let isOver = false;
+    void replies.then(() => (isOver = true));
+    while (!isOver) {
       most = Math.max(most, (await numbersOf(watcher)).buffered);
+      await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    assert.ok(most > HALF_BYTES / 2, `${most} bytes`);
     assert.ok(most < HALF_BYTES + DOCUMENT_BYTES + 12 * 320 * 1024, `${most} bytes`);
-    for (const [index, client] of clients.entries()) {
-      client.socket.write(messages[index].subarray(DOCUMENT_BYTES - 1000));
-    }
-    const replies = await Promise.all(clients.map((client) => client.reply()));
     assert.deepEqual(
-      replies.map(({ document }) => document['n']),
+      (await replies).map(({ document }) => document['n']),
       clients.map(() => 2),
     );
     for (const client of clients) client.close();
@@ -85,7 +81,7 @@ describe('memory of many large messages', function () {
       client.send({ find: 'many', batchSize: 1000, $db: 'test' });
     }
     let most = 0;
-    for (let look = 0; look < 20; look += 1) {
+    for (let look = 0; look < 10; look += 1) {
       await new Promise((resolve) => setTimeout(resolve, 50));
       most = Math.max(most, (await numbersOf(watcher)).replies);
     }
