@@ -46,9 +46,15 @@ export function asDeviceError(name: string, operation: string, error: unknown): 
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') {
     return error;
   }
-  return new DeviceError(error.code, `${name}: ${operation} failed: ${error.message}`, {
+  const errno = isNoSpaceCode(error.code) ? 'ENOSPC' : error.code;
+  return new DeviceError(errno, `${name}: ${operation} failed: ${error.message}`, {
     cause: error,
   });
+}
+
+/** Whether the system says that there is no room: on the disk, within a quota, or within the largest size of a file. */
+export function isNoSpaceCode(code: string): boolean {
+  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG';
 }
 
 async function transferOnPool(call: FileCall): Promise<void> {

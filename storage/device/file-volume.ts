@@ -204,8 +204,9 @@ async function allowsDirectIo(path: string): Promise<boolean> {
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EINVAL') return false;
     // A full disk must not keep a store from opening: what refuses the transfer does so before it looks for space.
-    if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') return true;
-    throw asDeviceError('volume', 'probe', error);
+    const named = asDeviceError('volume', 'probe', error);
+    if (named instanceof DeviceError && named.errno === 'ENOSPC') return true;
+    throw named;
   } finally {
     releaseAligned(block);
     await rm(path, { force: true });

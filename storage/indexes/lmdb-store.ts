@@ -7,8 +7,7 @@
  *  3. A transaction ends after its cursors are closed: the other way round LMDB touches freed memory.
  * Bytes: docs/format/lmdb.md. Tests: test/contracts/index-store.ts, test/storage/indexes/.
  */
-import { statfsSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { statSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 import type { Transaction } from 'lmdb';
 import { invariant } from '../../common/assert.ts';
@@ -27,6 +26,7 @@ import type { CommitResult, IndexSnapshot, IndexStore, IndexStoreStatistics } fr
 import { DEFAULT_MAP_BYTES, openEnvironment, type Environment } from './lmdb-environment.ts';
 import { refuseUnreadableLmdb } from './lmdb-check.ts';
 import { lookAtLmdbFile, removeLmdbFile } from './lmdb-file.ts';
+import { hasNoRoom } from './lmdb-room.ts';
 import { LmdbSnapshot } from './lmdb-snapshot.ts';
 import {
   errorFromDescription,
@@ -50,9 +50,6 @@ export interface LmdbStoreOptions {
   /** The file is only read; a commit is refused by LMDB. */
   readonly readOnly?: boolean;
 }
-
-/** Below this much free space an EIO from LMDB is taken for a full disk. */
-const FULL_DISK_BYTES = 16 * 1024 * 1024;
 
 /**
  * Opens or creates the index store.
@@ -118,7 +115,7 @@ class LmdbIndexStore implements IndexStore {
     const reply = await this.sendCommit(changes, stamp);
     if (reply instanceof Error) throw reply;
     if (reply.kind === 'failed') {
-      throw errorFromDescription(reply.error, diskIsFull(this.options.path));
+      throw errorFromDescription(reply.error, hasNoRoom(this.options.path));
     }
     this.lastStamp = stamp;
     this.commits += 1;
@@ -242,9 +239,4 @@ function openOrRefuse(options: LmdbStoreOptions): Environment {
 /** 0 for a missing file. */
 function fileBytes(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-function diskIsFull(path: string): boolean {
-  const { bavail, bsize } = statfsSync(dirname(path));
-  return bavail * bsize < FULL_DISK_BYTES;
 }

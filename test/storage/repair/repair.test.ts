@@ -87,6 +87,27 @@ const CASES: readonly Case[] = [
     found: ['malformed'],
   },
   {
+    fault: 'an index store cut in the middle',
+    async inflict(dbpath) {
+      const path = join(dbpath, INDEX_STORE);
+      const { size } = await stat(path);
+      await truncate(path, Math.floor(size / 8192) * 4096);
+    },
+    named: { kind: 'malformed', part: /index store/ },
+    back: 'all',
+    found: ['malformed'],
+  },
+  {
+    fault: 'an index store with a flipped bit in both meta pages',
+    async inflict(dbpath) {
+      await flip(join(dbpath, INDEX_STORE), 24);
+      await flip(join(dbpath, INDEX_STORE), 4096 + 24);
+    },
+    named: { kind: 'malformed', part: /index store/ },
+    back: 'all',
+    found: ['malformed'],
+  },
+  {
     fault: 'an index store of another store',
     inflict: (dbpath, { foreign }) => replace(INDEX_STORE, foreign, dbpath),
     named: { kind: 'foreign', part: /index store/ },
