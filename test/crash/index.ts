@@ -4,9 +4,12 @@
  * Eight clients insert, update and delete with j: true, one makes and drops collections and indexes, one builds and drops an
  * index over a larger collection that another changes; after each kill every acknowledged change is there exactly once, one
  * under way whole or not at all, and every index agrees with its collection. About a third of the starts are killed, too.
+ *
+ * `npm run crash -- --repairs 100 [--seed N]`: instead, so many kills of `flint repair`.
  */
 import { parseArgs } from 'node:util';
 import { STEP_NAMES } from './kills.ts';
+import { runRepairKills } from './repair-kills.ts';
 import { runCrashCycles, type CrashTotals } from './run.ts';
 
 /** From the start of the process to the first answered find. */
@@ -17,10 +20,16 @@ const { values } = parseArgs({
     cycles: { type: 'string', default: '50' },
     seed: { type: 'string' },
     checkpoints: { type: 'string', default: 'mixed' },
+    repairs: { type: 'string' },
   },
 });
-const cycles = Number(values.cycles);
 const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
+console.log(`seed ${seed}`);
+if (values.repairs !== undefined) {
+  await killRepairs(Number(values.repairs));
+  process.exit();
+}
+const cycles = Number(values.cycles);
 const { checkpoints } = values;
 if (checkpoints !== 'normal' && checkpoints !== 'high' && checkpoints !== 'mixed') {
   throw new Error('--checkpoints is normal, high or mixed');
@@ -30,7 +39,6 @@ if (!Number.isInteger(cycles) || cycles < 1 || !Number.isInteger(seed)) {
 }
 
 const replay = `npm run crash -- --cycles ${cycles} --seed ${seed} --checkpoints ${checkpoints}`;
-console.log(`seed ${seed}`);
 const beganMs = performance.now();
 let done = 0;
 const totals = await runCrashCycles({
@@ -53,6 +61,16 @@ if (slow.length > 0) {
 if (totals.violations.length > 0 || slow.length > 0) {
   console.error(`Replay with: ${replay}`);
   process.exitCode = 1;
+}
+
+/** What does not come back ends the program with its stack. */
+async function killRepairs(kills: number): Promise<void> {
+  if (!Number.isInteger(kills) || kills < 1) throw new Error('--repairs takes a whole number');
+  const totals = await runRepairKills({ kills, seed, onKill: (line) => console.log(line) });
+  const stages = Object.entries(totals.kills).map(([stage, count]) => `${count} ${stage}`);
+  console.log(
+    `killed while: ${stages.join(', ')}; ended before ${totals.endedBefore}; starts refused meanwhile ${totals.refusals}; ${totals.stores} stores came back whole`,
+  );
 }
 
 function printTotals(all: CrashTotals): void {

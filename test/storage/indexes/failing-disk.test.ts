@@ -14,7 +14,7 @@ import { openEngine, type StorageEngine } from '../../../storage/index.ts';
 import { temporaryDirectory, removeTemporaryDirectory } from '../../support/programs.ts';
 import { A_INDEX, createCollection, describe as collectionOf, insert } from '../engine/fixture.ts';
 
-const CHUNK = Buffer.alloc(64 * 1024, 1);
+const KEY_BYTES = 400;
 
 /** A file system of 64 MiB, of which only what it has written takes memory. */
 class LoopDisk {
@@ -43,10 +43,12 @@ class LoopDisk {
   }
 
   fail(): void {
-    try {
-      for (;;) writeFileSync(this.filler, CHUNK, { flag: 'a' });
-    } catch {
-      // Full.
+    for (const bytes of [64 * 1024, 4096]) {
+      try {
+        for (;;) writeFileSync(this.filler, Buffer.alloc(bytes, 1), { flag: 'a' });
+      } catch {
+        // Full.
+      }
     }
   }
 
@@ -57,9 +59,9 @@ class LoopDisk {
   unmount(): void {
     this.heal();
     for (const [command, ...args] of [
-      ['umount', this.path],
+      ['umount', '-l', this.path],
       ['losetup', '-d', this.device],
-      ['umount', this.backing],
+      ['umount', '-l', this.backing],
     ]) {
       try {
         run(command, ...args);
@@ -120,7 +122,7 @@ describe('A disk that fails LMDB’s commit', function () {
     const collection = collectionOf(engine, 'test.a');
     let last: ReturnType<typeof insert>['commitNumber'] | undefined;
     for (let done = 0; done < count; done += 1) {
-      const a = random.below(2 ** 31);
+      const a = random.bytes(KEY_BYTES / 2).toString('hex');
       last = insert(engine, collection, documentOf({ _id: documents, a })).commitNumber;
       documents += 1;
     }
@@ -138,7 +140,7 @@ describe('A disk that fails LMDB’s commit', function () {
     await insertSome(engine, 500);
     await engine.checkpoint();
     disk.fail();
-    await insertSome(engine, 6_000);
+    await insertSome(engine, 4_000);
     await assert.rejects(engine.checkpoint(), /index store/);
     assert.equal(failures.length, 1);
     assert.throws(() => engine.begin(), /storage engine has failed/);
