@@ -12,6 +12,7 @@ import type { Random } from '../common/random.ts';
 import { TimerWheel } from '../common/timer-wheel.ts';
 import { createPlannerServices, type IntersectionRule, ScriptThreads } from '../query/index.ts';
 import type { StorageEngine } from '../storage/index.ts';
+import { BackupRegistry } from './backup/backup-registry.ts';
 import { OpenBuckets } from './catalog/open-buckets.ts';
 import { CappedCollections } from './catalog/capped-collections.ts';
 import { createDocumentStamps } from './catalog/document-stamps.ts';
@@ -163,6 +164,7 @@ export class FlintServer {
     this.listener.destroyConnections();
     await listeningEnded;
     cursors.killWhere(() => true);
+    await this.service.backups.closeAll();
     sessions.endAll();
     await this.diagnostics?.stop();
     await this.service.scripts?.close();
@@ -232,6 +234,11 @@ function createService(options: FlintServerOptions, connections: ConnectionCount
     operations,
     sessions,
     cursors,
+    backups: new BackupRegistry({
+      timers,
+      random,
+      timeoutMs: () => parameters.get('backupIdleTimeoutMillis'),
+    }),
     writeGate: new WriteGate(),
     work: new WorkMemory({
       spill: options.engine.spill,

@@ -7,6 +7,7 @@
  */
 import type { MultikeyPaths } from '../bson/index.ts';
 import type { Interruption } from '../common/interruption.ts';
+import type { Timestamp } from './format/timestamp.ts';
 
 declare const brand: unique symbol;
 export type Branded<Base, Name extends string> = Base & { readonly [brand]: Name };
@@ -341,6 +342,78 @@ export interface TransactionOptions {
   readonly makesKeys?: boolean;
 }
 
+/** A commit, and when it was. */
+export interface CommitPoint {
+  readonly commitNumber: CommitNumber;
+  readonly timestamp: Timestamp;
+}
+
+/** What a store is and where it stands: all that a restored one needs besides its entries and sectors. */
+export interface BackupPoint extends CommitPoint {
+  /** 32 hexadecimal digits. */
+  readonly storeId: string;
+  readonly sectorBytes: number;
+  readonly extentSectors: number;
+  readonly pageSectors: number;
+  /** No page of this or a later generation was ever written. */
+  readonly generationLimit: number;
+  /** Encoded: docs/format/manifest.md#base. */
+  readonly base: Buffer;
+}
+
+/** Neighbouring sectors. */
+export interface SectorRun {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Entries of the index store, packed: docs/format/backup.md#entry. */
+export interface EntriesPiece {
+  readonly bytes: Buffer;
+  readonly count: number;
+  /** Key of the last one: the next piece begins behind it. undefined in an empty piece. */
+  readonly last: Buffer | undefined;
+  readonly isLast: boolean;
+}
+
+/**
+ * One base of a running store, held still while it is copied. Its entries come first and are let go, because a pinned index store
+ * grows; then its sectors, which stay as they are until close().
+ */
+export interface StoreBackup {
+  readonly point: BackupPoint;
+  /** Sectors that belong to the base, in ascending order. */
+  readonly runs: readonly SectorRun[];
+  /** About how many bytes all entries take; the file's size. */
+  readonly entryBytes: number;
+  /** The entries behind a key; about `mostBytes`, at least one entry. Synchronous: small pieces let others have their turn. */
+  entriesAfter(after: Buffer | undefined, mostBytes: number): EntriesPiece;
+  /** Lets the index store's state go. Idempotent; entriesAfter() throws from then on. */
+  releaseEntries(): void;
+  /** @throws CommandError BadValue for sectors outside the runs; DeviceError */
+  readSectors(run: SectorRun): Promise<Buffer>;
+  /** Idempotent. */
+  close(): void;
+}
+
+/** A run of journal entries: BSON documents one after the other. */
+export interface JournalPiece {
+  readonly bytes: Buffer;
+  /** The last commit that ends in the piece or before it. A commit may go on in the next piece. */
+  readonly upTo: CommitPoint;
+  /** There was no later commit when the piece was read. */
+  readonly isAll: boolean;
+}
+
+/** The journal from a commit on, flushed commits only. It pins nothing: who reads too slowly finds them gone. */
+export interface JournalTail {
+  /** Where it began. */
+  readonly after: CommitPoint;
+  /** Up to about `mostBytes`, at least one entry; an empty piece when there is nothing new. @throws CommandError CappedPositionLost */
+  read(mostBytes: number): Promise<JournalPiece>;
+  close(): Promise<void>;
+}
+
 /** The engine as server and query see it. Opened by openEngine (storage/engine.ts). */
 export interface StorageEngine {
   /** Pins the latest state. The caller closes it. */
@@ -375,6 +448,16 @@ export interface StorageEngine {
    * @throws the interruption's reason
    */
   scrub(options: ScrubOptions): Promise<ScrubResult>;
+  /**
+   * Takes a checkpoint and holds it still, to be copied: the store as it is at one commit number, while writers go on.
+   * The caller closes it. Open backups end with the engine.
+   */
+  openBackup(): Promise<StoreBackup>;
+  /**
+   * The journal behind a commit, which must be one of this store's and flushed. The caller closes it.
+   * @throws CommandError CappedPositionLost when it is no longer kept, or not there yet
+   */
+  openJournalTail(after: CommitNumber): Promise<JournalTail>;
   /** Takes a checkpoint now (fsync); resolves when it is durable. */
   checkpoint(): Promise<void>;
   /**

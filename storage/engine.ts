@@ -16,6 +16,8 @@ import { FailPoints } from '../common/failpoints.ts';
 import { uninterruptible, type Interruption } from '../common/interruption.ts';
 import { silentLog, type Log, type LogLine } from '../common/log.ts';
 import { systemRandom, type Random } from '../common/random.ts';
+import { ReaderTail } from './backup/journal-tail.ts';
+import { openOnlineBackup } from './backup/online-backup.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { IndexBuilds } from './index-builds/index-builds.ts';
 import { rebuildStale } from './index-builds/stale-indexes.ts';
@@ -27,12 +29,14 @@ import {
   type CollectionDescription,
   type CommitNumber,
   type EngineStatistics,
+  type JournalTail,
   type MaybePromise,
   type PageCompression,
   type ReadView,
   type ScrubOptions,
   type ScrubResult,
   type StorageEngine,
+  type StoreBackup,
   type Transaction,
   type TransactionOptions,
   type ValidateOptions,
@@ -421,6 +425,40 @@ class Engine implements StorageEngine {
   async checkpoint(): Promise<void> {
     this.requireOpen();
     await this.checkpointer.take();
+  }
+
+  async openBackup(): Promise<StoreBackup> {
+    this.requireOpen();
+    await this.checkpointer.take();
+    this.requireOpen();
+    const { blocks, indexes, journal } = this.parts;
+    const { base } = this.store.epoch;
+    // In one step with the checkpoint's end: the next one may free what this base names.
+    base.pin();
+    const letExtentsGo = this.checkpointer.holdExtents(base.checkpoint);
+    try {
+      const { timestamp, reader } = await journal.readFrom(base.commitNumber);
+      await reader.close();
+      const entryBytes = indexes.statistics().fileBytes;
+      return await openOnlineBackup({ base, blocks, timestamp, entryBytes, letExtentsGo });
+    } catch (error) {
+      letExtentsGo();
+      base.unpin();
+      throw error;
+    }
+  }
+
+  async openJournalTail(after: CommitNumber): Promise<JournalTail> {
+    this.requireOpen();
+    const { journal } = this.parts;
+    if (after > journal.flushedCommitNumber) {
+      throw new CommandError(
+        'CappedPositionLost',
+        `the journal ends at commit ${journal.flushedCommitNumber}, before commit ${after}`,
+      );
+    }
+    const { timestamp, reader } = await journal.readFrom(after);
+    return new ReaderTail({ commitNumber: after, timestamp }, reader, journal);
   }
 
   compact(interruption: Interruption): Promise<number> {

@@ -8,6 +8,10 @@ import {
   configureQueryAnalyzer,
   shardingState,
 } from './sharding/outside-a-cluster.ts';
+import { backupClose } from './backup/backupClose.ts';
+import { backupOpen } from './backup/backupOpen.ts';
+import { backupOpenJournal } from './backup/backupOpenJournal.ts';
+import { backupRead } from './backup/backupRead.ts';
 import { buildInfo } from './diagnostics/buildInfo.ts';
 import { bulkWrite } from './crud/bulkWrite.ts';
 import { cloneCollectionAsCapped } from './catalog/cloneCollectionAsCapped.ts';
@@ -143,6 +147,10 @@ const COMMANDS = [
   appendOplogNote,
   applyOps,
   autoCompact,
+  backupClose,
+  backupOpen,
+  backupOpenJournal,
+  backupRead,
   buildInfo,
   bulkWrite,
   cleanupStructuredEncryptionData,

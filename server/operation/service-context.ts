@@ -8,6 +8,7 @@ import type { Random } from '../../common/random.ts';
 import type { TimerWheel } from '../../common/timer-wheel.ts';
 import type { PlannerServices, ScriptThreads } from '../../query/index.ts';
 import type { StorageEngine } from '../../storage/index.ts';
+import type { BackupRegistry } from '../backup/backup-registry.ts';
 import type { CappedCollections } from '../catalog/capped-collections.ts';
 import type { OpenBuckets } from '../catalog/open-buckets.ts';
 import type { DocumentStamps } from '../catalog/stored-document.ts';
@@ -64,6 +65,8 @@ export interface ServiceContext {
   readonly operations: OperationRegistry;
   readonly sessions: SessionRegistry;
   readonly cursors: CursorRegistry;
+  /** Backups under way. */
+  readonly backups: BackupRegistry;
   /** Closed by fsync with `lock: true`. */
   readonly writeGate: WriteGate;
   /** What operations may hold in memory, in sum. */

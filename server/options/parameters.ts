@@ -27,6 +27,14 @@ const PARAMETERS = [
     help: 'Accepts version 2 of the stable API, which holds one test command. For tests of drivers.',
   },
   {
+    name: 'backupIdleTimeoutMillis',
+    initial: 600_000,
+    setAtStartup: true,
+    setAtRuntime: true,
+    range: [1, 2 ** 31 - 1],
+    help: 'Milliseconds without a request after which an open backup is closed, and what it holds is let go.',
+  },
+  {
     name: 'connectionHandshakeTimeoutMillis',
     initial: 30_000,
     setAtStartup: true,

@@ -191,7 +191,7 @@ class DeviceBlockStore implements BlockStore {
   private readonly press: PagePress;
   private readonly verifyWrites: boolean;
   private collections: CollectionTable;
-  private superblock: Superblock;
+  superblock: Superblock;
   private currentBase: Base;
   private nextGeneration: number;
   private copiesToRepair: number;
@@ -398,7 +398,7 @@ class DeviceBlockStore implements BlockStore {
     this.allocation.markDamaged(this.layout.extentOf(sector));
   }
 
-  private async readSectors(firstSector: number, sectorCount: number): Promise<Buffer> {
+  async readSectors(firstSector: number, sectorCount: number): Promise<Buffer> {
     const buffer = allocateAligned(sectorCount * this.device.sectorBytes);
     try {
       await this.queue.submit(readBio(this.device, sectorNumber(firstSector), [buffer]));

@@ -16,6 +16,7 @@ import type { CommitNumber, Ident, MaybePromise, PageCompression, RecordId } fro
 import type { PageCacheStatistics } from '../cache/page-cache.ts';
 import type { RequestQueueStatistics } from '../device/queue-counters.ts';
 import type { Base } from '../format/base.ts';
+import type { Superblock } from '../format/superblock.ts';
 import type { ExtentCounts } from './allocation-map.ts';
 import type { CommittedPlace, Place } from './place.ts';
 import type { LentMemory } from '../lent-memory.ts';
@@ -129,6 +130,8 @@ export interface BlockStore {
   readonly storeId: string;
   /** The base that was opened or recorded last. */
   readonly base: Base;
+  /** As it was written last. */
+  readonly superblock: Superblock;
   /** What is wrong with one copy of the superblock, if anything: for the log; recordBase() mends it. */
   readonly superblockDamage: CorruptionError | undefined;
   /** Highest record id given out per collection and live bytes, as of the last finished checkpoint. */
@@ -158,6 +161,8 @@ export interface BlockStore {
    * @returns its length, bytes @throws CorruptionError, DeviceError
    */
   verify(place: Place): Promise<number>;
+  /** Sectors as they lie on the device, past all caches. @throws DeviceError */
+  readSectors(firstSector: number, sectorCount: number): Promise<Buffer>;
   /** Writes the base that was opened into both copies of the superblock: a damaged copy is whole again. */
   recordBase(): Promise<void>;
   beginCheckpoint(

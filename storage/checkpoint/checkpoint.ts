@@ -84,6 +84,8 @@ export class Checkpointer {
   private running: Promise<void> | undefined;
   /** Bases that readers may still pin, the current one included. */
   private readonly bases = new Set<BaseEpoch>();
+  /** Backups under way: see holdExtents. */
+  private readonly extentHolds = new Set<{ readonly checkpoint: number }>();
   /** Durable in the index store, and not yet in the superblock. */
   private unrecorded: Base | undefined;
   /** Generations frozen, and generations folded into a base, since the start. */
@@ -369,9 +371,20 @@ export class Checkpointer {
     this.unrecorded = undefined;
   }
 
+  /**
+   * Keeps the extents of a base as they are, also when nobody reads the base itself any more.
+   * @returns lets them go; idempotent
+   */
+  holdExtents(checkpoint: number): () => void {
+    const hold = { checkpoint };
+    this.extentHolds.add(hold);
+    return () => this.extentHolds.delete(hold);
+  }
+
   private oldestPinned(): number {
     let oldest = Infinity;
     for (const { checkpoint } of this.bases) oldest = Math.min(oldest, checkpoint);
+    for (const { checkpoint } of this.extentHolds) oldest = Math.min(oldest, checkpoint);
     return oldest;
   }
 

@@ -88,6 +88,13 @@ export interface JournalReader {
   close(): Promise<void>;
 }
 
+/** A reader behind a commit. */
+export interface CommitReading {
+  /** Of that commit. */
+  readonly timestamp: Timestamp;
+  readonly reader: JournalReader;
+}
+
 export interface JournalStatistics {
   readonly segments: number;
   readonly segmentBytes: number;
@@ -163,6 +170,11 @@ export interface Journal {
    * @throws CommandError CappedPositionLost when they are no longer kept; the reader's next() throws it, too.
    */
   readAfter(after: Timestamp): JournalReader;
+  /**
+   * Reads flushed groups behind a commit, which must be flushed itself, and says when it was.
+   * @throws CommandError CappedPositionLost, as readAfter
+   */
+  readFrom(after: CommitNumber): Promise<CommitReading>;
 
   statistics(): JournalStatistics;
 

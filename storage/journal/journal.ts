@@ -12,6 +12,7 @@ import type { JournalOperation } from '../format/journal-entry.ts';
 import { ZERO_TIMESTAMP, type Timestamp } from '../format/timestamp.ts';
 import { CommitClock } from './commit-clock.ts';
 import type {
+  CommitReading,
   Journal,
   JournalGroup,
   JournalOptions,
@@ -21,7 +22,7 @@ import type {
   ReplaySummary,
 } from './contract.ts';
 import { EndRecordFile } from './end-record.ts';
-import { readSegmentsAfter } from './reader.ts';
+import { readSegmentsAfter, readSegmentsFrom, type ReadSource } from './reader.ts';
 import { recoverJournal } from './recovery.ts';
 import { Segments } from './segments.ts';
 import { JournalWriter } from './writer.ts';
@@ -189,11 +190,11 @@ class SegmentedJournal implements Journal {
   }
 
   readAfter(after: Timestamp): JournalReader {
-    const writer = this.ready;
-    return readSegmentsAfter(
-      { segments: this.segments, flushedBatch: () => writer.flushedBatch },
-      after,
-    );
+    return readSegmentsAfter(this.readSource, after);
+  }
+
+  readFrom(after: CommitNumber): Promise<CommitReading> {
+    return readSegmentsFrom(this.readSource, after);
   }
 
   statistics(): JournalStatistics {
@@ -219,6 +220,11 @@ class SegmentedJournal implements Journal {
   async close(): Promise<void> {
     await this.writer?.close();
     await this.segments.close();
+  }
+
+  private get readSource(): ReadSource {
+    const writer = this.ready;
+    return { segments: this.segments, flushedBatch: () => writer.flushedBatch };
   }
 
   private get ready(): JournalWriter {

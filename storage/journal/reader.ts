@@ -4,9 +4,10 @@
  * It pins nothing: whoever reads too slowly finds that the segments have been recycled.
  */
 import { CommandError, CorruptionError } from '../../common/errors.ts';
-import { compareTimestamps, type Timestamp } from '../format/timestamp.ts';
+import type { CommitNumber } from '../contract.ts';
+import { compareTimestamps, ZERO_TIMESTAMP, type Timestamp } from '../format/timestamp.ts';
 import { ChainWalk } from './chain-walk.ts';
-import type { JournalGroup, JournalReader } from './contract.ts';
+import type { CommitReading, JournalGroup, JournalReader } from './contract.ts';
 import { GroupAssembler } from './group-assembler.ts';
 import type { ReadBatch } from './segment-reader.ts';
 import type { LiveSegment, Segments } from './segments.ts';
@@ -24,6 +25,34 @@ export function readSegmentsAfter(source: ReadSource, after: Timestamp): Journal
   return start === undefined
     ? new UnbegunReader(source, after)
     : new SegmentsReader(source, start, after);
+}
+
+/** @throws CommandError CappedPositionLost when commit `after`, or one behind it, is no longer there */
+export async function readSegmentsFrom(
+  source: ReadSource,
+  after: CommitNumber,
+): Promise<CommitReading> {
+  const { live } = source.segments;
+  const holder = live.findLast(({ header }) => header.commitBefore <= after);
+  if (holder === undefined) {
+    if (live.length > 0 || after > 0) throw positionLost(live[0]);
+    return { timestamp: ZERO_TIMESTAMP, reader: new UnbegunReader(source, ZERO_TIMESTAMP) };
+  }
+  const begin = source.segments.liveByNumber(holder.header.chainSegment);
+  if (begin === undefined) throw positionLost(live[0]);
+  const { commitBefore, timestampBefore } = holder.header;
+  if (commitBefore === after) {
+    return {
+      timestamp: timestampBefore,
+      reader: new SegmentsReader(source, begin, timestampBefore),
+    };
+  }
+  // The commit itself is read for its time; those before it are hardly looked at.
+  const reader = new SegmentsReader(source, begin, ZERO_TIMESTAMP, after - 1);
+  const group = await reader.next();
+  if (group?.commitNumber === after) return { timestamp: group.timestamp, reader };
+  await reader.close();
+  throw positionLost(live[0]);
 }
 
 /** Of a journal without any segment yet. */
@@ -58,12 +87,13 @@ class SegmentsReader implements JournalReader {
   private readonly assembler: GroupAssembler;
   private groups: Iterator<JournalGroup> | undefined;
 
-  constructor(source: ReadSource, start: LiveSegment, after: Timestamp) {
+  /** @param skipThrough commits up to this number are passed over, too, without being decoded */
+  constructor(source: ReadSource, start: LiveSegment, after: Timestamp, skipThrough = 0) {
     this.source = source;
     this.after = after;
     this.walk = new ChainWalk(source.segments, start);
     const { commitBefore, timestampBefore } = start.header;
-    this.assembler = new GroupAssembler(commitBefore, timestampBefore);
+    this.assembler = new GroupAssembler(commitBefore, timestampBefore, skipThrough);
   }
 
   async next(): Promise<JournalGroup | undefined> {
@@ -121,10 +151,14 @@ function segmentAfter(segments: Segments, after: Timestamp): LiveSegment | undef
   return begin;
 }
 
-function positionLost(): CommandError {
+/** @param oldest the first segment that is still there */
+function positionLost(oldest?: LiveSegment): CommandError {
+  const { seconds, increment } = oldest?.header.timestampBefore ?? ZERO_TIMESTAMP;
+  const begin =
+    oldest === undefined ? '' : `; it begins behind Timestamp(${seconds}, ${increment})`;
   return new CommandError(
     'CappedPositionLost',
-    'the journal no longer holds the operations after this point',
+    `the journal no longer holds the operations after this point${begin}`,
   );
 }
 

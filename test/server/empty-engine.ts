@@ -75,6 +75,14 @@ export class EmptyEngine implements StorageEngine {
     return Promise.reject(new Error('the empty engine has no data'));
   }
 
+  openBackup(): Promise<never> {
+    return Promise.reject(new Error('the empty engine has no data'));
+  }
+
+  openJournalTail(): Promise<never> {
+    return Promise.reject(new Error('the empty engine has no data'));
+  }
+
   checkpoint(): Promise<void> {
     this.checkpoints += 1;
     return Promise.resolve();

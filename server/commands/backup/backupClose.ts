@@ -1,0 +1,16 @@
+/**
+ * backupClose: ends a backup, so that what it holds can be used again.
+ */
+import { defineCommand } from '../../command/define-command.ts';
+
+export const backupClose = defineCommand({
+  name: 'backupClose',
+  help: 'Ends an open backup and lets go what it holds.',
+  kind: 'admin',
+  access: { action: 'fsync', on: 'cluster' },
+  route: 'never',
+  adminOnly: true,
+  parse: (body) => body.string('backupClose'),
+  execute: (id, op) => op.service.backups.close(id),
+  reply: () => ({}),
+});
