@@ -13,3 +13,20 @@ export type { Finding, Progress } from './repair/contract.ts';
 export { filesOf, type StoreFiles } from './recovery/store-files.ts';
 export { SpillArea, type SpillStatistics } from './spill/spill-area.ts';
 export { CUT_INDEX_KEY_PREFIX_BYTES } from './format/tree-key.ts';
+export { isRestoreUnderWay, RestoredStore, type RestoreOptions } from './backup/restored-store.ts';
+export {
+  BACKUP_FRAME,
+  decodeFrameHeader,
+  decodeJournalFrame,
+  decodeSectors,
+  encodeFrameHeader,
+  encodeJournalFrame,
+  encodeSectors,
+  type FrameCodec,
+  type FrameHeader,
+  type FrameKind,
+  type JournalSpan,
+} from './format/backup-frame.ts';
+export { journalEntryLength, journalEntryStamp } from './format/journal-entry.ts';
+export { forEachStoreEntry } from './format/store-entries.ts';
+export { compareTimestamps, type Timestamp } from './format/timestamp.ts';

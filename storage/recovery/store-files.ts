@@ -76,13 +76,13 @@ export interface RepairFiles {
   end(): Promise<void>;
 }
 
-const INDEX_STORE_NAME = 'index.lmdb';
+export const INDEX_STORE_NAME = 'index.lmdb';
 /** Is there while a start reads the index store. */
 const BEING_OPENED_NAME = 'index.lmdb.being-opened';
 const REBUILT_NAME = 'index.lmdb.rebuilt';
 const REPLACED_NAME = 'index.lmdb.before-repair';
 const UNFINISHED_NAME = 'repair.under-way';
-const JOURNAL_NAME = 'journal';
+export const JOURNAL_NAME = 'journal';
 const JOURNAL_COPY_NAME = 'journal.before-repair';
 
 /**
@@ -314,7 +314,7 @@ function repairFilesOf(disk: MemoryIndexDisk): RepairFiles {
   };
 }
 
-async function syncDirectory(path: string): Promise<void> {
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
   try {
     await directory.sync();
