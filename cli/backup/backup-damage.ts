@@ -1,7 +1,9 @@
 /**
  * A backup that is not what was written: which file, and where in it.
  */
+import type { GivenOptions } from '../../server/index.ts';
 import { FailedCommand } from '../command-line/subcommand.ts';
+import { EXIT } from '../programs/exit-codes.ts';
 
 export class BackupDamage extends FailedCommand {
   readonly file: string;
@@ -14,4 +16,14 @@ export class BackupDamage extends FailedCommand {
     this.file = file;
     this.offset = offset;
   }
+}
+
+/** Says it, for scripts with the place. @returns the exit code */
+export function reportDamage(damage: BackupDamage, given: GivenOptions): number {
+  const { file, offset, message } = damage;
+  if (given.get('json') === true) {
+    process.stdout.write(`${JSON.stringify({ sound: false, file, offset, message })}\n`);
+  }
+  process.stderr.write(`flint: the backup is damaged: ${message}\n`);
+  return EXIT.damaged;
 }

@@ -12,17 +12,23 @@ import { BACKUP_FRAME, decodeFrameHeader, type FrameHeader } from '../../storage
 import { FailedCommand } from '../command-line/subcommand.ts';
 import { BackupDamage } from './backup-damage.ts';
 
-export interface Frame {
+/** A frame of which only the header was read. */
+export interface SkimmedFrame {
   readonly header: FrameHeader;
-  readonly contents: Buffer;
   /** Where it begins, and where the next one does. */
   readonly offset: number;
   readonly nextOffset: number;
 }
 
+export interface Frame extends SkimmedFrame {
+  readonly contents: Buffer;
+}
+
 /** Bytes in order; fewer than asked for at the end only. */
 interface ByteInput {
   read(bytes: number): Promise<Buffer>;
+  /** Passes over bytes. @returns false when there are not so many */
+  skip(bytes: number): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -40,8 +46,17 @@ export class FrameReader {
   /** @param path '-': standard input. @throws FailedCommand when it cannot be opened */
   static async open(path: string): Promise<FrameReader> {
     const zstd = await ZstdLibrary.load();
-    const input = path === '-' ? streamInput(process.stdin) : await fileInput(path);
+    const input = path === '-' ? streamInput(process.stdin) : await fileInput(path, 0);
     return new FrameReader(path === '-' ? 'standard input' : path, input, zstd);
+  }
+
+  /** From a frame on that skim() has found. */
+  static async openAt(path: string, { offset, header }: SkimmedFrame): Promise<FrameReader> {
+    const input = await fileInput(path, offset);
+    const reader = new FrameReader(path, input, await ZstdLibrary.load());
+    reader.offset = offset;
+    reader.sequence = header.sequence;
+    return reader;
   }
 
   private constructor(file: string, input: ByteInput, zstd: ZstdLibrary) {
@@ -53,20 +68,38 @@ export class FrameReader {
   /** The next frame; undefined at the end, and where the file ends within a frame. @throws BackupDamage */
   async next(): Promise<Frame | undefined> {
     const { offset } = this;
-    const head = await this.input.read(BACKUP_FRAME.size);
-    if (head.length === 0) return undefined;
-    if (head.length < BACKUP_FRAME.size) return this.tear(offset);
-    const header = this.headerOf(head, offset);
+    const header = await this.nextHeader();
+    if (header === undefined) return undefined;
     const stored = await this.input.read(header.storedBytes);
     if (stored.length < header.storedBytes) return this.tear(offset);
     const contents = this.contentsOf(header, stored, offset);
-    this.offset = offset + BACKUP_FRAME.size + stored.length;
-    this.sequence += 1;
-    return { header, contents, offset, nextOffset: this.offset };
+    return { ...this.pass(header, offset), contents };
+  }
+
+  /** The next frame without its contents, which are not checked. @throws BackupDamage */
+  async skim(): Promise<SkimmedFrame | undefined> {
+    const { offset } = this;
+    const header = await this.nextHeader();
+    if (header === undefined) return undefined;
+    if (!(await this.input.skip(header.storedBytes))) return this.tear(offset);
+    return this.pass(header, offset);
   }
 
   close(): Promise<void> {
     return this.input.close();
+  }
+
+  private async nextHeader(): Promise<FrameHeader | undefined> {
+    const { offset } = this;
+    const head = await this.input.read(BACKUP_FRAME.size);
+    if (head.length === 0) return undefined;
+    return head.length < BACKUP_FRAME.size ? this.tear(offset) : this.headerOf(head, offset);
+  }
+
+  private pass(header: FrameHeader, offset: number): SkimmedFrame {
+    this.offset = offset + BACKUP_FRAME.size + header.storedBytes;
+    this.sequence += 1;
+    return { header, offset, nextOffset: this.offset };
   }
 
   private tear(offset: number): undefined {
@@ -122,7 +155,7 @@ export class FrameReader {
   }
 }
 
-async function fileInput(path: string): Promise<ByteInput> {
+async function fileInput(path: string, from: number): Promise<ByteInput> {
   let file: FileHandle;
   try {
     file = await open(path, 'r');
@@ -131,7 +164,8 @@ async function fileInput(path: string): Promise<ByteInput> {
       `cannot open ${path}: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
-  let position = 0;
+  const { size } = await file.stat();
+  let position = from;
   return {
     async read(bytes) {
       const buffer = Buffer.allocUnsafe(bytes);
@@ -144,6 +178,10 @@ async function fileInput(path: string): Promise<ByteInput> {
       position += filled;
       return buffer.subarray(0, filled);
     },
+    skip(bytes) {
+      position += bytes;
+      return Promise.resolve(position <= size);
+    },
     close: () => file.close(),
   };
 }
@@ -152,21 +190,23 @@ function streamInput(stream: NodeJS.ReadableStream): ByteInput {
   const chunks = stream[Symbol.asyncIterator]();
   let held: Buffer[] = [];
   let heldBytes = 0;
+  const read = async (bytes: number): Promise<Buffer> => {
+    while (heldBytes < bytes) {
+      const step = await chunks.next();
+      if (step.done === true) break;
+      const chunk = Buffer.from(step.value);
+      held.push(chunk);
+      heldBytes += chunk.length;
+    }
+    const all = held.length === 1 ? held[0] : Buffer.concat(held);
+    const taken = all.subarray(0, bytes);
+    held = [all.subarray(taken.length)];
+    heldBytes = all.length - taken.length;
+    return taken;
+  };
   return {
-    async read(bytes) {
-      while (heldBytes < bytes) {
-        const step = await chunks.next();
-        if (step.done === true) break;
-        const chunk = Buffer.from(step.value);
-        held.push(chunk);
-        heldBytes += chunk.length;
-      }
-      const all = held.length === 1 ? held[0] : Buffer.concat(held);
-      const taken = all.subarray(0, bytes);
-      held = [all.subarray(taken.length)];
-      heldBytes = all.length - taken.length;
-      return taken;
-    },
+    read,
+    skip: async (bytes) => (await read(bytes)).length === bytes,
     close: () => Promise.resolve(),
   };
 }

@@ -56,7 +56,8 @@ export class FrameWriter {
   }
 
   async write(kind: FrameKind, contents: Buffer): Promise<void> {
-    const packed = contents.length > MOST_COMPRESSED_BYTES ? contents : this.zstd.compress(contents);
+    const packed =
+      contents.length > MOST_COMPRESSED_BYTES ? contents : this.zstd.compress(contents);
     const isPacked = packed.length < contents.length * WORTH;
     const stored = isPacked ? packed : contents;
     const header = encodeFrameHeader({

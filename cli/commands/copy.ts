@@ -9,13 +9,9 @@ import { namespaceFilter } from '../command-line/namespace-filter.ts';
 import { documentText, Progress } from '../command-line/progress.ts';
 import { FailedCommand, type Subcommand } from '../command-line/subcommand.ts';
 import { EXIT } from '../programs/exit-codes.ts';
+import { copyDocuments } from '../transfer/copy-documents.ts';
 import { NamespaceLoader } from '../transfer/namespace-loader.ts';
-import {
-  bytesOf,
-  dataCollectionOf,
-  listNamespaces,
-  type NamespaceDescription,
-} from '../transfer/namespaces.ts';
+import { listNamespaces, type NamespaceDescription } from '../transfer/namespaces.ts';
 import type { GivenOptions } from '../../server/index.ts';
 
 const GROUP = 'Copy';
@@ -106,18 +102,6 @@ async function copyAll(
     );
   }
   return refused === 0 ? EXIT.clean : EXIT.failed;
-}
-
-async function copyDocuments(
-  source: BaseClient,
-  namespace: NamespaceDescription,
-  loader: NamespaceLoader,
-): Promise<void> {
-  const collection = source.db(namespace.database).collection(dataCollectionOf(namespace));
-  const total = await collection.estimatedDocumentCount();
-  for await (const document of collection.find({}, { raw: true, noCursorTimeout: true })) {
-    await loader.add(namespace, bytesOf(document), { total });
-  }
 }
 
 /** --drop with twice the same server would drop what is to be copied. */

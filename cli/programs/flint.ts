@@ -13,17 +13,19 @@ import { EXIT } from './exit-codes.ts';
 
 /** By name; loaded when used. */
 const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
+  backup: async () => (await import('../commands/backup.ts')).backup,
   copy: async () => (await import('../commands/copy.ts')).copy,
   export: async () => (await import('../commands/export.ts')).exportDocuments,
   import: async () => (await import('../commands/import.ts')).importDocuments,
   repair: async () => (await import('../commands/repair.ts')).repair,
   report: async () => (await import('../commands/report.ts')).report,
   top: async () => (await import('../commands/top.ts')).top,
+  restore: async () => (await import('../commands/restore.ts')).restore,
   verify: async () => (await import('../commands/verify.ts')).verify,
 };
 
 /** Named in the documentation of later versions. */
-const LATER = 'up, status, down, kill, start, logs, backup, restore';
+const LATER = 'up, status, down, kill, start, logs';
 
 async function main([name, ...arguments_]: readonly string[]): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {

@@ -1,0 +1,359 @@
+/**
+ * One run of flint backup: decides what is to be taken, what can be gone on with, and does it.
+ *
+ * Promises: it changes nothing in the target but what it adds, unless it is told to replace; what another run may need is on the disk
+ * before it says that it is done.
+ */
+import { mkdir, open, rm, stat } from 'node:fs/promises';
+import { setPriority } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { foregroundClock, sleep, systemClock } from '../../common/clock.ts';
+import { systemRandom } from '../../common/random.ts';
+import { FLINTDB_VERSION } from '../../common/version.ts';
+import { MongoError, MongoServerError, type BaseClient } from '../../client/index.ts';
+import type { CommitPoint } from '../../storage/index.ts';
+import type { Progress } from '../command-line/progress.ts';
+import { FailedCommand } from '../command-line/subcommand.ts';
+import {
+  BASE_NAME,
+  describe,
+  findChain,
+  forEachJournalPiece,
+  isBackup,
+  journalFilesIn,
+  journalName,
+  timestampText,
+  type BackupChain,
+  type ChainEnd,
+} from './backup-chain.ts';
+import { encodeDescription } from './description.ts';
+import { fileSink, FrameWriter, streamSink, type FrameSink } from './frame-writer.ts';
+import {
+  canGoOn,
+  goOnWithBackup,
+  lookAtFile,
+  takeFullBackup,
+  type FullBackupOptions,
+  type FullBackupSummary,
+} from './full-backup.ts';
+import { JournalArchive } from './journal-archive.ts';
+import { RateLimit } from './rate-limit.ts';
+import { isNotFound, isPositionLost, ServerBackup } from './server-backup.ts';
+
+export interface BackupJobOptions {
+  /** A directory, or '-'. */
+  readonly target: string;
+  readonly since: string | undefined;
+  readonly follow: boolean;
+  /** Replaces a finished backup in the target. */
+  readonly force: boolean;
+  readonly bytesPerSecond: number | undefined;
+  readonly progress: Progress;
+}
+
+export interface BackupSummary {
+  readonly kind: 'full' | 'journal';
+  readonly backupId: string;
+  /** The last commit in it. */
+  readonly at: CommitPoint;
+  readonly plainBytes: number;
+  readonly storedBytes: number;
+  /** Of the journal; undefined when none was copied. */
+  readonly commits: number | undefined;
+  readonly seconds: number;
+  readonly resumed: boolean;
+}
+
+/** A tool in the background gives way to the server beside it. */
+const NICENESS = 10;
+const RETRY_MS = 1000;
+/** The server is going away, or has: InterruptedAtShutdown, ShutdownInProgress. */
+const ENDING_CODES: readonly unknown[] = [11_600, 91];
+
+export class BackupJob {
+  private readonly server: ServerBackup;
+  private readonly options: BackupJobOptions;
+  private readonly rate: RateLimit;
+  private readonly startMs = systemClock.monotonicMs();
+  private isStopped = false;
+
+  constructor(client: BaseClient, options: BackupJobOptions) {
+    this.server = new ServerBackup(client);
+    this.options = options;
+    this.rate = new RateLimit(foregroundClock, options.bytesPerSecond);
+  }
+
+  /** Ends a job that follows the journal, with what has come so far. */
+  stop(): void {
+    if (!this.options.follow) process.exit(130);
+    this.isStopped = true;
+  }
+
+  /** @throws FailedCommand, BackupDamage, and what the server says */
+  async run(): Promise<BackupSummary> {
+    giveWay();
+    const { target, since, follow } = this.options;
+    if (target === '-') {
+      if (follow)
+        throw new FailedCommand('a journal is followed into a directory, not to standard output.');
+      return since === undefined ? this.takeFull('-') : this.takeSince('-', since);
+    }
+    await this.prepareDirectory();
+    if (since !== undefined && !(await isBackup(target))) return this.takeSince(target, since);
+    if (!follow) return this.takeFull(target);
+    return this.followBehind(target);
+  }
+
+  /** A full backup in the directory, if there is none yet, and then the journal behind all that there is. */
+  private async followBehind(directory: string): Promise<BackupSummary> {
+    const names = await journalFilesIn(directory);
+    if (names.length === 0 && (await stateOf(join(directory, BASE_NAME))) !== 'finished') {
+      await this.takeFull(directory);
+    }
+    if (this.isStopped) throw new FailedCommand('stopped before the journal could be followed.');
+    const chain = await findChain(directory);
+    return this.archive(directory, chain, '.');
+  }
+
+  private async takeFull(target: string): Promise<BackupSummary> {
+    const options: FullBackupOptions = { rate: this.rate, progress: this.options.progress };
+    if (target === '-') {
+      return this.fullSummary(
+        await takeFullBackup(this.server, streamSink(process.stdout), options),
+      );
+    }
+    const path = join(target, BASE_NAME);
+    const resumed = await this.tryGoOn(path, options);
+    if (resumed !== undefined) return this.fullSummary(resumed);
+    const summary = await takeFullBackup(this.server, await fileSink(path, 0), options);
+    await syncDirectory(target);
+    return this.fullSummary(summary);
+  }
+
+  /** @returns undefined when there is nothing to go on with. @throws FailedCommand when it is finished */
+  private async tryGoOn(
+    path: string,
+    options: FullBackupOptions,
+  ): Promise<FullBackupSummary | undefined> {
+    if ((await stat(path).catch(() => undefined)) === undefined) return undefined;
+    const { progress, force } = this.options;
+    const existing = await lookAtFile(path);
+    if (existing.state === 'finished') {
+      if (!force) {
+        throw new FailedCommand(
+          `${path} is a finished backup. Name another directory, or say --force to replace it.`,
+        );
+      }
+      await this.removeBackup();
+      return undefined;
+    }
+    if (existing.state === 'unusable') return undefined;
+    if (await canGoOn(this.server, existing.at)) {
+      progress.say(
+        `Going on with the backup of ${existing.at.description.createdAt.toISOString()}.`,
+      );
+      return goOnWithBackup(this.server, path, existing.at, options);
+    }
+    progress.say(
+      'The server no longer holds what the interrupted backup was copying: it begins anew.',
+    );
+    return undefined;
+  }
+
+  private async takeSince(target: string, since: string): Promise<BackupSummary> {
+    if (!(await isBackup(since))) throw new FailedCommand(`${since} is no backup.`);
+    const chain = await findChain(since);
+    if ((await stateOf(chain.base)) !== 'finished') {
+      throw new FailedCommand(`${chain.base} is not finished: nothing can go on from it.`);
+    }
+    const path = target === '-' ? resolve(since) : relative(resolve(target), resolve(since));
+    try {
+      return await this.archive(target, chain, path);
+    } catch (error) {
+      if (!isPositionLost(error)) throw error;
+      const { progress, follow } = this.options;
+      progress.say(`${capitalized(error.message)}: this becomes a full backup.`);
+      if (target === '-') return this.takeFull('-');
+      await rm(join(target, journalName(1)), { force: true });
+      return follow ? this.followBehind(target) : this.takeFull(target);
+    }
+  }
+
+  /** The journal behind a chain, into the next file of a directory. */
+  private async archive(
+    target: string,
+    chain: BackupChain,
+    sincePath: string,
+  ): Promise<BackupSummary> {
+    const { follow, progress } = this.options;
+    const end = await forEachJournalPiece(chain, () => Promise.resolve('go on'));
+    // Asked before a file is made: the server may have no journal for it.
+    await this.server.close(await this.openJournal(end, target));
+    const { sink, backupId } = await this.journalSink(target);
+    const writer = await FrameWriter.open(sink, backupId);
+    const archive = new JournalArchive(this.server, writer, end, {
+      follow,
+      rate: this.rate,
+      task: progress.begin('journal', { unit: 'bytes' }),
+      isStopped: () => this.isStopped,
+    });
+    try {
+      await writer.write(
+        'start',
+        encodeDescription({
+          kind: 'journal',
+          backupId,
+          createdAt: new Date(systemClock.wallMs()),
+          version: FLINTDB_VERSION,
+          storeId: chain.description.storeId,
+          after: end.last,
+          since: { backupId: await this.sinceId(chain, sincePath), path: sincePath },
+        }),
+      );
+      await writer.sync();
+      if (target !== '-') await syncDirectory(target);
+      if (follow) progress.say(`Following the journal from ${timestampText(end.coveredTo)} on.`);
+      await this.runToEnd(archive);
+    } finally {
+      await writer.close();
+    }
+    return {
+      kind: 'journal',
+      backupId,
+      at: archive.last,
+      plainBytes: archive.plainBytes,
+      storedBytes: writer.storedBytes,
+      commits: archive.commits,
+      ...this.common(false),
+    };
+  }
+
+  /** What a journal goes on from: the first file of the place that `sincePath` names. */
+  private async sinceId(chain: BackupChain, sincePath: string): Promise<string> {
+    const { target, since } = this.options;
+    const place = sincePath === '.' || since === undefined ? target : since;
+    const [first] = await firstFileOf(place);
+    return first ?? chain.description.backupId;
+  }
+
+  /** A server that is restarted, or away for a while, is waited for by who follows it. */
+  private async runToEnd(archive: JournalArchive): Promise<void> {
+    const { follow, progress } = this.options;
+    let isAway = false;
+    for (;;) {
+      try {
+        await archive.run();
+        return;
+      } catch (error) {
+        if (isPositionLost(error)) throw gap(archive, error);
+        if (!follow || this.isStopped || !isPassing(error)) throw error;
+        if (!isAway) progress.say(`${messageOf(error)}. Trying again until the server is back.`);
+        isAway = true;
+        await sleep(foregroundClock, RETRY_MS);
+        if (this.isStopped) return;
+      }
+    }
+  }
+
+  private async openJournal(end: ChainEnd, target: string): Promise<string> {
+    try {
+      return await this.server.openJournal(end.last);
+    } catch (error) {
+      if (!isPositionLost(error) || this.options.since !== undefined) throw error;
+      throw new FailedCommand(
+        `${target} ends at ${timestampText(end.last.timestamp)} (commit ${end.last.commitNumber}), and ${error.message}. There is a gap in between: take a new backup in another directory.`,
+      );
+    }
+  }
+
+  private async journalSink(target: string): Promise<{ sink: FrameSink; backupId: string }> {
+    const backupId = systemRandom.bytes(16).toString('hex');
+    if (target === '-') return { sink: streamSink(process.stdout), backupId };
+    const names = await journalFilesIn(target);
+    const number = Number(/\d+/.exec(names.at(-1) ?? '0')?.[0] ?? 0) + 1;
+    return { sink: await fileSink(join(target, journalName(number)), 0), backupId };
+  }
+
+  private async prepareDirectory(): Promise<void> {
+    const { target } = this.options;
+    const found = await stat(target).catch(() => undefined);
+    if (found !== undefined && !found.isDirectory()) {
+      throw new FailedCommand(`${target} is a file: name a directory, or - for standard output.`);
+    }
+    await mkdir(target, { recursive: true, mode: 0o700 });
+  }
+
+  private async removeBackup(): Promise<void> {
+    const { target } = this.options;
+    for (const name of await journalFilesIn(target)) await rm(join(target, name));
+    await rm(join(target, BASE_NAME));
+  }
+
+  private fullSummary(summary: FullBackupSummary): BackupSummary {
+    const { backupId, description, plainBytes, storedBytes, resumed } = summary;
+    return {
+      kind: 'full',
+      backupId,
+      at: description.point,
+      plainBytes,
+      storedBytes,
+      commits: undefined,
+      ...this.common(resumed),
+    };
+  }
+
+  private common(resumed: boolean): Pick<BackupSummary, 'seconds' | 'resumed'> {
+    return { seconds: (systemClock.monotonicMs() - this.startMs) / 1000, resumed };
+  }
+}
+
+async function firstFileOf(place: string): Promise<string[]> {
+  const { base, journals } = await findChain(place);
+  const found = await stat(place);
+  if (!found.isDirectory()) return [(await describe(place)).backupId];
+  const own = [base, ...journals].filter((file) => resolve(file, '..') === resolve(place));
+  return own.length === 0 ? [] : [(await describe(own[0])).backupId];
+}
+
+async function stateOf(path: string): Promise<'finished' | 'unfinished' | 'unusable' | 'missing'> {
+  if ((await stat(path).catch(() => undefined)) === undefined) return 'missing';
+  return (await lookAtFile(path)).state;
+}
+
+function gap(archive: JournalArchive, error: MongoServerError): FailedCommand {
+  return new FailedCommand(
+    `what was copied ends at ${timestampText(archive.last.timestamp)} (commit ${archive.last.commitNumber}), and ${error.message}. The server has let go what lies in between: take a new backup in another directory.`,
+  );
+}
+
+/** What may be gone in a while: a server that restarts, a connection that is lost. */
+function isPassing(error: unknown): boolean {
+  if (isNotFound(error)) return true;
+  if (error instanceof MongoServerError) return ENDING_CODES.includes(error.code);
+  return error instanceof MongoError;
+}
+
+function giveWay(): void {
+  try {
+    setPriority(NICENESS);
+  } catch {
+    // As it was, then.
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+function capitalized(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,140 @@
+/**
+ * Copies a server's journal behind a backup: once up to now, for an incremental backup, or on and on.
+ *
+ * Promises: a frame holds whole commits, and what is in the file follows the backup without a gap; an idle server is noted, too, so that a
+ * point in time behind the last commit can be restored.
+ */
+import {
+  compareTimestamps,
+  encodeJournalFrame,
+  journalEntryLength,
+  journalEntryStamp,
+  type CommitPoint,
+  type Timestamp,
+} from '../../storage/index.ts';
+import type { Task } from '../command-line/progress.ts';
+import type { FrameWriter } from './frame-writer.ts';
+import type { RateLimit } from './rate-limit.ts';
+import type { ServerBackup } from './server-backup.ts';
+
+/** How long the server waits for something to tell. */
+const AWAIT_MS = 1000;
+/** That nothing was written is noted so often. */
+const IDLE_NOTE_SECONDS = 30;
+const FULL_PIECE_BYTES = 512 * 1024;
+const SYNC_BYTES = 64 * 1024 * 1024;
+const HIGHEST_INCREMENT = 2 ** 32 - 1;
+
+export interface ArchiveOptions {
+  /** On and on, until `isStopped`; else up to what the server has now. */
+  readonly follow: boolean;
+  readonly rate: RateLimit;
+  readonly task: Task;
+  readonly isStopped: () => boolean;
+}
+
+export class JournalArchive {
+  /** The last commit in the file. */
+  last: CommitPoint;
+  coveredTo: Timestamp;
+  commits = 0;
+  plainBytes = 0;
+  private readonly server: ServerBackup;
+  private readonly writer: FrameWriter;
+  private readonly options: ArchiveOptions;
+  /** As `coveredTo`, but not in the file yet. */
+  private known: Timestamp;
+  private unsyncedBytes = 0;
+  /** Entries of a commit whose last one has not come yet. */
+  private rest: Buffer = Buffer.alloc(0);
+
+  /** @param last where the file, or the backup before it, ends @param coveredTo at least its time */
+  constructor(
+    server: ServerBackup,
+    writer: FrameWriter,
+    start: { readonly last: CommitPoint; readonly coveredTo: Timestamp },
+    options: ArchiveOptions,
+  ) {
+    this.server = server;
+    this.writer = writer;
+    this.last = start.last;
+    this.coveredTo = start.coveredTo;
+    this.known = start.coveredTo;
+    this.options = options;
+  }
+
+  /** @throws MongoServerError: see isPositionLost; whatever the connection says. It may be run again then. */
+  async run(): Promise<void> {
+    const { follow, isStopped, task, rate } = this.options;
+    this.rest = Buffer.alloc(0);
+    const id = await this.server.openJournal(this.last);
+    try {
+      while (!isStopped()) {
+        const { bytes, coveredSeconds } = await this.server.journal(id, follow ? AWAIT_MS : 0);
+        await this.keep(bytes, coveredSeconds);
+        task.advance(bytes.length);
+        await rate.passed(bytes.length);
+        if (!follow && bytes.length === 0) break;
+      }
+      // A frame without entries: up to here nothing more was written.
+      await this.write(this.last, Buffer.alloc(0));
+    } finally {
+      // A connection that is lost has said so already.
+      await this.server.close(id).catch(() => undefined);
+    }
+  }
+
+  private async keep(bytes: Buffer, coveredSeconds: number | undefined): Promise<void> {
+    const all = this.rest.length === 0 ? bytes : Buffer.concat([this.rest, bytes]);
+    const { end, last, commits } = wholeCommits(all);
+    this.rest = Buffer.from(all.subarray(end));
+    const before = this.last;
+    if (last !== undefined) {
+      this.last = last;
+      this.commits += commits;
+      this.known = later(this.known, last.timestamp);
+    }
+    if (coveredSeconds !== undefined && this.rest.length === 0) {
+      this.known = later(this.known, { seconds: coveredSeconds, increment: HIGHEST_INCREMENT });
+    }
+    const isNews = this.known.seconds - this.coveredTo.seconds >= IDLE_NOTE_SECONDS;
+    if (last !== undefined || isNews) await this.write(before, all.subarray(0, end));
+  }
+
+  private async write(before: CommitPoint, entries: Buffer): Promise<void> {
+    this.coveredTo = this.known;
+    const span = { before, last: this.last, coveredTo: this.coveredTo };
+    await this.writer.write('journal', encodeJournalFrame(span, entries));
+    this.plainBytes += entries.length;
+    this.unsyncedBytes += entries.length;
+    // A full piece is followed by the next one at once.
+    if (entries.length >= FULL_PIECE_BYTES && this.unsyncedBytes < SYNC_BYTES) return;
+    await this.writer.sync();
+    this.unsyncedBytes = 0;
+  }
+}
+
+/** How many bytes of these entries are whole commits, and the last of them. */
+function wholeCommits(entries: Buffer): {
+  readonly end: number;
+  readonly last: CommitPoint | undefined;
+  readonly commits: number;
+} {
+  let last: CommitPoint | undefined;
+  let end = 0;
+  let commits = 0;
+  for (let at = 0; at < entries.length;) {
+    const next = at + journalEntryLength(entries, at, entries.length);
+    const { cn, ts } = journalEntryStamp(entries, at);
+    at = next;
+    if (cn === undefined) continue;
+    last = { commitNumber: cn, timestamp: ts };
+    end = at;
+    commits += 1;
+  }
+  return { end, last, commits };
+}
+
+function later(a: Timestamp, b: Timestamp): Timestamp {
+  return compareTimestamps(a, b) < 0 ? b : a;
+}

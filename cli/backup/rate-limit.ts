@@ -1,0 +1,39 @@
+/**
+ * Holds a copy to so many bytes a second, on average since it began.
+ */
+import { sleep, type Clock } from '../../common/clock.ts';
+import { UsageError } from '../../server/index.ts';
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9 };
+
+/** @param text such as '500k', '50MB', '1.5g': bytes a second @throws UsageError */
+export function parseRate(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmg]?)b?(?:\/s)?$/i.exec(text.trim());
+  const bytes =
+    match === null ? 0 : Number(match[1]) * (UNITS[(match[2] ?? '').toLowerCase()] ?? 0);
+  if (bytes >= 1) return bytes;
+  throw new UsageError(`--rate needs bytes per second, such as 50MB or 500k, not '${text}'.`);
+}
+
+export class RateLimit {
+  private readonly clock: Clock;
+  private readonly bytesPerSecond: number | undefined;
+  private readonly startMs: number;
+  private bytes = 0;
+
+  /** @param bytesPerSecond undefined: as fast as it goes */
+  constructor(clock: Clock, bytesPerSecond: number | undefined) {
+    this.clock = clock;
+    this.bytesPerSecond = bytesPerSecond;
+    this.startMs = clock.monotonicMs();
+  }
+
+  /** Resolves when so many bytes more may have been copied. */
+  async passed(bytes: number): Promise<void> {
+    if (this.bytesPerSecond === undefined) return;
+    this.bytes += bytes;
+    const dueMs = this.startMs + (1000 * this.bytes) / this.bytesPerSecond;
+    const waitMs = dueMs - this.clock.monotonicMs();
+    if (waitMs > 0) await sleep(this.clock, waitMs);
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * Restores a backup into a data directory, for a server to start on.
+ *
+ * Promises: a backup in files is checked whole before anything is written; one from standard input is checked frame by frame as it comes, and
+ * nothing opens before its end has come. What the directory holds at the end is the store at one commit.
+ */
+import { systemClock } from '../../common/clock.ts';
+import { systemRandom } from '../../common/random.ts';
+import {
+  compareTimestamps,
+  RestoredStore,
+  type CommitPoint,
+  type Timestamp,
+} from '../../storage/index.ts';
+import type { Progress } from '../command-line/progress.ts';
+import { asFailedCommand, FailedCommand } from '../command-line/subcommand.ts';
+import { forEachJournalPiece, timestampText, type BackupChain } from './backup-chain.ts';
+import { checkBackup, readBase, type BackupCheck } from './check-backup.ts';
+import type { FullDescription } from './description.ts';
+import { commitsUpTo } from './points-in-time.ts';
+
+export interface DirectoryRestoreOptions {
+  readonly dbpath: string;
+  /** What is there goes. */
+  readonly force: boolean;
+  /** undefined: up to the last commit that there is. */
+  readonly to: Timestamp | undefined;
+  readonly progress: Progress;
+}
+
+export interface RestoreReport {
+  readonly at: CommitPoint;
+  readonly plainBytes: number;
+}
+
+/** @throws BackupDamage, FailedCommand */
+export async function restoreDirectory(
+  chain: BackupChain,
+  options: DirectoryRestoreOptions,
+): Promise<RestoreReport> {
+  const check = await checkBackup(chain, options.progress);
+  refuseUnreachable(chain, check, options.to);
+  return writeStore(chain.base, options, async (store, description) => {
+    let at: CommitPoint = description.point;
+    await forEachJournalPiece(chain, async (piece) => {
+      const chosen = commitsUpTo(piece.entries, piece.after, options.to);
+      await store.appendJournal(chosen.entries);
+      if (chosen.last.commitNumber > at.commitNumber) at = chosen.last;
+      const isBehind = chosen.last.commitNumber < piece.last.commitNumber;
+      return isBehind ? 'stop' : 'go on';
+    });
+    return at;
+  });
+}
+
+/** From standard input: a full backup alone. @throws BackupDamage, FailedCommand */
+export function restoreDirectoryFromStream(
+  options: DirectoryRestoreOptions,
+): Promise<RestoreReport> {
+  return writeStore('-', options, (_store, description) => {
+    const { to } = options;
+    const { timestamp } = description.point;
+    if (to === undefined || compareTimestamps(to, timestamp) === 0) {
+      return Promise.resolve(description.point);
+    }
+    throw new FailedCommand(
+      `what comes from standard input is of ${timestampText(timestamp)}, and has no journal to go on to another time.`,
+    );
+  });
+}
+
+async function writeStore(
+  path: string,
+  { dbpath, force, progress }: DirectoryRestoreOptions,
+  finish: (store: RestoredStore, description: FullDescription) => Promise<CommitPoint>,
+): Promise<RestoreReport> {
+  let store: RestoredStore | undefined;
+  let plainBytes = 0;
+  const task = progress.begin('restore', { unit: 'bytes' });
+  const began = (): RestoredStore => {
+    if (store === undefined) throw new FailedCommand(`${path} does not begin as a backup does.`);
+    return store;
+  };
+  try {
+    const description = await readBase(path, {
+      async begin({ point }) {
+        store = await RestoredStore.create({
+          dbpath,
+          point,
+          clock: systemClock,
+          random: systemRandom,
+          overwrite: force,
+        });
+      },
+      async entries(packed) {
+        await began().putEntries(packed);
+        plainBytes += packed.length;
+        task.advance(packed.length);
+      },
+      async sectors(first, sectors) {
+        await began().putSectors(first, sectors);
+        plainBytes += sectors.length;
+        task.advance(sectors.length);
+      },
+    });
+    const at = await finish(began(), description);
+    await began().finish();
+    task.end(`commit ${at.commitNumber} of ${timestampText(at.timestamp)}`);
+    return { at, plainBytes };
+  } catch (error) {
+    await store?.abandon().catch(() => undefined);
+    throw withAdvice(asFailedCommand(`cannot restore into ${dbpath}`, error));
+  }
+}
+
+function withAdvice(error: unknown): unknown {
+  if (!(error instanceof FailedCommand) || !error.message.includes('is not empty')) return error;
+  return new FailedCommand(
+    `${error.message}. Name an empty directory, or say --force: what is there goes.`,
+  );
+}
+
+function refuseUnreachable(
+  { description }: BackupChain,
+  { coveredTo, last }: BackupCheck,
+  to: Timestamp | undefined,
+): void {
+  if (to === undefined) return;
+  const { timestamp } = description.point;
+  if (compareTimestamps(to, timestamp) < 0) {
+    throw new FailedCommand(
+      `${timestampText(to)} is before the backup, which is of ${timestampText(timestamp)}. Take an older one.`,
+    );
+  }
+  if (compareTimestamps(to, coveredTo) <= 0) return;
+  throw new FailedCommand(
+    `${timestampText(to)} is behind what is there, which ends at ${timestampText(coveredTo)} (last commit ${last.commitNumber} of ${timestampText(last.timestamp)}). Without --to everything that is there is restored.`,
+  );
+}
