@@ -40,6 +40,7 @@ Examples:
       group: GROUP,
       help: 'Where the backup lies that an incremental one goes on from, if it was moved.',
     },
+    { flag: 'quiet', type: 'switch', group: GROUP, help: 'Shows no progress.' },
     { flag: 'json', type: 'switch', group: GROUP, help: 'Prints the report as one line of JSON.' },
   ],
   async run(given, [dbpath]) {
@@ -50,7 +51,7 @@ Examples:
       clock: systemClock,
       random: systemRandom,
       keyGenerators: indexKeyGenerator,
-      onProgress: progressOnTerminal(),
+      onProgress: given.get('quiet') === true ? () => {} : progressOnTerminal(),
     }).catch((error: unknown) => {
       throw asFailedCommand(`cannot verify ${dbpath}`, error);
     });
@@ -65,7 +66,7 @@ async function verifyBackup(given: GivenOptions, path: string): Promise<number> 
   const base = given.get('base');
   try {
     const chain = await findChain(path, base === undefined ? undefined : String(base));
-    const check = await checkBackup(chain, new Progress({ quiet: given.get('json') === true }));
+    const check = await checkBackup(chain, new Progress({ quiet: given.get('quiet') === true }));
     const { description } = chain;
     const { last, coveredTo, files, storedBytes, entries, sectors } = check;
     const report = {

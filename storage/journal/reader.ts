@@ -38,17 +38,18 @@ export async function readSegmentsFrom(
     if (live.length > 0 || after > 0) throw positionLost(live[0]);
     return { timestamp: ZERO_TIMESTAMP, reader: new UnbegunReader(source, ZERO_TIMESTAMP) };
   }
-  const begin = source.segments.liveByNumber(holder.header.chainSegment);
-  if (begin === undefined) throw positionLost(live[0]);
-  const { commitBefore, timestampBefore } = holder.header;
+  const { commitBefore, timestampBefore, chainSegment } = holder.header;
   if (commitBefore === after) {
+    // The commit behind it may have begun in an earlier segment.
+    const begin = source.segments.liveByNumber(chainSegment);
+    if (begin === undefined) throw positionLost(live[0]);
     return {
       timestamp: timestampBefore,
       reader: new SegmentsReader(source, begin, timestampBefore),
     };
   }
-  // The commit itself is read for its time; those before it are hardly looked at.
-  const reader = new SegmentsReader(source, begin, ZERO_TIMESTAMP, after - 1);
+  // The commit itself, or what of it lies here, is read for its time; those before it are hardly looked at.
+  const reader = new SegmentsReader(source, holder, ZERO_TIMESTAMP, after - 1);
   const group = await reader.next();
   if (group?.commitNumber === after) return { timestamp: group.timestamp, reader };
   await reader.close();

@@ -12,6 +12,7 @@ const GOLDEN: Readonly<Record<string, string>> = {
   'journal.md': 'storage/journal-segment.txt',
   'lmdb.md': 'storage/record-map.txt',
   'catalog.md': 'storage/catalog.txt',
+  'backup.md': 'storage/backup-frame.txt',
 };
 
 /** An offset, if the line has one, and then pairs of digits with single spaces between. */

@@ -2,6 +2,7 @@
  * backupClose: ends a backup, so that what it holds can be used again.
  */
 import { defineCommand } from '../../command/define-command.ts';
+import { backupIdOf } from './backup-id.ts';
 
 export const backupClose = defineCommand({
   name: 'backupClose',
@@ -10,7 +11,7 @@ export const backupClose = defineCommand({
   access: { action: 'fsync', on: 'cluster' },
   route: 'never',
   adminOnly: true,
-  parse: (body) => body.string('backupClose'),
+  parse: backupIdOf,
   execute: (id, op) => op.service.backups.close(id),
   reply: () => ({}),
 });

@@ -8,6 +8,7 @@ import { binaryValue, BsonType, int64Value, timestampValue } from '../../../bson
 import { CommandError } from '../../../common/errors.ts';
 import type { JournalTail, StoreBackup } from '../../../storage/index.ts';
 import type { BackupContents } from '../../backup/backup-registry.ts';
+import { backupIdOf } from './backup-id.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { ReplyFields } from '../../command/reply.ts';
@@ -33,7 +34,7 @@ export const backupRead = defineCommand({
   access: { action: 'fsync', on: 'cluster' },
   route: 'never',
   adminOnly: true,
-  parse: (body) => ({ id: body.string('backupRead'), request: requestOf(body) }),
+  parse: (body) => ({ id: backupIdOf(body), request: requestOf(body) }),
   execute: ({ id, request }, op) =>
     op.service.backups.use(id, (contents) => read(contents, request, op)),
   reply: (fields) => fields,

@@ -27,8 +27,7 @@ function open(dbpath: string): Promise<StorageEngine> {
 
 function write(engine: StorageEngine, ids: readonly number[], round: number): CommitNumber {
   const transaction = engine.begin();
-  const collection =
-    transaction.collection(NAMESPACE) ?? transaction.createCollection(NAMESPACE);
+  const collection = transaction.collection(NAMESPACE) ?? transaction.createCollection(NAMESPACE);
   for (const id of ids) {
     const text = `${round} ${'x'.repeat(id % 700)}`;
     transaction.insert(collection, documentOf({ _id: id, n: id % 17, round, text }));

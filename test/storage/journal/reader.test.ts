@@ -32,6 +32,37 @@ describe('journal reader', () => {
     await journal.close();
   });
 
+  it('reads from a commit on, and says when that was', async () => {
+    const { journal } = await openAndReplay(new MemoryVolume(), { largestSegmentBytes: 2 ** 20 });
+    const times = [ZERO_TIMESTAMP];
+    // Every third commit is a chain; some of these begin in one segment and end in the next.
+    for (let n = 1; n <= 40; n += 1) {
+      const chain =
+        n % 3 === 0 ? [insertOf(n, 90_000), insertOf(n, 90_000)] : [insertOf(n, 90_000)];
+      journal.append(chain);
+      times.push(journal.lastTimestamp);
+      await journal.flushed(journal.lastCommitNumber);
+    }
+    for (let after = 0; after <= 40; after += 1) {
+      const { timestamp, reader } = await journal.readFrom(after as CommitNumber);
+      assert.deepEqual(timestamp, times[after]);
+      const ids = Array.from({ length: 40 - after }, (_, n) => after + n + 1);
+      assert.deepEqual(
+        await rest(reader),
+        ids.flatMap((n) => (n % 3 === 0 ? [n, n] : [n])),
+      );
+      await reader.close();
+    }
+    // What recovery needs no longer goes; from the last commit on it can be read still.
+    journal.release(39 as CommitNumber);
+    const { timestamp, reader } = await journal.readFrom(39 as CommitNumber);
+    assert.deepEqual(timestamp, times[39]);
+    assert.deepEqual(await rest(reader), [40]);
+    await reader.close();
+    await assert.rejects(journal.readFrom(1 as CommitNumber), /it begins behind Timestamp\(/);
+    await journal.close();
+  });
+
   it('goes on with what is flushed later', async () => {
     const { journal } = await openAndReplay(new MemoryVolume());
     const reader = journal.readAfter(ZERO_TIMESTAMP);
