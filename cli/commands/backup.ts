@@ -9,6 +9,7 @@ import { BackupJob, type BackupSummary } from '../backup/backup-job.ts';
 import { timestampText } from '../backup/backup-chain.ts';
 import { parseRate } from '../backup/rate-limit.ts';
 import { withClient } from '../command-line/connect.ts';
+import { givenList, givenText } from '../command-line/given-values.ts';
 import { namespaceFilter } from '../command-line/namespace-filter.ts';
 import { byteText, Progress } from '../command-line/progress.ts';
 import type { Subcommand } from '../command-line/subcommand.ts';
@@ -96,21 +97,21 @@ Examples:
       throw new UsageError('--json and a backup to standard output exclude each other.');
     }
     const progress = new Progress({ quiet: given.get('quiet') === true });
-    const format = given.get('format') ?? 'flintdb';
+    const format = givenText(given, 'format') ?? 'flintdb';
     if (format === 'mongodump') return backupMongodump(given, uri, target, progress);
     if (format !== 'flintdb') {
-      throw new UsageError(`--format is flintdb or mongodump, not '${String(format)}'.`);
+      throw new UsageError(`--format is flintdb or mongodump, not '${format}'.`);
     }
     refuse(given, MONGODUMP_ONLY, 'is for --format mongodump only');
     return withClient(uri, async (client) => {
-      const since = given.get('since');
-      const rate = given.get('rate');
+      const since = givenText(given, 'since');
+      const rate = givenText(given, 'rate');
       const job = new BackupJob(client, {
         target,
-        since: since === undefined ? undefined : String(since),
+        since,
         follow: given.get('follow') === true,
         force: given.get('force') === true,
-        bytesPerSecond: rate === undefined ? undefined : parseRate(String(rate)),
+        bytesPerSecond: rate === undefined ? undefined : parseRate(rate),
         progress,
       });
       const stop = (): void => job.stop();
@@ -137,7 +138,7 @@ async function backupMongodump(
   refuse(given, FLINTDB_ONLY, 'is not for --format mongodump');
   const summary = await withClient(uri, (client) =>
     dumpTo(client, target, {
-      filter: namespaceFilter(listOf(given, 'nsInclude'), listOf(given, 'nsExclude')),
+      filter: namespaceFilter(givenList(given, 'nsInclude'), givenList(given, 'nsExclude')),
       archive: given.get('archive') === true,
       gzip: given.get('gzip') === true,
       overwrite: given.get('force') === true,
@@ -174,9 +175,4 @@ function tell(given: GivenOptions, target: string, summary: BackupSummary): void
 function refuse(given: GivenOptions, flags: readonly string[], why: string): void {
   const flag = flags.find((each) => given.has(each));
   if (flag !== undefined) throw new UsageError(`--${flag} ${why}.`);
-}
-
-function listOf(given: GivenOptions, flag: string): readonly string[] {
-  const value = given.get(flag);
-  return Array.isArray(value) ? value.map(String) : [];
 }

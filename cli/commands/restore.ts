@@ -15,6 +15,7 @@ import {
 } from '../backup/restore-directory.ts';
 import { keepNamespaces, restoreIntoServer } from '../backup/restore-namespaces.ts';
 import { withClient } from '../command-line/connect.ts';
+import { givenList, givenText } from '../command-line/given-values.ts';
 import { namespaceFilter, type NamespaceFilter } from '../command-line/namespace-filter.ts';
 import { documentText, Progress } from '../command-line/progress.ts';
 import { FailedCommand, type Subcommand } from '../command-line/subcommand.ts';
@@ -95,10 +96,10 @@ Examples:
   ],
   async run(given, [backup, target]) {
     const progress = new Progress({ quiet: given.get('quiet') === true });
-    const format = given.get('format') ?? 'flintdb';
+    const format = givenText(given, 'format') ?? 'flintdb';
     if (format === 'mongodump') return restoreMongodump(given, backup, target, progress);
     if (format !== 'flintdb') {
-      throw new UsageError(`--format is flintdb or mongodump, not '${String(format)}'.`);
+      throw new UsageError(`--format is flintdb or mongodump, not '${format}'.`);
     }
     try {
       return await restoreBackup(given, backup, target, progress);
@@ -115,27 +116,24 @@ async function restoreBackup(
   target: string,
   progress: Progress,
 ): Promise<number> {
-  const to = given.get('to');
-  const point = to === undefined ? undefined : parsePointInTime(String(to));
+  const to = givenText(given, 'to');
+  const point = to === undefined ? undefined : parsePointInTime(to);
   const filter = filterOf(given);
   const force = given.get('force') === true;
   const write = async (dbpath: string, overwrite: boolean): Promise<RestoreReport> => {
     const options = { dbpath, force: overwrite, to: point, progress };
     if (backup === '-') return restoreDirectoryFromStream(options);
     if (!(await isBackup(backup))) throw new FailedCommand(`${backup} is no backup.`);
-    const base = given.get('base');
-    return restoreDirectory(
-      await findChain(backup, base === undefined ? undefined : String(base)),
-      options,
-    );
+    const base = givenText(given, 'base');
+    return restoreDirectory(await findChain(backup, base), options);
   };
   if (SCHEME.test(target)) {
-    const workDirectory = given.get('workDir');
+    const workDirectory = givenText(given, 'workDir');
     const report = await restoreIntoServer((dbpath) => write(dbpath, false), {
       uri: target,
       filter: filter ?? (() => true),
       force,
-      workDirectory: workDirectory === undefined ? undefined : String(workDirectory),
+      workDirectory,
       progress,
     });
     const { namespaces, documents, refused } = report;
@@ -194,13 +192,8 @@ function tell(
 
 /** undefined: everything. */
 function filterOf(given: GivenOptions): NamespaceFilter | undefined {
-  const include = listOf(given, 'nsInclude');
-  const exclude = listOf(given, 'nsExclude');
+  const include = givenList(given, 'nsInclude');
+  const exclude = givenList(given, 'nsExclude');
   if (include.length === 0 && exclude.length === 0) return undefined;
   return namespaceFilter(include, exclude);
-}
-
-function listOf(given: GivenOptions, flag: string): readonly string[] {
-  const value = given.get(flag);
-  return Array.isArray(value) ? value.map(String) : [];
 }

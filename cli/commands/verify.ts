@@ -11,6 +11,7 @@ import { verifyStore, type Timestamp, type VerifyReport } from '../../storage/in
 import { findChain, isBackup, timestampText } from '../backup/backup-chain.ts';
 import { BackupDamage, reportDamage } from '../backup/backup-damage.ts';
 import { checkBackup } from '../backup/check-backup.ts';
+import { givenText } from '../command-line/given-values.ts';
 import { byteText, Progress } from '../command-line/progress.ts';
 import { findingText, progressOnTerminal } from '../command-line/findings-text.ts';
 import { asFailedCommand, type Subcommand } from '../command-line/subcommand.ts';
@@ -63,9 +64,9 @@ Examples:
 };
 
 async function verifyBackup(given: GivenOptions, path: string): Promise<number> {
-  const base = given.get('base');
+  const base = givenText(given, 'base');
   try {
-    const chain = await findChain(path, base === undefined ? undefined : String(base));
+    const chain = await findChain(path, base);
     const check = await checkBackup(chain, new Progress({ quiet: given.get('quiet') === true }));
     const { description } = chain;
     const { last, coveredTo, files, storedBytes, entries, sectors } = check;
