@@ -9,11 +9,12 @@ import { BackupJob, type BackupSummary } from '../backup/backup-job.ts';
 import { timestampText } from '../backup/backup-chain.ts';
 import { parseRate } from '../backup/rate-limit.ts';
 import { withClient } from '../command-line/connect.ts';
-import { givenList, givenText } from '../command-line/given-values.ts';
+import { givenList } from '../command-line/given-list.ts';
 import { namespaceFilter } from '../command-line/namespace-filter.ts';
 import { byteText, Progress } from '../command-line/progress.ts';
 import type { Subcommand } from '../command-line/subcommand.ts';
 import { dumpTo } from '../mongodump/dump.ts';
+import { textOf } from '../command-line/target.ts';
 import { EXIT } from '../programs/exit-codes.ts';
 
 const GROUP = 'Backup';
@@ -97,15 +98,15 @@ Examples:
       throw new UsageError('--json and a backup to standard output exclude each other.');
     }
     const progress = new Progress({ quiet: given.get('quiet') === true });
-    const format = givenText(given, 'format') ?? 'flintdb';
+    const format = textOf(given, 'format') ?? 'flintdb';
     if (format === 'mongodump') return backupMongodump(given, uri, target, progress);
     if (format !== 'flintdb') {
       throw new UsageError(`--format is flintdb or mongodump, not '${format}'.`);
     }
     refuse(given, MONGODUMP_ONLY, 'is for --format mongodump only');
     return withClient(uri, async (client) => {
-      const since = givenText(given, 'since');
-      const rate = givenText(given, 'rate');
+      const since = textOf(given, 'since');
+      const rate = textOf(given, 'rate');
       const job = new BackupJob(client, {
         target,
         since,

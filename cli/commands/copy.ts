@@ -5,6 +5,7 @@
  */
 import type { BaseClient } from '../../client/index.ts';
 import { withClient } from '../command-line/connect.ts';
+import { givenList } from '../command-line/given-list.ts';
 import { namespaceFilter } from '../command-line/namespace-filter.ts';
 import { documentText, Progress } from '../command-line/progress.ts';
 import { FailedCommand, type Subcommand } from '../command-line/subcommand.ts';
@@ -62,7 +63,7 @@ Examples:
     { flag: 'json', type: 'switch', group: GROUP, help: 'Prints a summary as one line of JSON.' },
   ],
   run(given, [from, to]) {
-    const filter = namespaceFilter(listOf(given, 'nsInclude'), listOf(given, 'nsExclude'));
+    const filter = namespaceFilter(givenList(given, 'nsInclude'), givenList(given, 'nsExclude'));
     return withClient(from, (source) =>
       withClient(to, async (target) => {
         await refuseSameServer(source, target);
@@ -116,9 +117,4 @@ async function identityOf(client: BaseClient): Promise<string | undefined> {
   const { topologyVersion, setName } = await client.db('admin').command({ hello: 1 });
   const processId: unknown = topologyVersion?.processId;
   return processId === undefined ? undefined : JSON.stringify([setName, processId]);
-}
-
-function listOf(given: GivenOptions, flag: string): readonly string[] {
-  const value = given.get(flag);
-  return Array.isArray(value) ? value.map(String) : [];
 }

@@ -15,15 +15,15 @@ import {
 } from '../backup/restore-directory.ts';
 import { keepNamespaces, restoreIntoServer } from '../backup/restore-namespaces.ts';
 import { withClient } from '../command-line/connect.ts';
-import { givenList, givenText } from '../command-line/given-values.ts';
+import { givenList } from '../command-line/given-list.ts';
 import { namespaceFilter, type NamespaceFilter } from '../command-line/namespace-filter.ts';
 import { documentText, Progress } from '../command-line/progress.ts';
 import { FailedCommand, type Subcommand } from '../command-line/subcommand.ts';
 import { restoreDump } from '../mongodump/restore.ts';
+import { isConnectionString, textOf } from '../command-line/target.ts';
 import { EXIT } from '../programs/exit-codes.ts';
 
 const GROUP = 'Restore';
-const SCHEME = /^mongodb(\+srv)?:\/\//;
 
 export const restore: Subcommand = {
   name: 'restore',
@@ -96,7 +96,7 @@ Examples:
   ],
   async run(given, [backup, target]) {
     const progress = new Progress({ quiet: given.get('quiet') === true });
-    const format = givenText(given, 'format') ?? 'flintdb';
+    const format = textOf(given, 'format') ?? 'flintdb';
     if (format === 'mongodump') return restoreMongodump(given, backup, target, progress);
     if (format !== 'flintdb') {
       throw new UsageError(`--format is flintdb or mongodump, not '${format}'.`);
@@ -116,7 +116,7 @@ async function restoreBackup(
   target: string,
   progress: Progress,
 ): Promise<number> {
-  const to = givenText(given, 'to');
+  const to = textOf(given, 'to');
   const point = to === undefined ? undefined : parsePointInTime(to);
   const filter = filterOf(given);
   const force = given.get('force') === true;
@@ -124,11 +124,11 @@ async function restoreBackup(
     const options = { dbpath, force: overwrite, to: point, progress };
     if (backup === '-') return restoreDirectoryFromStream(options);
     if (!(await isBackup(backup))) throw new FailedCommand(`${backup} is no backup.`);
-    const base = givenText(given, 'base');
+    const base = textOf(given, 'base');
     return restoreDirectory(await findChain(backup, base), options);
   };
-  if (SCHEME.test(target)) {
-    const workDirectory = givenText(given, 'workDir');
+  if (isConnectionString(target)) {
+    const workDirectory = textOf(given, 'workDir');
     const report = await restoreIntoServer((dbpath) => write(dbpath, false), {
       uri: target,
       filter: filter ?? (() => true),
@@ -157,7 +157,7 @@ async function restoreMongodump(
   for (const flag of ['to', 'base', 'workDir']) {
     if (given.has(flag)) throw new UsageError(`--${flag} is not for --format mongodump.`);
   }
-  if (!SCHEME.test(uri)) {
+  if (!isConnectionString(uri)) {
     throw new UsageError(
       `a dump of mongodump is restored into a running server: name its connection string, not '${uri}'.`,
     );

@@ -11,10 +11,10 @@ import { verifyStore, type Timestamp, type VerifyReport } from '../../storage/in
 import { findChain, isBackup, timestampText } from '../backup/backup-chain.ts';
 import { BackupDamage, reportDamage } from '../backup/backup-damage.ts';
 import { checkBackup } from '../backup/check-backup.ts';
-import { givenText } from '../command-line/given-values.ts';
 import { byteText, Progress } from '../command-line/progress.ts';
 import { findingText, progressOnTerminal } from '../command-line/findings-text.ts';
 import { asFailedCommand, type Subcommand } from '../command-line/subcommand.ts';
+import { textOf as optionText } from '../command-line/target.ts';
 import { EXIT } from '../programs/exit-codes.ts';
 
 const GROUP = 'Verify';
@@ -64,7 +64,7 @@ Examples:
 };
 
 async function verifyBackup(given: GivenOptions, path: string): Promise<number> {
-  const base = givenText(given, 'base');
+  const base = optionText(given, 'base');
   try {
     const chain = await findChain(path, base);
     const check = await checkBackup(chain, new Progress({ quiet: given.get('quiet') === true }));
