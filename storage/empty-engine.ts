@@ -9,9 +9,11 @@ import { CommandError } from '../common/errors.ts';
 import type {
   CommitNumber,
   EngineStatistics,
+  JournalTail,
   ReadView,
   ScrubResult,
   StorageEngine,
+  StoreBackup,
   Transaction,
   ValidationReport,
 } from './contract.ts';
@@ -77,6 +79,14 @@ export class EmptyEngine implements StorageEngine {
   /** There is nothing to read: the pass is over at once. */
   scrub(): Promise<ScrubResult> {
     return Promise.resolve({ pages: 0, bytes: 0, records: 0, entries: 0, errors: 0 });
+  }
+
+  openBackup(): Promise<StoreBackup> {
+    return Promise.reject(noData());
+  }
+
+  openJournalTail(): Promise<JournalTail> {
+    return Promise.reject(noData());
   }
 
   checkpoint(): Promise<void> {
