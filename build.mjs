@@ -4,17 +4,17 @@
  *
  * Owns: dist/programs/ and dist/sdk/. Every entry, chunk and worker job of one lies in that one folder, because a job is named
  * relative to the module that starts it (common/workers/job-url.ts) and a bundle has one place only. The SDK is there as ES
- * modules and as CommonJS, which Jest and older projects load; nothing of the server is in it.
+ * modules and as CommonJS, which Jest and older projects load; nothing of the server is in it. Its part for browsers is one
+ * file that imports nothing.
  */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 
 const PROGRAMS = ['embedded', 'flintd', 'flints', 'flint'].map((name) => `cli/programs/${name}.ts`);
 /** package.json, exports. */
-const SDK = ['client/index.ts', 'client/http.ts', 'client/testing/memory-server.ts'].filter(
-  (path) => existsSync(path),
-);
+const SDK = ['client/index.ts', 'client/testing/memory-server.ts'];
+const BROWSER_SDK = ['client/http.ts'];
 
 function jobsOf(floors) {
   const jobs = floors.flatMap((floor) =>
@@ -52,6 +52,9 @@ const COMMON_JS = {
   banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href;" },
 };
 
+/** Whole, so that a page loads it without a bundler of its own; an import of Node's would be an error here. */
+const BROWSER = { ...COMMON, platform: 'browser', target: 'es2022', packages: 'bundle' };
+
 async function bundle(outdir, builds) {
   const results = await Promise.all(builds.map((options) => build({ ...options, outdir })));
   const written = new Set(
@@ -69,4 +72,6 @@ await bundle('dist/programs', [
 await bundle('dist/sdk', [
   { ...MODULES, entryPoints: [...SDK, ...jobsOf(['wire'])] },
   { ...COMMON_JS, entryPoints: SDK },
+  { ...BROWSER, format: 'esm', entryPoints: BROWSER_SDK },
+  { ...BROWSER, format: 'cjs', outExtension: { '.js': '.cjs' }, entryPoints: BROWSER_SDK },
 ]);

@@ -14,7 +14,7 @@ import {
 } from './source-tree.ts';
 
 /** Entries of the package besides its main one (package.json, exports). */
-const FURTHER_ENTRIES = ['client/testing/memory-server.ts'];
+const FURTHER_ENTRIES = ['client/http.ts', 'client/testing/memory-server.ts'];
 /** Doors that `flint backup` and `flint restore` open with --format mongodump. */
 const DUMP_DOORS = ['cli/mongodump/dump.ts', 'cli/mongodump/restore.ts'];
 /** Real implementations that only tests and simulations open. */
