@@ -36,7 +36,9 @@ async function main() {
     byId('pages').textContent = `${pages} pages, ${byId('items').children.length} rows`;
     byId('more').disabled = !(await cursor.hasNext());
   };
-  byId('more').addEventListener('click', () => nextPage().catch(fail));
+  byId('more').addEventListener('click', () => {
+    nextPage().catch(fail);
+  });
   await nextPage();
 }
 
