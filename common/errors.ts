@@ -89,6 +89,7 @@ export const ERROR_CODES = {
   UnsatisfiableWriteConcern: 100,
   NewReplicaSetConfigurationIncompatible: 103,
   NodeNotElectable: 104,
+  IncompatibleShardingMetadata: 105,
   ConfigurationInProgress: 109,
   WriteConflict: 112,
   InitialSyncFailure: 113,

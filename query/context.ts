@@ -18,6 +18,17 @@ import type { Scripts } from './script/scripts.ts';
  */
 export type Variables = ReadonlyMap<string, RawValue | undefined>;
 
+/**
+ * Which documents of one collection this server answers for, when it is a shard: what a migration left behind, or has brought and not
+ * yet given over, is there and does not count.
+ */
+export interface Ownership {
+  readonly namespace: string;
+  owns(document: Buffer): boolean;
+  /** A plan that filters by it is open from now on. @returns ends that */
+  use(): () => void;
+}
+
 /** Given to every compile function; immutable, shared by all parts of one operation. */
 export interface QueryContext {
   /** Absent: the simple binary collation. */
@@ -31,6 +42,13 @@ export interface QueryContext {
   readonly observer?: PlanObserver;
   /** Absent: JavaScript is switched off, or has no place here. */
   readonly scripts?: Scripts | undefined;
+  /** Absent: every document counts. */
+  readonly ownership?: Ownership | undefined;
+}
+
+/** What filters the documents of this collection, if anything does. */
+export function ownershipOf(context: QueryContext, namespace: string): Ownership | undefined {
+  return context.ownership?.namespace === namespace ? context.ownership : undefined;
 }
 
 /** The same context with other variables: everything else is asked of `context`, whatever it is made of. */

@@ -7,7 +7,13 @@ export { planInSlices } from './long-steps.ts';
 export { Scripts } from './script/scripts.ts';
 export { ScriptsNeeded, type ScriptTrial } from './script/script-session.ts';
 export { ScriptThreads } from './script/script-threads.ts';
-export { NO_VARIABLES, simpleContext, type QueryContext, type Variables } from './context.ts';
+export {
+  NO_VARIABLES,
+  simpleContext,
+  type Ownership,
+  type QueryContext,
+  type Variables,
+} from './context.ts';
 export { compileFilter, compileQueryFilter } from './matcher/compile.ts';
 export { explainFailure } from './matcher/explain-failure.ts';
 export type { Filter } from './matcher/filter.ts';

@@ -5,6 +5,7 @@
  * Promises: after stop() resolves no operation, cursor, session or connection is left, and no timer of this server runs.
  */
 import { hostname } from 'node:os';
+import { EMPTY_DOCUMENT } from '../bson/index.ts';
 import { sleep, type Clock } from '../common/clock.ts';
 import type { FailPoints } from '../common/failpoints.ts';
 import type { Log } from '../common/log.ts';
@@ -29,6 +30,7 @@ import { ServerMetrics } from './metrics/server-metrics.ts';
 import { ConnectionCounts, Listener, type ListenerOptions } from './network/listener.ts';
 import { killed, shuttingDown } from './operation/interruptions.ts';
 import { OperationRegistry } from './operation/operation-registry.ts';
+import { OperationContext } from './operation/operation-context.ts';
 import type { ServerIdentity, ServiceContext } from './operation/service-context.ts';
 import { WorkMemory } from './operation/work-memory.ts';
 import { WriteGate } from './operation/write-gate.ts';
@@ -38,6 +40,7 @@ import { CollectionUsage } from './profiling/collection-usage.ts';
 import { ProfilerSettings } from './profiling/profiler-settings.ts';
 import { ScrubMonitor } from './scrub/scrub-monitor.ts';
 import { TtlMonitor } from './ttl/ttl-monitor.ts';
+import type { Role, RunningRole } from './role.ts';
 import { SessionRegistry } from './sessions/session-registry.ts';
 
 export interface FlintServerOptions {
@@ -48,6 +51,8 @@ export interface FlintServerOptions {
   readonly failPoints: FailPoints;
   readonly parameters: ParameterSet;
   readonly commands: CommandTable;
+  /** What it is in a cluster; its commands are in `commands` already. Absent: a server alone. */
+  readonly role?: Role | undefined;
   readonly network: ListenerOptions;
   /** undefined: no HTTP. It listens on the same addresses. */
   readonly httpPort?: number | undefined;
@@ -86,6 +91,7 @@ export class FlintServer {
   private readonly ttlMonitor: TtlMonitor;
   private readonly scrubMonitor: ScrubMonitor;
   private stopping: Promise<void> | undefined;
+  private role: RunningRole | undefined;
 
   constructor(options: FlintServerOptions) {
     this.options = options;
@@ -122,6 +128,10 @@ export class FlintServer {
     this.sweepSessions();
     this.ttlMonitor.start();
     this.scrubMonitor.start();
+    this.role = await this.options.role?.start({
+      service: this.service,
+      background: (name, work) => this.inBackground(name, work),
+    });
     await this.listener.listen();
     this.service.identity.port = this.listener.port;
     // A store in memory has no place for files.
@@ -133,6 +143,24 @@ export class FlintServer {
   stop(): Promise<void> {
     this.stopping ??= this.stopOnce();
     return this.stopping;
+  }
+
+  private async inBackground<Result>(
+    name: string,
+    work: (op: OperationContext) => Promise<Result>,
+  ): Promise<Result> {
+    const op = new OperationContext(this.service, {
+      commandName: name,
+      database: 'admin',
+      commandBody: EMPTY_DOCUMENT,
+      connection: undefined,
+      session: undefined,
+    });
+    try {
+      return await work(op);
+    } finally {
+      op.finish();
+    }
   }
 
   private async startHttp(port: number): Promise<void> {
@@ -156,6 +184,7 @@ export class FlintServer {
     operations.interruptAll(shuttingDown);
     await this.ttlMonitor.stop();
     await this.scrubMonitor.stop();
+    await this.role?.stop();
     await this.waitUntil(() => operations.count === 0);
     // Up to here it says that it stops, to who asks whether it is ready.
     await this.http?.close();
@@ -263,6 +292,8 @@ function createService(options: FlintServerOptions, connections: ConnectionCount
     profiler: new ProfilerSettings(random, options.slowOperationMs, options.profilingLevel),
     collectionUsage: new CollectionUsage(),
     commands: { all: () => options.commands.summaries() },
+    sharding: undefined,
+    isConfigServer: false,
     connections,
     isStopping: false,
     rotateLog: options.rotateLog ?? (() => {}),

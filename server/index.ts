@@ -33,6 +33,18 @@ export { DocumentListProducer, firstBatch } from './cursors/first-batch.ts';
 export type { OperationContext } from './operation/operation-context.ts';
 export type { ServiceContext } from './operation/service-context.ts';
 export type { FlintServer, FlintServerOptions } from './flint-server.ts';
+export { parseHost, Peers, type AskOptions, type FindOptions } from './sharding/peers.ts';
+export {
+  readRouting,
+  uuidValue,
+  type CollectionRouting,
+  type ReadMetadata,
+} from './sharding/routing.ts';
+export type { CommandBody } from './command/command-body.ts';
+export type { ReplyBody, ReplyFields, ReplyValue } from './command/reply.ts';
+export type { OperationContext } from './operation/operation-context.ts';
+export type { ServiceContext } from './operation/service-context.ts';
+export type { Role, RoleHost, RunningRole } from './role.ts';
 export { loadServer, type LoadedServer } from './load-server.ts';
 export { DIAGNOSTIC_DIRECTORY } from './metrics/diagnostic-directory.ts';
 export { RecentLog } from './metrics/recent-log.ts';

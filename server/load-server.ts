@@ -3,6 +3,7 @@
  */
 import type { CommandTable } from './command/command-table.ts';
 import type { KeyGeneratorSource, VersionedKeys } from '../storage/index.ts';
+import type { Role } from './role.ts';
 import type { FlintServer, FlintServerOptions } from './flint-server.ts';
 
 export interface LoadedServer {
@@ -16,6 +17,8 @@ export interface LoadedServer {
   readonly versionedKeys: VersionedKeys;
   /** The names and traits of all commands. */
   readonly createCommandTable: () => CommandTable;
+  /** What a shard of a cluster does besides. */
+  readonly createShardRole: () => Promise<Role>;
 }
 
 /** Takes a tenth of a second of CPU: start it before waiting for something else. */
@@ -26,9 +29,10 @@ export async function loadServer(): Promise<LoadedServer> {
   const { indexKeyGenerator, VERSIONED_KEYS } = await import('../query/index.ts');
   const { createCommandTable } = await import('./commands/index.ts');
   return {
-    createServer: (options, commands = createCommandTable()) =>
+    createServer: (options, commands = createCommandTable(options.role?.commands)) =>
       new FlintServer({ ...options, commands }),
     createCommandTable,
+    createShardRole: async () => (await import('./sharding/shard-role.ts')).createShardRole(),
     indexKeyGenerator,
     versionedKeys: VERSIONED_KEYS,
   };

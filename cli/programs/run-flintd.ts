@@ -2,11 +2,16 @@
  * A running flintd: a server program over an engine that keeps its data in a directory, or in memory.
  */
 import { mkdirSync, statSync } from 'node:fs';
-import { totalmem } from 'node:os';
+import { hostname, totalmem } from 'node:os';
 import { systemClock } from '../../common/clock.ts';
 import { CorruptionError } from '../../common/errors.ts';
 import { systemRandom } from '../../common/random.ts';
-import { loadServer, type FlintdOptions, type LoadedServer } from '../../server/index.ts';
+import {
+  loadServer,
+  type FlintdOptions,
+  type LoadedServer,
+  type Role,
+} from '../../server/index.ts';
 import { openEngine, type StorageEngine } from '../../storage/index.ts';
 import { EXIT } from './exit-codes.ts';
 import {
@@ -29,11 +34,37 @@ export function runFlintd(options: FlintdOptions, invocation: Invocation): Promi
         prepareDataDirectory(options);
         return openData(options, surroundings, loading);
       },
-      createServer: async (serverOptions) => (await loading).createServer(serverOptions),
+      createServer: async (serverOptions) => {
+        const loaded = await loading;
+        return loaded.createServer({ ...serverOptions, role: await roleFrom(options, loaded) });
+      },
     },
     options,
     invocation,
   );
+}
+
+/** What the server is in a cluster. Only who asks for a role loads it. */
+async function roleFrom(
+  { clusterRole, bindAddresses }: FlintdOptions,
+  { createShardRole }: LoadedServer,
+): Promise<Role | undefined> {
+  switch (clusterRole) {
+    case 'configsvr': {
+      const { createConfigServerRole } = await import('../../config-server/index.ts');
+      return createConfigServerRole({ host: advertisedHost(bindAddresses) });
+    }
+    case 'shardsvr':
+      return createShardRole();
+    case undefined:
+      return undefined;
+  }
+}
+
+/** The name under which others reach this server. */
+function advertisedHost([first = 'localhost']: readonly string[]): string {
+  if (first === '0.0.0.0' || first === '::') return hostname();
+  return first.includes(':') ? `[${first}]` : first;
 }
 
 /** A missing directory may be a missing mount: only the first steps make one. */

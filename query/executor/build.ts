@@ -38,6 +38,7 @@ import {
 } from './projection.ts';
 import { ScriptRows } from './script-rows.ts';
 import { SortMerge } from './sort-merge.ts';
+import { ShardingFilter } from './sharding-filter.ts';
 import { Sort } from './sort.ts';
 import type { Row } from './row.ts';
 import type { ExecutionContext, Stage } from './stage.ts';
@@ -102,6 +103,8 @@ function makeStage(node: PlanNode, context: ExecutionContext, onStage: OnStage):
       return nearStage(context, node);
     case 'SORT':
       return new Sort(context, rowsToSort(context, below(node.input), node), node);
+    case 'SHARDING_FILTER':
+      return new ShardingFilter(context, below(node.input), node.ownership);
     case 'SKIP':
       return new Skip(context.yielder, below(node.input), node.skip);
     case 'LIMIT':

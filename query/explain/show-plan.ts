@@ -135,6 +135,7 @@ function showDetails(builder: DocumentBuilder, node: PlanNode): void {
     case 'DELETE':
     case 'EOF':
     case 'FETCH':
+    case 'SHARDING_FILTER':
     case 'METADATA':
     case 'TEXT_OR':
     case 'OR':

@@ -3,7 +3,7 @@
  */
 import { EMPTY_DOCUMENT, firstFieldName } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
-import type { QueryContext } from '../context.ts';
+import { ownershipOf, type QueryContext } from '../context.ts';
 import { collectMetadata } from '../metadata-needed.ts';
 import type { PipelineStage } from '../stage/definition.ts';
 import { parsePipeline } from '../stage/pipeline.ts';
@@ -107,7 +107,12 @@ export function planAggregate(
   }
   const [next, ...behind] = leading.rest;
   const isWhole = leading.skip === 0 && leading.limit === 0 && metadata.size === 0;
-  if (next !== undefined && isWhole && resolved.collection?.kind === 'collection') {
+  if (
+    next !== undefined &&
+    isWhole &&
+    resolved.collection?.kind === 'collection' &&
+    ownershipOf(context, resolved.collection.namespace) === undefined
+  ) {
     const grouped = { filter, sort: leading.sort, hint: request.hint, stage: next };
     const scans = planGroupScans(view, resolved.collection, grouped, context);
     if (scans !== undefined) {

@@ -5,7 +5,7 @@
  * takes a short way of its own.
  */
 import { DocumentBuilder, EMPTY_DOCUMENT, isEmpty } from '../../bson/index.ts';
-import type { QueryContext } from '../context.ts';
+import { ownershipOf, type Ownership, type QueryContext } from '../context.ts';
 import { compileQueryFilter } from '../matcher/compile.ts';
 import type { Filter } from '../matcher/filter.ts';
 import { type SpecialConditions, specialConditionsOf } from '../matcher/special-conditions.ts';
@@ -39,7 +39,9 @@ export function planFind(
   request: FindRequest,
   context: QueryContext,
 ): QueryPlan {
-  const express = collection === undefined ? undefined : tryExpress(collection, request, context);
+  const isWhole =
+    collection !== undefined && ownershipOf(context, collection.namespace) === undefined;
+  const express = isWhole ? tryExpress(collection, request, context) : undefined;
   if (express !== undefined && !express.takesLong) return express;
   const filter = compileQueryFilter(request.filter, context);
   const sort = parseSort(request.sort);
@@ -67,8 +69,9 @@ export function planFind(
     allowed: indexFilter,
     wantsMetadata,
   });
-  const stack = (path: AccessPath): PlanCandidate =>
-    candidateOf(path, () => stackOn(path, { request, filter, sort, projection, context }));
+  const ownership = ownershipOf(context, collection.namespace);
+  const parts = { request, filter, sort, projection, context, ownership };
+  const stack = (path: AccessPath): PlanCandidate => candidateOf(path, () => stackOn(path, parts));
   checkTableScan(first, collection, context);
   return new FindPlan({
     candidates: [stack(first), ...others.map(stack)],
@@ -143,6 +146,7 @@ interface StackParts {
   readonly sort: SortPattern | undefined;
   readonly projection: Projection | undefined;
   readonly context: QueryContext;
+  readonly ownership: Ownership | undefined;
 }
 
 /** Sort, skip, limit and projection, in this order, on top of an access path. */
@@ -151,10 +155,13 @@ function stackOn(path: AccessPath, parts: StackParts): PlanNode {
   const skip = request.skip ?? 0;
   const limit = request.limit ?? 0;
   const mustSort = sort !== undefined && sort.natural === undefined && !path.sorted;
-  const covered = mustSort ? undefined : coveredNode(path, parts);
-  const counted = request.withoutDocuments === true && !mustSort ? path.decidedScan() : undefined;
-  const sortedKeys = mustSort ? coveredSort(path, sort, parts) : undefined;
-  let node = covered ?? counted ?? sortedKeys?.scan ?? path.node();
+  // What a shard answers for is seen in documents alone.
+  const isWhole = parts.ownership === undefined;
+  const covered = mustSort || !isWhole ? undefined : coveredNode(path, parts);
+  const isCounted = request.withoutDocuments === true && !mustSort && isWhole;
+  const counted = isCounted ? path.decidedScan() : undefined;
+  const sortedKeys = mustSort && isWhole ? coveredSort(path, sort, parts) : undefined;
+  let node = covered ?? counted ?? sortedKeys?.scan ?? ownedOnly(path.node(), parts.ownership);
   // A sort holds what it is given, all of it unless it has a limit.
   const holds = mustSort && limit === 0;
   if (covered === undefined && counted === undefined && sortedKeys === undefined) {
@@ -174,6 +181,10 @@ function stackOn(path: AccessPath, parts: StackParts): PlanNode {
   if (limit > 0 && !(mustSort && skip === 0)) node = { stage: 'LIMIT', input: node, limit };
   if (sortedKeys !== undefined) return { ...sortedKeys.projection, input: node };
   return covered === undefined ? shape(node, parts) : node;
+}
+
+function ownedOnly(input: PlanNode, ownership: Ownership | undefined): PlanNode {
+  return ownership === undefined ? input : { stage: 'SHARDING_FILTER', input, ownership };
 }
 
 function shape(node: PlanNode, { request, filter, projection }: StackParts): PlanNode {

@@ -1,6 +1,7 @@
 /**
  * A plan as data: what the planner builds, the executor runs and explain shows.
  */
+import type { Ownership } from '../context.ts';
 import type { Filter } from '../matcher/filter.ts';
 import type { NearQuery } from '../matcher/geo/near-query.ts';
 import type { Projection } from '../projection/projection.ts';
@@ -112,6 +113,13 @@ export interface SortNode {
   readonly limit: number;
   /** Its rows are entries of an index: the documents of which this much is wanted are made of them. */
   readonly covering?: Pick<ProjectionNode, 'projection' | 'filter'>;
+}
+
+/** Lets documents pass that this shard answers for. */
+export interface ShardingFilterNode {
+  readonly stage: 'SHARDING_FILTER';
+  readonly input: PlanNode;
+  readonly ownership: Ownership;
 }
 
 export interface SkipNode {
@@ -226,6 +234,7 @@ export type PlanNode =
   | IntersectionNode
   | SortMergeNode
   | SortNode
+  | ShardingFilterNode
   | SkipNode
   | LimitNode
   | ProjectionNode

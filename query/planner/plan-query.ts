@@ -3,7 +3,7 @@
  */
 import { documentOf, getField, isEmpty, stringValue } from '../../bson/index.ts';
 import type { Interruption } from '../../common/interruption.ts';
-import type { QueryContext } from '../context.ts';
+import { ownershipOf, type QueryContext } from '../context.ts';
 import type { OpenOptions } from '../executor/plan-executor.ts';
 import type { CollectionDescription, MaybePromise, ReadView } from '../../storage/index.ts';
 import { planAggregate } from './plan-aggregate.ts';
@@ -71,6 +71,9 @@ export function planCount(
   request: CountRequest,
   context: QueryContext,
 ): CountPlan {
+  if (collection !== undefined && ownershipOf(context, collection.namespace) !== undefined) {
+    return new FindCount(planFind(view, collection, request, context));
+  }
   if (!isView(collection)) return planCollectionCount(view, collection, request, context);
   const stages = findAsPipeline({
     filter: request.filter,
@@ -82,6 +85,41 @@ export function planCount(
   const { hint } = request;
   const pipeline = { pipeline: stages, namespace, ...(hint === undefined ? {} : { hint }) };
   return new ViewCount(planAggregate(view, collection, pipeline, context));
+}
+
+/** Counts the documents that a find gives. */
+class FindCount implements CountPlan {
+  private readonly plan: QueryPlan;
+
+  constructor(plan: QueryPlan) {
+    this.plan = plan;
+  }
+
+  get summary(): string {
+    return this.plan.summary;
+  }
+
+  async count(view: ReadView, interruption: Interruption, options?: OpenOptions): Promise<number> {
+    const executor = this.plan.open(view, interruption, options);
+    try {
+      let count = 0;
+      for (let next = executor.next(); ; next = executor.next()) {
+        const document = next instanceof Promise ? await next : next;
+        if (document === undefined) return count;
+        count += 1;
+      }
+    } finally {
+      executor.close();
+    }
+  }
+
+  explain(
+    verbosity: ExplainVerbosity,
+    view: ReadView,
+    interruption: Interruption,
+  ): MaybePromise<Buffer> {
+    return this.plan.explain(verbosity, view, interruption);
+  }
 }
 
 /** The count that a pipeline ending in $count gives; no document means 0. */
@@ -123,7 +161,7 @@ export function planDistinct(
 ): DistinctPlan {
   const { filter, hint, namespace } = request;
   const scans =
-    collection?.kind === 'collection'
+    collection?.kind === 'collection' && ownershipOf(context, collection.namespace) === undefined
       ? planDistinctScans(view, collection, request, context)
       : undefined;
   const source =

@@ -134,9 +134,14 @@ function runnerOf<Request, Plan, Result>(
             ? plan.then((ready) => finish(definition.execute(ready, op), op))
             : finish(definition.execute(plan, op), op);
         };
+  const isWrite = definition.kind === 'write';
   return (body, op) => {
     const request = parse(body, op);
-    return letHasScripts(op) ? preparing(() => perform(request, op)) : perform(request, op);
+    const run = (): MaybePromise<ReplyBody> =>
+      letHasScripts(op) ? preparing(() => perform(request, op)) : perform(request, op);
+    if (op.routedBy === undefined || body.namespace === undefined) return run();
+    const admitted = op.service.sharding?.admit(op, { namespace: body.namespace, isWrite });
+    return admitted instanceof Promise ? admitted.then(run) : run();
   };
 }
 

@@ -29,6 +29,7 @@ import {
 import { checkReadConcern } from './read-concern.ts';
 import { errorReply, successReply, type ReplyBody, type ReplyFields } from './reply.ts';
 import { resourceOf } from './resource.ts';
+import { parseRoutedBy, type RoutedBy } from '../sharding/routed-by.ts';
 import { limitTime } from './time-limit.ts';
 import { checkWriteConcern, needsJournal } from './write-concern.ts';
 
@@ -111,6 +112,12 @@ export class Dispatcher {
   /** After a success: waits for the journal if asked to, then replies. */
   private conclude(call: Call, reply: ReplyBody): MaybePromise<Answer> {
     const { op, generic } = call;
+    if (this.service.isConfigServer && call.command.kind === 'read') {
+      return op
+        .waitFor(op.engine.flushed(op.view().commitNumber))
+        .then(() => this.succeeded(call, reply))
+        .catch((error: unknown) => this.failed(call, error));
+    }
     if (op.lastCommit === undefined || !needsJournal(generic.writeConcern)) {
       return this.succeeded(call, reply);
     }
@@ -167,6 +174,7 @@ export class Dispatcher {
     this.checkApiVersion(call);
     this.checkTransaction(generic);
     this.checkConcerns(command, generic);
+    op.routedBy = routedBy(generic, this.service);
     limitTime(op, generic.maxTimeMs > 0 ? generic.maxTimeMs : this.defaultLimitMs(command));
   }
 
@@ -324,6 +332,17 @@ export class Dispatcher {
       error instanceof Error ? error.message : 'unknown internal error',
     );
   }
+}
+
+/** The versions by which a router chose this shard. @throws CommandError on a server that is none */
+function routedBy(
+  { shardVersion, databaseVersion }: GenericArguments,
+  { sharding }: ServiceContext,
+): RoutedBy | undefined {
+  if (shardVersion === undefined && databaseVersion === undefined) return undefined;
+  if (sharding !== undefined) return parseRoutedBy(shardVersion, databaseVersion);
+  const name = shardVersion === undefined ? 'databaseVersion' : 'shardVersion';
+  throw new CommandError('NotImplemented', `${name} is for shards: this server is none`);
 }
 
 /** One command under way. */

@@ -31,6 +31,9 @@ export interface GenericArguments {
   apiVersion: string | undefined;
   apiStrict: boolean | undefined;
   apiDeprecationErrors: boolean | undefined;
+  /** What a router went by: see server/sharding/. */
+  shardVersion: RawValue | undefined;
+  databaseVersion: RawValue | undefined;
 }
 
 /** A request as it arrived. */
@@ -89,8 +92,8 @@ const TABLE: ReadonlyMap<string, Take> = new Map<string, Take>([
   ['$client', ignored],
   ['$oplogQueryData', ignored],
   ['$queryHash', ignored],
-  ['shardVersion', refused('this server is no shard')],
-  ['databaseVersion', refused('this server is no shard')],
+  ['shardVersion', (generic, value) => (generic.shardVersion = value)],
+  ['databaseVersion', (generic, value) => (generic.databaseVersion = value)],
   ['coordinator', refused('transactions over several shards')],
   ['readOnly', refused('transactions over several shards')],
   ['startOrContinueTransaction', refused('transactions over several shards')],
@@ -167,6 +170,8 @@ function emptyArguments(database: string): GenericArguments {
     apiVersion: undefined,
     apiStrict: undefined,
     apiDeprecationErrors: undefined,
+    shardVersion: undefined,
+    databaseVersion: undefined,
   };
 }
 

@@ -2,6 +2,7 @@
  * All commands of the server, alphabetically, and the names that MongoDB knows and FlintDB does not support yet.
  */
 import { CommandTable } from '../command/command-table.ts';
+import type { Command } from '../command/define-command.ts';
 import { aggregate } from './crud/aggregate.ts';
 import {
   analyzeShardKey,
@@ -346,6 +347,12 @@ const UNSUPPORTED = [
   'voteCommitIndexBuild',
 ];
 
-export function createCommandTable(): CommandTable {
-  return new CommandTable(COMMANDS, UNSUPPORTED);
+/** @param ofRole a cluster role's own: they take the place of what a server alone answers to these names */
+export function createCommandTable(ofRole: readonly Command[] = []): CommandTable {
+  const names = new Set(ofRole.flatMap(({ name, aliases }) => [name, ...(aliases ?? [])]));
+  const commands = COMMANDS.filter(({ name }) => !names.has(name));
+  return new CommandTable(
+    [...commands, ...ofRole],
+    UNSUPPORTED.filter((name) => !names.has(name)),
+  );
 }

@@ -13,7 +13,7 @@ import { tassert } from '../../common/assert.ts';
 import type { CommandError } from '../../common/errors.ts';
 import type { Interruption } from '../../common/interruption.ts';
 import type { Deadline } from '../../common/timer-wheel.ts';
-import { eventLoopTurns, type TurnClient } from '../../query/index.ts';
+import { eventLoopTurns, type Ownership, type TurnClient } from '../../query/index.ts';
 import {
   KeysPendingError,
   WriteConflictError,
@@ -26,6 +26,7 @@ import {
 } from '../../storage/index.ts';
 import { OperationReport } from '../profiling/operation-report.ts';
 import type { Session } from '../sessions/session-registry.ts';
+import type { RoutedBy } from '../sharding/routed-by.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { maxTimeExpired } from './interruptions.ts';
 import type { OperationProgress, RegistryEntry, RunningOperation } from './operation-registry.ts';
@@ -75,6 +76,10 @@ export class OperationContext implements Interruption, RunningOperation {
   waitedMs = 0;
   /** Set by a command that has more to say to a client that accepts several replies (hello, getMore). */
   exhaust: Exhaust | undefined;
+  /** The versions that a router sent along. */
+  routedBy: RoutedBy | undefined;
+  /** Which documents count, when the operation is about a sharded collection. */
+  ownership: Ownership | undefined;
 
   private readonly registryEntry: RegistryEntry;
   private state: OperationState = 'running';

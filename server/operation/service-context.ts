@@ -17,6 +17,7 @@ import type { RecentOperations } from '../metrics/recent-operations.ts';
 import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import type { ClusterParameters } from '../options/cluster-parameters.ts';
 import type { ParameterSet } from '../options/parameters.ts';
+import type { ShardingState } from '../sharding/sharding-state.ts';
 import type { CollectionUsage } from '../profiling/collection-usage.ts';
 import type { ProfilerSettings } from '../profiling/profiler-settings.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
@@ -98,6 +99,10 @@ export interface ServiceContext {
   /** For the command top. */
   readonly collectionUsage: CollectionUsage;
   readonly commands: { all(): Iterable<CommandSummary> };
+  /** What a shard of a cluster knows of it; undefined on every other server. Set by the role. */
+  sharding: ShardingState | undefined;
+  /** A cluster's config server: a read is answered only when what it saw is on the device, because others act on it. Set by the role. */
+  isConfigServer: boolean;
   /** Connections as serverStatus counts them. */
   readonly connections: {
     /** Those that are open. */

@@ -18,12 +18,13 @@ const GENERAL = 'General';
 const NETWORK = 'Network';
 const STORAGE = 'Storage';
 const LOGGING = 'Logging';
+const CLUSTER = 'Cluster';
 const TESTS = 'Tests and first steps (not in mongod)';
 const REFUSED = 'Not supported';
 
 const later = (what: string): string => `${what} come with a later version of FlintDB.`;
 const access = later('access control and TLS');
-const cluster = later('replica sets and sharding');
+const cluster = later('replica sets');
 
 export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
   {
@@ -371,15 +372,25 @@ export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
     help: '',
     refused: cluster,
   },
-  { flag: 'shardsvr', type: 'switch', group: REFUSED, help: '', refused: cluster },
-  { flag: 'configsvr', type: 'switch', group: REFUSED, help: '', refused: cluster },
+  {
+    flag: 'shardsvr',
+    type: 'switch',
+    group: CLUSTER,
+    help: 'This server is a shard of a cluster. Port 27018 unless --port says another one.',
+  },
+  {
+    flag: 'configsvr',
+    type: 'switch',
+    group: CLUSTER,
+    help: "This server keeps a cluster's metadata. Port 27019 unless --port says another one.",
+  },
   {
     flag: 'clusterRole',
     yaml: 'sharding.clusterRole',
     type: 'string',
-    group: REFUSED,
-    help: '',
-    refused: cluster,
+    group: CLUSTER,
+    fileOnly: true,
+    help: "'shardsvr' or 'configsvr', as mongod's configuration files say it.",
   },
   {
     flag: 'timeZoneInfo',
@@ -445,12 +456,18 @@ export const FLINTD_OPTIONS: readonly OptionDefinition[] = [
   },
 ];
 
+export type ClusterRole = 'shardsvr' | 'configsvr';
+
+const DEFAULT_PORTS = { alone: 27_017, shardsvr: 27_018, configsvr: 27_019 } as const;
+
 /** flintd's options, checked and with their defaults. */
 export interface FlintdOptions {
   readonly dbPath: string;
   readonly port: number;
   /** Addresses, 'localhost' among them. */
   readonly bindAddresses: readonly string[];
+  /** What it is in a cluster; undefined: a server alone. */
+  readonly clusterRole: ClusterRole | undefined;
   readonly maxConnections: number;
   readonly compressors: readonly string[];
   readonly httpPort: number | undefined;
@@ -493,6 +510,7 @@ const HOUR_MS = 3_600_000;
 /** @throws UsageError for options that do not go together. */
 export function flintdOptionsFrom(given: GivenOptions): FlintdOptions {
   const bindAddresses = addressesOf(given);
+  const clusterRole = clusterRoleOf(given);
   const beyond = bindAddresses.find((address) => !isLoopback(address));
   if (beyond !== undefined && !flag(given, 'noauth')) {
     throw new UsageError(
@@ -514,7 +532,8 @@ export function flintdOptionsFrom(given: GivenOptions): FlintdOptions {
   const cacheGB = number(given, 'cacheSizeGB') ?? number(given, 'wiredTigerCacheSizeGB');
   return {
     dbPath: flag(given, 'inMemory') ? '' : (text(given, 'dbpath') ?? '/data/db'),
-    port: number(given, 'port') ?? 27_017,
+    port: number(given, 'port') ?? DEFAULT_PORTS[clusterRole ?? 'alone'],
+    clusterRole,
     bindAddresses,
     maxConnections: number(given, 'maxConns') ?? 65_536,
     compressors: compressorsOf(given),
@@ -546,6 +565,18 @@ export function flintdOptionsFrom(given: GivenOptions): FlintdOptions {
     inMemory: flag(given, 'inMemory'),
     ephemeral: flag(given, 'ephemeral'),
   };
+}
+
+function clusterRoleOf(given: GivenOptions): ClusterRole | undefined {
+  const roles = new Set<ClusterRole>();
+  const named = text(given, 'clusterRole');
+  if (named !== undefined && named !== 'shardsvr' && named !== 'configsvr') {
+    throw new UsageError(`sharding.clusterRole is 'shardsvr' or 'configsvr', not '${named}'.`);
+  }
+  if (flag(given, 'shardsvr') || named === 'shardsvr') roles.add('shardsvr');
+  if (flag(given, 'configsvr') || named === 'configsvr') roles.add('configsvr');
+  if (roles.size > 1) throw new UsageError('--shardsvr and --configsvr exclude each other.');
+  return [...roles][0];
 }
 
 function addressesOf(given: GivenOptions): readonly string[] {

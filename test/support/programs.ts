@@ -20,6 +20,8 @@ export interface ProgramOptions {
   readonly dbpath?: string;
   /** Default 0: any free port. */
   readonly port?: number;
+  /** Starts again on the port of its first start: others know it. */
+  readonly keepsPort?: boolean;
   /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
   /** The file `cgroup.procs` of a control group that the program joins before it starts. */
@@ -70,6 +72,7 @@ export class Program {
   private exited: Promise<Exit> = Promise.resolve({ code: null, signal: null });
   private printed = '';
   private ready: ReadyLine | undefined;
+  private firstPort: number | undefined;
 
   /** Resolves when the program says that it is ready. @throws Error with what it printed, if it ends or is too slow. */
   static async start(options: ProgramOptions = {}): Promise<Program> {
@@ -152,7 +155,8 @@ export class Program {
   }
 
   private async launch(args: readonly string[] = this.options.args ?? []): Promise<void> {
-    const { program = 'flintd', port = 0, env = {} } = this.options;
+    const { program = 'flintd', keepsPort = false, env = {} } = this.options;
+    const port = this.options.port ?? (keepsPort ? this.firstPort : undefined) ?? 0;
     const path = join(PROJECT_ROOT, 'bin', program);
     // By its own first line, as people start it: what it tells libc and V8 there counts.
     // A router keeps nothing.
@@ -178,6 +182,7 @@ export class Program {
       });
     });
     this.ready = await this.waitForReadyLine(child);
+    this.firstPort ??= this.ready.port;
   }
 
   private waitForReadyLine(child: ChildProcess): Promise<ReadyLine> {

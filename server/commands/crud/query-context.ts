@@ -20,6 +20,7 @@ import type { Random } from '../../../common/random.ts';
 import {
   compileCollation,
   compileExpression,
+  type Ownership,
   type PlannerServices,
   type PlanObserver,
   planQuery,
@@ -122,6 +123,7 @@ class OperationQueryContext implements QueryContext {
   readonly collator?: Collator | undefined;
   readonly clock: Clock;
   readonly planner: PlannerServices;
+  readonly ownership: Ownership | undefined;
   readonly observer: PlanObserver;
   private readonly plainRandom: Random;
   private readonly startedWallMs: number;
@@ -135,6 +137,7 @@ class OperationQueryContext implements QueryContext {
     this.clock = op.service.clock;
     this.plainRandom = op.service.random;
     this.planner = op.service.planner;
+    this.ownership = op.ownership;
     this.observer = op.report;
     this.startedWallMs = op.startedWallMs;
     this.op = op;

@@ -157,6 +157,7 @@ function describe(request: HelloRequest, op: OperationContext, first: ReplyField
     minWireVersion: MIN_WIRE_VERSION,
     maxWireVersion: MAX_WIRE_VERSION,
     readOnly: false,
+    ...(op.service.isConfigServer ? { configsvr: 2 } : {}),
     ...(agreed === undefined || agreed.length === 0 ? {} : { compression: agreed }),
   };
 }

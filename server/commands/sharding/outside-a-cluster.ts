@@ -3,6 +3,7 @@
  * listShards, ...) is no command here, as it is none of a mongod.
  * Source: MongoDB's manual, "Sharding Commands".
  */
+import { objectIdValue } from '../../../bson/index.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import { defineRefusal } from '../../command/define-refusal.ts';
 
@@ -15,8 +16,16 @@ export const shardingState = defineCommand({
   adminOnly: true,
   lenient: true,
   parse: () => undefined,
-  execute: () => undefined,
-  reply: () => ({ enabled: false }),
+  execute: (_request, op) => op.service.sharding?.identity,
+  reply: (identity) =>
+    identity === undefined
+      ? { enabled: false }
+      : {
+          enabled: true,
+          configServer: identity.configHost,
+          shardName: identity.shardName,
+          clusterId: objectIdValue(Buffer.from(identity.clusterId, 'hex')),
+        },
 });
 
 export const analyzeShardKey = defineRefusal({

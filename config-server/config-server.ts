@@ -1,0 +1,52 @@
+/**
+ * The config server at work: what its commands share.
+ */
+import { documentOf, type PlainValue } from '../bson/index.ts';
+import type { AskOptions, OperationContext, Peers, RoleHost, ShardEntry } from '../server/index.ts';
+import type { ClusterCatalog } from './catalog/cluster-catalog.ts';
+import { NamespaceLocks } from './catalog/namespace-locks.ts';
+
+export interface ConfigServerParts {
+  readonly host: RoleHost;
+  readonly catalog: ClusterCatalog;
+  readonly peers: Peers;
+  /** The name under which shards and routers reach this server, without port. */
+  readonly advertisedHost: string;
+}
+
+export class ConfigServer {
+  readonly host: RoleHost;
+  readonly catalog: ClusterCatalog;
+  readonly peers: Peers;
+  /** By namespace, by "database." for a database, and "" for the shards. */
+  readonly locks = new NamespaceLocks();
+  private readonly advertisedHost: string;
+
+  constructor({ host, catalog, peers, advertisedHost }: ConfigServerParts) {
+    this.host = host;
+    this.catalog = catalog;
+    this.peers = peers;
+    this.advertisedHost = advertisedHost;
+  }
+
+  /** "host:port" for shards and routers. */
+  get address(): string {
+    return `${this.advertisedHost}:${this.host.service.identity.port}`;
+  }
+
+  /** Sends a command of the database admin to a shard. */
+  askShard(
+    op: OperationContext,
+    shard: ShardEntry,
+    command: Readonly<Record<string, PlainValue | undefined>>,
+    options: AskOptions = {},
+  ): Promise<Buffer> {
+    return this.peers.ask(shard.host, documentOf({ ...command, $db: 'admin' }), {
+      interruption: op,
+      ...options,
+    });
+  }
+}
+
+/** How a command gets at the server: there is none before the role has started. */
+export type ConfigServerSource = () => ConfigServer;

@@ -1,0 +1,44 @@
+/**
+ * The role of flintd --configsvr: commands that change the cluster's metadata, over the embedded topology.
+ */
+import { CommandError } from '../common/errors.ts';
+import { Peers, type Role } from '../server/index.ts';
+import { ClusterCatalog } from './catalog/cluster-catalog.ts';
+import { configServerCommands } from './commands/index.ts';
+import { ConfigServer } from './config-server.ts';
+import { EmbeddedTopology } from './topology/embedded-topology.ts';
+
+export interface ConfigServerRoleOptions {
+  /** The name under which shards and routers reach this server. */
+  readonly host: string;
+}
+
+export function createConfigServerRole({ host: advertisedHost }: ConfigServerRoleOptions): Role {
+  let running: ConfigServer | undefined;
+  const source = (): ConfigServer => {
+    if (running !== undefined) return running;
+    throw new CommandError('NotYetInitialized', 'The config server has not started yet');
+  };
+  return {
+    commands: configServerCommands(source),
+    start: async (host) => {
+      const { service } = host;
+      const topology = new EmbeddedTopology({
+        engine: service.engine,
+        clock: service.clock,
+        newObjectId: () => service.stamps.objectIds.next(),
+      });
+      const catalog = new ClusterCatalog(topology, service);
+      const peers = new Peers(service.clock, 'config server');
+      await host.background('openConfigDatabase', (op) => catalog.open(op));
+      service.isConfigServer = true;
+      running = new ConfigServer({ host, catalog, peers, advertisedHost });
+      return {
+        stop: async () => {
+          running = undefined;
+          peers.close();
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,22 @@
+/**
+ * What a router says of its knowledge with a command: the version of the collection on this shard, the version of the database.
+ */
+import type { RawValue } from '../../bson/index.ts';
+import { DatabaseVersion } from './database-version.ts';
+import { ShardVersion } from './shard-version.ts';
+
+export interface RoutedBy {
+  readonly shardVersion: ShardVersion | undefined;
+  readonly databaseVersion: DatabaseVersion | undefined;
+}
+
+/** @throws CommandError TypeMismatch, IDLFailedToParse */
+export function parseRoutedBy(
+  shardVersion: RawValue | undefined,
+  databaseVersion: RawValue | undefined,
+): RoutedBy {
+  return {
+    shardVersion: shardVersion && ShardVersion.parse(shardVersion),
+    databaseVersion: databaseVersion && DatabaseVersion.parse(databaseVersion),
+  };
+}

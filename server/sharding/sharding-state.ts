@@ -1,0 +1,199 @@
+/**
+ * What a shard knows of its cluster: who it is, and for each namespace by which version routers may come.
+ *
+ * Owns: the knowledge, which is read from the config server when it is missing or a router knows more, and forgotten at a restart.
+ * Promises: a command that carries a version runs only under knowledge that agrees with it, from its beginning to its end; whoever is
+ * wrong hears StaleConfig or StaleDbVersion. A command without versions comes from no router and is not checked, as in MongoDB.
+ * Source: MongoDB's README_versioning_protocols.
+ */
+import { documentOf } from '../../bson/index.ts';
+import { CommandError } from '../../common/errors.ts';
+import type { MaybePromise } from '../../storage/index.ts';
+import type { OperationContext } from '../operation/operation-context.ts';
+import { databaseFromDocument, type DatabaseEntry } from './catalog-entries.ts';
+import { CollectionState, KnownCollection } from './collection-state.ts';
+import type { Peers } from './peers.ts';
+import { readRouting, type ReadMetadata } from './routing.ts';
+import type { ShardIdentity } from './shard-identity.ts';
+import type { ShardVersion } from './shard-version.ts';
+import { staleConfigError, staleDbVersionError } from './stale-errors.ts';
+
+/** How a command wants to a collection. */
+export interface Admission {
+  readonly namespace: string;
+  readonly isWrite: boolean;
+}
+
+/** Of each server itself, whatever a router says. */
+const OWN_DATABASES = new Set(['admin', 'config', 'local']);
+/** So often it reads what it lacks before it says that the router is wrong. */
+const REFRESHES = 3;
+const REFRESH_TIMEOUT_MS = 10_000;
+
+export class ShardingState {
+  readonly peers: Peers;
+  identity: ShardIdentity | undefined;
+  private readonly collections = new Map<string, CollectionState>();
+  private readonly databases = new Map<string, DatabaseEntry>();
+  private readonly refreshing = new Map<string, Promise<void>>();
+
+  constructor(peers: Peers) {
+    this.peers = peers;
+  }
+
+  /** @throws CommandError ShardingStateNotInitialized */
+  get requiredIdentity(): ShardIdentity {
+    if (this.identity !== undefined) return this.identity;
+    throw new CommandError(
+      'ShardingStateNotInitialized',
+      'Cannot accept sharding commands if sharding state has not been initialized with a shardIdentity document',
+    );
+  }
+
+  collection(namespace: string): CollectionState {
+    let state = this.collections.get(namespace);
+    if (state === undefined) {
+      state = new CollectionState();
+      this.collections.set(namespace, state);
+    }
+    return state;
+  }
+
+  /** Lets a command in whose router agrees with this shard. @throws CommandError StaleConfig, StaleDbVersion */
+  admit(op: OperationContext, admission: Admission): MaybePromise<void> {
+    const database = databaseOf(admission.namespace);
+    if (OWN_DATABASES.has(database)) return undefined;
+    const { shardName } = this.requiredIdentity;
+    if (this.agreesOnDatabase(op, database, shardName) && this.tryEnter(op, admission)) {
+      return undefined;
+    }
+    return this.admitAfterRefresh(op, admission);
+  }
+
+  /** Reads a collection's routing, all that came after what is known. */
+  async refresh(op: OperationContext, namespace: string): Promise<KnownCollection> {
+    const { shardName, configHost } = this.requiredIdentity;
+    const state = this.collection(namespace);
+    await this.once(op, namespace, async () => {
+      const read: ReadMetadata = (from, filter, sort) =>
+        this.peers.find(configHost, from, filter, {
+          timeoutMs: REFRESH_TIMEOUT_MS,
+          ...(sort === undefined ? {} : { sort }),
+        });
+      const routing = await readRouting(read, namespace, state.known?.routing);
+      state.known = new KnownCollection(routing, shardName);
+    });
+    const { known } = state;
+    if (known !== undefined) return known;
+    throw new CommandError('ConflictingOperationInProgress', `${namespace} was dropped meanwhile`);
+  }
+
+  /** The next command reads again. */
+  forget(namespace: string): void {
+    this.collection(namespace).known = undefined;
+  }
+
+  forgetDatabase(name: string): void {
+    this.databases.delete(name);
+  }
+
+  private agreesOnDatabase(op: OperationContext, database: string, shardName: string): boolean {
+    const received = op.routedBy?.databaseVersion;
+    if (received === undefined) return true;
+    const known = this.databases.get(database);
+    return known !== undefined && known.primary === shardName && known.version.equals(received);
+  }
+
+  /** @returns false when something has to be waited for or read first */
+  private tryEnter(op: OperationContext, { namespace, isWrite }: Admission): boolean {
+    const received = op.routedBy?.shardVersion;
+    const state = this.collection(namespace);
+    if (state.blocks(isWrite) !== undefined) return false;
+    if (received !== undefined) {
+      const { known } = state;
+      if (known === undefined) return false;
+      if (!received.isIgnored && !known.version.isCompatibleWith(received)) return false;
+      op.ownership = known.ownership;
+    }
+    if (isWrite) op.onRelease(state.enterWrite());
+    return true;
+  }
+
+  private async admitAfterRefresh(op: OperationContext, admission: Admission): Promise<void> {
+    const { namespace, isWrite } = admission;
+    const database = databaseOf(namespace);
+    const { shardName } = this.requiredIdentity;
+    const state = this.collection(namespace);
+    for (let refreshes = 0; ;) {
+      const blocked = state.blocks(isWrite);
+      if (blocked !== undefined) {
+        await op.waitFor(blocked);
+        continue;
+      }
+      const agrees = this.agreesOnDatabase(op, database, shardName);
+      if (agrees && this.tryEnter(op, admission)) return;
+      const received = op.routedBy?.shardVersion;
+      const mayLearn = !agrees || received === undefined || !isOlder(received, state.known);
+      if (refreshes === REFRESHES || !mayLearn) {
+        throw this.stale(op, admission, agrees);
+      }
+      refreshes += 1;
+      if (agrees) await this.refresh(op, namespace);
+      else await this.refreshDatabase(op, database);
+    }
+  }
+
+  private stale(op: OperationContext, { namespace }: Admission, agrees: boolean): CommandError {
+    const database = databaseOf(namespace);
+    const { shardName } = this.requiredIdentity;
+    const { databaseVersion, shardVersion } = op.routedBy ?? {};
+    if (!agrees && databaseVersion !== undefined) {
+      const known = this.databases.get(database);
+      const wanted = known?.primary === shardName ? known.version : undefined;
+      return staleDbVersionError(database, databaseVersion, wanted);
+    }
+    if (shardVersion === undefined) throw new Error('an admission without a version');
+    return staleConfigError({
+      namespace,
+      received: shardVersion,
+      wanted: this.collection(namespace).known?.version,
+      shardId: shardName,
+      because: 'version mismatch detected for',
+    });
+  }
+
+  private refreshDatabase(op: OperationContext, name: string): Promise<void> {
+    const { configHost } = this.requiredIdentity;
+    // No namespace has this form.
+    return this.once(op, `${name}.`, async () => {
+      const filter = documentOf({ _id: name });
+      const [document] = await this.peers.find(configHost, 'config.databases', filter, {
+        timeoutMs: REFRESH_TIMEOUT_MS,
+      });
+      if (document === undefined) this.databases.delete(name);
+      else this.databases.set(name, databaseFromDocument(document));
+    });
+  }
+
+  /** One reading at a time for each name; who comes while one is under way waits for it, and looks whether it was enough. */
+  private once(op: OperationContext, name: string, read: () => Promise<void>): Promise<void> {
+    let running = this.refreshing.get(name);
+    if (running === undefined) {
+      running = read().finally(() => this.refreshing.delete(name));
+      this.refreshing.set(name, running);
+      // Who waits may be interrupted, and then nobody hears how it ended.
+      running.catch(() => {});
+    }
+    return op.waitFor(running);
+  }
+}
+
+/** The router's knowledge is older than the shard's own: reading again would teach the shard nothing. */
+function isOlder(received: ShardVersion, known: KnownCollection | undefined): boolean {
+  if (known === undefined || !known.version.isSameGeneration(received)) return false;
+  return received.major < known.version.major;
+}
+
+function databaseOf(namespace: string): string {
+  return namespace.slice(0, namespace.indexOf('.'));
+}
