@@ -120,7 +120,13 @@ async function commitPlan(
   const control =
     kept.length > 0 ? [] : await controlChunk(server, op, found, { fromShard, major });
   const moved = chunkPut(idOf(before), {
-    ...{ uuid, min, max, shard: toShard, major, minor: 0, since },
+    uuid,
+    min,
+    max,
+    shard: toShard,
+    major,
+    minor: 0,
+    since,
     history: historyOf(since, toShard, history),
   });
   const details = documentOf({ min, max, from: fromShard, to: toShard });
@@ -157,8 +163,12 @@ async function controlChunk(
     const value = expected?.value;
     if (value === undefined) return [];
     const put = chunkPut(idOf(value), {
-      ...{ uuid: routing.entry.uuid, min: other.min, max: other.max, shard: fromShard },
-      ...{ major, minor: 1 },
+      uuid: routing.entry.uuid,
+      min: other.min,
+      max: other.max,
+      shard: fromShard,
+      major,
+      minor: 1,
       since: getField(value, 'onCurrentShardSince') ?? server.catalog.newTimestamp(),
       history: getField(value, 'history')?.asDocument(),
     });

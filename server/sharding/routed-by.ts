@@ -2,12 +2,21 @@
  * What a router says of its knowledge with a command: the version of the collection on this shard, the version of the database.
  */
 import type { RawValue } from '../../bson/index.ts';
+import type { Ownership } from '../../query/index.ts';
 import { DatabaseVersion } from './database-version.ts';
 import { ShardVersion } from './shard-version.ts';
 
 export interface RoutedBy {
   readonly shardVersion: ShardVersion | undefined;
   readonly databaseVersion: DatabaseVersion | undefined;
+}
+
+/** An operation as the versions concern it. */
+export interface RoutedOperation {
+  readonly routedBy: RoutedBy | undefined;
+  ownership: Ownership | undefined;
+  onRelease(release: () => void): void;
+  waitFor<Value>(promise: Promise<Value>): Promise<Value>;
 }
 
 /** @throws CommandError TypeMismatch, IDLFailedToParse */

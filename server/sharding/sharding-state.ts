@@ -9,11 +9,11 @@
 import { documentOf } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { MaybePromise } from '../../storage/index.ts';
-import type { OperationContext } from '../operation/operation-context.ts';
 import { databaseFromDocument, type DatabaseEntry } from './catalog-entries.ts';
 import { CollectionState, KnownCollection } from './collection-state.ts';
 import type { Peers } from './peers.ts';
 import { readRouting, type ReadMetadata } from './routing.ts';
+import type { RoutedOperation } from './routed-by.ts';
 import type { ShardIdentity } from './shard-identity.ts';
 import type { ShardVersion } from './shard-version.ts';
 import { staleConfigError, staleDbVersionError } from './stale-errors.ts';
@@ -60,7 +60,7 @@ export class ShardingState {
   }
 
   /** Lets a command in whose router agrees with this shard. @throws CommandError StaleConfig, StaleDbVersion */
-  admit(op: OperationContext, admission: Admission): MaybePromise<void> {
+  admit(op: RoutedOperation, admission: Admission): MaybePromise<void> {
     const database = databaseOf(admission.namespace);
     if (OWN_DATABASES.has(database)) return undefined;
     const { shardName } = this.requiredIdentity;
@@ -71,7 +71,7 @@ export class ShardingState {
   }
 
   /** Reads a collection's routing, all that came after what is known. */
-  async refresh(op: OperationContext, namespace: string): Promise<KnownCollection> {
+  async refresh(op: RoutedOperation, namespace: string): Promise<KnownCollection> {
     const { shardName, configHost } = this.requiredIdentity;
     const state = this.collection(namespace);
     await this.once(op, namespace, async () => {
@@ -97,7 +97,7 @@ export class ShardingState {
     this.databases.delete(name);
   }
 
-  private agreesOnDatabase(op: OperationContext, database: string, shardName: string): boolean {
+  private agreesOnDatabase(op: RoutedOperation, database: string, shardName: string): boolean {
     const received = op.routedBy?.databaseVersion;
     if (received === undefined) return true;
     const known = this.databases.get(database);
@@ -105,7 +105,7 @@ export class ShardingState {
   }
 
   /** @returns false when something has to be waited for or read first */
-  private tryEnter(op: OperationContext, { namespace, isWrite }: Admission): boolean {
+  private tryEnter(op: RoutedOperation, { namespace, isWrite }: Admission): boolean {
     const received = op.routedBy?.shardVersion;
     const state = this.collection(namespace);
     if (state.blocks(isWrite) !== undefined) return false;
@@ -119,7 +119,7 @@ export class ShardingState {
     return true;
   }
 
-  private async admitAfterRefresh(op: OperationContext, admission: Admission): Promise<void> {
+  private async admitAfterRefresh(op: RoutedOperation, admission: Admission): Promise<void> {
     const { namespace, isWrite } = admission;
     const database = databaseOf(namespace);
     const { shardName } = this.requiredIdentity;
@@ -143,7 +143,7 @@ export class ShardingState {
     }
   }
 
-  private stale(op: OperationContext, { namespace }: Admission, agrees: boolean): CommandError {
+  private stale(op: RoutedOperation, { namespace }: Admission, agrees: boolean): CommandError {
     const database = databaseOf(namespace);
     const { shardName } = this.requiredIdentity;
     const { databaseVersion, shardVersion } = op.routedBy ?? {};
@@ -162,7 +162,7 @@ export class ShardingState {
     });
   }
 
-  private refreshDatabase(op: OperationContext, name: string): Promise<void> {
+  private refreshDatabase(op: RoutedOperation, name: string): Promise<void> {
     const { configHost } = this.requiredIdentity;
     // No namespace has this form.
     return this.once(op, `${name}.`, async () => {
@@ -176,7 +176,7 @@ export class ShardingState {
   }
 
   /** One reading at a time for each name; who comes while one is under way waits for it, and looks whether it was enough. */
-  private once(op: OperationContext, name: string, read: () => Promise<void>): Promise<void> {
+  private once(op: RoutedOperation, name: string, read: () => Promise<void>): Promise<void> {
     let running = this.refreshing.get(name);
     if (running === undefined) {
       running = read().finally(() => this.refreshing.delete(name));

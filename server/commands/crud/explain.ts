@@ -4,10 +4,11 @@
  * A write that is explained with execution statistics shows the search for its documents and changes nothing.
  * Source: MongoDB's manual, "explain".
  */
-import { BsonType, firstFieldName } from '../../../bson/index.ts';
+import { BsonType, firstFieldName, getField } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import type { ExplainVerbosity } from '../../../query/index.ts';
 import type { CommandBody } from '../../command/command-body.ts';
+import { namespaceOf } from '../../catalog/namespace.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import { parseRequest } from '../../command/generic-arguments.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
@@ -46,12 +47,15 @@ export const explain = defineCommand({
   access: { action: 'find', on: 'collection' },
   route: 'shardsOfFilter',
   apiVersions: ['1'],
-  parse: (body) => {
+  parse: (body, op) => {
     if (body.target.type !== BsonType.object) {
       throw body.wrongType('explain', body.target, "expected type 'object'");
     }
+    const command = body.target.asDocument();
+    // A router's versions, which stand beside the command, are about the command's collection.
+    if (op.routedBy !== undefined) body.namespace = explainedNamespace(command, body);
     return {
-      command: body.target.asDocument(),
+      command,
       database: body.database,
       sequences: body.sequences,
       verbosity: verbosityOf(body),
@@ -69,6 +73,13 @@ export const explain = defineCommand({
   },
   reply: (body) => body,
 });
+
+function explainedNamespace(command: Buffer, { database }: CommandBody): string | undefined {
+  const collection = getField(command, firstFieldName(command) ?? '');
+  return collection?.type === BsonType.string
+    ? namespaceOf(database, collection.asString())
+    : undefined;
+}
 
 function notExplainable(name: string, op: OperationContext): CommandError {
   for (const known of op.service.commands.all()) {
