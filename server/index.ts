@@ -40,10 +40,6 @@ export {
   type CollectionRouting,
   type ReadMetadata,
 } from './sharding/routing.ts';
-export type { CommandBody } from './command/command-body.ts';
-export type { ReplyBody, ReplyFields, ReplyValue } from './command/reply.ts';
-export type { OperationContext } from './operation/operation-context.ts';
-export type { ServiceContext } from './operation/service-context.ts';
 export type { Role, RoleHost, RunningRole } from './role.ts';
 export { loadServer, type LoadedServer } from './load-server.ts';
 export { DIAGNOSTIC_DIRECTORY } from './metrics/diagnostic-directory.ts';
