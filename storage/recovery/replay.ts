@@ -17,6 +17,7 @@ import type {
   CommitNumber,
   IndexDescription,
   MaybePromise,
+  RecordCursor,
   RecordId,
 } from '../contract.ts';
 import { NO_ROW } from '../delta/version-rows.ts';
@@ -240,20 +241,24 @@ export class Replay {
       throw malformed(`changes record ${recordId}, which is not there`);
     } catch (error) {
       if (!(error instanceof CorruptionError) || error.part === PART) throw error;
-      this.damagedRecords += 1;
-      this.log.write({
-        severity: 'E',
-        component: 'RECOVERY',
-        id: 5100101,
-        message: 'Replay met a damaged record; its index entries may be stale, run validate',
-        attributes: {
-          namespace: state.versions.latest?.namespace,
-          recordId,
-          error: error.message,
-        },
-      });
+      this.noteDamaged(state.versions.latest?.namespace, recordId, error);
       return DAMAGED;
     }
+  }
+
+  private noteDamaged(
+    namespace: string | undefined,
+    recordId: RecordId,
+    error: CorruptionError,
+  ): void {
+    this.damagedRecords += 1;
+    this.log.write({
+      severity: 'E',
+      component: 'RECOVERY',
+      id: 5100101,
+      message: 'Replay met a damaged record; its index entries may be stale, run validate',
+      attributes: { namespace, recordId, error: error.message },
+    });
   }
 
   private async applyCommand(entry: JournalEntry, commitNumber: CommitNumber): Promise<void> {
@@ -339,7 +344,7 @@ export class Replay {
     try {
       const cursor = view.scanRecords(widened);
       let writes: PendingWrite[] = [];
-      while (await cursor.next()) {
+      while (await this.nextReadable(cursor, widened.namespace)) {
         const keys: KeyChange[] = [];
         const multikey: MultikeyChange[] = [];
         const { document } = cursor;
@@ -372,6 +377,18 @@ export class Replay {
       publish(this.store, writes, commitNumber);
     } finally {
       view.close();
+    }
+  }
+
+  /** Moves a cursor on, past records that are damaged: they get no entries. */
+  private async nextReadable(cursor: RecordCursor, namespace: string): Promise<boolean> {
+    for (;;) {
+      try {
+        return await cursor.next();
+      } catch (error) {
+        if (!(error instanceof CorruptionError)) throw error;
+        this.noteDamaged(namespace, cursor.recordId, error);
+      }
     }
   }
 

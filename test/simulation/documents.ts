@@ -12,6 +12,7 @@ import {
   getField,
   int32Value,
   type IndexKeyGenerator,
+  type RawValue,
 } from '../../bson/index.ts';
 import type { Random } from '../../common/random.ts';
 import { storedIndexKey } from '../../storage/format/tree-key.ts';
@@ -40,11 +41,10 @@ const HUGE_EVERY = 150;
 const HUGE_TEXT_LENGTH = 150_000;
 
 export function randomDocument(id: string, random: Random, padBytes: number): Buffer {
-  const builder = new DocumentBuilder().appendInt32('_id', Number(id));
-  const a = random.below(20);
-  // A key with two types: only what is kept beside it tells them apart.
-  if (random.below(4) === 0) builder.append('a', doubleValue(a));
-  else builder.appendInt32('a', a);
+  const builder = new DocumentBuilder();
+  builder.append('_id', integerOrDouble(Number(id), random));
+  // Mostly a document keeps its key, often with the other type.
+  builder.append('a', integerOrDouble((Number(id) + random.below(3)) % 20, random));
   if (random.below(3) === 0) {
     const array = new ArrayBuilder();
     for (let count = random.below(4); count > 0; count -= 1)
@@ -60,6 +60,11 @@ export function randomDocument(id: string, random: Random, padBytes: number): Bu
   return builder
     .appendString('s', String.fromCharCode(97 + random.below(26)).repeat(random.below(longest)))
     .finish();
+}
+
+/** One key, two types: only what is kept beside the key tells them apart. */
+function integerOrDouble(value: number, random: Random): RawValue {
+  return random.below(4) === 0 ? doubleValue(value) : int32Value(value);
 }
 
 /** Options of a collection: what collMod changes, and nobody else looks at. */
