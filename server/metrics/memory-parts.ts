@@ -12,7 +12,7 @@ import type { WorkMemory } from '../operation/work-memory.ts';
 
 const MEGABYTE = 1024 * 1024;
 /** V8's heap, and what Node keeps beside it, of a thread that does one thing. Measured: docs/operations.md. */
-const THREAD_BYTES = 9 * MEGABYTE;
+const THREAD_BYTES = 12 * MEGABYTE;
 /** Node and its libraries, without heaps and buffers. */
 const RUNTIME_BYTES = 12 * MEGABYTE;
 /** Of buffers that libraries take when they are loaded, and hardly ever touch: bson's and lmdb's. */

@@ -7,7 +7,8 @@
  * when others have done so before it, its connection ends: what they hold would never be free.
  *
  * Owns: the count, and who is held back. Invariants:
- *  1. While somebody is held back, one of those that hold more than a share is in its turn.
+ *  1. While somebody is held back and no whole message waits, one of those that hold more than a share is in its turn. (Whole ones are
+ *     worked on, and give their room back, whatever becomes of the others.)
  *  2. Beyond the limit there is at most a share for each connection, and two messages.
  * Tests: test/server/network/receive-room.test.ts.
  */
@@ -114,7 +115,7 @@ export class ReceiveRoom {
     this.heldBackTimes += 1;
     receiver.holdBack();
     if (!this.turnEnd.isSet) this.turnEnd.set(TURN_MS);
-    if (this.inTurn === undefined) this.beginTurn();
+    this.beginTurn();
   }
 
   /** There may be room again: for as many as it would take if each of them sent what the system hands over at once. */
@@ -126,10 +127,12 @@ export class ReceiveRoom {
       this.held.delete(next);
       next.goOn();
     }
-    if (this.held.size > 0 && this.inTurn === undefined) this.beginTurn();
+    this.beginTurn();
   }
 
   private beginTurn(): void {
+    if (this.inTurn !== undefined || this.held.size === 0) return;
+    if (this.options.waitingBytes() > 0) return;
     this.turns += 1;
     const next = this.next(this.turns % 2 === 0);
     this.inTurn = next;
@@ -171,6 +174,6 @@ export class ReceiveRoom {
     const isTooMuch = this.received > this.options.limitBytes + MAX_MESSAGE_BYTES;
     if (isTooMuch && slow.mayReceive) slow.giveUp();
     else this.holdBack(slow, this.turnsLost);
-    if (this.inTurn === undefined && this.held.size > 0) this.beginTurn();
+    this.beginTurn();
   }
 }

@@ -18,10 +18,12 @@ const MOST_BYTES = 1024 * MEBIBYTE;
 const LEAST_SHARE_BYTES = 4 * MEBIBYTE;
 /** Of the limit: messages in part, and replies on their way. */
 const NETWORK_PART = 2;
+/** What is written stands in the message, and in the transaction besides. */
+const MESSAGE_COST = 2;
 /** A batch may always have so much. */
 const LEAST_BATCH_BYTES = 256 * 1024;
 /** Messages up to so many bytes take no turn. */
-const SMALL_MESSAGE_BYTES = MEBIBYTE;
+const SMALL_MESSAGE_BYTES = 64 * 1024;
 
 export interface WorkMemoryOptions {
   readonly spill: SpillSpace;
@@ -94,7 +96,7 @@ export class WorkMemory implements SpillSpace {
 
   /** One message alone may be larger than everything. */
   private hasRoomFor(bytes: number): boolean {
-    return this.messageBytes === 0 || this.messageBytes + bytes <= this.limitBytes;
+    return this.messageBytes === 0 || this.messageBytes + bytes <= this.limitBytes / MESSAGE_COST;
   }
 
   private runAdmitted<Result>(

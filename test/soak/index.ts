@@ -15,7 +15,13 @@ import { DOCUMENT_BYTES } from './messages.ts';
 import { plotSvg, type Panel } from './plot.ts';
 import { runLoad } from './run-load.ts';
 import { takeSample, type Sample } from './samples.ts';
-import { judge, MEMORY_BASE_BYTES, memoryBoundBytes, MOST_SPACE_AMPLIFICATION } from './verdict.ts';
+import {
+  growthOfCosts,
+  judge,
+  MEMORY_BASE_BYTES,
+  memoryBoundBytes,
+  MOST_SPACE_AMPLIFICATION,
+} from './verdict.ts';
 
 const MEBIBYTE = 1024 * 1024;
 const PROGRESS_EVERY = 10;
@@ -126,6 +132,9 @@ function report(samples: readonly Sample[]): void {
     bound.toFixed(2),
     holds ? 'PASS' : 'FAIL',
   ]);
+  for (const { title, growth } of growthOfCosts(samples)) {
+    rows.push([title, growth.toFixed(2), '-', '']);
+  }
   const dataMb = formatNumber((documents * DOCUMENT_BYTES) / 1e6);
   printTable([`${dataMb} MB of documents, cache ${mb(cacheBytes)}`, 'measured', 'bound', ''], rows);
   if (values.plot !== undefined) writeFileSync(values.plot, plotSvg(panelsOf(samples), 1, note()));

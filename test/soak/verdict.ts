@@ -14,6 +14,7 @@ export const MOST_SPACE_AMPLIFICATION = 2;
 export const MOST_UNNAMED = 0.2;
 
 const WARM_UP_SECONDS = 60;
+const SMOOTHED_SECONDS = 30;
 /** Space is judged when the first updates have been cleaned up after, of the mix. */
 const SETTLED_PART = 0.25;
 
@@ -72,9 +73,44 @@ function steadyPart(mix: readonly Sample[]): readonly Sample[] {
   return mix.slice(Math.min(WARM_UP_SECONDS, Math.floor(mix.length / 4)));
 }
 
-/** By how much the line of least squares through operations per second falls, as a part of where it begins. */
+/** By how much operations per second fall, as a part of where they begin. */
 function decayOf(samples: readonly Sample[]): number {
-  const rates = samples.map(({ operationsPerSecond }) => operationsPerSecond);
+  return Math.max(0, 1 - growthOf(samples.map(({ operationsPerSecond }) => operationsPerSecond)));
+}
+
+/**
+ * What an operation takes at the end, for each that it took from the second minute on: that does not depend on who else works on the
+ * machine, as throughput does.
+ */
+export function growthOfCosts(samples: readonly Sample[]): { title: string; growth: number }[] {
+  const steady = steadyPart(samples.filter(({ interval }) => interval.phase === 'mix'));
+  // A second in which a checkpoint held everything up has few operations, and says little.
+  const perOperation = (of: (sample: Sample) => number): number =>
+    growthOf(
+      steady.map((_, second) => {
+        const around = steady.slice(Math.max(0, second - SMOOTHED_SECONDS), second + 1);
+        const operations = around.reduce((sum, each) => sum + operationsOf(each), 0);
+        return around.reduce((sum, each) => sum + of(each) * operationsOf(each), 0) / operations;
+      }),
+    );
+  return [
+    {
+      title: 'processor time an operation, at the end against the second minute',
+      growth: perOperation(({ operationUs }) => operationUs),
+    },
+    {
+      title: 'cache misses an operation, the same',
+      growth: perOperation(({ cacheMisses }) => cacheMisses),
+    },
+  ];
+}
+
+function operationsOf({ interval, operationsPerSecond }: Sample): number {
+  return operationsPerSecond * interval.seconds;
+}
+
+/** Where the line of least squares through them ends, as a part of where it begins. */
+function growthOf(rates: readonly number[]): number {
   const middle = (rates.length - 1) / 2;
   const mean = rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
   let covariance = 0;
@@ -86,5 +122,5 @@ function decayOf(samples: readonly Sample[]): number {
   const slope = covariance / variance;
   const first = mean - slope * middle;
   const last = mean + slope * middle;
-  return Math.max(0, 1 - last / first);
+  return last / first;
 }

@@ -33,7 +33,7 @@ describe('WorkMemory', () => {
   it('lets large messages run in turn when together they exceed it, and small ones at once', async () => {
     const work = workMemory();
     const begun: number[] = [];
-    const works = [48, 48, 48, 20].map((megabytes, index) => {
+    const works = [24, 24, 24, 10].map((megabytes, index) => {
       const { promise, end } = later();
       const running = work.runMessage(megabytes * MEBIBYTE, () => {
         begun.push(index);
@@ -51,7 +51,7 @@ describe('WorkMemory', () => {
     await works[1].running;
     await Promise.resolve();
     assert.deepEqual(begun, [0, 1, 2, 3]);
-    assert.equal(work.messageBytes, (48 + 48 + 20) * MEBIBYTE);
+    assert.equal(work.messageBytes, (24 + 24 + 10) * MEBIBYTE);
     for (const { end } of works) end();
     await Promise.all(works.map(async ({ running }) => running));
     assert.equal(work.messageBytes, 0);
