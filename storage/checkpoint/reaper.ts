@@ -20,6 +20,7 @@ import {
 } from '../format/record-map.ts';
 import { treeEnd, treePrefix } from '../format/tree-key.ts';
 import type { CommitResult } from '../indexes/contract.ts';
+import { isDamagedValue } from '../indexes/sealed-value.ts';
 import type { BaseEpoch } from '../views/base-epoch.ts';
 import type { FoldTarget } from './fold.ts';
 
@@ -86,20 +87,31 @@ function firstSlices(waiting: readonly ReapRecord[]): ReapRecord[] {
   return slices;
 }
 
-/** The blocks that the slice deletes, the first ones of the tree, name places that are no longer live. */
+/**
+ * The blocks that the slice deletes, the first ones of the tree, name places that are no longer live. What a damaged block named is not
+ * known: it counts as live until `flint repair` counts again, which must not keep the checkpoint from being taken.
+ */
 async function supersedeRecords(target: FoldTarget, collection: Ident): Promise<void> {
-  const { base, writer, slices } = target;
+  const { base, slices } = target;
   const cursor = base.scan({ lower: treePrefix(collection), upper: treeEnd(collection) });
-  for (let blocks = 0; blocks < SLICE_KEYS.records && cursor.next(); blocks += 1) {
-    const block = cursor.value;
-    const present = presentRecords(block);
-    for (let slot = 0; slot < RECORDS_PER_BLOCK; slot += 1) {
-      if ((present & (1 << slot)) === 0) continue;
-      writer.supersede(collection, readRecordPlace(block, recordEntryOffset(present, slot)));
+  for (let blocks = 0; blocks < SLICE_KEYS.records; blocks += 1) {
+    try {
+      if (!cursor.next()) break;
+      supersedeBlock(target, collection, cursor.value);
+    } catch (error) {
+      if (!isDamagedValue(error)) throw error;
     }
     if (!slices.isOverAfter(RECORDS_PER_BLOCK)) continue;
     cursor.suspend();
     await slices.turn();
   }
   cursor.close();
+}
+
+function supersedeBlock({ writer }: FoldTarget, collection: Ident, block: Buffer): void {
+  const present = presentRecords(block);
+  for (let slot = 0; slot < RECORDS_PER_BLOCK; slot += 1) {
+    if ((present & (1 << slot)) === 0) continue;
+    writer.supersede(collection, readRecordPlace(block, recordEntryOffset(present, slot)));
+  }
 }

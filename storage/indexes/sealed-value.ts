@@ -7,6 +7,12 @@ import { crc32c } from '../../common/crc32c.ts';
 import { CorruptionError } from '../../common/errors.ts';
 
 export const CHECKSUM_BYTES = 4;
+const PART = 'index store entry';
+
+/** Whether one entry's value is not what was written, while others can be read. */
+export function isDamagedValue(error: unknown): boolean {
+  return error instanceof CorruptionError && error.kind === 'checksum' && error.part === PART;
+}
 
 /** Writes the checksum behind a key and its value that stand one after the other. */
 export function sealInPlace(memory: Buffer, keyStart: number, valueEnd: number): void {
@@ -36,7 +42,7 @@ export function checkValue(key: Buffer, sealed: Buffer): void {
   ) {
     throw new CorruptionError(
       'checksum',
-      'index store entry',
+      PART,
       `the value of key ${key.toString('hex')} does not match its checksum`,
     );
   }

@@ -28,6 +28,7 @@ import {
   treePrefix,
 } from '../format/tree-key.ts';
 import type { IndexSnapshot, StoreCursor, StoreRange } from '../indexes/contract.ts';
+import { isDamagedValue } from '../indexes/sealed-value.ts';
 import { PointCache } from './point-cache.ts';
 import { TwoAgeCache } from './two-age-cache.ts';
 
@@ -231,12 +232,17 @@ export class BaseEpoch {
     return last === undefined ? 0 : last.length + ENTRY_OVERHEAD_BYTES;
   }
 
-  /** Whether a tree has any key. */
+  /** Whether a tree has any key, be its value damaged. */
   holdsAny(tree: Ident): boolean {
     const cursor = this.snapshot.scan({ lower: treePrefix(tree), upper: treeEnd(tree) });
-    const any = cursor.next();
-    cursor.close();
-    return any;
+    try {
+      return cursor.next();
+    } catch (error) {
+      if (isDamagedValue(error)) return true;
+      throw error;
+    } finally {
+      cursor.close();
+    }
   }
 }
 

@@ -118,6 +118,54 @@ describe('validate with repair', () => {
     assert.deepEqual(names, ['_id_', 'a_1']);
   });
 
+  it('makes the index on _id anew, too, which stays the first', async () => {
+    const collection = database.collection<{ _id: number }>('c');
+    await collection.insertOne({ _id: 123_456 });
+    await damage((environment) => {
+      environment.putSync(entryOf(environment, 123_456), Buffer.from('rotten'));
+    });
+    const found = await validate();
+    assert.deepEqual(found['indexDetails']['_id_'], { valid: false });
+    const mended = await validate({ repair: true });
+    assert.equal(mended['valid'], true, JSON.stringify(mended['errors']));
+    assert.deepEqual(mended['warnings'], [
+      'Index _id_ was built anew.',
+      'Index a_1 was built anew.',
+    ]);
+    const names = (await database.collection('c').indexes()).map(({ name }) => name);
+    assert.deepEqual(names, ['_id_', 'a_1']);
+    const again = database.collection<{ _id: number }>('c');
+    assert.equal(await again.countDocuments({ _id: 123_456 }), 1);
+    await assert.rejects(again.insertOne({ _id: 123_456 }), { code: 11000 });
+  });
+
+  it('cannot make a unique index anew over duplicates: it says so, and all stays as it is', async () => {
+    const collection = database.collection('c');
+    await collection.dropIndex('a_1');
+    await collection.createIndex({ a: 1 }, { unique: true });
+    await damage((environment) => environment.removeSync(entryOf(environment, 70)));
+    await database.collection('c').insertOne({ a: new Int32(70), text: 'newer' });
+    await damage((environment) => {
+      environment.putSync(entryOf(environment, 250), Buffer.from('rotten'));
+    });
+    const mended = await validate({ repair: true });
+    assert.equal(mended['valid'], false);
+    assert.equal(mended['repaired'], false);
+    assert.match(mended['errors'].join(), /index a_1: it cannot be built anew: E11000/);
+    assert.match(mended['advice'], /flint repair/);
+    assert.equal(await database.collection('c').countDocuments({ text: 'newer' }), 1);
+    assert.equal((await database.collection('c').indexes()).length, 2);
+  });
+
+  it('mends buckets of a time series under its own name, and refuses views', async () => {
+    await database.createCollection('weather', { timeseries: { timeField: 't', metaField: 'm' } });
+    await database.collection('weather').insertOne({ t: new Date(), m: 1 });
+    const report = await database.command({ validate: 'weather', repair: true });
+    assert.equal(report['valid'], true);
+    await database.command({ create: 'v', viewOn: 'c', pipeline: [] });
+    await assert.rejects(database.command({ validate: 'v', repair: true }), { code: 166 });
+  });
+
   it('mends beside clients that write, who notice nothing', async () => {
     await damage((environment) => {
       for (let value = 0; value < DOCUMENTS; value += 3) {
