@@ -313,6 +313,8 @@ class MonitoredServer {
       process.execPath,
       [
         '--max-semi-space-size=8',
+        '--heap-growing-percent=100',
+        '--single-threaded-gc',
         '--import',
         'tsx',
         script,
