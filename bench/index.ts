@@ -12,6 +12,7 @@ interface Benchmark {
 }
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
+  backup: () => import('./macro/backup.ts'),
   backpressure: () => import('./macro/backpressure.ts'),
   embedded: () => import('./macro/embedded.ts'),
   'interrupted-stages': () => import('./macro/interrupted-stages.ts'),

@@ -110,7 +110,6 @@ export class BackupJob {
     if (names.length === 0 && (await stateOf(join(directory, BASE_NAME))) !== 'finished') {
       await this.takeFull(directory);
     }
-    if (this.isStopped) throw new FailedCommand('stopped before the journal could be followed.');
     const chain = await findChain(directory);
     return this.archive(directory, chain, '.');
   }

@@ -52,6 +52,15 @@ describe('the examples of the guide', () => {
           assert.deepEqual([code, stderr], [0, '']);
         });
       }
+      if (language === 'sh' && text.includes('npx flint ')) {
+        it(`${page}, block ${index + 1}, does what it says`, async () => {
+          await server.client.db('shop').collection('items').insertOne({ page, index });
+          const script = text
+            .replaceAll('npx flint ', `${join(ROOT, 'bin/flint')} `)
+            .replaceAll('mongodb://127.0.0.1:27017', server.uri);
+          await execute('sh', ['-e', '-c', script], { cwd: project, timeout: TIMEOUT_MS });
+        }).timeout(TIMEOUT_MS);
+      }
       if (language === 'ts') {
         it(`${page}, block ${index + 1}, compiles`, async () => {
           const file = join(project, `block-${index}.mts`);
