@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { documentOf, getField } from '../../../bson/index.ts';
@@ -161,6 +162,36 @@ describe('a restored store', () => {
     await restored.finish();
     await engine.close();
     assert.deepEqual(await stateOfTarget(), before);
+  });
+
+  it('is copied from sectors that stay as they are, also when the entries have been let go', async () => {
+    const engine = await source();
+    write(engine, ids(3000), 1);
+    const backup = await engine.openBackup();
+    const sectors = async (): Promise<string[]> => {
+      const hashes: string[] = [];
+      for (const run of backup.runs) {
+        hashes.push(
+          createHash('sha256')
+            .update(await backup.readSectors(run))
+            .digest('hex'),
+        );
+      }
+      return hashes;
+    };
+    const before = await sectors();
+    backup.releaseEntries();
+    // What was freed would be discarded and filled again by the second checkpoint after.
+    for (let round = 2; round < 6; round += 1) {
+      await removeWhere(engine, () => true);
+      write(engine, ids(3000, round * 10_000), round);
+      await engine.checkpoint();
+    }
+    assert.deepEqual(await sectors(), before);
+    backup.close();
+    assert.throws(() => backup.entriesAfter(undefined, 1), /let go/);
+    await assert.rejects(backup.readSectors({ first: 0, count: 1 }), /not in the backup/);
+    await engine.close();
   });
 
   it('of an empty store is empty', async () => {
