@@ -7,7 +7,7 @@
  * Owns: the files. Invariants:
  *  1. Live segments have consecutive numbers.
  *  2. A segment is ready only when its whole length is zero-written or was written before, durably.
- * Tests: test/storage/journal/segments.test.ts.
+ * Tests: test/storage/journal/writer.test.ts, recovery.test.ts.
  */
 import { invariant } from '../../common/assert.ts';
 import type { Clock } from '../../common/clock.ts';

@@ -118,8 +118,6 @@ function checkIndexNames(model: Model, collection: CollectionDescription): void 
     if (since > model.acknowledged) continue;
     assert.equal(ready.has(name), isReady, `${namespace}: index ${name} is ready`);
   }
-  if (ready.size !== collection.indexes.length)
-    console.log(collection.indexes.map((i) => [i.name, i.ready, i.ident]));
   assert.equal(
     ready.size,
     collection.indexes.length,
