@@ -19,6 +19,8 @@ const CHECKPOINT_SHARE = 0.5;
 const FREE_SHARE = 0.6;
 /** Appended to the journal and not yet on its device: beyond it the device is what everybody waits for, bytes. */
 const MOST_UNFLUSHED_BYTES = 32 * 1024 * 1024;
+/** Of the budget, besides: what waits stands in buffers that are never given back. */
+const UNFLUSHED_SHARE = 0.25;
 /** How often those who wait are looked after, milliseconds. */
 const POLL_MS = 4;
 /** After a checkpoint that failed the next one begins so much later, and twice as much after each further failure. */
@@ -114,9 +116,13 @@ export class Admission {
     return !this.checkpointer.isRunning && this.clock.monotonicMs() >= this.retryAtMs;
   }
 
+  private get mostUnflushedBytes(): number {
+    return Math.min(MOST_UNFLUSHED_BYTES, this.budgetBytes * UNFLUSHED_SHARE);
+  }
+
   private mayBegin(): boolean {
     const { store } = this;
-    if (store.journal.pendingBytes > MOST_UNFLUSHED_BYTES) return false;
+    if (store.journal.pendingBytes > this.mostUnflushedBytes) return false;
     if (this.deltaBytes < this.budgetBytes * FREE_SHARE) {
       this.isPacing = false;
       return true;
@@ -187,7 +193,7 @@ export class Admission {
     if (this.closed) throw new CommandError('InterruptedAtShutdown', 'interrupted at shutdown');
     if (this.deltaBytes >= this.budgetBytes) this.refuseOnFullDisk();
     const { journal } = this.store;
-    if (journal.isWaitingForSpace && journal.pendingBytes > MOST_UNFLUSHED_BYTES) {
+    if (journal.isWaitingForSpace && journal.pendingBytes > this.mostUnflushedBytes) {
       throw new CommandError('OutOfDiskSpace', 'No space is left for the journal');
     }
   }
