@@ -18,6 +18,7 @@ export { compileFilter, compileQueryFilter } from './matcher/compile.ts';
 export { explainFailure } from './matcher/explain-failure.ts';
 export type { Filter } from './matcher/filter.ts';
 export type { FilterNode } from './matcher/tree.ts';
+export { isMergeable } from './accumulator/registry.ts';
 export { compileUpdate } from './stage/update-with-pipelines.ts';
 export type { Update, UpdateOptions } from './update/update.ts';
 export type { Projection } from './projection/projection.ts';

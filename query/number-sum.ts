@@ -8,7 +8,11 @@ import {
   BsonType,
   Decimal,
   decimalValue,
+  DocumentBuilder,
+  documentOf,
+  documentValue,
   doubleValue,
+  getField,
   int32Value,
   int64Value,
   type RawValue,
@@ -56,6 +60,36 @@ export class NumberSum {
     this.small = 0;
   }
 
+  /** All that another sum needs to go on from here. */
+  toState(): RawValue {
+    const { sum, addend } = this.doubles.parts();
+    const types =
+      (this.hasLong ? TYPE_BIT.long : 0) |
+      (this.hasDouble ? TYPE_BIT.double : 0) |
+      (this.hasDecimal ? TYPE_BIT.decimal : 0);
+    const state = new DocumentBuilder(128);
+    state.appendInt64('n', BigInt(this.count)).appendInt32('types', types);
+    state.appendString('integers', String(this.large + BigInt(this.small)));
+    state.appendDouble('sum', sum).appendDouble('addend', addend);
+    if (this.hasDecimal) state.appendDecimal('decimal', this.decimal);
+    return documentValue(state.finish());
+  }
+
+  /** Adds what another sum has. @param state of toState() */
+  addState(state: RawValue): void {
+    const document = state.asDocument();
+    const types = getField(document, 'types')?.asNumber() ?? 0;
+    this.count += Number(getField(document, 'n')?.asInt64() ?? 0n);
+    this.large += BigInt(getField(document, 'integers')?.asString() ?? '0');
+    this.doubles.add(getField(document, 'sum')?.asNumber() ?? 0);
+    this.doubles.add(getField(document, 'addend')?.asNumber() ?? 0);
+    const decimal = getField(document, 'decimal');
+    if (decimal !== undefined) this.decimal = this.decimal.add(decimal.asDecimal());
+    this.hasLong ||= (types & TYPE_BIT.long) !== 0;
+    this.hasDouble ||= (types & TYPE_BIT.double) !== 0;
+    this.hasDecimal ||= (types & TYPE_BIT.decimal) !== 0;
+  }
+
   sum(): RawValue {
     if (this.hasDecimal) return decimalValue(this.decimalTotal());
     if (this.hasDouble) return doubleValue(this.doubleTotal());
@@ -95,6 +129,7 @@ export class NumberSum {
 }
 
 const LOW_PART = 1n << 32n;
+const TYPE_BIT = { long: 1, double: 2, decimal: 4 } as const;
 
 /** A sum of doubles to twice their precision: the nearest double, and what is left. */
 class DoubleDouble {
@@ -164,6 +199,27 @@ export class Deviation {
     const delta = number - this.mean;
     this.mean += delta / this.count;
     this.squares += delta * (number - this.mean);
+  }
+
+  /** All that another one needs to go on from here. */
+  toState(): RawValue {
+    const { count, mean, squares } = this;
+    return documentValue(
+      documentOf({ n: count, mean: doubleValue(mean), squares: doubleValue(squares) }),
+    );
+  }
+
+  /** Adds the values of another one (Chan's formula). @param state of toState() */
+  addState(state: RawValue): void {
+    const document = state.asDocument();
+    const count = getField(document, 'n')?.asNumber() ?? 0;
+    if (count === 0) return;
+    const total = this.count + count;
+    const delta = (getField(document, 'mean')?.asNumber() ?? 0) - this.mean;
+    this.squares += getField(document, 'squares')?.asNumber() ?? 0;
+    this.squares += (delta * delta * this.count * count) / total;
+    this.mean += (delta * count) / total;
+    this.count = total;
   }
 
   /** undefined without values. */

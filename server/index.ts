@@ -17,6 +17,9 @@ export { type BulkOperation, parseOperation } from './commands/crud/bulk-write-o
 export { parseBulkWrite } from './commands/crud/bulkWrite.ts';
 export { parseDeleteRequest } from './commands/crud/delete.ts';
 export { type FindAndModifyRequest, parseFindAndModify } from './commands/crud/findAndModify.ts';
+export { openPlan } from './commands/crud/find.ts';
+export { parseAggregate } from './commands/crud/aggregate.ts';
+export { pipelineHost } from './commands/crud/server-sources.ts';
 export { queryContext } from './commands/crud/query-context.ts';
 export { compileStatementUpdate } from './commands/crud/statement.ts';
 export { parseUpdateRequest } from './commands/crud/update.ts';
@@ -30,7 +33,7 @@ export { nestedBody } from './command/nested-body.ts';
 export { replyDocument, type ReplyBody, type ReplyFields } from './command/reply.ts';
 export { type CursorProducer, type CursorReader } from './cursors/cursor-registry.ts';
 export { DocumentListProducer, firstBatch } from './cursors/first-batch.ts';
-export type { OperationContext } from './operation/operation-context.ts';
+export { OperationContext } from './operation/operation-context.ts';
 export type { ServiceContext } from './operation/service-context.ts';
 export type { FlintServer, FlintServerOptions } from './flint-server.ts';
 export { parseHost, Peers, type AskOptions, type FindOptions } from './sharding/peers.ts';

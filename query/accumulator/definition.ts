@@ -49,13 +49,22 @@ export interface CompiledAccumulator {
   readonly isScripted?: boolean;
 }
 
+/**
+ * Which part of a group's values an accumulator sees: all of them; those of one shard, which it gives as a state to go on from; or such
+ * states of several shards.
+ */
+export type AccumulatorRole = 'whole' | 'partial' | 'merge';
+
 export interface AccumulatorDefinition {
   readonly name: string;
+  /** It can be worked out in parts: `compile` knows all roles. */
+  readonly isMergeable?: boolean;
   /** It has no place in a window. */
   readonly inGroupsOnly?: boolean;
   /** What it gives is the value of one document: in a window it is missing where that is. */
   readonly isOfOneDocument?: boolean;
-  compile(argument: RawValue, context: QueryContext): CompiledAccumulator;
+  /** @param role absent: whole. To merge, the argument is an expression that gives a part's state. */
+  compile(argument: RawValue, context: QueryContext, role?: AccumulatorRole): CompiledAccumulator;
 }
 
 /** Declares one accumulator. The registry refuses a second definition of the name. */

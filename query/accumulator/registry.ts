@@ -20,6 +20,11 @@ export function findAccumulator(name: string): AccumulatorDefinition | undefined
   return BY_NAME.get(name);
 }
 
+/** Groups of several shards can be made one without their documents. @param name with its dollar */
+export function isMergeable(name: string): boolean {
+  return BY_NAME.get(name)?.isMergeable === true;
+}
+
 /** Names of all accumulators, for documentation and tests. */
 export function accumulatorNames(): readonly string[] {
   return [...BY_NAME.keys()].sort();

@@ -8,7 +8,12 @@ import { compileExpression } from '../expression/compile.ts';
 import type { Value } from '../expression/definition.ts';
 import type { Evaluate } from '../expression/expression.ts';
 import type { Scope } from '../expression/scope.ts';
-import { type Accumulator, type AccumulatorDefinition, defineAccumulator } from './definition.ts';
+import {
+  type Accumulator,
+  type AccumulatorDefinition,
+  type AccumulatorRole,
+  defineAccumulator,
+} from './definition.ts';
 
 /** Memory of one accumulator's values before it fails, bytes. */
 const MAX_HELD_BYTES = 100 * 1024 * 1024;
@@ -17,15 +22,21 @@ export interface AccumulatorState {
   add(value: Value): void;
   result(): Value;
   readonly heldBytes?: number;
+  /** What another one can go on from; absent: the result is. */
+  partial?(): Value;
+  /** Takes what `partial` of another one gave; absent: `add` does. */
+  merge?(partial: Value): void;
 }
 
 class OverExpression implements Accumulator {
   private readonly evaluate: Evaluate;
   private readonly state: AccumulatorState;
   private readonly name: string;
+  private readonly role: AccumulatorRole;
 
-  constructor(name: string, evaluate: Evaluate, state: AccumulatorState) {
+  constructor(name: string, evaluate: Evaluate, state: AccumulatorState, role: AccumulatorRole) {
     this.name = name;
+    this.role = role;
     this.evaluate = evaluate;
     this.state = state;
   }
@@ -35,11 +46,14 @@ class OverExpression implements Accumulator {
   }
 
   accept(scope: Scope): void {
-    this.state.add(this.evaluate(scope));
+    const value = this.evaluate(scope);
+    if (this.role === 'merge' && this.state.merge !== undefined) this.state.merge(value);
+    else this.state.add(value);
     if (this.heldBytes > MAX_HELD_BYTES) throw tooLarge(this.name);
   }
 
   result(): Value {
+    if (this.role === 'partial' && this.state.partial !== undefined) return this.state.partial();
     return this.state.result();
   }
 }
@@ -58,11 +72,12 @@ export function simpleAccumulator(
 ): AccumulatorDefinition {
   return defineAccumulator({
     name,
-    compile: (argument: RawValue, context) => {
+    isMergeable: true,
+    compile: (argument: RawValue, context, role = 'whole') => {
       const expression = compileExpression(argument, context);
       return {
         paths: expression.paths,
-        create: () => new OverExpression(name, expression.evaluate, makeState(context)),
+        create: () => new OverExpression(name, expression.evaluate, makeState(context), role),
       };
     },
   });

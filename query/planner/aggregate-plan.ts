@@ -17,7 +17,7 @@ import { Yielder } from '../executor/yielding.ts';
 import { explainAggregate } from '../explain/explain-aggregate.ts';
 import type { PipelineRun, PipelineStage } from '../stage/definition.ts';
 import type { PipelineHost } from '../stage/host.ts';
-import { type DocumentSource, IterableSource } from '../stage/source.ts';
+import { AsyncIterableSource, type DocumentSource, IterableSource } from '../stage/source.ts';
 import { systemTemporaryFiles, type SpillSpace } from '../spill/spill-space.ts';
 import type { CollectionDescription, MaybePromise, ReadView } from '../../storage/index.ts';
 import type { AggregateRequest } from './aggregate-request.ts';
@@ -199,6 +199,11 @@ class PipelineExecutor implements PlanExecutor, PipelineRun {
     pipeline: readonly Buffer[],
     options: { readonly context?: QueryContext } = {},
   ): DocumentSource {
+    const { host } = this;
+    if (host.openPipeline !== undefined) {
+      const context = options.context ?? this.context;
+      return new AsyncIterableSource(host.openPipeline(namespace, pipeline, context));
+    }
     return this.sourceOf(this.planInner(namespace, pipeline, options.context ?? this.context));
   }
 

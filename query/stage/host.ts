@@ -4,6 +4,7 @@
  * Owns: the seam only. The server hands in an implementation; without one the stages that need it are refused.
  */
 import type { Interruption } from '../../common/interruption.ts';
+import type { QueryContext } from '../context.ts';
 import type { CollectionDescription, MaybePromise, ReadView } from '../../storage/index.ts';
 
 /** How $out and $merge write. The implementation makes its own transactions. */
@@ -30,6 +31,15 @@ export interface OutputWriter {
 /** Documents that only the server has: operations, sessions, statistics. */
 export interface PipelineHost {
   readonly writer?: OutputWriter;
+  /**
+   * Runs a pipeline on another collection that is not in this store: for $lookup, $unionWith, $graphLookup in a router.
+   * Absent: the collection is in the pipeline's own view.
+   */
+  openPipeline?(
+    namespace: string,
+    pipeline: readonly Buffer[],
+    context: QueryContext,
+  ): AsyncIterable<Buffer>;
   /**
    * Documents for a source stage such as $currentOp, $collStats, $indexStats, $listLocalSessions, $changeStream.
    * @param stage name with its dollar. @returns undefined when the server has no such source.

@@ -6,29 +6,91 @@
  */
 import { CommandTable, type Command } from '../../server/index.ts';
 import type { Router } from '../router.ts';
+import { administrationCommands } from './administration.ts';
+import { runAggregate } from './aggregate.ts';
+import { runBulkWrite } from './bulk-write.ts';
+import {
+  runCollStats,
+  runCreate,
+  runCreateIndexes,
+  runDataSize,
+  runDrop,
+  runDropDatabase,
+  runListCollections,
+  runListIndexes,
+  runOnOwners,
+  runRenameCollection,
+  runValidate,
+} from './collections.ts';
+import { runDbStats, runListDatabases, runOnCluster } from './databases.ts';
+import { runExplain } from './explain.ts';
+import { runFindAndModify } from './find-and-modify.ts';
 import { runFind } from './find.ts';
 import { routerHello } from './hello.ts';
-import { runDelete, runInsert, runUpdate } from './writes.ts';
+import { runCount, runDistinct } from './reads.ts';
 import { routedCommand, type RunRouted } from './routed-command.ts';
+import { runDelete, runInsert, runUpdate } from './writes.ts';
 
 const ROUTED: Readonly<Record<string, RunRouted>> = {
+  aggregate: runAggregate,
+  bulkWrite: runBulkWrite,
+  collMod: (call) => runOnOwners(call),
+  collStats: runCollStats,
+  convertToCapped: (call) => runOnOwners(call),
+  count: runCount,
+  create: runCreate,
+  createIndexes: runCreateIndexes,
+  dataSize: runDataSize,
+  dbStats: runDbStats,
   delete: runDelete,
+  distinct: runDistinct,
+  drop: runDrop,
+  dropDatabase: runDropDatabase,
+  dropIndexes: (call) => runOnOwners(call),
+  explain: runExplain,
   find: runFind,
+  findAndModify: runFindAndModify,
+  fsync: runOnCluster,
+  fsyncUnlock: runOnCluster,
   insert: runInsert,
+  listCollections: runListCollections,
+  listDatabases: runListDatabases,
+  listIndexes: runListIndexes,
+  planCacheClear: (call) => runOnOwners(call),
+  planCacheClearFilters: (call) => runOnOwners(call),
+  planCacheListFilters: (call) => runOnOwners(call),
+  planCacheSetFilter: (call) => runOnOwners(call),
+  renameCollection: runRenameCollection,
   update: runUpdate,
+  validate: runValidate,
 };
+
+/** flintd's definitions that do the same here: they look at the server that runs them. */
+const OWN: ReadonlySet<string> = new Set([
+  'configureFailPoint',
+  'currentOp',
+  'killAllSessions',
+  'killAllSessionsByPattern',
+  'killSessions',
+  'shutdown',
+]);
 
 /** @param flintd all of flintd's commands */
 export function createRouterCommands(flintd: CommandTable, router: Router): CommandTable {
-  const commands: Command[] = [];
-  const unsupported = new Set(flintd.unsupportedNames());
+  const commands: Command[] = administrationCommands(router);
+  const known = new Set(commands.map(({ name }) => name));
+  const unsupported = new Set([...flintd.unsupportedNames()].filter((name) => !known.has(name)));
   for (const command of flintd.all()) {
     const run = ROUTED[command.name];
     if (run !== undefined) commands.push(routedCommand(command, router, run));
     else if (command.name === 'hello' || command.name === 'isMaster') {
       commands.push(routerHello(command));
-    } else if (command.route === 'router' || command.route === 'cursor') commands.push(command);
+    } else if (isOwn(command)) commands.push(command);
     else for (const name of [command.name, ...(command.aliases ?? [])]) unsupported.add(name);
   }
   return new CommandTable(commands, [...unsupported]);
+}
+
+function isOwn({ name, route }: Command): boolean {
+  return route === 'router' || route === 'cursor' || OWN.has(name);
 }

@@ -99,9 +99,19 @@ class Pushed implements AccumulatorState {
     this.heldBytes += bytesOf(value);
   }
 
+  merge(array: Value): void {
+    addElements(this, array);
+  }
+
   result(): Value {
     return this.values.value();
   }
+}
+
+/** Adds each element of an array that another one gave. */
+function addElements(state: AccumulatorState, array: Value): void {
+  if (array?.type !== BsonType.array) return;
+  for (const [, element] of fieldsOf(array.asDocument())) state.add(element);
 }
 
 class DistinctValues implements AccumulatorState {
@@ -121,6 +131,10 @@ class DistinctValues implements AccumulatorState {
     this.seen.add(key);
     this.values.push(value);
     this.heldBytes += bytesOf(value) + key.length;
+  }
+
+  merge(array: Value): void {
+    addElements(this, array);
   }
 
   result(): Value {

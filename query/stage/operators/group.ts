@@ -15,12 +15,18 @@ import {
   FieldCursor,
   fieldsOf,
   firstFieldName,
+  getField,
   NULL,
   type RawValue,
+  stringValue,
 } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
-import type { Accumulator, CompiledAccumulator } from '../../accumulator/definition.ts';
+import type {
+  Accumulator,
+  AccumulatorRole,
+  CompiledAccumulator,
+} from '../../accumulator/definition.ts';
 import { findAccumulator } from '../../accumulator/registry.ts';
 import type { QueryContext } from '../../context.ts';
 import { compileExpression } from '../../expression/compile.ts';
@@ -286,6 +292,7 @@ export function compileGroupField(
   name: string,
   value: RawValue,
   context: QueryContext,
+  role: AccumulatorRole = 'whole',
 ): GroupField {
   if (value.type !== BsonType.object) {
     throw new CommandError(40234, `The field '${name}' must be an accumulator object`);
@@ -312,7 +319,9 @@ export function compileGroupField(
   if (definition === undefined) {
     throw new CommandError(15952, `unknown group operator '${operator}'`);
   }
-  return { name, accumulator: definition.compile(argument, context) };
+  // What shards gave stands in the field itself.
+  const source = role === 'merge' ? stringValue(`$${name}`) : argument;
+  return { name, accumulator: definition.compile(source, context, role) };
 }
 
 export function groupStage(
@@ -371,6 +380,19 @@ function withoutMissing(fields: Buffer, whole: Expression, context: QueryContext
   };
 }
 
+/** How routers and shards say which part of a group they are about: MongoDB's words. */
+const ROLES: ReadonlyMap<string, AccumulatorRole> = new Map([
+  ['$willBeMerged', 'partial'],
+  ['$doingMerge', 'merge'],
+]);
+
+function roleOf(argument: Buffer): AccumulatorRole {
+  for (const [name, role] of ROLES) {
+    if (getField(argument, name)?.isTruthy() === true) return role;
+  }
+  return 'whole';
+}
+
 export const $group = defineStage({
   name: '$group',
   position: 'anywhere',
@@ -380,18 +402,22 @@ export const $group = defineStage({
     }
     let id: Expression | undefined;
     const fields: GroupField[] = [];
+    const role = roleOf(argument.asDocument());
     for (const [name, value] of fieldsOf(argument.asDocument())) {
       if (name === '_id') {
         if (id !== undefined)
           throw new CommandError(15948, "a group's _id may only be specified once");
-        id = compileId(value, context);
-      } else if (name !== '$doingMerge') fields.push(compileGroupField(name, value, context));
+        id = compileId(role === 'merge' ? stringValue('$_id') : value, context);
+      } else if (!ROLES.has(name)) fields.push(compileGroupField(name, value, context, role));
     }
     if (id === undefined) {
       throw new CommandError(15955, 'a group specification must include an _id');
     }
     const specification = { id, fields };
-    const nature = distinctNature(specification, argument.asDocument(), { context, shown });
+    const nature: StageNature =
+      role === 'whole'
+        ? distinctNature(specification, argument.asDocument(), { context, shown })
+        : { kind: 'other' };
     return [groupStage('$group', specification, shown, { nature })];
   },
 });
@@ -411,7 +437,7 @@ function distinctNature(
   const path = specification.id.fieldPath;
   if (path === undefined) return { kind: 'other' };
   const looks = Array.from(fieldsOf(argument))
-    .filter(([name]) => name !== '_id' && name !== '$doingMerge')
+    .filter(([name]) => name !== '_id' && !ROLES.has(name))
     .map(([, value]) => LOOKS_AT.get(firstFieldName(value.asDocument()) ?? ''));
   const [takes = 'any'] = looks;
   if (looks.some((look) => look === undefined || look !== takes)) return { kind: 'other' };
@@ -422,7 +448,7 @@ function distinctNature(
     turned: () => {
       if (takes === 'any') return groupStage('$group', specification, shown);
       const fields = Array.from(fieldsOf(argument)).flatMap(([name, value]) => {
-        if (name === '_id' || name === '$doingMerge') return [];
+        if (name === '_id' || ROLES.has(name)) return [];
         const expression = new FieldCursor(value.asDocument());
         expression.next();
         const opposite = documentOf({ [OPPOSITE[takes]]: expression.value() });

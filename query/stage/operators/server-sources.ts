@@ -84,6 +84,8 @@ const SOURCES: readonly Source[] = [
   { name: '$listLocalSessions', withoutCollection: true, code: 'TypeMismatch' },
   { name: '$listSampledQueries', withoutCollection: true, code: 6876001 },
   { name: '$listSessions', withoutCollection: false, code: 'TypeMismatch' },
+  // What a router has of its shards.
+  { name: '$mergeCursors', withoutCollection: true, code: 'TypeMismatch' },
   { name: '$planCacheStats', withoutCollection: false, code: 'FailedToParse' },
   { name: '$querySettings', withoutCollection: true, code: 7746800 },
   { name: '$queryStats', withoutCollection: true, code: 'FailedToParse' },

@@ -1,0 +1,353 @@
+/**
+ * A pipeline over a cluster: on one shard as it is, or in two parts.
+ *
+ * Owns: the choice, and the router's part, which query/ runs as it runs any other: its first stage, $mergeCursors, gives the shards'
+ * documents, and pipelines inside it ($lookup, $unionWith, $graphLookup) are routed in their turn.
+ */
+import {
+  ArrayBuilder,
+  arrayValue,
+  BsonType,
+  DocumentBuilder,
+  documentOf,
+  documentValue,
+  EMPTY_DOCUMENT,
+  getField,
+  isEmpty,
+  type RawValue,
+  stringValue,
+} from '../../bson/index.ts';
+import { tassert } from '../../common/assert.ts';
+import { CommandError } from '../../common/errors.ts';
+import {
+  compileCollation,
+  involvedNamespaces,
+  planAggregate,
+  type PipelineHost,
+  type QueryContext,
+} from '../../query/index.ts';
+import {
+  openPlan,
+  OperationContext,
+  pipelineHost,
+  queryContext,
+  type CursorProducer,
+  type CursorReader,
+} from '../../server/index.ts';
+import { appendLimits, appendVersions } from '../commands/shard-request.ts';
+import { collectionOf, databaseOf } from '../network/read-all.ts';
+import { withRoute, type CollectionRoute, type ShardTarget } from '../routing/collection-route.ts';
+import type { Router } from '../router.ts';
+import { targetsOf } from '../targeting/targets.ts';
+import { MergedCursor } from './merged-cursor.ts';
+import { openCursors } from './open-cursors.ts';
+import { RoutedWriter } from './pipeline-writer.ts';
+import { sortedMerge } from './sort-order.ts';
+import { argumentOf, nameOf, splitPipeline } from './split-pipeline.ts';
+
+export interface RoutedPipeline {
+  /** "database.collection", or "database.$cmd.aggregate" for a pipeline on no collection. */
+  readonly namespace: string;
+  readonly pipeline: readonly Buffer[];
+  readonly collation: Buffer | undefined;
+  /** The command's `let`. */
+  readonly variables: Buffer | undefined;
+  readonly hint: RawValue | undefined;
+  readonly allowDiskUse: boolean | undefined;
+  readonly batchSize: number | undefined;
+  readonly bypassValidation: boolean;
+  /** Further fields that shards get as they are: readConcern, comment. */
+  readonly further: Buffer;
+}
+
+const NO_COLLECTION = '$cmd.aggregate';
+
+/** Stages that write: behind them is nobody who could be asked twice. */
+const WRITERS: ReadonlySet<string> = new Set(['$out', '$merge']);
+
+export async function openRoutedPipeline(
+  router: Router,
+  op: OperationContext,
+  request: RoutedPipeline,
+): Promise<CursorProducer> {
+  refuseChangeStreams(request.pipeline);
+  if (request.namespace.endsWith(`.${NO_COLLECTION}`)) {
+    return new MergePart(router, op, request, request.pipeline, undefined);
+  }
+  return withRoute(router, op, request.namespace, (route) => open(router, op, request, route));
+}
+
+async function open(
+  router: Router,
+  op: OperationContext,
+  request: RoutedPipeline,
+  route: CollectionRoute | undefined,
+): Promise<CursorProducer> {
+  const { pipeline, collation } = request;
+  if (route === undefined) {
+    return new MergePart(
+      router,
+      op,
+      request,
+      [MERGE_CURSORS, ...pipeline],
+      new MergedCursor([], {}, op),
+    );
+  }
+  const filter = leadingFilter(pipeline);
+  const { targets } = await targetsOf(router, op, route, filter, collation);
+  const [only, ...others] = targets;
+  const isWhole =
+    only !== undefined && others.length === 0 && (await staysOn(router, op, request, only, route));
+  if (isWhole) return onShards(op, request, targets, pipeline, undefined, route);
+  const { shardPart, order, mergePart } = splitPipeline(pipeline);
+  const merged = await onShards(op, request, targets, shardPart, order, route);
+  if (mergePart.length === 0) return merged;
+  return new MergePart(router, op, request, [MERGE_CURSORS, ...mergePart], merged);
+}
+
+const MERGE_CURSORS = documentOf({ $mergeCursors: EMPTY_DOCUMENT });
+
+/** Everything that the pipeline reads and writes is on this one shard. */
+async function staysOn(
+  router: Router,
+  op: OperationContext,
+  { pipeline, namespace }: RoutedPipeline,
+  { shard }: ShardTarget,
+  route: CollectionRoute,
+): Promise<boolean> {
+  const writes = pipeline.some((stage) => WRITERS.has(nameOf(stage)));
+  // A shard that has a part of a collection knows no other collection's place.
+  if (writes) return route.sharded === undefined && (await writesTo(router, op, pipeline, route));
+  for (const other of new Set(involvedNamespaces(pipeline, databaseOf(namespace)))) {
+    const database = await router.routing.database(databaseOf(other), op);
+    const sharded = await router.routing.collection(other, op);
+    if (sharded !== undefined || database?.primary !== shard.name) return false;
+  }
+  return true;
+}
+
+/** $out and $merge into the same database, none of whose collections there is sharded. */
+async function writesTo(
+  router: Router,
+  op: OperationContext,
+  pipeline: readonly Buffer[],
+  { database, namespace }: CollectionRoute,
+): Promise<boolean> {
+  const last = pipeline.at(-1);
+  const involved = involvedNamespaces(pipeline, database.name);
+  const target = last === undefined ? undefined : targetOfWriter(last, database.name);
+  for (const other of new Set([
+    namespace,
+    ...involved,
+    ...(target === undefined ? [] : [target]),
+  ])) {
+    if (databaseOf(other) !== database.name) return false;
+    if ((await router.routing.collection(other, op)) !== undefined) return false;
+  }
+  return true;
+}
+
+function targetOfWriter(stage: Buffer, database: string): string | undefined {
+  const argument = argumentOf(stage);
+  const into =
+    nameOf(stage) === '$merge' && argument?.type === BsonType.object
+      ? (fieldOf(argument, 'into') ?? argument)
+      : argument;
+  if (into?.typeName === 'string') return `${database}.${into.asString()}`;
+  const db = fieldOf(into, 'db');
+  const coll = fieldOf(into, 'coll');
+  if (db?.typeName !== 'string' || coll?.typeName !== 'string') return undefined;
+  return `${db.asString()}.${coll.asString()}`;
+}
+
+function fieldOf(value: RawValue | undefined, name: string): RawValue | undefined {
+  return value?.type === BsonType.object ? getField(value.asDocument(), name) : undefined;
+}
+
+async function onShards(
+  op: OperationContext,
+  request: RoutedPipeline,
+  targets: readonly ShardTarget[],
+  pipeline: readonly Buffer[],
+  order: Buffer | undefined,
+  route: CollectionRoute,
+): Promise<MergedCursor> {
+  const { batchSize } = request;
+  const writes = pipeline.some((stage) => WRITERS.has(nameOf(stage)));
+  const { cursors } = await openCursors(
+    op,
+    targets,
+    ({ versions }) => {
+      const out = shardCommand(request, pipeline);
+      appendLimits(out, op);
+      appendVersions(out, versions);
+      return out.finish();
+    },
+    { batchSize: batchSize === 0 ? undefined : batchSize, isRepeatable: !writes },
+  );
+  const collation = request.collation ?? route.sharded?.entry.defaultCollation;
+  const collator =
+    collation === undefined || isEmpty(collation) ? undefined : compileCollation(collation);
+  const merge =
+    order === undefined || cursors.length < 2
+      ? undefined
+      : sortedMerge(order, undefined, collator).order;
+  return new MergedCursor(cursors, { order: merge }, op);
+}
+
+function shardCommand(request: RoutedPipeline, pipeline: readonly Buffer[]): DocumentBuilder {
+  const { namespace, collation, variables, hint, allowDiskUse, batchSize } = request;
+  const stages = new ArrayBuilder();
+  for (const stage of pipeline) stages.pushDocument(stage);
+  const out = new DocumentBuilder(1024).appendString('aggregate', collectionOf(namespace));
+  out.append('pipeline', arrayValue(stages.finish()));
+  out.beginDocument('cursor');
+  if (batchSize !== undefined) out.appendInteger('batchSize', batchSize);
+  out.end();
+  if (collation !== undefined) out.appendDocument('collation', collation);
+  if (variables !== undefined) out.appendDocument('let', variables);
+  if (hint !== undefined) out.append('hint', hint);
+  if (allowDiskUse !== undefined) out.appendBoolean('allowDiskUse', allowDiskUse);
+  if (request.bypassValidation) out.appendBoolean('bypassDocumentValidation', true);
+  out.appendElementsOf(request.further).appendString('$db', databaseOf(namespace));
+  return out;
+}
+
+function leadingFilter(pipeline: readonly Buffer[]): Buffer {
+  const [first] = pipeline;
+  if (first === undefined) return EMPTY_DOCUMENT;
+  const argument = nameOf(first) === '$match' ? argumentOf(first) : undefined;
+  return argument?.type === BsonType.object ? argument.asDocument() : EMPTY_DOCUMENT;
+}
+
+function refuseChangeStreams([first]: readonly Buffer[]): void {
+  if (first === undefined || nameOf(first) !== '$changeStream') return;
+  throw new CommandError(
+    'NotImplemented',
+    '$changeStream through a router is not supported by FlintDB yet',
+  );
+}
+
+/** The router's part, as the cursor of an operation. */
+class MergePart implements CursorProducer {
+  private readonly producer: CursorProducer;
+  private readonly shards: MergedCursor | undefined;
+  private op: OperationContext;
+
+  constructor(
+    router: Router,
+    op: OperationContext,
+    request: RoutedPipeline,
+    pipeline: readonly Buffer[],
+    shards: MergedCursor | undefined,
+  ) {
+    this.op = op;
+    this.shards = shards;
+    const { collation, variables, allowDiskUse, bypassValidation } = request;
+    const context = queryContext(op, { collation, variables });
+    const plan = planAggregate(
+      op.view(),
+      undefined,
+      {
+        namespace: `${databaseOf(request.namespace)}.${NO_COLLECTION}`,
+        pipeline,
+        host: this.hostFor(router, request, context, bypassValidation),
+        ...(allowDiskUse === undefined ? {} : { allowDiskUse }),
+      },
+      context,
+    );
+    this.producer = openPlan(plan, op, { isStable: true });
+  }
+
+  next(): ReturnType<CursorProducer['next']> {
+    return this.producer.next();
+  }
+
+  detach(): void {
+    this.producer.detach();
+    this.shards?.detach();
+  }
+
+  attach(view: Parameters<CursorProducer['attach']>[0], reader: CursorReader): void {
+    tassert(reader instanceof OperationContext, 'a cursor is pulled by no operation');
+    this.op = reader;
+    this.shards?.attach(view, reader);
+    this.producer.attach(view, reader);
+  }
+
+  close(): void {
+    this.producer.close();
+    this.shards?.close();
+  }
+
+  private hostFor(
+    router: Router,
+    request: RoutedPipeline,
+    context: QueryContext,
+    bypassValidation: boolean,
+  ): PipelineHost {
+    const own = pipelineHost(this.op, { context, bypassValidation });
+    return {
+      writer: new RoutedWriter(router, this.op, bypassValidation),
+      source: (stage, argument, where) =>
+        stage === '$mergeCursors' ? this.documents() : own.source?.(stage, argument, where),
+      openPipeline: (namespace, pipeline, inner) =>
+        this.foreign(router, request, { namespace, pipeline, context: inner }),
+    };
+  }
+
+  private async *documents(): AsyncGenerator<Buffer> {
+    if (this.shards === undefined) return;
+    for (;;) {
+      const document = await this.shards.next();
+      if (document === undefined) return;
+      yield document;
+    }
+  }
+
+  private async *foreign(
+    router: Router,
+    request: RoutedPipeline,
+    { namespace, pipeline, context }: ForeignPipeline,
+  ): AsyncGenerator<Buffer> {
+    const producer = await openRoutedPipeline(router, this.op, {
+      namespace,
+      pipeline,
+      collation: request.collation,
+      variables: variablesOf(context),
+      hint: undefined,
+      allowDiskUse: request.allowDiskUse,
+      batchSize: undefined,
+      bypassValidation: false,
+      further: EMPTY_DOCUMENT,
+    });
+    try {
+      for (;;) {
+        const document = await producer.next();
+        if (document === undefined) return;
+        yield document;
+      }
+    } finally {
+      producer.close();
+    }
+  }
+}
+
+interface ForeignPipeline {
+  readonly namespace: string;
+  readonly pipeline: readonly Buffer[];
+  readonly context: QueryContext;
+}
+
+/** The variables of an inner pipeline as a `let`. Those of the system each server has itself. */
+function variablesOf({ variables }: QueryContext): Buffer | undefined {
+  const out = new DocumentBuilder();
+  let count = 0;
+  for (const [name, value] of variables) {
+    if (/^[A-Z]/.test(name)) continue;
+    count += 1;
+    if (value === undefined) out.append(name, stringValue('$$REMOVE'));
+    else out.append(name, documentValue(documentOf({ $literal: value })));
+  }
+  return count === 0 ? undefined : out.finish();
+}
