@@ -19,19 +19,17 @@ function sharded(
   const ends = (value: unknown): Document =>
     Object.fromEntries(Object.keys(key).map((name) => [name, value]));
   const bounds = [ends(new MinKey()), ...splits, ends(new MaxKey())];
-  const chunks = bounds
-    .slice(1)
-    .map((max, index) =>
-      chunkFromDocument(
-        bytes({
-          min: bounds[index],
-          max,
-          shard: `s${index}`,
-          lastmod: new Timestamp({ t: 1, i: index }),
-        }),
-        pattern,
-      ),
-    );
+  const chunks = bounds.slice(1).map((max, index) =>
+    chunkFromDocument(
+      bytes({
+        min: bounds[index],
+        max,
+        shard: `s${index}`,
+        lastmod: new Timestamp({ t: 1, i: index }),
+      }),
+      pattern,
+    ),
+  );
   const generation = { epoch: '0'.repeat(23) + '1', timestamp: 1n };
   return {
     entry: {
