@@ -81,7 +81,8 @@ describe('accumulators in parts', () => {
           const states = parts.map((part) => run(name, part, 'partial'));
           const merged = deserialize(run(name, states, 'merge'), { promoteValues: false });
           const whole = deserialize(run(name, documents, 'whole'), { promoteValues: false });
-          if (name === '$stdDevPop') assert.ok(isClose(merged['v'], whole['v']), values.map(String).join());
+          if (name === '$stdDevPop')
+            assert.ok(isClose(merged['v'], whole['v']), values.map(String).join());
           else assert.deepEqual(merged, whole);
         }
       }
