@@ -5,10 +5,13 @@ import { CommandError, CorruptionError, DeviceError } from '../../common/errors.
 import {
   UsageError,
   helpText,
+  mergeOptions,
   parseCommandLine,
   type GivenOptions,
   type OptionDefinition,
+  type OptionValue,
 } from '../../server/index.ts';
+import type { Settings } from './settings.ts';
 
 export interface Subcommand {
   readonly name: string;
@@ -45,9 +48,12 @@ export function asFailedCommand(what: string, error: unknown): unknown {
 export function readArguments(
   subcommand: Subcommand,
   arguments_: readonly string[],
+  settings: Settings = NO_SETTINGS,
 ): { readonly given: GivenOptions; readonly positionals: readonly string[] } {
-  const { flags, positionals } = separate(subcommand.options, arguments_);
-  const given = parseCommandLine(subcommand.options, flags);
+  const { flags, positionals: names } = separate(subcommand.options, arguments_);
+  const typed = parseCommandLine(subcommand.options, flags);
+  const given = new Map(mergeOptions(settings.options, typed));
+  const positionals = withServer(subcommand, names, given, settings.uri);
   const needed = subcommand.positionals.filter((name) => !name.startsWith('['));
   if (positionals.length < needed.length) {
     throw new UsageError(`flint ${subcommand.name} needs ${needed[positionals.length]}.`);
@@ -57,6 +63,28 @@ export function readArguments(
     throw new UsageError(`flint ${subcommand.name} does not know what to do with '${surplus}'.`);
   }
   return { given, positionals };
+}
+
+const NO_SETTINGS: Settings = { uri: undefined, options: new Map() };
+
+/** The server of the settings where none was typed; other names may have been typed nevertheless. */
+function withServer(
+  { options, positionals }: Subcommand,
+  names: readonly string[],
+  given: Map<string, OptionValue>,
+  uri: string | undefined,
+): readonly string[] {
+  // Where a data directory may be named in its place, no server is meant.
+  const takesServer =
+    /^\[?uri\]?$/.test(positionals[0] ?? '') && !options.some(({ flag }) => flag === 'dbpath');
+  if (uri === undefined || !takesServer || names.some(isServer) || given.has('uri')) return names;
+  if (!options.some(({ flag }) => flag === 'uri')) return names.length === 0 ? [uri] : names;
+  given.set('uri', uri);
+  return names;
+}
+
+function isServer(name: string): boolean {
+  return /^mongodb(\+srv)?:\/\//.test(name);
 }
 
 export function subcommandHelp(subcommand: Subcommand): string {

@@ -29,17 +29,18 @@ export class DirectorySource implements DumpSource {
   static async open(directory: string): Promise<DirectorySource> {
     const notes = new Set<string>();
     const files = new Map<DumpedNamespace, string | undefined>();
-    let databases = 0;
+    let isDump = false;
     for (const entry of await entriesOf(directory)) {
+      // Of an empty server there is nothing but the prelude.
+      isDump ||= entry.isDirectory() || isPrelude(entry.name);
       if (entry.isDirectory()) {
-        databases += 1;
         const path = join(directory, entry.name);
         for (const [namespace, data] of await readDatabase(entry.name, path, notes)) {
           files.set(namespace, data);
         }
       } else noteFile(directory, entry.name, notes);
     }
-    if (databases === 0) throw new FailedCommand(notADump(directory));
+    if (!isDump) throw new FailedCommand(notADump(directory));
     return new DirectorySource(files, [...notes]);
   }
 
@@ -83,9 +84,13 @@ async function entriesOf(directory: string) {
   }
 }
 
+function isPrelude(name: string): boolean {
+  return /^prelude\.json(\.gz)?$/.test(name);
+}
+
 /** What lies beside the directories of databases. */
 function noteFile(directory: string, name: string, notes: Set<string>): void {
-  if (/^prelude\.json(\.gz)?$/.test(name)) return;
+  if (isPrelude(name)) return;
   if (/^oplog\.bson(\.gz)?$/.test(name)) {
     notes.add(noteOnSpecial({ database: '', collection: 'oplog' }) ?? '');
   } else if (FILE.test(name)) throw new FailedCommand(notADump(directory));
@@ -106,7 +111,7 @@ async function readDatabase(
     const match = entry.isFile() ? FILE.exec(entry.name) : null;
     const { name, kind } = match?.groups ?? {};
     if (name === undefined || name === 'prelude') {
-      if (name === undefined && !entry.name.startsWith('prelude.json')) {
+      if (name === undefined && !isPrelude(entry.name)) {
         notes.add(`${join(path, entry.name)} is no file of a dump; it is left alone.`);
       }
       continue;

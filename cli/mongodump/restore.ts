@@ -60,7 +60,7 @@ async function restoreFrom(
 ): Promise<RestoreSummary> {
   for (const note of source.notes) progress.say(note);
   const wanted = source.namespaces.filter(filter);
-  const loader = new NamespaceLoader(client, { ...options, progress });
+  const loader = new NamespaceLoader(client, { ...options, dropFlag: '--force', progress });
   await loader.prepare(wanted);
   const isWanted = new Set<DumpedNamespace>(wanted);
   for await (const event of source.events((namespace) => isWanted.has(namespace))) {

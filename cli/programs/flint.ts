@@ -3,6 +3,8 @@
  */
 import { FLINTDB_VERSION } from '../../common/version.ts';
 import { UsageError } from '../../server/index.ts';
+import { painted } from '../command-line/colours.ts';
+import { settingsFor } from '../command-line/settings.ts';
 import {
   FailedCommand,
   readArguments,
@@ -13,6 +15,7 @@ import { EXIT } from './exit-codes.ts';
 
 /** By name; loaded when used. */
 const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
+  completion: async () => (await import('../commands/completion.ts')).completion(loadAll),
   backup: async () => (await import('../commands/backup.ts')).backup,
   copy: async () => (await import('../commands/copy.ts')).copy,
   export: async () => (await import('../commands/export.ts')).exportDocuments,
@@ -49,16 +52,17 @@ async function main([name, ...arguments_]: readonly string[]): Promise<number> {
     process.stdout.write(subcommandHelp(subcommand));
     return EXIT.clean;
   }
-  const { given, positionals } = readArguments(subcommand, arguments_);
+  const settings = settingsFor(subcommand, Object.keys(SUBCOMMANDS), process.env);
+  const { given, positionals } = readArguments(subcommand, arguments_, settings);
   return subcommand.run(given, positionals);
 }
 
+function loadAll(): Promise<readonly Subcommand[]> {
+  return Promise.all(Object.values(SUBCOMMANDS).map((load) => load()));
+}
+
 async function usage(): Promise<string> {
-  const lines: string[] = [];
-  for (const load of Object.values(SUBCOMMANDS)) {
-    const { name, summary } = await load();
-    lines.push(`  ${name.padEnd(10)} ${summary}`);
-  }
+  const lines = (await loadAll()).map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`);
   return `flint, the command line tool of FlintDB (also called flintdb).
 
   flint <subcommand> [options]
@@ -67,6 +71,9 @@ async function usage(): Promise<string> {
 
 Subcommands:
 ${lines.join('\n')}
+
+Options may also stand in the environment (FLINT_URI, FLINT_IMPORT_BATCHSIZE) and in ~/.config/flint/flint.yaml, or the file that
+FLINT_CONFIG names: 'uri', and a section of each subcommand.
 
 Start a server with:  flintd --dbpath <directory>
 Exit codes: 0 done, 1 it could not be done, 2 wrong use, 3 not in this version, 4 damage (verify, repair).
@@ -83,7 +90,8 @@ try {
   if (error instanceof UsageError) process.exitCode = EXIT.badOptions;
   else if (error instanceof FailedCommand) process.exitCode = EXIT.failed;
   else throw error;
-  process.stderr.write(`flint: ${error.message}\n`);
+  const prefix = painted('flint:', 'red', process.stderr, process.env);
+  process.stderr.write(`${prefix} ${error.message}\n`);
 } finally {
   clearInterval(untilTheEnd);
 }

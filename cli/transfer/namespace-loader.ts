@@ -19,6 +19,8 @@ import { getField } from '../../bson/index.ts';
 
 export interface LoadOptions {
   readonly drop?: boolean;
+  /** How the subcommand's user asks for that; default --drop. */
+  readonly dropFlag?: string;
   readonly stopOnError?: boolean;
   /** Default true. */
   readonly indexes?: boolean;
@@ -60,9 +62,10 @@ export class NamespaceLoader {
   /** Makes all of them, empty. @throws FailedCommand when one of them is there already and is not to be dropped. */
   async prepare(definitions: readonly NamespaceDefinition[]): Promise<void> {
     const existing = await this.existingOf(definitions);
-    if (existing.length > 0 && this.options.drop !== true) {
+    const { drop = false, dropFlag = '--drop' } = this.options;
+    if (existing.length > 0 && !drop) {
       throw new FailedCommand(
-        `${existing.map(nameOf).join(', ')} ${existing.length === 1 ? 'is' : 'are'} there already. Nothing was written. With --drop they are dropped first.`,
+        `${existing.map(nameOf).join(', ')} ${existing.length === 1 ? 'is' : 'are'} there already. Nothing was written. With ${dropFlag} they are dropped first.`,
       );
     }
     for (const definition of existing) await dropNamespace(this.client, definition);

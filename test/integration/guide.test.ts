@@ -61,6 +61,33 @@ describe('the examples of the guide', () => {
           await execute('sh', ['-e', '-c', script], { cwd: project, timeout: TIMEOUT_MS });
         }).timeout(TIMEOUT_MS);
       }
+      if (language === 'sh' && text.includes('$FLINTDB_URI')) {
+        it(`${page}, block ${index + 1}, prints what it says`, async () => {
+          // As installed: flint is found by its name.
+          const script = `flint() { "${process.execPath}" "${join(ROOT, 'bin/flint')}" "$@"; }\nset -eo pipefail\n`;
+          const expected = next?.language === 'text' ? next.text : '';
+          const { stdout } = await execute('bash', ['-c', script + text], {
+            cwd: project,
+            timeout: TIMEOUT_MS,
+            env: { ...process.env, FLINTDB_URI: server.uri },
+          }).catch((error: { readonly stdout: string; readonly stderr: string }) => {
+            // A page may show what fails.
+            assert.ok(expected.includes('refused'), error.stderr);
+            return error;
+          });
+          assert.equal(stdout, expected);
+        });
+      } else if (language === 'sh') {
+        for (const [line] of text.matchAll(/^flint .*$/gm)) {
+          it(`${page}, block ${index + 1}, names options that flint has: ${line}`, async () => {
+            const [, name = ''] = /flint (\w+)/.exec(line) ?? [];
+            const { code, stdout } = await runToEnd([name, '--help'], { program: 'flint' });
+            assert.equal(code, 0);
+            for (const [flag] of line.matchAll(/--\w+/g))
+              assert.match(stdout, new RegExp(`${flag}\\b`));
+          });
+        }
+      }
       if (language === 'ts') {
         it(`${page}, block ${index + 1}, compiles`, async () => {
           const file = join(project, `block-${index}.mts`);

@@ -15,8 +15,6 @@ import {
 
 /** Entries of the package besides its main one (package.json, exports). */
 const FURTHER_ENTRIES = ['client/http.ts', 'client/testing/memory-server.ts'];
-/** Doors that `flint backup` and `flint restore` open with --format mongodump. */
-const DUMP_DOORS = ['cli/mongodump/dump.ts', 'cli/mongodump/restore.ts'];
 /** Real implementations that only tests and simulations open. */
 const FOR_SIMULATION = ['storage/device/simulated-volume.ts'];
 
@@ -35,7 +33,6 @@ describe('the tree', () => {
     const doors = [
       ...FOR_SIMULATION,
       ...FURTHER_ENTRIES,
-      ...DUMP_DOORS,
       ...filesBelow('cli/programs', '.ts'),
       ...FLOORS.map((floor) => `${floor}/index.ts`).filter((path) =>
         existsSync(join(PROJECT_ROOT, path)),
