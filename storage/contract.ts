@@ -396,10 +396,10 @@ export interface StoreBackup {
   close(): void;
 }
 
-/** A run of journal entries: BSON documents one after the other. */
+/** A run of journal entries, BSON documents one after the other, cut wherever it is full. */
 export interface JournalPiece {
   readonly bytes: Buffer;
-  /** The last commit that ends in the piece or before it. A commit may go on in the next piece. */
+  /** The last commit that has been read; the rest of it may come with the next piece. */
   readonly upTo: CommitPoint;
   /** There was no later commit when the piece was read. */
   readonly isAll: boolean;
@@ -409,7 +409,7 @@ export interface JournalPiece {
 export interface JournalTail {
   /** Where it began. */
   readonly after: CommitPoint;
-  /** Up to about `mostBytes`, at least one entry; an empty piece when there is nothing new. @throws CommandError CappedPositionLost */
+  /** Up to `mostBytes`; an empty piece when there is nothing new. @throws CommandError CappedPositionLost */
   read(mostBytes: number): Promise<JournalPiece>;
   close(): Promise<void>;
 }

@@ -26,6 +26,7 @@ import {
   type BackupChain,
   type ChainEnd,
 } from './backup-chain.ts';
+import { BackupDamage } from './backup-damage.ts';
 import { encodeDescription } from './description.ts';
 import { fileSink, FrameWriter, streamSink, type FrameSink } from './frame-writer.ts';
 import {
@@ -136,7 +137,10 @@ export class BackupJob {
   ): Promise<FullBackupSummary | undefined> {
     if ((await stat(path).catch(() => undefined)) === undefined) return undefined;
     const { progress, force } = this.options;
-    const existing = await lookAtFile(path);
+    const existing = await lookAtFile(path).catch((error: unknown) => {
+      if (force && error instanceof BackupDamage) return { state: 'unusable' } as const;
+      throw error;
+    });
     if (existing.state === 'finished') {
       if (!force) {
         throw new FailedCommand(

@@ -21,6 +21,8 @@ import type { ServerBackup } from './server-backup.ts';
 const AWAIT_MS = 1000;
 /** That nothing was written is noted so often. */
 const IDLE_NOTE_SECONDS = 30;
+/** Of a BSON document's length. */
+const LENGTH_BYTES = 4;
 const FULL_PIECE_BYTES = 512 * 1024;
 const SYNC_BYTES = 64 * 1024 * 1024;
 const HIGHEST_INCREMENT = 2 ** 32 - 1;
@@ -68,20 +70,16 @@ export class JournalArchive {
     const { follow, isStopped, task, rate } = this.options;
     this.rest = Buffer.alloc(0);
     const id = await this.server.openJournal(this.last);
-    try {
-      while (!isStopped()) {
-        const { bytes, coveredSeconds } = await this.server.journal(id, follow ? AWAIT_MS : 0);
-        await this.keep(bytes, coveredSeconds);
-        task.advance(bytes.length);
-        await rate.passed(bytes.length);
-        if (!follow && bytes.length === 0) break;
-      }
-      // A frame without entries: up to here nothing more was written.
-      await this.write(this.last, Buffer.alloc(0));
-    } finally {
-      // A connection that is lost has said so already.
-      await this.server.close(id).catch(() => undefined);
+    while (!isStopped()) {
+      const { bytes, coveredSeconds } = await this.server.journal(id, follow ? AWAIT_MS : 0);
+      await this.keep(bytes, coveredSeconds);
+      task.advance(bytes.length);
+      await rate.passed(bytes.length);
+      if (!follow && bytes.length === 0) break;
     }
+    // A frame without entries: up to here nothing more was written.
+    await this.write(this.last, Buffer.alloc(0));
+    await this.server.close(id);
   }
 
   private async keep(bytes: Buffer, coveredSeconds: number | undefined): Promise<void> {
@@ -123,7 +121,9 @@ function wholeCommits(entries: Buffer): {
   let last: CommitPoint | undefined;
   let end = 0;
   let commits = 0;
-  for (let at = 0; at < entries.length;) {
+  for (let at = 0; at + LENGTH_BYTES <= entries.length;) {
+    // The last entry may be cut: its rest comes with the next piece.
+    if (at + entries.readUInt32LE(at) > entries.length) break;
     const next = at + journalEntryLength(entries, at, entries.length);
     const { cn, ts } = journalEntryStamp(entries, at);
     at = next;

@@ -7,6 +7,7 @@ import type { GivenOptions } from '../../server/index.ts';
 import { UsageError } from '../../server/index.ts';
 import { BackupJob, type BackupSummary } from '../backup/backup-job.ts';
 import { timestampText } from '../backup/backup-chain.ts';
+import { BackupDamage, reportDamage } from '../backup/backup-damage.ts';
 import { parseRate } from '../backup/rate-limit.ts';
 import { withClient } from '../command-line/connect.ts';
 import { givenList } from '../command-line/given-list.ts';
@@ -119,6 +120,9 @@ Examples:
       process.once('SIGINT', stop).once('SIGTERM', stop);
       try {
         tell(given, target, await job.run());
+      } catch (error) {
+        if (error instanceof BackupDamage) return reportDamage(error, given);
+        throw error;
       } finally {
         process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop);
       }

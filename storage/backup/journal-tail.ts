@@ -1,7 +1,7 @@
 /**
  * The journal from a commit on, in pieces of raw entries: what a backup's archive of the journal is fed from.
  */
-import type { Journal, JournalGroup, JournalReader } from '../journal/contract.ts';
+import type { Journal, JournalReader } from '../journal/contract.ts';
 import type { CommitPoint, JournalPiece, JournalTail } from '../contract.ts';
 
 export class ReaderTail implements JournalTail {
@@ -9,9 +9,8 @@ export class ReaderTail implements JournalTail {
   private readonly reader: JournalReader;
   private readonly journal: Journal;
   private upTo: CommitPoint;
-  /** The group whose entries did not all fit into the last piece, and the first of them that is left. */
-  private group: JournalGroup | undefined;
-  private next = 0;
+  /** What did not fit into the last piece: one commit may be larger than a message. */
+  private held: Buffer = Buffer.alloc(0);
 
   /** @param reader stands behind the commit `after` */
   constructor(after: CommitPoint, reader: JournalReader, journal: Journal) {
@@ -23,25 +22,22 @@ export class ReaderTail implements JournalTail {
 
   async read(mostBytes: number): Promise<JournalPiece> {
     // Copied at once: what a reader gave is good until its next call.
-    const entries: Buffer[] = [];
-    let bytes = 0;
+    const entries: Buffer[] = [this.held];
+    let bytes = this.held.length;
     while (bytes < mostBytes) {
-      if (this.group === undefined) {
-        this.group = await this.reader.next();
-        this.next = 0;
-        if (this.group === undefined) break;
+      const group = await this.reader.next();
+      if (group === undefined) break;
+      for (const entry of group.entries) {
+        entries.push(Buffer.from(entry.bytes));
+        bytes += entry.bytes.length;
       }
-      const entry = Buffer.from(this.group.entries[this.next].bytes);
-      entries.push(entry);
-      bytes += entry.length;
-      this.next += 1;
-      if (this.next < this.group.entries.length) continue;
-      const { commitNumber, timestamp } = this.group;
-      this.upTo = { commitNumber, timestamp };
-      this.group = undefined;
+      this.upTo = { commitNumber: group.commitNumber, timestamp: group.timestamp };
     }
-    const isAll = this.journal.lastCommitNumber === this.upTo.commitNumber;
-    return { bytes: Buffer.concat(entries), upTo: this.upTo, isAll };
+    const all = Buffer.concat(entries);
+    this.held = all.subarray(mostBytes);
+    const { upTo } = this;
+    const isAll = this.held.length === 0 && this.journal.lastCommitNumber === upTo.commitNumber;
+    return { bytes: all.subarray(0, mostBytes), upTo, isAll };
   }
 
   close(): Promise<void> {

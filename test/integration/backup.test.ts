@@ -14,6 +14,7 @@ import {
   readArguments,
   type Subcommand,
 } from '../../cli/command-line/subcommand.ts';
+import { startEmbedded } from '../../cli/programs/embedded.ts';
 import { restore } from '../../cli/commands/restore.ts';
 import { verify } from '../../cli/commands/verify.ts';
 import { UsageError } from '../../server/index.ts';
@@ -160,6 +161,15 @@ describe('flint backup', () => {
     const report = await flintJson('backup', server.uri, place('second'), '--since', place('full'));
     assert.equal(report['kind'], 'journal');
     await items.deleteMany({ n: 5 });
+    // Larger than a piece, and nearly as large as a message may be.
+    await server.client
+      .db('other')
+      .collection('things')
+      .insertOne({ b: 'z'.repeat(16 * 1024 * 1024 - 100) });
+    await server.client
+      .db('other')
+      .collection('things')
+      .insertMany([{ c: 'y'.repeat(3_000_000) }, { c: 1 }]);
     const second = await contentsOf(server.client);
     await flintJson('backup', server.uri, place('third'), '--since', place('second'));
     const verified = await flintJson('verify', place('third'));
@@ -447,6 +457,22 @@ describe('flint backup', () => {
       await assert.rejects(admin.command({ backupRead: backup, part: 'entries' }), /timed out/);
     } finally {
       await admin.command({ setParameter: 1, backupIdleTimeoutMillis: 600_000 });
+    }
+  });
+
+  it('takes a server that keeps nothing on a disk', async () => {
+    const embedded = await startEmbedded(['--inMemory', '--port', '0', '--nounixsocket']);
+    const uri = `mongodb://127.0.0.1:${embedded.port}/`;
+    const client = await new MongoClient(uri).connect();
+    try {
+      await client.db('other').collection('things').insertOne({ a: 1 });
+      const before = await contentsOf(client);
+      await flintJson('backup', uri, place('memory'));
+      await flintJson('restore', place('memory'), place('from-memory'));
+      assert.deepEqual(await restored(place('from-memory')), before);
+    } finally {
+      await client.close();
+      await embedded.stop();
     }
   });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { documentOf, getField } from '../../../bson/index.ts';
 import { systemClock } from '../../../common/clock.ts';
 import { uninterruptible } from '../../../common/interruption.ts';
-import { systemRandom } from '../../../common/random.ts';
+import { SeededRandom, systemRandom } from '../../../common/random.ts';
 import { indexKeyGenerator } from '../../../query/index.ts';
 import type { CommitNumber, StorageEngine } from '../../../storage/contract.ts';
 import { openEngine } from '../../../storage/engine.ts';
@@ -117,6 +117,19 @@ async function copy(
   return { restored, commitNumber: backup.point.commitNumber };
 }
 
+async function journalOf(engine: StorageEngine, after: CommitNumber): Promise<Buffer> {
+  const tail = await engine.openJournalTail(after);
+  const pieces: Buffer[] = [];
+  for (;;) {
+    const { bytes } = await tail.read(PIECE_BYTES);
+    if (bytes.length === 0) break;
+    assert.ok(bytes.length <= PIECE_BYTES);
+    pieces.push(bytes);
+  }
+  await tail.close();
+  return Buffer.concat(pieces);
+}
+
 describe('a restored store', () => {
   let directory = '';
   beforeEach(() => {
@@ -166,7 +179,20 @@ describe('a restored store', () => {
 
   it('is copied from sectors that stay as they are, also when the entries have been let go', async () => {
     const engine = await source();
-    write(engine, ids(3000), 1);
+    const random = new SeededRandom(1);
+    // Of a length that fills extents of the collection's own, however it is compressed.
+    const fill = (round: number): void => {
+      const transaction = engine.begin();
+      const collection =
+        transaction.collection(NAMESPACE) ?? transaction.createCollection(NAMESPACE);
+      for (let n = 0; n < 500; n += 1) {
+        const noise = random.bytes(8000).toString('latin1');
+        transaction.insert(collection, documentOf({ _id: round * 1000 + n, noise }));
+      }
+      transaction.commit();
+      transaction.close();
+    };
+    fill(1);
     const backup = await engine.openBackup();
     const sectors = async (): Promise<string[]> => {
       const hashes: string[] = [];
@@ -184,7 +210,7 @@ describe('a restored store', () => {
     // What was freed would be discarded and filled again by the second checkpoint after.
     for (let round = 2; round < 6; round += 1) {
       await removeWhere(engine, () => true);
-      write(engine, ids(3000, round * 10_000), round);
+      fill(round);
       await engine.checkpoint();
     }
     assert.deepEqual(await sectors(), before);
@@ -219,13 +245,7 @@ describe('a restored store', () => {
     await removeWhere(engine, (id) => id % 7 === 0);
     const last = write(engine, [99_999], 3);
     await engine.flushed(last);
-    const tail = await engine.openJournalTail(commitNumber);
-    for (;;) {
-      const piece = await tail.read(PIECE_BYTES);
-      if (piece.bytes.length === 0) break;
-      await restored.appendJournal(piece.bytes);
-    }
-    await tail.close();
+    await restored.appendJournal(await journalOf(engine, commitNumber));
     assert.equal(restored.lastCommit, last);
     await restored.finish();
     const after = await stateOf(engine);
@@ -244,13 +264,7 @@ describe('a restored store', () => {
     await removeWhere(engine, (id) => id % 2 === 0);
     const last = write(engine, [99_999], 3);
     await engine.flushed(last);
-    const tail = await engine.openJournalTail(commitNumber);
-    for (;;) {
-      const piece = await tail.read(PIECE_BYTES);
-      if (piece.bytes.length === 0) break;
-      await restored.appendJournal(piece.bytes);
-    }
-    await tail.close();
+    await restored.appendJournal(await journalOf(engine, commitNumber));
     await restored.finish();
     const after = await stateOf(engine);
     await engine.close();
