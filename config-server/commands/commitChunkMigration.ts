@@ -5,16 +5,19 @@
  * that whoever routed by the old one is refused by both. Asking again for what has happened already succeeds, so a donor that did
  * not hear the answer asks again.
  */
-import { documentOf, getField, inspect } from '../../bson/index.ts';
+import { BsonType, documentOf, getField, inspect, type RawValue } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import {
+  comparePlacements,
   defineCommand,
+  placementOf,
   ShardVersion,
   type Chunk,
   type Command,
   type Expectation,
   type KeyTextRange,
   type OperationContext,
+  type Placement,
 } from '../../server/index.ts';
 import { chunkDocuments, chunkPut, historyOf, idOf } from '../catalog/chunk-documents.ts';
 import { shardAsItIs } from '../catalog/databases.ts';
@@ -30,6 +33,8 @@ interface CommitRequest {
   readonly toShard: string;
   /** Of the collection as the donor knew it: another generation refuses. */
   readonly version: ShardVersion;
+  /** Of the chunk as the donor knew it: one that has changed since is not given over. */
+  readonly chunkVersion: Placement;
 }
 
 export function commitChunkMigration(server: ConfigServerSource): Command {
@@ -46,15 +51,21 @@ export function commitChunkMigration(server: ConfigServerSource): Command {
       fromShard: body.string('fromShard'),
       toShard: body.string('toShard'),
       version: parseVersion(body.value('fromShardCollectionVersion')),
+      chunkVersion: parsePlacement(body.value('chunkVersion')),
     }),
     execute: (request, op) => commit(server(), op, request),
     reply: () => ({}),
   });
 }
 
-function parseVersion(value: Parameters<typeof ShardVersion.parse>[0] | undefined): ShardVersion {
+function parseVersion(value: RawValue | undefined): ShardVersion {
   if (value !== undefined) return ShardVersion.parse(value, 'fromShardCollectionVersion');
   throw new CommandError('IDLFailedToParse', "BSON field 'fromShardCollectionVersion' is missing");
+}
+
+function parsePlacement(value: RawValue | undefined): Placement {
+  if (value?.type === BsonType.timestamp) return placementOf(value);
+  throw new CommandError('TypeMismatch', "BSON field 'chunkVersion' is missing or no timestamp");
 }
 
 function commit(server: ConfigServer, op: OperationContext, request: CommitRequest): Promise<void> {
@@ -94,7 +105,8 @@ async function commitPlan(
   };
   const isWithin = chunks.length === 1 && chunk.minText <= range.min && chunk.maxText >= range.max;
   if (isWithin && chunk.shard === toShard) return undefined;
-  if (!isWithin || before === undefined || chunk.shard !== fromShard) {
+  const isSame = isWithin && comparePlacements(chunk, request.chunkVersion) === 0;
+  if (!isSame || before === undefined || chunk.shard !== fromShard) {
     throw new CommandError(
       'IncompatibleShardingMetadata',
       `The range [${inspect(min)}, ${inspect(max)}) of ${namespace} is no part of one chunk of ${fromShard} any more`,

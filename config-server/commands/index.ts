@@ -12,6 +12,7 @@ import { listShards } from './listShards.ts';
 import { mergeChunks } from './mergeChunks.ts';
 import { moveChunk, moveRange } from './moveRange.ts';
 import { removeShard } from './removeShard.ts';
+import { resolveChunkMigration } from './resolveChunkMigration.ts';
 import { shardCollection } from './shardCollection.ts';
 import { split } from './split.ts';
 import { addShardToZone, removeShardFromZone, updateZoneKeyRange } from './zones.ts';
@@ -31,6 +32,7 @@ export function configServerCommands(server: ConfigServerSource): readonly Comma
     moveRange(server),
     removeShard(server),
     removeShardFromZone(server),
+    resolveChunkMigration(server),
     shardCollection(server),
     split(server),
     updateZoneKeyRange(server),

@@ -3,6 +3,7 @@
  */
 import type { Role } from '../role.ts';
 import { SHARD_COMMANDS } from '../commands/sharding/index.ts';
+import { Migrations } from './migrations.ts';
 import { Peers } from './peers.ts';
 import { storedIdentity } from './shard-identity.ts';
 import { ShardingState } from './sharding-state.ts';
@@ -17,9 +18,12 @@ export function createShardRole(): Role {
       state.identity = await host.background('readShardIdentity', (op) =>
         storedIdentity(op.view()),
       );
+      const migrations = new Migrations(host, state);
+      await migrations.start();
       service.sharding = state;
       return {
         stop: async () => {
+          await migrations.stop();
           peers.close();
         },
       };

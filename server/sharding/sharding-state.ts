@@ -11,6 +11,7 @@ import { CommandError } from '../../common/errors.ts';
 import type { MaybePromise } from '../../storage/index.ts';
 import { databaseFromDocument, type DatabaseEntry } from './catalog-entries.ts';
 import { CollectionState, KnownCollection } from './collection-state.ts';
+import type { MigrationChanges } from './migration-changes.ts';
 import type { Peers } from './peers.ts';
 import { readRouting, type ReadMetadata } from './routing.ts';
 import type { RoutedOperation } from './routed-by.ts';
@@ -33,6 +34,8 @@ const REFRESH_TIMEOUT_MS = 10_000;
 export class ShardingState {
   readonly peers: Peers;
   identity: ShardIdentity | undefined;
+  /** Where changes of the collection are noted that is being migrated. */
+  changes: MigrationChanges | undefined;
   private readonly collections = new Map<string, CollectionState>();
   private readonly databases = new Map<string, DatabaseEntry>();
   private readonly refreshing = new Map<string, Promise<void>>();

@@ -5,6 +5,7 @@
  * those who wait at its end. Every command that stores documents of clients writes through it.
  * Promises: a plain collection costs nothing per document besides the write itself.
  */
+import { getField } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import {
@@ -75,6 +76,7 @@ export class RecordWriter {
     // Buckets of MongoDB's come compressed (mongorestore); here they are stored as they are read.
     const document = this.holdsBuckets ? decompressedBucket(given) : given;
     this.validator?.checkInsert(document);
+    this.noteForMigration(document);
     if (this.timeseries !== undefined) checkBucket(document, this.timeseries);
     const { capped, transaction, collection } = this;
     if (capped === undefined) return transaction.insert(collection, document);
@@ -88,12 +90,34 @@ export class RecordWriter {
   /** @throws CommandError DocumentValidationFailure, DuplicateKey */
   update(recordId: RecordId, before: Buffer, after: Buffer): void {
     this.validator?.checkUpdate(before, after);
+    this.checkStays(after);
+    this.noteForMigration(before);
     if (this.timeseries !== undefined) checkBucket(after, this.timeseries);
     this.transaction.update(this.collection, recordId, before, after);
   }
 
   delete(recordId: RecordId, before: Buffer): void {
+    this.noteForMigration(before);
     this.transaction.delete(this.collection, recordId, before);
+  }
+
+  /** A document whose shard key would become one of another shard stays as it is. */
+  private checkStays(after: Buffer): void {
+    const { ownership } = this.op;
+    if (ownership === undefined || ownership.namespace !== this.collection.namespace) return;
+    uassert(
+      ownership.owns(after),
+      'WouldChangeOwningShard',
+      'The update would move the document to another shard, or its shard key would be none: that is not supported outside of a transaction',
+    );
+  }
+
+  /** What a migration has copied already is copied again. */
+  private noteForMigration(document: Buffer): void {
+    const changes = this.op.service.sharding?.changes;
+    if (changes === undefined || changes.uuid !== this.collection.uuid) return;
+    const id = getField(document, '_id');
+    if (id !== undefined) this.op.afterCommit(() => changes.note(id));
   }
 
   /** Brings a capped collection nearer to its limits. @returns whether it is within them */

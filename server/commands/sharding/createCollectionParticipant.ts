@@ -13,7 +13,7 @@ export const createCollectionParticipant = defineCommand({
     '_shardsvrCreateCollectionParticipant',
     'Makes a sharded collection on this shard.',
   ),
-  parse: (body) => parseCopy(body),
+  parse: (body) => parseCopy(body, namespaceIn(body)),
   execute: async (copy, op) => {
     await op.transact((transaction) => void createCopy(transaction, copy));
     if (op.lastCommit !== undefined) await op.engine.flushed(op.lastCommit);
@@ -22,9 +22,9 @@ export const createCollectionParticipant = defineCommand({
 });
 
 /** The fields that describe a collection elsewhere. */
-export function parseCopy(body: CommandBody): CollectionCopy {
+export function parseCopy(body: CommandBody, namespace: string): CollectionCopy {
   return {
-    namespace: namespaceIn(body),
+    namespace,
     uuid: uuidIn(body.value('uuid')),
     options: body.document('options', EMPTY_DOCUMENT),
     indexes: arrayIn(body.value('indexes')),

@@ -10,16 +10,23 @@ import {
   flushRoutingTableCacheUpdates,
 } from './flushRoutingTableCacheUpdates.ts';
 import { getShardVersion } from './getShardVersion.ts';
+import { moveRange } from './moveRange.ts';
 import { prepareShardCollection } from './prepareShardCollection.ts';
+import { finishReceive, flushReceived, receiveDocuments, startReceive } from './receiveRange.ts';
 import { splitVector } from './splitVector.ts';
 
 export const SHARD_COMMANDS: readonly Command[] = [
   addShardIdentity,
   createCollectionParticipant,
   dropCollectionParticipant,
+  finishReceive,
+  flushReceived,
   flushDatabaseCacheUpdates,
   flushRoutingTableCacheUpdates,
   getShardVersion,
+  moveRange,
   prepareShardCollection,
+  receiveDocuments,
   splitVector,
+  startReceive,
 ];

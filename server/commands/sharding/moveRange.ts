@@ -1,0 +1,35 @@
+/**
+ * _shardsvrMoveRange: this shard gives a range to another one; answered when it is given, or nothing has moved.
+ *
+ * Killing this operation cancels the migration, as long as the config server has not given the range over.
+ */
+import { defineCommand } from '../../command/define-command.ts';
+import type { MigrationRequest } from '../../sharding/migration-source.ts';
+import { migrationsOf } from '../../sharding/migrations.ts';
+import { namespaceIn, shardingOf, shardTraits } from './shard-command.ts';
+
+export const moveRange = defineCommand({
+  ...shardTraits('_shardsvrMoveRange', 'Gives a range of a collection to another shard.'),
+  parse: (body): MigrationRequest & { readonly waitsForDelete: boolean } => {
+    body.ignore('fromShard');
+    return {
+      namespace: namespaceIn(body),
+      min: body.document('min'),
+      max: body.document('max'),
+      toShard: body.string('toShard'),
+      toHost: body.string('toHost'),
+      waitsForDelete: body.boolean('waitForDelete', false),
+    };
+  },
+  execute: async ({ waitsForDelete, ...request }, op) => {
+    const migrations = migrationsOf(shardingOf(op));
+    let finished: Promise<void> | undefined;
+    try {
+      await migrations.source.migrate(op, request);
+    } finally {
+      finished = migrations.finish();
+    }
+    if (waitsForDelete) await op.waitFor(finished);
+  },
+  reply: () => ({}),
+});

@@ -1,0 +1,50 @@
+/**
+ * Which documents of a collection have changed since a migration began to copy it.
+ *
+ * Owns: the set of their ids; what they have become is read when they are sent. Bounded: a migration that falls behind without end
+ * gives up, instead of filling the memory.
+ */
+import { canonicalKey, rawValueFrom, type RawValue } from '../../bson/index.ts';
+import type { CollectionUuid } from '../../storage/index.ts';
+
+/** Bytes of ids that are remembered at most. */
+const MAX_BYTES = 64 * 1024 * 1024;
+
+export class MigrationChanges {
+  readonly uuid: CollectionUuid;
+  private ids = new Map<string, RawValue>();
+  private bytes = 0;
+  private isFull = false;
+
+  constructor(uuid: CollectionUuid) {
+    this.uuid = uuid;
+  }
+
+  get count(): number {
+    return this.ids.size;
+  }
+
+  /** There were more than fit: the migration cannot be finished. */
+  get overflowed(): boolean {
+    return this.isFull;
+  }
+
+  /** A document with this `_id` was inserted, changed or removed. */
+  note(id: RawValue): void {
+    if (this.isFull) return;
+    const key = canonicalKey(id);
+    if (this.ids.has(key)) return;
+    const bytes = Buffer.from(id.toBytes());
+    this.ids.set(key, rawValueFrom(id.type, bytes));
+    this.bytes += bytes.length;
+    this.isFull = this.bytes > MAX_BYTES;
+  }
+
+  /** All noted so far; from now on it notes anew. */
+  take(): RawValue[] {
+    const ids = [...this.ids.values()];
+    this.ids = new Map();
+    this.bytes = 0;
+    return ids;
+  }
+}

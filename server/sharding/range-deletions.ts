@@ -1,0 +1,185 @@
+/**
+ * Removes the documents of ranges that have gone to other shards, or came with a migration that was given up.
+ *
+ * Owns: the tasks, documents of config.rangeDeletions. A task is written before the first document of its range can be superfluous, as
+ * *pending*, and becomes ready (or is dropped) when it is known how the migration ended. Invariants:
+ *  1. Only a ready task deletes, and only what this shard does not own by the config server's word.
+ *  2. Plans that began while the range was owned are waited for.
+ *  3. A task is dropped when nothing of its range is left.
+ * Source: MongoDB's README_migrations, "Orphan range deletion".
+ */
+import {
+  booleanValue,
+  documentOf,
+  getField,
+  stringValue,
+  unsetField,
+  type RawValue,
+} from '../../bson/index.ts';
+import type { RecordId } from '../../storage/index.ts';
+import type { OperationContext } from '../operation/operation-context.ts';
+import type { KeyTextRange } from './chunk-map.ts';
+import { uuidValue } from './routing.ts';
+import { ShardKeyPattern } from './shard-key-pattern.ts';
+import { indexRange, shardKeyIndex } from './shard-key-walk.ts';
+import type { ShardingState } from './sharding-state.ts';
+import { changeFacts, idOf, readFacts, type FactChange } from './stored-facts.ts';
+
+export const RANGE_DELETIONS = 'config.rangeDeletions';
+
+/** Documents of one transaction. */
+const BATCH_COUNT = 128;
+
+export interface RangeDeletion {
+  readonly migrationId: RawValue;
+  readonly namespace: string;
+  /** 32 hexadecimal digits. */
+  readonly uuid: string;
+  readonly pattern: Buffer;
+  readonly min: Buffer;
+  readonly max: Buffer;
+  readonly donor: string;
+}
+
+/** A new task that does nothing yet. */
+export function pendingTask(task: RangeDeletion): FactChange {
+  const value = documentOf({
+    _id: task.migrationId,
+    nss: task.namespace,
+    collectionUuid: uuidValue(task.uuid),
+    donorShardId: task.donor,
+    range: documentOf({ min: task.min, max: task.max }),
+    keyPattern: task.pattern,
+    pending: booleanValue(true),
+    whenToClean: stringValue('now'),
+  });
+  return { namespace: RANGE_DELETIONS, id: task.migrationId, value };
+}
+
+/** The task goes: nothing of its range is superfluous. */
+export function droppedTask(migrationId: RawValue): FactChange {
+  return { namespace: RANGE_DELETIONS, id: migrationId, value: undefined };
+}
+
+/** The task may begin; undefined when there is none. */
+export async function readyTask(
+  op: OperationContext,
+  migrationId: RawValue,
+): Promise<FactChange | undefined> {
+  for (const document of await readFacts(op, RANGE_DELETIONS)) {
+    if (!idOf(document).toBytes().equals(migrationId.toBytes())) continue;
+    const value = unsetField(document, 'pending');
+    return { namespace: RANGE_DELETIONS, id: migrationId, value };
+  }
+  return undefined;
+}
+
+/** Of the tasks, pending or not, those that overlap. */
+export async function overlappingTasks(
+  op: OperationContext,
+  uuid: string,
+  range: KeyTextRange,
+): Promise<Buffer[]> {
+  const tasks = await readFacts(op, RANGE_DELETIONS);
+  return tasks.filter((document) => {
+    const task = taskFrom(document);
+    return task.uuid === uuid && task.range.min < range.max && range.min < task.range.max;
+  });
+}
+
+/** Does all that is ready. @returns whether something is left to do later */
+export async function runRangeDeletions(
+  op: OperationContext,
+  state: ShardingState,
+): Promise<boolean> {
+  let isLeft = false;
+  for (const document of await readFacts(op, RANGE_DELETIONS)) {
+    if (getField(document, 'pending') !== undefined) continue;
+    if (!(await runTask(op, state, document))) isLeft = true;
+  }
+  return isLeft;
+}
+
+interface Task {
+  readonly namespace: string;
+  readonly uuid: string;
+  readonly pattern: ShardKeyPattern;
+  readonly range: KeyTextRange;
+}
+
+function taskFrom(document: Buffer): Task {
+  const pattern = ShardKeyPattern.parse(field(document, 'keyPattern').asDocument());
+  const range = field(document, 'range').asDocument();
+  return {
+    namespace: field(document, 'nss').asString(),
+    uuid: field(document, 'collectionUuid').asBinary().bytes.toString('hex'),
+    pattern,
+    range: {
+      min: pattern.boundText(field(range, 'min').asDocument()),
+      max: pattern.boundText(field(range, 'max').asDocument()),
+    },
+  };
+}
+
+function field(document: Buffer, name: string): RawValue {
+  const value = getField(document, name);
+  if (value !== undefined) return value;
+  throw new Error(`config.rangeDeletions: a task without ${name}`);
+}
+
+/** @returns false when it has to wait */
+async function runTask(
+  op: OperationContext,
+  state: ShardingState,
+  document: Buffer,
+): Promise<boolean> {
+  const task = taskFrom(document);
+  const collectionState = state.collection(task.namespace);
+  const known = await state.refresh(op, task.namespace);
+  if (collectionState.earlierIsUsed) return false;
+  const isSame = known.routing?.entry.uuid === task.uuid;
+  const { shardName } = state.requiredIdentity;
+  const isOwned =
+    isSame &&
+    [...(known.routing?.chunks.overlapping(task.range) ?? [])].some(
+      ({ shard }) => shard === shardName,
+    );
+  if (isSame && !isOwned) await deleteRange(op, task);
+  await changeFacts(op, [droppedTask(idOf(document))]);
+  return true;
+}
+
+/** Removes every document of a range. The caller knows that none of them counts. */
+export async function deleteRange(op: OperationContext, task: Task): Promise<void> {
+  for (;;) {
+    const collection = op.renewView().collection(task.namespace);
+    if (collection === undefined || collection.uuid !== task.uuid) return;
+    const index = shardKeyIndex(collection, task.pattern);
+    const cursor = op.view().scanIndex(index, indexRange(task.range), 1);
+    const batch: RecordId[] = [];
+    try {
+      while (batch.length < BATCH_COUNT && cursor.next()) batch.push(cursor.recordId);
+    } finally {
+      cursor.close();
+    }
+    const deleted = await op.transact(async (transaction) => {
+      let count = 0;
+      const current = transaction.collection(task.namespace);
+      if (current === undefined || current.uuid !== task.uuid) return count;
+      for (const recordId of batch) {
+        const stored = await transaction.record(current, recordId);
+        if (stored === undefined || !isInRange(stored, task)) continue;
+        transaction.delete(current, recordId, stored);
+        count += 1;
+      }
+      return count;
+    });
+    if (deleted === 0) return;
+    await op.yield();
+  }
+}
+
+function isInRange(document: Buffer, { pattern, range }: Task): boolean {
+  const { text } = pattern.keyOf(document);
+  return text >= range.min && text < range.max;
+}
