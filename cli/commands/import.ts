@@ -98,6 +98,7 @@ class Importer {
     const total = file === '-' ? undefined : await sizeOf(file);
     const { database, collection } = this.namespace;
     const task = this.progress.begin(`${database}.${collection}`, { total, unit: 'bytes' });
+    if (file === '-' && process.stdin.isTTY) this.progress.say('Reading from standard input.');
     if (drop) await dropNamespace(this.client, this.namespace);
     const statements = new Statements(mode, keyFields);
     try {

@@ -7,6 +7,7 @@ import { BsonType, EMPTY_DOCUMENT, getField } from '../../bson/index.ts';
 import type { BaseClient } from '../../client/index.ts';
 import { MongoServerError } from '../../client/index.ts';
 import type { Namespace, NamespaceFilter } from '../command-line/namespace-filter.ts';
+import { FailedCommand } from '../command-line/subcommand.ts';
 
 export type NamespaceKind = 'collection' | 'view' | 'timeseries';
 
@@ -51,12 +52,28 @@ export async function listNamespaces(
       .db(database)
       .listCollections({}, { nameOnly: false, raw: true })
       .toArray();
-    for (const entry of entries) {
-      const description = await describe(client, database, bytesOf(entry), filter);
-      if (description !== undefined) found.push(description);
+    const collections = entries.map(bytesOf);
+    const there = new Set(collections.map(nameOf));
+    for (const entry of collections) {
+      const description = await describe(client, database, entry, filter);
+      if (description === undefined) continue;
+      checkBuckets(description, there);
+      found.push(description);
     }
   }
   return found.sort(byKindAndName);
+}
+
+/** A time series whose buckets cannot be read would be taken for an empty one. @throws FailedCommand */
+function checkBuckets(description: NamespaceDescription, there: ReadonlySet<string>): void {
+  if (there.has(dataCollectionOf(description))) return;
+  throw new FailedCommand(
+    `${description.database}.${description.collection}: the server does not show the buckets of this time series. Leave it out (--nsExclude), and take its measurements with flint export and flint import.`,
+  );
+}
+
+function nameOf(entry: Buffer): string {
+  return getField(entry, 'name')?.asString() ?? '';
 }
 
 async function databaseNames(client: BaseClient): Promise<string[]> {
@@ -70,7 +87,7 @@ async function describe(
   entry: Buffer,
   filter: NamespaceFilter,
 ): Promise<NamespaceDescription | undefined> {
-  const collection = getField(entry, 'name')?.asString() ?? '';
+  const collection = nameOf(entry);
   const namespace = { database, collection };
   if (isServersOwn(namespace) || !filter(namespace)) return undefined;
   const kind = kindOf(getField(entry, 'type')?.asString());
