@@ -21,7 +21,7 @@ import { commitsUpTo } from './points-in-time.ts';
 
 export interface DirectoryRestoreOptions {
   readonly dbpath: string;
-  /** What is there goes. */
+  /** A store that is there goes. */
   readonly force: boolean;
   /** undefined: up to the last commit that there is. */
   readonly to: Timestamp | undefined;
@@ -116,7 +116,7 @@ async function writeStore(
 function withAdvice(error: unknown): unknown {
   if (!(error instanceof FailedCommand) || !error.message.includes('is not empty')) return error;
   return new FailedCommand(
-    `${error.message}. Name an empty directory, or say --force: what is there goes.`,
+    `${error.message}. Name an empty directory, or say --force: a store that is there goes.`,
   );
 }
 

@@ -75,7 +75,7 @@ Examples:
       flag: 'force',
       type: 'switch',
       group: GROUP,
-      help: 'What the directory holds goes; collections that the server has are dropped first.',
+      help: 'A store that the directory holds goes (other files stay); collections that the server has are dropped first.',
     },
     {
       flag: 'workDir',

@@ -41,12 +41,16 @@ const COMMIT_BYTES = 32 * 1024 * 1024;
 /** What a start that met an unfinished restore, or a crash, may have left: no data. */
 const NO_DATA = /^(flintd\.(sock|pid)|flintd-.*\.sock|lost\+found|.*\.unfinished|_tmp)$/;
 
+/** What a store keeps in its directory. Nothing else there is ever removed. */
+const STORE_FILES =
+  /^(blocks\.flint|ballast\.flint|index\.lmdb.*|journal(\.before-repair.*)?|_tmp|diagnostic\.data|crash\..*\.json|re(store|pair)\.under-way|.*\.unfinished)$/;
+
 export interface RestoreOptions {
   readonly dbpath: string;
   readonly point: BackupPoint;
   readonly clock: Clock;
   readonly random: Random;
-  /** What is in the directory goes. */
+  /** A store that is in the directory goes; other files stay. */
   readonly overwrite: boolean;
 }
 
@@ -236,6 +240,7 @@ async function clear(dbpath: string, overwrite: boolean): Promise<void> {
   // Nobody may take half of what was there for a store.
   await rm(join(dbpath, DEFAULT_BLOCK_STORE_NAME), { force: true });
   for (const name of names) {
+    if (!STORE_FILES.test(name)) continue;
     await rm(join(dbpath, name), { recursive: true, force: true });
   }
 }

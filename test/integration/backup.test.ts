@@ -150,7 +150,11 @@ describe('flint backup', () => {
     const over = await flint('restore', place('full'), place('restored'));
     assert.equal(over.code, 1);
     assert.match(over.stderr, /is not empty.*--force/);
+    // What is none of a store's files stays, whatever is said.
+    const note = join(place('restored'), 'note.txt');
+    writeFileSync(note, 'mine');
     await flintJson('restore', place('full'), place('restored'), '--force');
+    assert.equal(readFileSync(note, 'utf8'), 'mine');
   });
 
   it('takes what was written since, and goes on from there to any time', async () => {
