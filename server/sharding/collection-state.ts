@@ -27,7 +27,7 @@ export class KnownCollection {
     this.ownership = routing === undefined ? undefined : this.ownershipBy(routing, shardName);
   }
 
-  /** Plans that filter by it are open. */
+  /** Operations that were let in by it, or plans that filter by it, go on. */
   get isUsed(): boolean {
     return this.users > 0;
   }
@@ -80,14 +80,19 @@ export class CollectionState {
   }
 
   set known(next: KnownCollection | undefined) {
-    if (this.current !== undefined) this.earlier.add(this.current);
+    this.forgetUnused();
+    if (this.current?.isUsed === true) this.earlier.add(this.current);
     this.current = next;
   }
 
-  /** Plans are open that may still want documents which have gone to other shards. */
+  /** Operations or plans go on that may still want documents which have gone to other shards. */
   get earlierIsUsed(): boolean {
-    for (const known of this.earlier) if (!known.isUsed) this.earlier.delete(known);
+    this.forgetUnused();
     return this.earlier.size > 0;
+  }
+
+  private forgetUnused(): void {
+    for (const known of this.earlier) if (!known.isUsed) this.earlier.delete(known);
   }
 
   /** Resolves when who is held back may look again; undefined: nobody is. */

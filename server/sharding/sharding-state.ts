@@ -117,6 +117,8 @@ export class ShardingState {
       if (known === undefined) return false;
       if (!received.isIgnored && !known.version.isCompatibleWith(received)) return false;
       op.ownership = known.ownership;
+      // From now on, not only from when its plan opens: what it may see is not removed.
+      if (known.ownership !== undefined) op.onRelease(known.ownership.use());
     }
     if (isWrite) op.onRelease(state.enterWrite());
     return true;
