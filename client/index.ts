@@ -10,6 +10,15 @@ export * from './gridfs/read-stream.ts';
 export * from './gridfs/write-stream.ts';
 export * from './portable.ts';
 export {
+  Cluster,
+  ClusterError,
+  openCluster,
+  startCluster,
+  type ClusterMember,
+  type MemberState,
+  type StartClusterOptions,
+} from './testing/start-cluster.ts';
+export {
   startServer,
   TestServer,
   type Failure,

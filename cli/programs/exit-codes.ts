@@ -8,8 +8,6 @@ export const EXIT = {
   failed: 1,
   /** Wrong options. */
   badOptions: 2,
-  /** The program cannot do this yet. */
-  notSupported: 3,
   /** verify found damage, or repair could not bring everything back. */
   damaged: 4,
   /** A bug in shared state, or damage: the next start recovers or reports. */

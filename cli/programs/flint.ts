@@ -18,17 +18,20 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Subcommand>>> = {
   completion: async () => (await import('../commands/completion.ts')).completion(loadAll),
   backup: async () => (await import('../commands/backup.ts')).backup,
   copy: async () => (await import('../commands/copy.ts')).copy,
+  down: async () => (await import('../commands/down.ts')).down,
   export: async () => (await import('../commands/export.ts')).exportDocuments,
   import: async () => (await import('../commands/import.ts')).importDocuments,
+  kill: async () => (await import('../commands/kill.ts')).kill,
+  logs: async () => (await import('../commands/logs.ts')).logs,
   repair: async () => (await import('../commands/repair.ts')).repair,
   report: async () => (await import('../commands/report.ts')).report,
-  top: async () => (await import('../commands/top.ts')).top,
   restore: async () => (await import('../commands/restore.ts')).restore,
+  start: async () => (await import('../commands/start.ts')).start,
+  status: async () => (await import('../commands/status.ts')).status,
+  top: async () => (await import('../commands/top.ts')).top,
+  up: async () => (await import('../commands/up.ts')).up,
   verify: async () => (await import('../commands/verify.ts')).verify,
 };
-
-/** Named in the documentation of later versions. */
-const LATER = 'up, status, down, kill, start, logs';
 
 async function main([name, ...arguments_]: readonly string[]): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
@@ -41,10 +44,6 @@ async function main([name, ...arguments_]: readonly string[]): Promise<number> {
   }
   const load = Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined;
   if (load === undefined) {
-    if (LATER.split(', ').includes(name)) {
-      process.stderr.write(`flint: ${name} comes with a later version of FlintDB.\n`);
-      return EXIT.notSupported;
-    }
     throw new UsageError(`there is no subcommand '${name}'. flint --help lists them.`);
   }
   const subcommand = await load();
@@ -76,7 +75,7 @@ Options may also stand in the environment (FLINT_URI, FLINT_IMPORT_BATCHSIZE) an
 FLINT_CONFIG names: 'uri', and a section of each subcommand.
 
 Start a server with:  flintd --dbpath <directory>
-Exit codes: 0 done, 1 it could not be done, 2 wrong use, 3 not in this version, 4 damage (verify, repair).
+Exit codes: 0 done, 1 it could not be done, 2 wrong use, 4 damage (verify, repair).
 `;
 }
 

@@ -1,0 +1,151 @@
+/**
+ * The directory of a cluster: what stands in it, and which of its processes run.
+ *
+ * Owns: `cluster.json`, the list of members with their ports, and for each member a folder with `data/`, `pid`, `log` and `ready`. A pid
+ * counts only while a process of that number runs from this very folder: a number that somebody else has by now is stale.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+export type MemberKind = 'config' | 'shard' | 'router';
+
+export interface ClusterMember {
+  /** config, shard1, router1, … */
+  readonly name: string;
+  readonly kind: MemberKind;
+  readonly port: number;
+}
+
+/** What is wrong with a cluster or its directory: a sentence for a person. */
+export class ClusterError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ClusterError';
+  }
+}
+
+const FORMAT = 1;
+const MANIFEST = 'cluster.json';
+
+export class ClusterDirectory {
+  /** Absolute. */
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = resolve(path);
+  }
+
+  /** undefined: there is no cluster in it. @throws ClusterError for one that cannot be read */
+  read(): readonly ClusterMember[] | undefined {
+    const file = join(this.path, MANIFEST);
+    if (!existsSync(file)) return undefined;
+    let content: unknown;
+    try {
+      content = JSON.parse(readFileSync(file, 'utf8'));
+    } catch {
+      throw new ClusterError(`${file} is damaged: it is no JSON.`);
+    }
+    const members = membersOf(content);
+    if (members === undefined) {
+      throw new ClusterError(`${file} is of another version of FlintDB, or of another program.`);
+    }
+    return members;
+  }
+
+  /** Makes it a cluster's. @throws ClusterError when something else is in it. */
+  create(): void {
+    const isTaken = existsSync(this.path) && readdirSync(this.path).length > 0;
+    if (isTaken && !existsSync(join(this.path, MANIFEST))) {
+      throw new ClusterError(
+        `${this.path} is not empty and holds no cluster: give another directory with --dir.`,
+      );
+    }
+    mkdirSync(this.path, { recursive: true });
+  }
+
+  write(members: readonly ClusterMember[]): void {
+    const text = JSON.stringify({ format: FORMAT, members }, undefined, 2);
+    writeFileSync(join(this.path, MANIFEST), `${text}\n`);
+  }
+
+  /** Of a member: its own folder, made when it is not there. */
+  folder(name: string): string {
+    const path = join(this.path, name);
+    mkdirSync(path, { recursive: true });
+    return path;
+  }
+
+  data(name: string): string {
+    const path = join(this.folder(name), 'data');
+    mkdirSync(path, { recursive: true });
+    return path;
+  }
+
+  log(name: string): string {
+    return join(this.folder(name), 'log');
+  }
+
+  /** What the program prints when it is ready. */
+  ready(name: string): string {
+    return join(this.folder(name), 'ready');
+  }
+
+  keepPid(name: string, pid: number): void {
+    writeFileSync(join(this.folder(name), 'pid'), `${pid}\n`);
+  }
+
+  forgetPid(name: string): void {
+    rmSync(join(this.folder(name), 'pid'), { force: true });
+  }
+
+  /** The pid of the running process; 'stale' for a number that is no process of this member any more. */
+  pidOf(name: string): number | 'stale' | undefined {
+    const file = join(this.path, name, 'pid');
+    if (!existsSync(file)) return undefined;
+    const pid = Number(readFileSync(file, 'utf8').trim());
+    if (!Number.isSafeInteger(pid) || pid <= 0) return 'stale';
+    return isMember(pid, join(this.path, name)) ? pid : 'stale';
+  }
+
+  /** Whether a process that was a member's still is one: a server takes its pid file away before it has quite ended. */
+  isRunning(name: string, pid: number): boolean {
+    return isMember(pid, join(this.path, name));
+  }
+
+  remove(): void {
+    rmSync(this.path, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** Every member names its folder on its command line. */
+function isMember(pid: number, folder: string): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(folder);
+  } catch {
+    // No such place to look on this system: a living process of that number has to do.
+    return !existsSync('/proc/self');
+  }
+}
+
+function membersOf(content: unknown): readonly ClusterMember[] | undefined {
+  if (typeof content !== 'object' || content === null) return undefined;
+  if (Reflect.get(content, 'format') !== FORMAT) return undefined;
+  const members: unknown = Reflect.get(content, 'members');
+  if (!Array.isArray(members) || !members.every(isMemberEntry)) return undefined;
+  return members;
+}
+
+function isMemberEntry(value: unknown): value is ClusterMember {
+  if (typeof value !== 'object' || value === null) return false;
+  const kind: unknown = Reflect.get(value, 'kind');
+  return (
+    typeof Reflect.get(value, 'name') === 'string' &&
+    typeof Reflect.get(value, 'port') === 'number' &&
+    (kind === 'config' || kind === 'shard' || kind === 'router')
+  );
+}
