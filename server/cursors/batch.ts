@@ -13,8 +13,13 @@ import type { CursorProducer, OpenCursor } from './cursor-registry.ts';
 /** Documents of a first batch when the client does not say, as in MongoDB. */
 export const DEFAULT_FIRST_BATCH_COUNT = 101;
 
-/** A batch of more than one document holds at most so many bytes of documents. */
+/**
+ * A batch of more than one document holds at most so many bytes of documents, each with what an element of an array costs
+ * besides: a reply is a document itself, and clients refuse one that is longer than a document may be.
+ */
 export const MAX_BATCH_BYTES = MAX_BSON_OBJECT_BYTES;
+/** Type, index and its NUL: no index of a batch has more digits. */
+const ELEMENT_BYTES = 10;
 
 export interface Batch {
   readonly documents: readonly Buffer[];
@@ -102,7 +107,7 @@ class Filling {
     }
     // Computed documents may have outgrown what a client can read.
     if (document.length > MAX_BSON_INTERNAL_BYTES) throw tooLarge(document);
-    const bytes = this.bytes + document.length;
+    const bytes = this.bytes + document.length + ELEMENT_BYTES;
     if (this.documents.length > 0 && bytes > Math.min(MAX_BATCH_BYTES, this.room.batchBytes)) {
       this.stashed = document;
       return;
