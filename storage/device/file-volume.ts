@@ -65,7 +65,7 @@ export class FileVolume implements Volume {
   }
 
   async list(): Promise<string[]> {
-    const entries = await readdir(this.directory, { withFileTypes: true });
+    const entries = await this.ask('list', readdir(this.directory, { withFileTypes: true }));
     return entries
       .filter((entry) => entry.isFile() && !entry.name.endsWith(UNFINISHED_SUFFIX))
       .map((entry) => entry.name)
@@ -90,7 +90,7 @@ export class FileVolume implements Volume {
   }
 
   async space(): Promise<{ freeBytes: number; totalBytes: number }> {
-    const { bavail, blocks, bsize } = await statfs(this.directory);
+    const { bavail, blocks, bsize } = await this.ask('statfs', statfs(this.directory));
     return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
   }
 
@@ -144,6 +144,14 @@ export class FileVolume implements Volume {
   private sharedThreads(): DeviceThreads {
     this.threads ??= new DeviceThreads(THREAD_COUNT);
     return this.threads;
+  }
+
+  private async ask<T>(operation: string, answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      throw asDeviceError('volume', operation, error);
+    }
   }
 
   private async syncDirectory(): Promise<void> {

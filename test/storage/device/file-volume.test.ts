@@ -44,6 +44,13 @@ describe('file volume', () => {
     assert.deepEqual(await again.list(), []);
   });
 
+  it('reports by name that the directory does not answer', async () => {
+    const gone = await FileVolume.open(join(directory, 'gone'));
+    await rm(join(directory, 'gone'), { recursive: true });
+    await rejectsWith(gone.space(), 'ENOENT');
+    await rejectsWith(gone.list(), 'ENOENT');
+  });
+
   it('refuses names that leave the directory', async () => {
     await rejectsWith(volume.open('../outside', { create: true }), 'EINVAL');
     await rejectsWith(volume.open('.hidden', { create: true }), 'EINVAL');
