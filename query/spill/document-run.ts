@@ -1,16 +1,22 @@
 /**
  * Documents with their record ids, written one after the other to a spill file and read back in that order.
  *
- * Bytes of an entry: record id as f64 (0: none), length of the metadata as u32 (0: none), then the document, which begins with its own
- * length, and the metadata.
+ * Bytes of an entry: checksum of the rest as u32 (crc32c), length of the metadata as u32 (0: none), record id as f64 (0: none), then the
+ * document, which begins with its own length, and the metadata. What the disk gives back otherwise than it was written is named, never
+ * taken for a document.
  */
 import { readInt32 } from '../../bson/index.ts';
+import { crc32c } from '../../common/crc32c.ts';
+import { CorruptionError } from '../../common/errors.ts';
 import { packMetadata, unpackMetadata } from '../document-metadata.ts';
 import type { SpillFile } from './spill-space.ts';
 
 const WRITE_BYTES = 1024 * 1024;
 const READ_BYTES = 256 * 1024;
-const HEADER_BYTES = 12;
+const HEADER_BYTES = 16;
+/** Where in it what is summed begins. */
+const SUMMED_FROM = 4;
+const SHORTEST_DOCUMENT_BYTES = 5;
 const NO_METADATA = Buffer.alloc(0);
 
 /** Collects entries and writes them in large pieces. */
@@ -32,10 +38,12 @@ export class RunWriter {
       this.flush();
       if (bytes > this.buffer.length) this.buffer = Buffer.allocUnsafe(bytes);
     }
-    this.buffer.writeDoubleLE(recordId, this.used);
-    this.buffer.writeUInt32LE(metadata.length, this.used + 8);
-    document.copy(this.buffer, this.used + HEADER_BYTES);
-    metadata.copy(this.buffer, this.used + HEADER_BYTES + document.length);
+    const { buffer, used } = this;
+    buffer.writeUInt32LE(metadata.length, used + 4);
+    buffer.writeDoubleLE(recordId, used + 8);
+    document.copy(buffer, used + HEADER_BYTES);
+    metadata.copy(buffer, used + HEADER_BYTES + document.length);
+    buffer.writeUInt32LE(crc32c(buffer, used + SUMMED_FROM, used + bytes), used);
     this.used += bytes;
   }
 
@@ -56,7 +64,10 @@ export interface RunEntry {
   readonly recordId: number;
 }
 
-/** Reads the entries of file[start, end) in order. Each document is a copy: it stays valid. */
+/**
+ * Reads the entries of file[start, end) in order. Each document is a copy: it stays valid.
+ * @throws CorruptionError when the disk gives something else than was written
+ */
 export function* readRun(file: SpillFile, start: number, end: number): Generator<RunEntry> {
   let buffer = Buffer.allocUnsafe(READ_BYTES);
   let held = 0;
@@ -75,21 +86,34 @@ export function* readRun(file: SpillFile, start: number, end: number): Generator
     const got = file.read(buffer.subarray(held, held + room), offset);
     held += got;
     offset += got;
+    if (held - at < wanted) throw damaged(offset - (held - at));
   };
   while (at < held || offset < end) {
     fill(HEADER_BYTES + 4);
+    const entryAt = offset - (held - at);
     const length = readInt32(buffer, at + HEADER_BYTES);
-    const metadataBytes = buffer.readUInt32LE(at + 8);
-    fill(HEADER_BYTES + length + metadataBytes);
+    const metadataBytes = buffer.readUInt32LE(at + 4);
+    const bytes = HEADER_BYTES + length + metadataBytes;
+    if (length < SHORTEST_DOCUMENT_BYTES || bytes > end - entryAt) throw damaged(entryAt);
+    fill(bytes);
+    if (crc32c(buffer, at + SUMMED_FROM, at + bytes) !== buffer.readUInt32LE(at)) {
+      throw damaged(entryAt);
+    }
     const from = at + HEADER_BYTES;
-    const end = from + length + metadataBytes;
     const document = Buffer.from(buffer.subarray(from, from + length));
     const metadata =
-      metadataBytes === 0 ? undefined : Buffer.from(buffer.subarray(from + length, end));
+      metadataBytes === 0
+        ? undefined
+        : Buffer.from(buffer.subarray(from + length, from + length + metadataBytes));
     yield {
       document: metadata === undefined ? document : unpackMetadata(document, metadata),
-      recordId: buffer.readDoubleLE(at),
+      recordId: buffer.readDoubleLE(at + 8),
     };
-    at = end;
+    at += bytes;
   }
+}
+
+function damaged(offset: number): CorruptionError {
+  const message = `an entry at offset ${offset} is not what was written there`;
+  return new CorruptionError('checksum', 'spill file', message);
 }

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { invariant } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
+import { asDeviceError, isNoSpaceCode } from '../device/file-io.ts';
 import type { SpillFile, SpillSpace } from '../contract.ts';
 
 const DIRECTORY_NAME = '_tmp';
@@ -108,7 +109,7 @@ class NamelessFile implements SpillFile {
         written += writeSync(handle, bytes, written, bytes.length - written, this.size + written);
       }
     } catch (cause) {
-      throw outOfSpace(cause);
+      throw isFullDisk(cause) ? outOfSpace(cause) : asDeviceError('spill file', 'WRITE', cause);
     }
     this.size += bytes.length;
   }
@@ -116,10 +117,14 @@ class NamelessFile implements SpillFile {
   read(into: Buffer, offset: number): number {
     const wanted = Math.min(into.length, this.size - offset);
     let got = 0;
-    while (got < wanted) {
-      const count = readSync(this.open(), into, got, wanted - got, offset + got);
-      if (count === 0) break;
-      got += count;
+    try {
+      while (got < wanted) {
+        const count = readSync(this.open(), into, got, wanted - got, offset + got);
+        if (count === 0) break;
+        got += count;
+      }
+    } catch (error) {
+      throw asDeviceError('spill file', 'READ', error);
     }
     return got;
   }
@@ -135,6 +140,11 @@ class NamelessFile implements SpillFile {
     invariant(this.handle !== undefined, 'spill file: used after close');
     return this.handle;
   }
+}
+
+function isFullDisk(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && isNoSpaceCode(code);
 }
 
 /** A full disk above all. */
