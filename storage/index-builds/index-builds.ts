@@ -13,6 +13,7 @@ import { WriteConflictError } from '../contract.ts';
 import { encodeCatalogCommand, newIndexes } from '../transactions/catalog-entries.ts';
 import { commitNow } from '../transactions/publish.ts';
 import { EngineTransaction } from '../transactions/transaction.ts';
+import type { OnDamage } from '../views/damaged-record.ts';
 import { SnapshotView } from '../views/snapshot-view.ts';
 import type { StoreState } from '../views/store-state.ts';
 import { LargeBuild } from './large-build.ts';
@@ -32,6 +33,8 @@ interface BuildRequest {
   readonly check: (version: CollectionVersion) => void;
   readonly interruption: Interruption;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Hears of damaged records, which get no entries then; absent: they end the build. */
+  readonly onDamage?: OnDamage | undefined;
 }
 
 export class IndexBuilds {
@@ -67,13 +70,14 @@ export class IndexBuilds {
     return this.buildAlone({ namespace, specs, check, interruption, onProgress });
   }
 
-  /** Builds indexes beside those of their names that are to go. */
+  /** Builds indexes beside those of their names that are to go. @param onDamage see BuildRequest */
   buildAgain(
     namespace: string,
     specs: readonly Buffer[],
     interruption: Interruption = uninterruptible,
+    onDamage?: OnDamage,
   ): Promise<void> {
-    return this.buildAlone({ namespace, specs, check: () => {}, interruption });
+    return this.buildAlone({ namespace, specs, check: () => {}, interruption, onDamage });
   }
 
   private async buildAlone(request: BuildRequest): Promise<void> {
@@ -132,7 +136,7 @@ export class IndexBuilds {
   }
 
   private async buildNow(request: BuildRequest): Promise<void> {
-    const { namespace, specs, check, interruption, onProgress } = request;
+    const { namespace, specs, check, interruption, onProgress, onDamage } = request;
     const checkRunning = (): void => {
       interruption.throwIfInterrupted();
       if (this.stopping) throw new CommandError('InterruptedAtShutdown', 'interrupted at shutdown');
@@ -149,7 +153,7 @@ export class IndexBuilds {
         const built =
           records === 0
             ? this.tryBuildEmpty(collection, specs)
-            : await tryBuildAtOnce(this.store, view, collection, specs, checkRunning);
+            : await tryBuildAtOnce(this.store, view, collection, specs, checkRunning, onDamage);
         if (built) {
           onProgress?.(records, records);
           return;
@@ -158,13 +162,9 @@ export class IndexBuilds {
         view.close();
       }
     }
-    const build = new LargeBuild(
-      this.store,
-      this.takeCheckpoint,
-      checkRunning,
-      onProgress,
-      this.smallRecords,
-    );
+    const { smallRecords } = this;
+    const options = { checkRunning, onProgress, onDamage, smallRecords };
+    const build = new LargeBuild(this.store, this.takeCheckpoint, options);
     await build.run(namespace, specs, check, this.scanning);
   }
 

@@ -23,6 +23,7 @@ import { NO_ROW } from '../delta/version-rows.ts';
 import { newIndexes } from '../transactions/catalog-entries.ts';
 import { duplicateKeyError } from '../transactions/duplicate-key.ts';
 import { commitNow } from '../transactions/publish.ts';
+import { nextReadable, type OnDamage } from '../views/damaged-record.ts';
 import { SnapshotView } from '../views/snapshot-view.ts';
 import { activeGeneration, type StoreState } from '../views/store-state.ts';
 import { indexWrite, withIndexes, withoutIndexes } from './published-indexes.ts';
@@ -35,11 +36,21 @@ const SLICE_ENTRIES = 512;
 /** Scanned entries kept in memory before a checkpoint loads them. */
 const LOAD_BYTES = 32 * 1024 * 1024;
 
+export interface LargeBuildOptions {
+  /** Throws when the build is to end. */
+  readonly checkRunning: () => void;
+  readonly onProgress: ((done: number, total: number) => void) | undefined;
+  /** Hears of damaged records, which get no entries then; undefined: they end the build. */
+  readonly onDamage: OnDamage | undefined;
+  readonly smallRecords: number;
+}
+
 export class LargeBuild implements ScanningBuild {
   private readonly store: StoreState;
   private readonly takeCheckpoint: () => Promise<void>;
   private readonly checkRunning: () => void;
   private readonly onProgress: (done: number, total: number) => void;
+  private readonly onDamage: OnDamage | undefined;
   private readonly sliceRecords: number;
   private indexes: readonly IndexDescription[] = [];
   private loads: BulkLoad[] = [];
@@ -48,9 +59,7 @@ export class LargeBuild implements ScanningBuild {
   constructor(
     store: StoreState,
     takeCheckpoint: () => Promise<void>,
-    checkRunning: () => void,
-    onProgress: ((done: number, total: number) => void) | undefined,
-    smallRecords: number,
+    { checkRunning, onProgress, onDamage, smallRecords }: LargeBuildOptions,
   ) {
     // A slice is no larger than what is small enough for one step.
     this.sliceRecords = Math.min(SLICE_RECORDS, smallRecords);
@@ -58,6 +67,7 @@ export class LargeBuild implements ScanningBuild {
     this.takeCheckpoint = takeCheckpoint;
     this.checkRunning = checkRunning;
     this.onProgress = onProgress ?? (() => {});
+    this.onDamage = onDamage;
   }
 
   takeScanned(): readonly BulkLoad[] {
@@ -125,7 +135,7 @@ export class LargeBuild implements ScanningBuild {
     try {
       for (;;) {
         const after = cursor.recordId;
-        if (!(await cursor.next())) return;
+        if (!(await this.nextOf(cursor))) return;
         if (view.commitNumber < this.store.frozenUpTo) {
           // Invariant 1: a freeze came between this view and now.
           view.close();
@@ -163,6 +173,10 @@ export class LargeBuild implements ScanningBuild {
     } finally {
       view.close();
     }
+  }
+
+  private nextOf(cursor: RecordCursor): MaybePromise<boolean> {
+    return this.onDamage === undefined ? cursor.next() : nextReadable(cursor, this.onDamage);
   }
 
   /** @returns how many keys the document has */

@@ -11,18 +11,23 @@ import { duplicateKeyError } from '../transactions/duplicate-key.ts';
 import { newIndexes } from '../transactions/catalog-entries.ts';
 import type { KeyChange, PendingWrite } from '../transactions/pending-write.ts';
 import { commitNow } from '../transactions/publish.ts';
+import { nextReadable, type OnDamage } from '../views/damaged-record.ts';
 import type { SnapshotView } from '../views/snapshot-view.ts';
 import type { StoreState } from '../views/store-state.ts';
 import { indexWrite, withIndexes } from './published-indexes.ts';
 import { ScannedKeys } from './scanned-keys.ts';
 
-/** @returns false when the collection changed under the scan: then nothing was published. @throws CommandError 11000 */
+/**
+ * @param onDamage hears of damaged records, which get no entries then; absent: they end the build
+ * @returns false when the collection changed under the scan: then nothing was published @throws CommandError 11000
+ */
 export async function tryBuildAtOnce(
   store: StoreState,
   view: SnapshotView,
   collection: CollectionVersion,
   specs: readonly Buffer[],
   checkRunning: () => void,
+  onDamage?: OnDamage,
 ): Promise<boolean> {
   const indexes = specs.map((spec) =>
     describeIndex(Buffer.from(spec), { ident: store.catalog.takeIdent(), ready: true }),
@@ -33,7 +38,7 @@ export async function tryBuildAtOnce(
   const state = store.catalog.stateByIdent(collection.ident);
   if (state === undefined) return false;
   const cursor = view.scanRecords(collection);
-  while (await cursor.next()) {
+  while (await (onDamage === undefined ? cursor.next() : nextReadable(cursor, onDamage))) {
     const keys: KeyChange[] = [];
     const pending = scanned.prepare(cursor.document);
     if (pending !== undefined) await pending;

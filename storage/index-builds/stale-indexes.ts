@@ -2,9 +2,11 @@
  * Indexes whose keys were made under another version of what they depend on: built again when the store is opened.
  *
  * Promises: nobody sees the old keys under the new version. New indexes are built beside the old ones, which then go in one commit; a crash
- * in between leaves both, and the old version in the store's record, so that the next start begins again.
+ * in between leaves both, and the old version in the store's record, so that the next start begins again. A damaged record keeps nobody from
+ * starting: it gets no entries, which is logged.
  */
 import { CommandError } from '../../common/errors.ts';
+import { uninterruptible } from '../../common/interruption.ts';
 import type { Log } from '../../common/log.ts';
 import type { CollectionState } from '../catalog/collection-state.ts';
 import type { CollectionVersion } from '../catalog/collection-version.ts';
@@ -54,7 +56,15 @@ async function rebuild(
   const specs = new Map(stale.map(({ name, spec }) => [name, spec]));
   for (const [name, spec] of specs) {
     try {
-      await builds.buildAgain(namespace, [spec]);
+      await builds.buildAgain(namespace, [spec], uninterruptible, (damage, recordId) => {
+        log.write({
+          severity: 'E',
+          component: 'INDEX',
+          id: 5100302,
+          message: 'An index was built again without a damaged record; run validate',
+          attributes: { namespace, index: name, recordId, error: damage.message },
+        });
+      });
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       log.write({

@@ -17,7 +17,6 @@ import type {
   CommitNumber,
   IndexDescription,
   MaybePromise,
-  RecordCursor,
   RecordId,
 } from '../contract.ts';
 import { NO_ROW } from '../delta/version-rows.ts';
@@ -32,6 +31,7 @@ import {
 import { diffKeys } from '../transactions/key-diff.ts';
 import type { KeyChange, MultikeyChange, PendingWrite } from '../transactions/pending-write.ts';
 import { publish } from '../transactions/publish.ts';
+import { nextReadable } from '../views/damaged-record.ts';
 import { SnapshotView } from '../views/snapshot-view.ts';
 import type { StoreState } from '../views/store-state.ts';
 
@@ -331,7 +331,10 @@ export class Replay {
     this.publishVersion(state, version, commitNumber);
   }
 
-  /** An index that was made in one step with its entries, over whatever the collection held then. */
+  /**
+   * An index that was made in one step with its entries, over whatever the collection held then. Records that are damaged get no
+   * entries.
+   */
   private async createIndexes(
     state: CollectionState,
     version: CollectionVersion,
@@ -344,7 +347,10 @@ export class Replay {
     try {
       const cursor = view.scanRecords(widened);
       let writes: PendingWrite[] = [];
-      while (await this.nextReadable(cursor, widened.namespace)) {
+      const noteDamage = (error: CorruptionError, recordId: RecordId): void => {
+        this.noteDamaged(widened.namespace, recordId, error);
+      };
+      while (await nextReadable(cursor, noteDamage)) {
         const keys: KeyChange[] = [];
         const multikey: MultikeyChange[] = [];
         const { document } = cursor;
@@ -377,18 +383,6 @@ export class Replay {
       publish(this.store, writes, commitNumber);
     } finally {
       view.close();
-    }
-  }
-
-  /** Moves a cursor on, past records that are damaged: they get no entries. */
-  private async nextReadable(cursor: RecordCursor, namespace: string): Promise<boolean> {
-    for (;;) {
-      try {
-        return await cursor.next();
-      } catch (error) {
-        if (!(error instanceof CorruptionError)) throw error;
-        this.noteDamaged(namespace, cursor.recordId, error);
-      }
     }
   }
 

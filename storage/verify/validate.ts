@@ -26,6 +26,7 @@ import type {
   RecordId,
   ValidationReport,
 } from '../contract.ts';
+import { concernsOneRecord } from '../views/damaged-record.ts';
 import type { SnapshotView } from '../views/snapshot-view.ts';
 import { EntryBuckets } from './entry-buckets.ts';
 
@@ -356,7 +357,7 @@ class Validation {
           (error instanceof DeviceError && error.errno === 'EIO');
         if (!isDamage) throw error;
         if (reports) this.reportError(error.message);
-        if (error instanceof CorruptionError && !PAGE_PARTS.has(error.part)) {
+        if (error instanceof CorruptionError && !concernsOneRecord(error)) {
           // The record map itself: the walk cannot go on behind it.
           this.sawAllRecords = false;
           return false;
@@ -385,9 +386,6 @@ class Validation {
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
-
-/** What is wrong with one record, and not with the map of all. */
-const PAGE_PARTS: ReadonlySet<string> = new Set(['page', 'record place']);
 
 function note(differences: IndexEntryDifference[], entry: IndexEntryDifference): void {
   if (differences.length < MOST_NAMED) differences.push(entry);

@@ -58,11 +58,18 @@ export class BaseBlocks {
     this.blocks = [];
     this.index = 0;
     const cursor = this.base.scan(this.rangeFrom(from));
-    while (this.numbers.length < this.batchBlocks && cursor.next()) {
-      this.numbers.push(blockOfRecordMapKey(cursor.key));
-      this.blocks.push(cursor.value);
+    try {
+      while (this.numbers.length < this.batchBlocks && cursor.next()) {
+        this.numbers.push(blockOfRecordMapKey(cursor.key));
+        this.blocks.push(cursor.value);
+      }
+    } catch (error) {
+      // What stands before the damage can be read: the next batch begins at it.
+      if (this.numbers.length === 0) throw error;
+      this.batchBlocks = this.numbers.length;
+    } finally {
+      cursor.close();
     }
-    cursor.close();
     this.atEnd = this.numbers.length < this.batchBlocks;
     this.batchBlocks = Math.min(this.batchBlocks * 4, LARGEST_BATCH_BLOCKS);
   }

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { documentOf, encodeIndexKey, getField, stringValue } from '../../../bson/index.ts';
+import type { LogLine } from '../../../common/log.ts';
 import { uninterruptible } from '../../../common/interruption.ts';
-import { openEngine, type StorageEngine } from '../../../storage/index.ts';
+import { claimedPageBytes, PAGE_HEADER, peekPage } from '../../../storage/format/page.ts';
+import { openEngine, type EngineOptions, type StorageEngine } from '../../../storage/index.ts';
 import {
   A_INDEX,
   createCollection,
@@ -16,8 +20,10 @@ const open = (
   dbpath: string,
   version: string,
   concerned: readonly string[],
+  options: EngineOptions = {},
 ): Promise<StorageEngine> =>
   openEngine({
+    ...options,
     dbpath,
     checkpointIntervalMs: 0,
     smallBuildRecords: 10,
@@ -46,6 +52,23 @@ function firstKey(engine: StorageEngine, name: string): string {
   return key;
 }
 
+const SECTOR = 4096;
+
+/** Flips a bit in the oldest page of a collection. */
+async function rotOnePage(path: string, collection: number): Promise<void> {
+  const bytes = await readFile(path);
+  for (let offset = SECTOR; offset < bytes.length; offset += SECTOR) {
+    const rest = bytes.subarray(offset);
+    if (claimedPageBytes(rest) === 0) continue;
+    const page = peekPage(rest);
+    if (page.address * SECTOR !== offset || page.collection !== collection) continue;
+    bytes[offset + PAGE_HEADER.size + 100] ^= 1;
+    await writeFile(path, bytes);
+    return;
+  }
+  assert.fail('no page of the collection');
+}
+
 describe('Keys of an older version', () => {
   for (const [records, what] of [
     [5, 'small'],
@@ -69,6 +92,40 @@ describe('Keys of an older version', () => {
           assert.deepEqual(report.errors, []);
           await engine.close();
         }
+      });
+    });
+  }
+
+  for (const [records, what] of [
+    [9, 'small'],
+    [50, 'large'],
+  ] as const) {
+    it(`of a ${what} collection are made again but for a damaged record, which is named and keeps nobody from starting`, async () => {
+      await withDirectory(async (dbpath) => {
+        const first = await open(dbpath, 'v1', ['a_1'], { compression: 'none' });
+        const collection = createCollection(first, 'test.a', A_INDEX);
+        for (let id = 0; id < records; id += 1) {
+          const pad = Buffer.alloc(40_000, 'x').toString();
+          insert(first, collection, documentOf({ _id: id, a: id, pad }));
+        }
+        await first.close();
+        await rotOnePage(join(dbpath, 'blocks.flint'), collection.ident);
+
+        const lines: LogLine[] = [];
+        const log = { write: (line: LogLine) => lines.push(line), withContext: () => log };
+        const second = await open(dbpath, 'v2', ['a_1'], { log });
+        assert.ok(firstKey(second, 'a_1').startsWith('v2'));
+        const named = lines.filter(({ id }) => id === 5100302);
+        assert.ok(named.length > 0);
+        for (const { attributes } of named) {
+          assert.equal(attributes?.['namespace'], 'test.a');
+          assert.match(String(attributes['error']), /checksum/);
+        }
+        const report = await second.validate('test.a', { full: true }, uninterruptible);
+        assert.equal(report.corruptRecords.length, 1);
+        assert.deepEqual(report.invalidIndexes, []);
+        assert.equal(report.keysPerIndex['a_1'], records - 1);
+        await second.close();
       });
     });
   }
