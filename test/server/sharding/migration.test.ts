@@ -142,6 +142,22 @@ describe('chunk migration', () => {
     await settled();
   });
 
+  it('takes nothing away from a cursor that was open before', async () => {
+    const namespace = await shardedCollection(100);
+    const [database] = namespace.split('.');
+    const { cursor } = await cluster.routed('s0', namespace, { find: 'things', batchSize: 10 });
+    await move(namespace, 's1');
+    await sleep(300);
+    assert.equal(await stored(namespace, 's0'), 100);
+    const rest = await cluster
+      .shard('s0')
+      .client.db(database)
+      .command({ getMore: cursor.id, collection: 'things', batchSize: 1000 });
+    assert.equal(rest['cursor'].nextBatch.length, 90);
+    await settled();
+    assert.equal(await stored(namespace, 's0'), 50);
+  });
+
   it('refuses what it cannot move', async () => {
     const namespace = await shardedCollection(4);
     await assert.rejects(move(namespace, 'nowhere'), { code: 70 });
