@@ -95,7 +95,7 @@ async function copyAll(
   }
   const { documents, refused } = loader;
   progress.say(
-    `${documentText(documents)} in ${namespaces.length} namespaces copied, ${refused} refused.`,
+    `${documentText(documents)} in ${namespaces.length} ${namespaces.length === 1 ? 'namespace' : 'namespaces'} copied, ${refused} refused.`,
   );
   if (given.get('json') === true) {
     process.stdout.write(
