@@ -37,6 +37,7 @@ import {
 import { appendLimits, appendVersions } from '../commands/shard-request.ts';
 import { collectionOf, databaseOf } from '../network/read-all.ts';
 import { withRoute, type CollectionRoute, type ShardTarget } from '../routing/collection-route.ts';
+import { refuseShardedView } from '../routing/views.ts';
 import type { Router } from '../router.ts';
 import { targetsOf } from '../targeting/targets.ts';
 import { MergedCursor } from './merged-cursor.ts';
@@ -121,6 +122,7 @@ async function staysOn(
   for (const other of new Set(involvedNamespaces(pipeline, databaseOf(namespace)))) {
     const database = await router.routing.database(databaseOf(other), op);
     const sharded = await router.routing.collection(other, op);
+    if (database !== undefined) await refuseShardedView(router, op, database, other);
     if (sharded !== undefined || database?.primary !== shard.name) return false;
   }
   return true;

@@ -239,6 +239,19 @@ describe('aggregate through a router', () => {
     }
   });
 
+  it('refuses views of sharded collections by name, and serves others', async () => {
+    const db = cluster.client.db('agg');
+    await db.createCollection('viewed', { viewOn: 'items', pipeline: [] });
+    await db.createCollection('above', { viewOn: 'viewed', pipeline: [] });
+    for (const name of ['viewed', 'above']) {
+      const view = db.collection(name);
+      await assert.rejects(view.find().toArray(), { codeName: 'NotImplemented' });
+      await assert.rejects(view.countDocuments(), { codeName: 'NotImplemented' });
+    }
+    await db.createCollection('plainView', { viewOn: 'others', pipeline: [] });
+    assert.equal((await db.collection('plainView').find().toArray()).length, 3);
+  });
+
   it('refuses change streams by name', async () => {
     await assert.rejects(items.aggregate([{ $changeStream: {} }]).toArray(), {
       codeName: 'NotImplemented',
