@@ -7,6 +7,7 @@ import {
   BaseClient,
   FlintClient,
   MongoError,
+  MongoNetworkError,
   MongoServerError,
   MongoServerSelectionError,
   type MongoClientOptions,
@@ -61,6 +62,9 @@ export function asSentence(error: unknown): unknown {
   if (error instanceof MongoServerError) {
     const name = error.codeName === undefined ? '' : ` (${error.codeName})`;
     return new FailedCommand(`the server refused: ${error.message}${name}`);
+  }
+  if (error instanceof MongoNetworkError) {
+    return new FailedCommand(`the connection to the server was lost: ${error.message}.`);
   }
   return error instanceof MongoError ? new FailedCommand(error.message) : error;
 }
