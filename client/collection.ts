@@ -206,17 +206,17 @@ export class Collection<Schema extends Document = Document> {
   }
 
   async deleteOne(
-    filter?: Filter<Schema>,
+    filter: Filter<Schema> = {},
     options: Options.DeleteOptions = {},
   ): Promise<Results.DeleteResult> {
-    return this.#delete(deleteStatement(filter ?? {}, 1, options), options, true);
+    return this.#delete(deleteStatement(filter, 1, options), options, true);
   }
 
   async deleteMany(
-    filter?: Filter<Schema>,
+    filter: Filter<Schema> = {},
     options: Options.DeleteOptions = {},
   ): Promise<Results.DeleteResult> {
-    return this.#delete(deleteStatement(filter ?? {}, 0, options), options, false);
+    return this.#delete(deleteStatement(filter, 0, options), options, false);
   }
 
   findOneAndDelete(

@@ -106,10 +106,9 @@ function encodeModel(scope: Scope, model: ClientBulkWriteModel): EncodedOperatio
   const isMulti = name === 'updateMany' || name === 'deleteMany';
   switch (name) {
     case 'insertOne': {
-      const withId: Document = { ...document };
-      const insertedId: unknown = withId['_id'] ?? scope.client.settings.pkFactory.createPk();
-      const whole = withId['_id'] === undefined ? { _id: insertedId, ...withId } : withId;
-      return { namespace, fields: { document: whole }, insertedId, isMulti };
+      const { _id, ...rest }: Document = document;
+      const insertedId: unknown = _id ?? scope.client.settings.pkFactory.createPk();
+      return { namespace, fields: { document: { _id: insertedId, ...rest } }, insertedId, isMulti };
     }
     case 'deleteOne':
     case 'deleteMany':
@@ -136,6 +135,8 @@ function encodeModel(scope: Scope, model: ClientBulkWriteModel): EncodedOperatio
         insertedId: undefined,
         isMulti,
       };
+    default:
+      throw new MongoInvalidArgumentError(`Unknown operation of a bulk write: ${String(name)}`);
   }
 }
 

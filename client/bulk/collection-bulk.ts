@@ -33,8 +33,10 @@ export function withId(
   const id: unknown = document instanceof Map ? document.get('_id') : Reflect.get(document, '_id');
   if (id === undefined || id === null) {
     const created = settings.pkFactory.createPk();
+    const changed: Document = document;
     if (document instanceof Map) document.set('_id', created);
-    else Reflect.set(document, '_id', created);
+    // A frozen document throws here: sent without an id it would get one that nobody could be told.
+    else changed['_id'] = created;
   }
   return document;
 }

@@ -12,7 +12,11 @@ import { Long, type Document } from 'bson';
 import type { Readable } from 'node:stream';
 import { ReadConcern, type ReadConcernLike } from '../concerns/read-concern.ts';
 import { ReadPreference, type ReadPreferenceLike } from '../concerns/read-preference.ts';
-import { decodeDocument, type BSONSerializeOptions } from '../documents/bson-options.ts';
+import {
+  decodeDocument,
+  encodeDocument,
+  type BSONSerializeOptions,
+} from '../documents/bson-options.ts';
 import {
   MongoAPIError,
   MongoCursorExhaustedError,
@@ -60,6 +64,8 @@ export abstract class AbstractCursor<T = unknown> extends Emitter {
   #opened = false;
   #closed = false;
   #killed = false;
+  /** The trip to the server that is under way: whoever asks meanwhile waits for it instead of making another. */
+  #trip: Promise<void> | undefined;
 
   constructor(scope: Scope, options: CursorOptions) {
     super();
@@ -131,13 +137,13 @@ export abstract class AbstractCursor<T = unknown> extends Emitter {
   /** The next document, or null at the end. Of a tailable cursor it waits. */
   async next(): Promise<T | null> {
     if (this.#killed) throw new MongoCursorExhaustedError('Cursor is exhausted');
-    return (await this.#advance(true)) ? this.#take() : null;
+    return this.#takeNext(true);
   }
 
   /** The next document, or null when there is none now: one trip to the server at most. */
   async tryNext(): Promise<T | null> {
     if (this.#killed) throw new MongoCursorExhaustedError('Cursor is exhausted');
-    return (await this.#advance(false)) ? this.#take() : null;
+    return this.#takeNext(false);
   }
 
   async hasNext(): Promise<boolean> {
@@ -148,7 +154,8 @@ export abstract class AbstractCursor<T = unknown> extends Emitter {
     const documents: T[] = [];
     try {
       while (!this.#killed && (await this.#advance(true))) {
-        documents.push(...this.#takeBuffered());
+        // One by one: a batch may have more documents than a call may have arguments.
+        for (const document of this.#takeBuffered()) documents.push(document);
       }
     } finally {
       await this.close();
@@ -170,7 +177,10 @@ export abstract class AbstractCursor<T = unknown> extends Emitter {
     if (this.#closed && this.bufferedCount() === 0) return;
     try {
       while (!this.#killed && (await this.#advance(true))) {
-        while (this.bufferedCount() > 0) yield this.#take();
+        while (this.bufferedCount() > 0) {
+          this.cursorOptions.signal?.throwIfAborted();
+          yield this.#take();
+        }
       }
     } finally {
       await this.close();
@@ -290,6 +300,11 @@ export abstract class AbstractCursor<T = unknown> extends Emitter {
     return this.#id !== undefined && !this.#id.isZero();
   }
 
+  /** The command is explained instead of run: the explanation is the only document. */
+  protected get explains(): boolean {
+    return false;
+  }
+
   /** Of the reply that opened it, or of the last getMore: for who needs more than its documents. */
   protected onReply(_cursor: Document, _reply: Document): void {
     // Only change streams look.
@@ -322,24 +337,39 @@ export abstract class AbstractCursor<T = unknown> extends Emitter {
     return value as T;
   }
 
+  /** What another caller of the same cursor took in between is not there any more: ask again. */
+  async #takeNext(waits: boolean): Promise<T | null> {
+    while (await this.#advance(waits)) {
+      if (this.bufferedCount() > 0) return this.#take();
+    }
+    return null;
+  }
+
   /** Makes sure that a document is buffered. @returns false at the end, or with `waits` false when there is none now. */
   async #advance(waits: boolean): Promise<boolean> {
-    if (this.bufferedCount() > 0) return true;
     try {
       this.cursorOptions.signal?.throwIfAborted();
-      for (;;) {
-        if (!this.#opened) await this.#begin();
-        else if (this.isAlive) await this.#fetch();
-        else break;
-        if (this.bufferedCount() > 0) return true;
-        if (!waits) return false;
-        if (!this.isAlive) break;
+      while (this.bufferedCount() === 0) {
+        if (this.#trip === undefined && this.#opened && !this.isAlive) {
+          await this.close();
+          return false;
+        }
+        this.#trip ??= this.#travel();
+        await this.#trip;
+        if (!waits) break;
       }
-      await this.close();
-      return false;
+      return this.bufferedCount() > 0;
     } catch (error) {
       await this.close();
       throw error;
+    }
+  }
+
+  async #travel(): Promise<void> {
+    try {
+      await (this.#opened ? this.#fetch() : this.#begin());
+    } finally {
+      this.#trip = undefined;
     }
   }
 
@@ -366,6 +396,12 @@ export abstract class AbstractCursor<T = unknown> extends Emitter {
 
   #takeBatch(reply: Document, field: 'firstBatch' | 'nextBatch'): void {
     const cursor: unknown = reply['cursor'];
+    if (cursor === undefined && this.explains) {
+      this.#id = Long.ZERO;
+      this.#batch = [encodeDocument(reply, {})];
+      this.#position = 0;
+      return;
+    }
     if (typeof cursor !== 'object' || cursor === null) {
       throw new MongoUnexpectedServerResponseError('The reply has no cursor');
     }

@@ -6,7 +6,7 @@ import { MongoAPIError } from '../errors/driver-errors.ts';
 import { aggregateCommand, writes } from '../operations/aggregate.ts';
 import type { Deadline } from '../operations/deadline.ts';
 import { execute, type CommandResult } from '../operations/execute.ts';
-import { explained } from '../operations/explain.ts';
+import { explained, explainVerbosity } from '../operations/explain.ts';
 import type { Scope } from '../operations/scope.ts';
 import type { ClientSession } from '../sessions/client-session.ts';
 import type {
@@ -65,6 +65,10 @@ export class AggregationCursor<T = unknown> extends ExplainableCursor<T> {
       keepsMaxTime: this.#options.timeoutMode === 'iteration',
     });
     return execute(this.client, { ...request, session });
+  }
+
+  protected override get explains(): boolean {
+    return explainVerbosity(this.#options.explain) !== undefined;
   }
 
   protected override explainCommand(

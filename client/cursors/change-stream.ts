@@ -65,6 +65,8 @@ export class ChangeStream<
   #cursor: ChangeCursor<Change>;
   #resumeToken: ResumeToken;
   #closed = false;
+  /** What ended it, if it was not close(). */
+  #failure: unknown;
   #mode: 'iterator' | 'emitter' | undefined;
 
   constructor(
@@ -132,7 +134,7 @@ export class ChangeStream<
     try {
       while (!this.closed) yield await this.#next();
     } catch (error) {
-      if (!this.#closed) throw error;
+      if (!this.#closed || error === this.#failure) throw error;
     } finally {
       await this.close();
     }
@@ -195,7 +197,7 @@ export class ChangeStream<
         this.emit(ChangeStream.CHANGE, change);
       }
     } catch (error) {
-      if (this.#closed) return;
+      if (this.#closed && error !== this.#failure) return;
       if (this.listenerCount(ChangeStream.ERROR) > 0) this.emit(ChangeStream.ERROR, error);
       await this.close();
     }
@@ -208,6 +210,7 @@ export class ChangeStream<
     } catch (error) {
       if (this.#closed) throw new MongoChangeStreamError('ChangeStream is closed');
       if (!isResumable(error) || !this.#cursor.wasOpened) {
+        this.#failure = error;
         await this.close();
         throw error;
       }

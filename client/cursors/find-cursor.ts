@@ -6,7 +6,7 @@ import { MongoInvalidArgumentError, MongoTailableCursorError } from '../errors/d
 import { countCommand } from '../operations/count.ts';
 import type { Deadline } from '../operations/deadline.ts';
 import { execute, type CommandResult } from '../operations/execute.ts';
-import { explained } from '../operations/explain.ts';
+import { explained, explainVerbosity } from '../operations/explain.ts';
 import { findCommand } from '../operations/find.ts';
 import type { Scope } from '../operations/scope.ts';
 import type { ClientSession } from '../sessions/client-session.ts';
@@ -81,6 +81,10 @@ export class FindCursor<T = unknown> extends ExplainableCursor<T> {
     if (limit === 0) return batchSize;
     const left = Math.max(1, limit - this.#returned);
     return batchSize === undefined || batchSize === 0 || batchSize > left ? left : batchSize;
+  }
+
+  protected override get explains(): boolean {
+    return explainVerbosity(this.#options.explain) !== undefined;
   }
 
   protected override async explainCommand(

@@ -157,7 +157,8 @@ function optionsOf(query: string): [string, string][] {
       const equals = part.indexOf('=');
       const name = decode(equals === -1 ? part : part.slice(0, equals));
       const value = equals === -1 ? '' : decode(part.slice(equals + 1).replaceAll('+', ' '));
-      if (value === '') {
+      // An empty set of tags is any server's: the last resort of a list of them.
+      if (value === '' && name.toLowerCase() !== 'readpreferencetags') {
         throw new MongoInvalidArgumentError(
           `URI option "${name}" cannot be specified with no value`,
         );

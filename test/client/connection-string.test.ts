@@ -29,6 +29,12 @@ describe('a connection string', () => {
     );
   });
 
+  it('may end a list of tags with the empty set, which is any server', () => {
+    const uri =
+      'mongodb://h/?readPreference=secondary&readPreferenceTags=dc:ny&readPreferenceTags=';
+    assert.deepEqual(parseClientOptions(uri).readPreference.tags, [{ dc: 'ny' }, {}]);
+  });
+
   const BAD: [string, RegExp][] = [
     ['', /Invalid scheme/],
     ['postgres://h', /Invalid scheme/],
