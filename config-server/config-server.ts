@@ -18,7 +18,7 @@ export class ConfigServer {
   readonly host: RoleHost;
   readonly catalog: ClusterCatalog;
   readonly peers: Peers;
-  /** By namespace, by "database." for a database, and "" for the shards. */
+  /** By namespace, by "chunks of " and a namespace, by "database." for a database, and "" for the shards. */
   readonly locks = new NamespaceLocks();
   private readonly advertisedHost: string;
 

@@ -44,7 +44,8 @@ export function replaceChunks(
   rangeOf: (routing: CollectionRouting) => KeyTextRange,
   plan: (found: ChunksFound) => ChunkChange | undefined | Promise<ChunkChange | undefined>,
 ): Promise<void> {
-  return server.locks.run(namespace, async () => {
+  // Not the turn of the namespace itself: who drops it may be waiting for a migration that asks for its commit.
+  return server.locks.run(`chunks of ${namespace}`, async () => {
     const { catalog } = server;
     const key = { set: 'collections', id: stringValue(namespace) };
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {

@@ -41,6 +41,8 @@ interface ShardCollectionRequest {
 }
 
 const MAX_INITIAL_CHUNKS = 8192;
+/** Well below the time for which the primary shard holds writers back (server/sharding/preparations.ts). */
+const PREPARED_MS = 10_000;
 
 export function shardCollection(server: ConfigServerSource): Command {
   return defineCommand({
@@ -97,8 +99,9 @@ async function shard(
     key: request.pattern.pattern,
     unique: request.isUnique,
   });
+  const untilMs = server.host.service.clock.monotonicMs() + PREPARED_MS;
   try {
-    await commit(server, op, request, { primary, prepared });
+    await commit(server, op, request, { primary, prepared, untilMs });
   } finally {
     // Whatever happened: the primary shard reads what is true now, and lets writers go on.
     await refresh(server, [primary], namespace);
@@ -114,7 +117,11 @@ async function commit(
   server: ConfigServer,
   op: OperationContext,
   { namespace, pattern, isUnique, chunkCount }: ShardCollectionRequest,
-  { primary, prepared }: { readonly primary: ShardEntry; readonly prepared: Buffer },
+  {
+    primary,
+    prepared,
+    untilMs,
+  }: { readonly primary: ShardEntry; readonly prepared: Buffer; readonly untilMs: number },
 ): Promise<void> {
   const { catalog } = server;
   const uuid = getField(prepared, 'uuid')?.asBinary().bytes.toString('hex') ?? '';
@@ -161,6 +168,12 @@ async function commit(
     numChunks: places.length,
   });
   const entry = { what: 'shardCollection.end', namespace, details };
+  if (clock.monotonicMs() > untilMs) {
+    throw new CommandError(
+      'ExceededTimeLimit',
+      `The shards were too slow: ${primary.name} may let writers to ${namespace} go on before it is sharded`,
+    );
+  }
   if (await catalog.change(op, { expected, puts: [{ key, value }, ...chunks] }, entry)) return;
   throw new CommandError(
     'ConflictingOperationInProgress',

@@ -32,6 +32,13 @@ export class KnownCollection {
     return this.users > 0;
   }
 
+  /** Nothing else would be known from this: the versions of a generation grow with every change. */
+  isStill(routing: CollectionRouting | undefined): boolean {
+    if (this.routing === undefined || routing === undefined) return this.routing === routing;
+    const isSame = this.routing.entry.uuid === routing.entry.uuid;
+    return isSame && this.routing.chunks.version.equals(routing.chunks.version);
+  }
+
   private ownershipBy({ entry, chunks }: CollectionRouting, shardName: string): Ownership {
     return {
       namespace: entry.namespace,

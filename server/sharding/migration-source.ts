@@ -253,7 +253,14 @@ class Migration {
       await this.copy(coordinator, collection, pattern, range);
       await this.catchUp(coordinator, changes, pattern, range);
       const section = await this.enterCriticalSection();
-      return await this.commit(coordinator, { routing, changes, pattern, range, section });
+      return await this.commit(coordinator, {
+        routing,
+        collection,
+        changes,
+        pattern,
+        range,
+        section,
+      });
     } finally {
       state.changes = undefined;
     }
@@ -359,6 +366,7 @@ class Migration {
     coordinator: Coordinator,
     parts: {
       readonly routing: CollectionRouting;
+      readonly collection: CollectionDescription;
       readonly changes: MigrationChanges;
       readonly pattern: ShardKeyPattern;
       readonly range: KeyTextRange;
@@ -368,6 +376,7 @@ class Migration {
     const { state } = this;
     const { routing, changes, pattern, range, section } = parts;
     try {
+      this.checkDefinition(parts.collection);
       await this.sendChanges(coordinator, changes, pattern, range);
       await this.ask(coordinator, '_shardsvrFlushReceived', {});
       this.op.throwIfInterrupted();
@@ -377,7 +386,7 @@ class Migration {
     }
     section.blockReads();
     this.isAsked = true;
-    return this.host.background('commitMigration', async (op) => {
+    return this.untilEnd(async (op) => {
       const chunk = routing.chunks.chunkOf(range.min);
       const isSaid = await state.peers
         .ask(
@@ -402,6 +411,31 @@ class Migration {
       section.release();
       return outcome;
     });
+  }
+
+  /** Who kills the operation in the background ends one attempt: the critical section must not stay without anybody who ends it. */
+  private async untilEnd<Result>(work: (op: OperationContext) => Promise<Result>): Promise<Result> {
+    for (;;) {
+      try {
+        return await this.host.background('commitMigration', work);
+      } catch (error) {
+        if (this.host.service.isStopping) throw error;
+      }
+    }
+  }
+
+  /** An index that was built meanwhile, or an option that was changed, is not on the other shard. */
+  private checkDefinition(before: CollectionDescription): void {
+    const now = this.op.renewView().collection(this.request.namespace);
+    const isSame =
+      now?.uuid === before.uuid &&
+      now.options.equals(before.options) &&
+      indexDefinitions(now).equals(indexDefinitions(before));
+    uassert(
+      isSame,
+      'OperationFailed',
+      `The collection ${this.request.namespace}, its options or its indexes were changed during the migration`,
+    );
   }
 
   /** Until it is known: whoever writes meanwhile would write to the wrong shard. Ends with the server, too. */

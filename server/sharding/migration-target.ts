@@ -30,12 +30,17 @@ export interface ReceiveRequest {
 }
 
 interface Receiving {
+  /** Ends when nothing that came is being stored any more. */
+  work: Promise<void>;
   readonly namespace: string;
   readonly uuid: string;
   readonly pattern: ShardKeyPattern;
   readonly range: KeyTextRange;
 }
 
+/** MongoDB's receiveChunkWaitForRangeDeleterTimeoutMS. */
+const REMOVAL_WAIT_MS = 10_000;
+const PAUSE_MS = 50;
 /** Documents of one transaction. */
 const BATCH_COUNT = 128;
 
@@ -47,14 +52,18 @@ export class MigrationTarget {
     this.state = state;
   }
 
-  /** @throws CommandError ConflictingOperationInProgress while documents of the range wait for their removal */
+  /** @throws CommandError ConflictingOperationInProgress when documents of the range still wait for their removal after ten seconds */
   async start(op: OperationContext, request: ReceiveRequest): Promise<void> {
     const { copy, migrationId, fromShard } = request;
     const pattern = ShardKeyPattern.parse(request.pattern);
     const range = { min: pattern.boundText(request.min), max: pattern.boundText(request.max) };
     const { namespace, uuid } = copy;
-    const [task] = await overlappingTasks(op, uuid, range);
-    if (task !== undefined) {
+    const startMs = op.service.clock.monotonicMs();
+    while ((await overlappingTasks(op, uuid, range)).length > 0) {
+      if (op.service.clock.monotonicMs() - startMs < REMOVAL_WAIT_MS) {
+        await op.sleep(PAUSE_MS);
+        continue;
+      }
       throw new CommandError(
         'ConflictingOperationInProgress',
         `Documents of a range of ${namespace} that overlaps with this one have not been removed from this shard yet`,
@@ -78,7 +87,7 @@ export class MigrationTarget {
       }),
     ]);
     await op.transact((transaction) => void createCopy(transaction, copy));
-    const receiving = { namespace, uuid, pattern, range };
+    const receiving = { namespace, uuid, pattern, range, work: Promise.resolve() };
     await deleteRange(op, receiving);
     this.receiving.set(keyOf(migrationId), receiving);
   }
@@ -88,6 +97,20 @@ export class MigrationTarget {
     migrationId: RawValue,
     documents: readonly Buffer[],
     deleted: readonly RawValue[],
+  ): Promise<void> {
+    const receiving = this.required(migrationId);
+    const stored = receiving.work.then(() =>
+      this.receiveInTurn(op, migrationId, { documents, deleted }),
+    );
+    receiving.work = stored.catch(() => {});
+    await stored;
+  }
+
+  /** What is late, because its sender has given up, must not come after what is sent then, nor after the end. */
+  private async receiveInTurn(
+    op: OperationContext,
+    migrationId: RawValue,
+    { documents, deleted }: { documents: readonly Buffer[]; deleted: readonly RawValue[] },
   ): Promise<void> {
     const receiving = this.required(migrationId);
     for (let start = 0; start < documents.length; start += BATCH_COUNT) {
@@ -102,7 +125,8 @@ export class MigrationTarget {
 
   /** All that came is on the device, and nothing more is taken. */
   async flush(op: OperationContext, migrationId: RawValue): Promise<void> {
-    this.required(migrationId);
+    const receiving = this.required(migrationId);
+    await op.waitFor(receiving.work);
     this.receiving.delete(keyOf(migrationId));
     await op.engine.flushed(op.renewView().commitNumber);
   }
@@ -113,7 +137,9 @@ export class MigrationTarget {
     migrationId: RawValue,
     { namespace, isCommitted }: { readonly namespace: string; readonly isCommitted: boolean },
   ): Promise<void> {
+    const receiving = this.receiving.get(keyOf(migrationId));
     this.receiving.delete(keyOf(migrationId));
+    await op.waitFor(receiving?.work ?? Promise.resolve());
     if (isCommitted) await this.state.refresh(op, namespace);
     const task = isCommitted ? droppedTask(migrationId) : await readyTask(op, migrationId);
     if (task !== undefined) await changeFacts(op, [task]);

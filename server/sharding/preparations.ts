@@ -8,7 +8,7 @@ import type { CriticalSection } from './collection-state.ts';
 import type { ShardingState } from './sharding-state.ts';
 
 /** How long writers wait for a config server that says nothing. */
-const LONGEST_MS = 10_000;
+const LONGEST_MS = 30_000;
 
 const preparations = new WeakMap<ShardingState, Map<string, () => void>>();
 

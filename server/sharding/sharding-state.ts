@@ -3,12 +3,13 @@
  *
  * Owns: the knowledge, which is read from the config server when it is missing or a router knows more, and forgotten at a restart.
  * Promises: a command that carries a version runs only under knowledge that agrees with it, from its beginning to its end; whoever is
- * wrong hears StaleConfig or StaleDbVersion. A command without versions comes from no router and is not checked, as in MongoDB.
+ * wrong hears StaleConfig or StaleDbVersion. A command without versions comes from no router and is not checked, as in MongoDB; what
+ * it writes waits for critical sections all the same.
  * Source: MongoDB's README_versioning_protocols.
  */
 import { documentOf } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
-import type { MaybePromise } from '../../storage/index.ts';
+import { WriteConflictError, type MaybePromise } from '../../storage/index.ts';
 import { databaseFromDocument, type DatabaseEntry } from './catalog-entries.ts';
 import { CollectionState, KnownCollection } from './collection-state.ts';
 import type { MigrationChanges } from './migration-changes.ts';
@@ -16,7 +17,7 @@ import type { Peers } from './peers.ts';
 import { readRouting, type ReadMetadata } from './routing.ts';
 import type { RoutedOperation } from './routed-by.ts';
 import type { ShardIdentity } from './shard-identity.ts';
-import type { ShardVersion } from './shard-version.ts';
+import { ShardVersion } from './shard-version.ts';
 import { staleConfigError, staleDbVersionError } from './stale-errors.ts';
 
 /** How a command wants to a collection. */
@@ -39,6 +40,8 @@ export class ShardingState {
   private readonly collections = new Map<string, CollectionState>();
   private readonly databases = new Map<string, DatabaseEntry>();
   private readonly refreshing = new Map<string, Promise<void>>();
+  /** What operations under way are counted for as writers. */
+  private readonly writing = new WeakMap<RoutedOperation, Set<string>>();
 
   constructor(peers: Peers) {
     this.peers = peers;
@@ -73,6 +76,49 @@ export class ShardingState {
     return this.admitAfterRefresh(op, admission);
   }
 
+  /**
+   * Counts a transaction's operation as a writer until it ends, unless it was let in as one: a write that came without versions is
+   * held back by a critical section like any other, and waited for.
+   * @throws WriteConflictError within a critical section: the transaction begins again when that is over
+   */
+  enterTransaction(op: RoutedOperation, namespace: string): void {
+    if (this.identity === undefined || this.isWriting(op, namespace)) return;
+    if (OWN_DATABASES.has(databaseOf(namespace))) return;
+    const state = this.collection(namespace);
+    const blocked = state.blocks(true);
+    if (blocked !== undefined) throw new WriteConflictError(blocked);
+    op.onRelease(this.beginWrite(op, namespace));
+  }
+
+  /** Work in the background writes: counted for this long only. */
+  async whileWriting<Result>(
+    op: RoutedOperation,
+    namespace: string,
+    work: () => MaybePromise<Result>,
+  ): Promise<Result> {
+    const state = this.collection(namespace);
+    for (let blocked = state.blocks(true); blocked !== undefined; blocked = state.blocks(true)) {
+      await op.waitFor(blocked);
+    }
+    const end = this.beginWrite(op, namespace);
+    try {
+      return await work();
+    } finally {
+      end();
+    }
+  }
+
+  /** What it inserts is another shard's, or has no shard key: the router's knowledge is wrong, whatever its version says. */
+  notOwned(op: RoutedOperation, namespace: string): CommandError {
+    return staleConfigError({
+      namespace,
+      received: op.routedBy?.shardVersion ?? ShardVersion.IGNORED,
+      wanted: this.collection(namespace).known?.version,
+      shardId: this.requiredIdentity.shardName,
+      because: 'a document of another shard was sent for',
+    });
+  }
+
   /** Reads a collection's routing, all that came after what is known. */
   async refresh(op: RoutedOperation, namespace: string): Promise<KnownCollection> {
     const { shardName, configHost } = this.requiredIdentity;
@@ -84,7 +130,10 @@ export class ShardingState {
           ...(sort === undefined ? {} : { sort }),
         });
       const routing = await readRouting(read, namespace, state.known?.routing);
-      state.known = new KnownCollection(routing, shardName);
+      // What has not changed stays, with its users: a removal waits for those of before a change, and for no others.
+      if (state.known?.isStill(routing) !== true) {
+        state.known = new KnownCollection(routing, shardName);
+      }
     });
     const { known } = state;
     if (known !== undefined) return known;
@@ -120,8 +169,23 @@ export class ShardingState {
       // From now on, not only from when its plan opens: what it may see is not removed.
       if (known.ownership !== undefined) op.onRelease(known.ownership.use());
     }
-    if (isWrite) op.onRelease(state.enterWrite());
+    if (isWrite) op.onRelease(this.beginWrite(op, namespace));
     return true;
+  }
+
+  private isWriting(op: RoutedOperation, namespace: string): boolean {
+    return this.writing.get(op)?.has(namespace) === true;
+  }
+
+  /** @returns to be called when the write is over */
+  private beginWrite(op: RoutedOperation, namespace: string): () => void {
+    const namespaces = this.writing.get(op) ?? new Set<string>();
+    this.writing.set(op, namespaces.add(namespace));
+    const end = this.collection(namespace).enterWrite();
+    return () => {
+      namespaces.delete(namespace);
+      end();
+    };
   }
 
   private async admitAfterRefresh(op: RoutedOperation, admission: Admission): Promise<void> {

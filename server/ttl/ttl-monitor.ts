@@ -16,6 +16,7 @@ import type {
   RecordId,
   Transaction,
 } from '../../storage/index.ts';
+import { RecordWriter } from '../commands/crud/record-writer.ts';
 import { OperationContext } from '../operation/operation-context.ts';
 import type { ServiceContext } from '../operation/service-context.ts';
 import { type Expiry, expiriesOf } from './expiring-range.ts';
@@ -117,9 +118,12 @@ export class TtlMonitor {
         const batch = nextBatch(cursor);
         cursor.detach();
         if (batch.length === 0) return;
-        const deleted = await op.transact((transaction) =>
-          deleteExpired(transaction, expiry, range, batch),
-        );
+        const remove = (): MaybePromise<number> =>
+          op.transact((transaction) => deleteExpired(op, transaction, { expiry, range, batch }));
+        const { sharding } = this.service;
+        const deleted = await (sharding === undefined
+          ? remove()
+          : sharding.whileWriting(op, expiry.collection.namespace, remove));
         metrics.ttl.deletedDocuments += deleted;
         metrics.documents.deleted += deleted;
         for (let turn = 0; turn < TURNS_BETWEEN; turn += 1) await op.yield();
@@ -150,19 +154,26 @@ function nextBatch(cursor: IndexCursor): RecordId[] {
   return batch;
 }
 
+interface ExpiredBatch {
+  readonly expiry: Expiry;
+  readonly range: KeyRange;
+  readonly batch: readonly RecordId[];
+}
+
 /** @returns how many were deleted. Synchronous unless a page must be read. */
 function deleteExpired(
+  op: OperationContext,
   transaction: Transaction,
-  expiry: Expiry,
-  range: KeyRange,
-  batch: readonly RecordId[],
+  { expiry, range, batch }: ExpiredBatch,
 ): MaybePromise<number> {
   const collection = transaction.collectionByUuid(expiry.collection.uuid);
   if (collection === undefined) return 0;
+  // A migration that is under way must hear of it.
+  const writer = new RecordWriter(op, transaction, collection);
   let deleted = 0;
   const take = (recordId: RecordId, document: Buffer | undefined): void => {
     if (document === undefined || !isExpired(expiry, range, document)) return;
-    transaction.delete(collection, recordId, document);
+    writer.delete(recordId, document);
     deleted += 1;
   };
   const from = (first: number): MaybePromise<number> => {

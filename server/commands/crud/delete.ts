@@ -23,7 +23,7 @@ import {
 } from './matching-records.ts';
 import type { Explainable } from './explain-reply.ts';
 import { queryContext } from './query-context.ts';
-
+import { RecordWriter } from './record-writer.ts';
 import { hintIn } from './statement.ts';
 import {
   appendWriteErrors,
@@ -189,7 +189,7 @@ function deleteOne(
     }
     const remove = (record: FoundRecord | undefined): number => {
       if (record === undefined) return 0;
-      transaction.delete(collection, record.recordId, record.document);
+      new RecordWriter(op, transaction, collection).delete(record.recordId, record.document);
       return 1;
     };
     const found = findFirst(op, transaction, collection, target);

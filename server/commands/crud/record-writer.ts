@@ -59,6 +59,7 @@ export class RecordWriter {
     options: WriterOptions = {},
   ) {
     checkHasRecords(collection);
+    op.service.sharding?.enterTransaction(op, collection.namespace);
     this.op = op;
     this.transaction = transaction;
     this.collection = collection;
@@ -76,6 +77,7 @@ export class RecordWriter {
     // Buckets of MongoDB's come compressed (mongorestore); here they are stored as they are read.
     const document = this.holdsBuckets ? decompressedBucket(given) : given;
     this.validator?.checkInsert(document);
+    this.checkIsOurs(document);
     this.noteForMigration(document);
     if (this.timeseries !== undefined) checkBucket(document, this.timeseries);
     const { capped, transaction, collection } = this;
@@ -99,6 +101,15 @@ export class RecordWriter {
   delete(recordId: RecordId, before: Buffer): void {
     this.noteForMigration(before);
     this.transaction.delete(this.collection, recordId, before);
+  }
+
+  /** @throws CommandError StaleConfig for a document that a router would look for on another shard */
+  private checkIsOurs(document: Buffer): void {
+    const { ownership, service } = this.op;
+    if (ownership === undefined || ownership.namespace !== this.collection.namespace) return;
+    const { sharding } = service;
+    if (sharding === undefined || ownership.owns(document)) return;
+    throw sharding.notOwned(this.op, ownership.namespace);
   }
 
   /** A document whose shard key would become one of another shard stays as it is. */

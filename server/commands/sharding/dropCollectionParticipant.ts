@@ -1,5 +1,8 @@
 /**
  * _shardsvrDropCollectionParticipant: drops what this shard has of a collection that the cluster has dropped.
+ *
+ * Writers under way end first, and new ones wait: a write that was let in by what was known before would make the collection again,
+ * where no router looks for it.
  */
 import { defineCommand } from '../../command/define-command.ts';
 import { namespaceIn, shardingOf, shardTraits } from './shard-command.ts';
@@ -8,12 +11,22 @@ export const dropCollectionParticipant = defineCommand({
   ...shardTraits('_shardsvrDropCollectionParticipant', 'Drops a collection on this shard.'),
   parse: (body) => namespaceIn(body),
   execute: async (namespace, op) => {
-    shardingOf(op).forget(namespace);
-    await op.transact((transaction) => {
-      const collection = transaction.collection(namespace);
-      if (collection !== undefined) transaction.dropCollection(collection);
-    });
-    if (op.lastCommit !== undefined) await op.engine.flushed(op.lastCommit);
+    const sharding = shardingOf(op);
+    const state = sharding.collection(namespace);
+    for (let held = state.blocks(true); held !== undefined; held = state.blocks(true)) {
+      await op.waitFor(held);
+    }
+    const section = await state.enterCriticalSection((drained) => op.waitFor(drained));
+    try {
+      await op.transact((transaction) => {
+        const collection = transaction.collection(namespace);
+        if (collection !== undefined) transaction.dropCollection(collection);
+      });
+      if (op.lastCommit !== undefined) await op.engine.flushed(op.lastCommit);
+    } finally {
+      sharding.forget(namespace);
+      section.release();
+    }
   },
   reply: () => ({}),
 });

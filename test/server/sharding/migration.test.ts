@@ -175,6 +175,33 @@ describe('chunk migration', () => {
     await settled();
   });
 
+  it('gives a range to nobody who lacks an index that was made meanwhile', async () => {
+    const namespace = await shardedCollection(3000);
+    const [database] = namespace.split('.');
+    const moving = move(namespace, 's1').catch(() => {});
+    await cluster.shard('s0').client.db(database).collection('things').createIndex({ text: 1 });
+    await moving;
+    const owner = cluster.shard(await ownerOf(namespace)).client.db(database);
+    const names = (await owner.collection('things').indexes()).map(({ name }) => name);
+    assert.ok(names.includes('text_1'));
+    await settled();
+  });
+
+  it('takes no document of another shard, whatever the router says', async () => {
+    const namespace = await shardedCollection(10);
+    await move(namespace, 's1');
+    const reply = await cluster.routed('s0', namespace, {
+      insert: 'things',
+      documents: [
+        { _id: 'here', a: -100 },
+        { _id: 'there', a: 100 },
+      ],
+    });
+    assert.equal(reply['n'], 1);
+    assert.equal(reply['writeErrors'][0].code, 13388);
+    await settled();
+  });
+
   it('lets an update not move a document to another shard', async () => {
     const namespace = await shardedCollection(10);
     await move(namespace, 's1');

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { ManualClock } from '../../../common/clock.ts';
+import { WriteConflictError } from '../../../storage/index.ts';
+import { Peers } from '../../../server/sharding/peers.ts';
+import type { RoutedOperation } from '../../../server/sharding/routed-by.ts';
+import { ShardingState } from '../../../server/sharding/sharding-state.ts';
+
+/** A command that came from no router. */
+class Straight implements RoutedOperation {
+  readonly routedBy = undefined;
+  ownership = undefined;
+  private readonly releases: (() => void)[] = [];
+
+  onRelease(release: () => void): void {
+    this.releases.push(release);
+  }
+
+  waitFor<Value>(promise: Promise<Value>): Promise<Value> {
+    return promise;
+  }
+
+  end(): void {
+    for (const release of this.releases) release();
+  }
+}
+
+describe('writes without versions on a shard', () => {
+  let state: ShardingState;
+
+  beforeEach(() => {
+    state = new ShardingState(new Peers(new ManualClock(), 'test'));
+    state.identity = { shardName: 's0', clusterId: '0'.repeat(24), configHost: 'localhost:1' };
+  });
+
+  it('begin again after a critical section', async () => {
+    const section = await state.collection('db.c').enterCriticalSection(async () => {});
+    let blocker: Promise<void> | undefined;
+    assert.throws(
+      () => state.enterTransaction(new Straight(), 'db.c'),
+      (error) => {
+        assert.ok(error instanceof WriteConflictError);
+        blocker = error.blocker;
+        return true;
+      },
+    );
+    section.release();
+    await blocker;
+    state.enterTransaction(new Straight(), 'db.c');
+  });
+
+  it('are waited for by a critical section until their operation has ended', async () => {
+    const op = new Straight();
+    state.enterTransaction(op, 'db.c');
+    state.enterTransaction(op, 'db.c');
+    const steps: string[] = [];
+    const entering = state.collection('db.c').enterCriticalSection(async (drained) => {
+      // One that is let in already goes on.
+      state.enterTransaction(op, 'db.c');
+      setImmediate(() => {
+        steps.push('written');
+        op.end();
+      });
+      await drained;
+    });
+    await entering;
+    steps.push('entered');
+    assert.deepEqual(steps, ['written', 'entered']);
+  });
+
+  it('of the background are waited for as long as one transaction takes', async () => {
+    const op = new Straight();
+    const section = await state.collection('db.c').enterCriticalSection(async () => {});
+    const steps: string[] = [];
+    const writing = state.whileWriting(op, 'db.c', () => void steps.push('written'));
+    await new Promise(setImmediate);
+    steps.push('released');
+    section.release();
+    await writing;
+    assert.deepEqual(steps, ['released', 'written']);
+    await state.collection('db.c').enterCriticalSection(() => assert.fail('nobody writes'));
+  });
+
+  it('of the server’s own databases wait for nobody', async () => {
+    await state.collection('config.x').enterCriticalSection(async () => {});
+    state.enterTransaction(new Straight(), 'config.x');
+  });
+});
