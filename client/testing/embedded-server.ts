@@ -3,6 +3,7 @@
  *
  * The server is no part of the SDK: it is loaded by its path when somebody asks for it, the one place where the SDK reaches up.
  */
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,8 +25,10 @@ export async function startInProcess(options: FlintdProcessOptions): Promise<Fli
   const temporary =
     inMemory || dbPath !== undefined ? undefined : mkdtempSync(join(tmpdir(), 'flintdb-'));
   const directory = dbPath ?? temporary;
+  const letGo = temporary === undefined ? undefined : removeWithUs(temporary);
   const remove = (): void => {
     if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true, maxRetries: 3 });
+    letGo?.();
   };
   try {
     const where = directory === undefined ? ['--inMemory'] : ['--dbpath', directory];
@@ -46,6 +49,25 @@ export async function startInProcess(options: FlintdProcessOptions): Promise<Fli
     remove();
     throw error;
   }
+}
+
+/**
+ * Has a directory removed when this process is gone, however it went: a signal runs no code of ours. A shell waits for the end
+ * of its standard input, which is ours; in a session of its own, it outlives a Ctrl-C that is meant for us.
+ * @returns ends the shell.
+ */
+function removeWithUs(directory: string): () => void {
+  if (process.platform === 'win32') return () => {};
+  const shell = spawn('/bin/sh', ['-c', 'cat > /dev/null; rm -rf -- "$0"', directory], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  // Where there is no shell, the directory goes with an end that runs our code.
+  shell.on('error', () => {});
+  shell.stdin.on('error', () => {});
+  shell.unref();
+  if ('unref' in shell.stdin && typeof shell.stdin.unref === 'function') shell.stdin.unref();
+  return () => shell.stdin.end();
 }
 
 async function startProgram(args: readonly string[]): Promise<Running> {

@@ -93,19 +93,25 @@ describe('what startServer leaves behind', () => {
     assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
   });
 
-  it('is nothing when the parent is killed', async () => {
-    const parent = spawn(
-      process.execPath,
-      ['--import', 'tsx', fileURLToPath(new URL('parent.job.ts', import.meta.url))],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    );
-    const [line] = await once(createInterface({ input: parent.stdout }), 'line');
-    const { dbPath, pid }: { dbPath: string; pid: number } = JSON.parse(String(line));
-    assert.equal(existsSync(dbPath), true);
-    parent.kill('SIGKILL');
-    await until(() => !existsSync(dbPath));
-    await until(() => !isRunning(pid));
-  });
+  for (const [where, argument, signal] of [
+    ['a child process', 'child', 'SIGKILL'],
+    ['the killed process itself', 'inProcess', 'SIGKILL'],
+    ['the interrupted process itself', 'inProcess', 'SIGINT'],
+  ] as const) {
+    it(`is nothing when the parent is killed and the server was in ${where}`, async () => {
+      const parent = spawn(
+        process.execPath,
+        ['--import', 'tsx', fileURLToPath(new URL('parent.job.ts', import.meta.url)), argument],
+        { stdio: ['ignore', 'pipe', 'inherit'] },
+      );
+      const [line] = await once(createInterface({ input: parent.stdout }), 'line');
+      const { dbPath, pid }: { dbPath: string; pid: number } = JSON.parse(String(line));
+      assert.equal(existsSync(dbPath), true);
+      parent.kill(signal);
+      await until(() => !existsSync(dbPath));
+      await until(() => !isRunning(pid));
+    });
+  }
 
   it('is nothing when the server itself is killed, once it is stopped', async () => {
     const server = await startServer();
