@@ -4,7 +4,7 @@
  * Promises: a start ends when the process says that it is ready, or with what it printed; nothing of it is a child that this process waits
  * for, so it may stay behind.
  */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { foregroundClock, sleep } from '../../common/clock.ts';
@@ -70,7 +70,7 @@ export async function startMember(
   child.once('error', (error) => (ended = error.message));
   child.once('exit', (code, signal) => (ended = `it ended (${signal ?? code})`));
   child.unref();
-  if (options.isBound) bind(child.pid);
+  if (options.isBound) bind(child);
   const deadlineMs = foregroundClock.monotonicMs() + options.timeoutMs;
   for (;;) {
     const running = readyIn(readyFile);
@@ -136,10 +136,20 @@ function ownEnvironment(): NodeJS.ProcessEnv {
   return rest;
 }
 
-/** Its start is over: from here on it must not outlive this process. */
-function bind(pid: number | undefined): void {
-  if (pid === undefined) return;
-  process.once('exit', () => send(pid, 'SIGKILL'));
+/** Processes that must not outlive this one. One listener for all: a cluster that is tortured starts hundreds. */
+const bound = new Set<ChildProcess>();
+
+function bind(child: ChildProcess): void {
+  if (bound.size === 0) process.once('exit', killBound);
+  bound.add(child);
+  child.once('exit', () => {
+    bound.delete(child);
+    if (bound.size === 0) process.off('exit', killBound);
+  });
+}
+
+function killBound(): void {
+  for (const child of bound) child.kill('SIGKILL');
 }
 
 function readyIn(file: string): RunningMember | undefined {
