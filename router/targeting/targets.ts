@@ -54,10 +54,7 @@ export function shardNamesOf(
   const names = new Set<string>();
   for (const range of ranges) {
     if (range.min >= range.max) continue;
-    for (const { shard } of chunks.overlapping(range)) {
-      names.add(shard);
-      if (names.size === all.length) break;
-    }
+    for (const shard of chunks.shardsOf(range)) names.add(shard);
     if (names.size === all.length) break;
   }
   // A filter that nothing can match is asked of some shard all the same: it may be wrong, and explain wants a plan.

@@ -175,11 +175,7 @@ function intersection(a: Range, b: Range): Range[] {
 function piecesOf({ chunks }: ShardedCollection, ranges: readonly Range[]): Piece[] {
   const byShard = new Map<string, Range[]>();
   for (const range of ranges) {
-    const names = new Set<string>();
-    for (const { shard } of chunks.overlapping({ min: range.minText, max: range.maxText })) {
-      names.add(shard);
-    }
-    for (const name of names) {
+    for (const name of chunks.shardsOf({ min: range.minText, max: range.maxText })) {
       const own = byShard.get(name);
       if (own === undefined) byShard.set(name, [range]);
       else own.push(range);

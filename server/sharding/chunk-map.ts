@@ -33,6 +33,8 @@ export class ChunkMap {
   private readonly blocks: readonly Block[];
   private readonly newest: ReadonlyMap<string, Chunk>;
   private readonly collectionVersion: ShardVersion;
+  /** The shards of each block, then of each two, each four, ...; made when a range first reaches over several blocks. */
+  private summaries: readonly (readonly ReadonlySet<string>[])[] | undefined;
 
   private constructor(generation: CollectionGeneration, blocks: readonly Block[]) {
     this.generation = generation;
@@ -95,6 +97,47 @@ export class ChunkMap {
     }
   }
 
+  /** The shards that have keys of the range. Costs the logarithm of the blocks, and the chunks of two blocks at most. */
+  shardsOf(range: KeyTextRange): ReadonlySet<string> {
+    const shards = new Set<string>();
+    const first = firstWhere(this.blocks, (block) => lastOf(block).maxText > range.min);
+    const last = firstWhere(this.blocks, (block) => lastOf(block).maxText >= range.max);
+    this.addShards(shards, range, first);
+    if (last === first || shards.size === this.newest.size) return shards;
+    this.addSummaries(shards, first + 1, last);
+    this.addShards(shards, range, last);
+    return shards;
+  }
+
+  /** Of the chunks of one block. */
+  private addShards(shards: Set<string>, { min, max }: KeyTextRange, block: number): void {
+    const chunks = block < this.blocks.length ? this.blocks[block].chunks : [];
+    let at = firstWhere(chunks, (chunk) => chunk.maxText > min);
+    for (; at < chunks.length && chunks[at].minText < max; at += 1) {
+      shards.add(chunks[at].shard);
+      if (shards.size === this.newest.size) return;
+    }
+  }
+
+  /** Of the blocks from `start` to before `end`: of each level two summaries at most. */
+  private addSummaries(shards: Set<string>, start: number, end: number): void {
+    let [low, high] = [start, end];
+    this.summaries ??= summariesOf(this.blocks);
+    for (const level of this.summaries) {
+      if (low >= high) return;
+      if (low % 2 === 1) {
+        for (const shard of level[low]) shards.add(shard);
+        low += 1;
+      }
+      if (high % 2 === 1) {
+        high -= 1;
+        for (const shard of level[high]) shards.add(shard);
+      }
+      low /= 2;
+      high /= 2;
+    }
+  }
+
   /** All chunks in order. */
   *[Symbol.iterator](): Generator<Chunk> {
     for (const block of this.blocks) yield* block.chunks;
@@ -135,6 +178,21 @@ export class ChunkMap {
     checkComplete(blocks, new Set(this.blocks));
     return new ChunkMap(this.generation, blocks);
   }
+}
+
+/** Level by level, each half as long as the one before. */
+function summariesOf(blocks: readonly Block[]): ReadonlySet<string>[][] {
+  let level: ReadonlySet<string>[] = blocks.map(({ newest }) => new Set(newest.keys()));
+  const levels = [level];
+  while (level.length > 1) {
+    const next: ReadonlySet<string>[] = [];
+    for (let at = 0; at < level.length; at += 2) {
+      next.push(new Set([...level[at], ...(level[at + 1] ?? [])]));
+    }
+    levels.push(next);
+    level = next;
+  }
+  return levels;
 }
 
 /** The index of the first element that fits, where all after it do, too. The length when none does. */

@@ -1,15 +1,21 @@
 /**
  * `npm run oracle -- --cases 20000` or `-- --seed 17`: random collections, indexes and queries against one flintd; each index must
  * answer as a collection scan does. `npm run oracle -- --writes 20000`: random writes to collections with an index of every kind, a kill -9
- * half way, and `validate` after each part. The programs run from dist/: build them before.
+ * half way, and `validate` after each part. `npm run oracle -- --sharded 20000`: random operations on sharded collections whose chunks move,
+ * each of which must say and do what it does on one server. The programs run from dist/: build them before.
  */
 import { MongoClient } from 'mongodb';
 import { Program } from '../support/programs.ts';
+import { ClusterBesideServer } from './cluster-beside-server.ts';
 import { runOracle } from './oracle.ts';
 import { RandomWrites, type WritesReport } from './random-writes.ts';
+import { runSharded } from './sharded.ts';
 
 /** Queries of one collection. */
 const QUERIES = 25;
+/** Operations on one sharded collection. */
+const SHARDED_OPERATIONS = 200;
+const SHARDS = 3;
 /** How often a run says how far it is. */
 const PROGRESS_MS = 15_000;
 
@@ -19,6 +25,11 @@ async function main(): Promise<void> {
   if (writes !== undefined) {
     await runWrites(writes, numberAfter(args, '--seed') ?? 1);
     process.exit(0);
+  }
+  const sharded = numberAfter(args, '--sharded');
+  if (sharded !== undefined) {
+    const failures = await runShardedSeeds(sharded, numberAfter(args, '--seed'));
+    process.exit(failures === 0 ? 0 : 1);
   }
   const only = numberAfter(args, '--seed');
   const cases = numberAfter(args, '--cases') ?? 1000;
@@ -60,6 +71,33 @@ async function main(): Promise<void> {
     `${sum.cases} cases, ${sum.answers} answers compared (${sum.pipelines} of pipelines, ${sum.near} by distance, ${sum.words} by words), ${sum.indexes} indexes, ${failed} of ${seeds} seeds failed, ${seconds} s`,
   );
   process.exit(failed === 0 ? 0 : 1);
+}
+
+/** @returns how many seeds failed */
+async function runShardedSeeds(count: number, only: number | undefined): Promise<number> {
+  const sides = await ClusterBesideServer.start(SHARDS);
+  const sums = new Map<string, number>();
+  const first = only ?? 1;
+  const seeds = only === undefined ? Math.ceil(count / SHARDED_OPERATIONS) : 1;
+  const startMs = performance.now();
+  let failed = 0;
+  for (let seed = first; seed < first + seeds; seed += 1) {
+    try {
+      const report = await runSharded(sides, seed, SHARDED_OPERATIONS);
+      for (const [name, number] of Object.entries(report)) {
+        sums.set(name, (sums.get(name) ?? 0) + Number(number));
+      }
+    } catch (error) {
+      failed += 1;
+      console.error(error);
+    }
+    if (seed % 10 === 0) console.log(`${seed - first + 1} of ${seeds} seeds, ${failed} failed`);
+  }
+  await sides.stop();
+  const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
+  const shown = Array.from(sums, ([name, number]) => `${number} ${name}`).join(', ');
+  console.log(`${shown}; ${failed} of ${seeds} seeds failed, ${seconds} s`);
+  return failed;
 }
 
 /** Half of the writes, a crash, and the other half, to a collection of each sort. */

@@ -5,6 +5,8 @@ import assert from 'node:assert/strict';
 import { serverForTests } from '../support/test-server.ts';
 import { runOracle } from './oracle.ts';
 import { RandomWrites } from './random-writes.ts';
+import { ClusterBesideServer } from './cluster-beside-server.ts';
+import { runSharded } from './sharded.ts';
 
 describe('an index', () => {
   const server = serverForTests();
@@ -24,6 +26,24 @@ describe('an index', () => {
       const { records, entries } = await writes.validate();
       assert.ok(records > 50);
       assert.equal(Object.keys(entries).length, 20);
+    });
+  }
+});
+
+describe('a cluster whose chunks move', () => {
+  let sides: ClusterBesideServer;
+
+  before(async () => {
+    sides = await ClusterBesideServer.start();
+  });
+  after(() => sides.stop());
+
+  // One seed for each kind of shard key.
+  for (let seed = 1; seed <= 3; seed += 1) {
+    it(`answers as one server does (seed ${seed})`, async () => {
+      const { operations, moves } = await runSharded(sides, seed, 80);
+      assert.equal(operations, 80);
+      assert.ok(moves > 0);
     });
   }
 });

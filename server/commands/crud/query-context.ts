@@ -57,7 +57,7 @@ export function queryContext(op: OperationContext, options: ContextOptions = {})
     checkVariableName(name);
     const known = prepared?.get(name);
     const value = known === undefined ? variableOf(expression, context, op, options) : known.value;
-    if (value !== undefined) context.variables.set(name, value);
+    context.variables.set(name, value);
   }
   return context;
 }
@@ -89,7 +89,7 @@ async function prepareVariables(op: OperationContext, options: ContextOptions): 
     const evaluate = (): RawValue | undefined => compiled.evaluate(new Scope(EMPTY_DOCUMENT));
     const session = context.scripts?.running;
     const value = session === undefined ? evaluate() : await session.repeat(evaluate, op);
-    if (value !== undefined) context.variables.set(name, value);
+    context.variables.set(name, value);
     prepared.set(name, { value });
   }
   context.scripts?.running?.close();
@@ -129,7 +129,7 @@ class OperationQueryContext implements QueryContext {
   private readonly startedWallMs: number;
   private readonly op: OperationContext;
   private readonly options: ContextOptions;
-  private known: Map<string, RawValue> | undefined;
+  private known: Map<string, RawValue | undefined> | undefined;
   private knownScripts: Scripts | undefined;
 
   constructor(op: OperationContext, collator: Collator | undefined, options: ContextOptions) {
@@ -160,8 +160,8 @@ class OperationQueryContext implements QueryContext {
     }));
   }
 
-  get variables(): Map<string, RawValue> {
-    this.known ??= new Map([
+  get variables(): Map<string, RawValue | undefined> {
+    this.known ??= new Map<string, RawValue | undefined>([
       ['NOW', dateValue(this.startedWallMs)],
       ['USER_ROLES', NO_ROLES],
     ]);

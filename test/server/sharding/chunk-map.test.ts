@@ -51,6 +51,27 @@ describe('chunk map', () => {
     assert.deepEqual(shards(BELOW_ALL_KEYS, ABOVE_ALL_KEYS), ['s0', 's1', 's2', 's0']);
   });
 
+  it('knows the shards of a range as its chunks tell them', () => {
+    const count = 5_000;
+    const bounds = Array.from({ length: count }, (_, index) => index);
+    const all = [-Infinity, ...bounds, Infinity];
+    // Long stretches of one shard, so that most ranges lack some.
+    const chunks = all
+      .slice(1)
+      .map((max, index) => chunk(all[index], max, `s${Math.floor(index / 700)}`, 1, index));
+    const map = ChunkMap.of(GENERATION, chunks);
+    const texts = [BELOW_ALL_KEYS, ...bounds.map(textOf), ABOVE_ALL_KEYS];
+    const place = fc.integer({ min: 0, max: texts.length - 1 });
+    fc.assert(
+      fc.property(place, place, (a, b) => {
+        const range = { min: texts[Math.min(a, b)], max: texts[Math.max(a, b)] };
+        const expected = new Set([...map.overlapping(range)].map(({ shard }) => shard));
+        assert.deepEqual([...map.shardsOf(range)].sort(), [...expected].sort());
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('knows the version of each shard and of the collection', () => {
     const map = ChunkMap.of(GENERATION, [
       chunk(-Infinity, 0, 'a', 2, 5),
