@@ -41,8 +41,8 @@ describe('a cluster whose chunks move', () => {
   // One seed for each kind of shard key.
   for (let seed = 1; seed <= 3; seed += 1) {
     it(`answers as one server does (seed ${seed})`, async () => {
-      const { operations, moves } = await runSharded(sides, seed, 80);
-      assert.equal(operations, 80);
+      const { operations, moves } = await runSharded(sides, seed, 40);
+      assert.equal(operations, 40);
       assert.ok(moves > 0);
     });
   }
