@@ -282,12 +282,10 @@ export class Replay {
         await this.createIndexes(state, version, command.indexes, commitNumber);
         break;
       case 'startIndexBuild':
-        this.addIndexes(state, version, command.indexes, false, commitNumber);
+        this.startIndexBuild(state, version, command.indexes, commitNumber);
         break;
       case 'commitIndexBuild':
-        this.changeIndexes(state, version, commitNumber, (index) =>
-          finished(command.indexes, index),
-        );
+        await this.commitIndexBuild(state, version, command.indexes, commitNumber);
         break;
       case 'abortIndexBuild':
         this.changeIndexes(state, version, commitNumber, (index) =>
@@ -329,6 +327,31 @@ export class Replay {
       keyGenerators,
     );
     this.publishVersion(state, version, commitNumber);
+  }
+
+  /** A repair may go on from a base before this one's scan: the index is made in one step then, when its build ends. */
+  private startIndexBuild(
+    state: CollectionState,
+    version: CollectionVersion,
+    indexes: readonly NewIndex[],
+    commitNumber: CommitNumber,
+  ): void {
+    if (this.salvage === undefined) {
+      this.addIndexes(state, version, indexes, false, commitNumber);
+      return;
+    }
+    for (const { ident } of indexes) this.store.catalog.noteIdent(ident);
+  }
+
+  private async commitIndexBuild(
+    state: CollectionState,
+    version: CollectionVersion,
+    indexes: readonly NewIndex[],
+    commitNumber: CommitNumber,
+  ): Promise<void> {
+    if (version.indexes.some((index) => includes(indexes, index))) {
+      this.changeIndexes(state, version, commitNumber, (index) => finished(indexes, index));
+    } else await this.createIndexes(state, version, indexes, commitNumber);
   }
 
   /**
