@@ -455,9 +455,10 @@ export interface StorageEngine {
   openBackup(): Promise<StoreBackup>;
   /**
    * The journal behind a commit, which must be one of this store's and flushed. The caller closes it.
-   * @throws CommandError CappedPositionLost when it is no longer kept, or not there yet
+   * @param storeId whose commit it is, 32 hexadecimal digits; undefined: this store's
+   * @throws CommandError CappedPositionLost when it is no longer kept, or not there yet; InvalidOptions for another store's
    */
-  openJournalTail(after: CommitNumber): Promise<JournalTail>;
+  openJournalTail(after: CommitNumber, storeId?: string): Promise<JournalTail>;
   /** Takes a checkpoint now (fsync); resolves when it is durable. */
   checkpoint(): Promise<void>;
   /**

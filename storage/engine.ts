@@ -448,9 +448,16 @@ class Engine implements StorageEngine {
     }
   }
 
-  async openJournalTail(after: CommitNumber): Promise<JournalTail> {
+  async openJournalTail(after: CommitNumber, storeId?: string): Promise<JournalTail> {
     this.requireOpen();
-    const { journal } = this.parts;
+    const { journal, blocks } = this.parts;
+    const own = blocks.superblock.storeId;
+    if (storeId !== undefined && storeId !== own) {
+      throw new CommandError(
+        'InvalidOptions',
+        `this is store ${own}, and the backup is of store ${storeId}: its journal does not go on here`,
+      );
+    }
     if (after > journal.flushedCommitNumber) {
       throw new CommandError(
         'CappedPositionLost',

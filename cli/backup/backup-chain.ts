@@ -9,6 +9,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import {
   compareTimestamps,
   decodeJournalFrame,
+  journalEntryLength,
+  journalEntryStamp,
   type CommitPoint,
   type Timestamp,
 } from '../../storage/index.ts';
@@ -39,6 +41,14 @@ export interface BackupChain {
 export interface ChainEnd {
   readonly last: CommitPoint;
   readonly coveredTo: Timestamp;
+  /** Files of the journal that end within a frame: they were interrupted, or have lost their end. */
+  readonly cut: readonly CutFile[];
+}
+
+export interface CutFile {
+  readonly file: string;
+  /** Where that frame begins. */
+  readonly offset: number;
 }
 
 export function journalName(number: number): string {
@@ -84,7 +94,10 @@ export async function describe(file: string): Promise<BackupDescription> {
   const reader = await FrameReader.open(file);
   try {
     const first = await reader.next();
-    if (first === undefined) throw new FailedCommand(`${file} is no backup: it holds nothing.`);
+    if (first === undefined) {
+      const what = reader.torn === undefined ? 'holds nothing' : 'ends within its first frame';
+      throw new FailedCommand(`${file} is no backup: it ${what}.`);
+    }
     return decodeDescription(reader.file, first);
   } finally {
     await reader.close();
@@ -96,7 +109,8 @@ export async function forEachJournalPiece(
   { journals, description }: BackupChain,
   visit: (piece: JournalPiece) => Promise<'go on' | 'stop'>,
 ): Promise<ChainEnd> {
-  let end: ChainEnd = { last: description.point, coveredTo: description.point.timestamp };
+  const cut: CutFile[] = [];
+  let end: ChainEnd = { last: description.point, coveredTo: description.point.timestamp, cut };
   for (const file of journals) {
     const reader = await FrameReader.open(file);
     try {
@@ -115,11 +129,13 @@ export async function forEachJournalPiece(
         const span = decodeJournalFrame(frame.contents);
         refuseGap(file, end.last, span.before);
         const isNew = span.last.commitNumber > end.last.commitNumber;
-        if (!isNew) refuseOtherHistory(file, end.last, span.last);
+        if (isNew) refuseFork(file, end.last, span);
+        else refuseOtherHistory(file, end.last, span.last);
         if (isNew || compareTimestamps(span.coveredTo, end.coveredTo) > 0) {
           const piece = { ...span, after: end.last, file, offset: frame.offset };
           const verdict = await visit(piece);
           end = {
+            cut,
             last: isNew ? span.last : end.last,
             coveredTo:
               compareTimestamps(span.coveredTo, end.coveredTo) > 0 ? span.coveredTo : end.coveredTo,
@@ -127,6 +143,7 @@ export async function forEachJournalPiece(
           if (verdict === 'stop') return end;
         }
       }
+      if (reader.torn !== undefined) cut.push({ file, offset: reader.torn });
     } finally {
       await reader.close();
     }
@@ -171,6 +188,23 @@ function refuseGap(file: string, last: CommitPoint, before: CommitPoint): void {
   throw new FailedCommand(
     `there is a gap: what is there ends at ${timestampText(last.timestamp)} (commit ${last.commitNumber}), and ${file} goes on after ${timestampText(before.timestamp)} (commit ${before.commitNumber}). What happened in between is lost; restore up to the first of the two with --to, or take a new backup.`,
   );
+}
+
+/** Where two journals overlap, the last commit of the one must be in the other as it was. */
+function refuseFork(
+  file: string,
+  last: CommitPoint,
+  { before, entries }: { readonly before: CommitPoint; readonly entries: Buffer },
+): void {
+  if (before.commitNumber >= last.commitNumber) return;
+  for (let at = 0; at < entries.length;) {
+    const next = at + journalEntryLength(entries, at, entries.length);
+    const { cn, ts } = journalEntryStamp(entries, at);
+    at = next;
+    if (cn === undefined || cn < last.commitNumber) continue;
+    refuseOtherHistory(file, last, { commitNumber: cn, timestamp: ts });
+    return;
+  }
 }
 
 function refuseOtherHistory(file: string, last: CommitPoint, same: CommitPoint): void {

@@ -40,6 +40,7 @@ import {
 import { JournalArchive } from './journal-archive.ts';
 import { RateLimit } from './rate-limit.ts';
 import { isNotFound, isPositionLost, ServerBackup } from './server-backup.ts';
+import { lockTarget } from './target-lock.ts';
 
 export interface BackupJobOptions {
   /** A directory, or '-'. */
@@ -49,6 +50,8 @@ export interface BackupJobOptions {
   /** Replaces a finished backup in the target. */
   readonly force: boolean;
   readonly bytesPerSecond: number | undefined;
+  /** Of a journal that is followed: another file begins when one has so many bytes. Default 256 MiB. */
+  readonly fileBytes: number | undefined;
   readonly progress: Progress;
 }
 
@@ -68,6 +71,7 @@ export interface BackupSummary {
 /** A tool in the background gives way to the server beside it. */
 const NICENESS = 10;
 const RETRY_MS = 1000;
+const DEFAULT_FILE_BYTES = 256 * 1024 * 1024;
 /** The server is going away, or has: InterruptedAtShutdown, ShutdownInProgress. */
 const ENDING_CODES: readonly unknown[] = [11_600, 91];
 
@@ -100,8 +104,37 @@ export class BackupJob {
       return since === undefined ? this.takeFull('-') : this.takeSince('-', since);
     }
     await this.prepareDirectory();
-    if (since !== undefined && !(await isBackup(target))) return this.takeSince(target, since);
-    if (!follow) return this.takeFull(target);
+    const lock = await lockTarget(target);
+    try {
+      if (since === undefined) {
+        return await (follow ? this.followBehind(target) : this.takeFull(target));
+      }
+      if (!(await isBackup(target))) return await this.takeSince(target, since);
+      return await (follow ? this.followBehind(target) : this.takeMoreSince(target, since));
+    } finally {
+      await lock.release();
+    }
+  }
+
+  /** The target holds a backup already: what has come since then is added to it. */
+  private async takeMoreSince(target: string, since: string): Promise<BackupSummary> {
+    const base = await stateOf(join(target, BASE_NAME));
+    // It was to become a full one, and was interrupted.
+    if (base === 'unfinished' || base === 'unusable') return this.takeFull(target);
+    if (resolve(target) === resolve(since)) return this.followBehind(target);
+    const [first] = await journalFilesIn(target);
+    if (base === 'finished' || first === undefined) {
+      throw new FailedCommand(
+        `${target} holds a full backup, which goes on from no other one. Name another directory.`,
+      );
+    }
+    const description = await describe(join(target, first));
+    const [sinceId] = await firstFileOf(since);
+    if (description.kind !== 'journal' || description.since.backupId !== sinceId) {
+      throw new FailedCommand(
+        `${target} goes on from another backup than ${since}. Name another directory.`,
+      );
+    }
     return this.followBehind(target);
   }
 
@@ -191,15 +224,46 @@ export class BackupJob {
     const { follow, progress } = this.options;
     const end = await forEachJournalPiece(chain, () => Promise.resolve('go on'));
     // Asked before a file is made: the server may have no journal for it.
-    await this.server.close(await this.openJournal(end, target));
-    const { sink, backupId } = await this.journalSink(target);
-    const writer = await FrameWriter.open(sink, backupId);
+    const { storeId } = chain.description;
+    await this.server.close(await this.openJournal(end, storeId, target, sincePath));
+    const { writer, backupId } = await this.beginJournal(target, chain, end.last, sincePath);
     const archive = new JournalArchive(this.server, writer, end, {
+      storeId,
       follow,
+      fileBytes: target === '-' ? undefined : (this.options.fileBytes ?? DEFAULT_FILE_BYTES),
+      nextFile: async (after) => (await this.beginJournal(target, chain, after, '.')).writer,
       rate: this.rate,
       task: progress.begin('journal', { unit: 'bytes' }),
       isStopped: () => this.isStopped,
     });
+    try {
+      if (follow) progress.say(`Following the journal from ${timestampText(end.coveredTo)} on.`);
+      await this.runToEnd(archive);
+    } finally {
+      await archive.close();
+    }
+    return {
+      kind: 'journal',
+      backupId,
+      at: archive.last,
+      plainBytes: archive.plainBytes,
+      storedBytes: archive.storedBytes,
+      commits: archive.commits,
+      ...this.common(false),
+    };
+  }
+
+  /** Begins the next file of a directory. */
+  private async beginJournal(
+    target: string,
+    chain: BackupChain,
+    after: CommitPoint,
+    sincePath: string,
+  ): Promise<{ readonly writer: FrameWriter; readonly backupId: string }> {
+    // Asked before the file is there, which says nothing of itself yet.
+    const since = { backupId: await this.sinceId(chain, sincePath), path: sincePath };
+    const { sink, backupId } = await this.journalSink(target);
+    const writer = await FrameWriter.open(sink, backupId);
     try {
       await writer.write(
         'start',
@@ -209,26 +273,17 @@ export class BackupJob {
           createdAt: new Date(systemClock.wallMs()),
           version: FLINTDB_VERSION,
           storeId: chain.description.storeId,
-          after: end.last,
-          since: { backupId: await this.sinceId(chain, sincePath), path: sincePath },
+          after,
+          since,
         }),
       );
       await writer.sync();
       if (target !== '-') await syncDirectory(target);
-      if (follow) progress.say(`Following the journal from ${timestampText(end.coveredTo)} on.`);
-      await this.runToEnd(archive);
-    } finally {
+    } catch (error) {
       await writer.close();
+      throw error;
     }
-    return {
-      kind: 'journal',
-      backupId,
-      at: archive.last,
-      plainBytes: archive.plainBytes,
-      storedBytes: writer.storedBytes,
-      commits: archive.commits,
-      ...this.common(false),
-    };
+    return { writer, backupId };
   }
 
   /** What a journal goes on from: the first file of the place that `sincePath` names. */
@@ -258,11 +313,16 @@ export class BackupJob {
     }
   }
 
-  private async openJournal(end: ChainEnd, target: string): Promise<string> {
+  private async openJournal(
+    end: ChainEnd,
+    storeId: string,
+    target: string,
+    sincePath: string,
+  ): Promise<string> {
     try {
-      return await this.server.openJournal(end.last);
+      return await this.server.openJournal(end.last, storeId);
     } catch (error) {
-      if (!isPositionLost(error) || this.options.since !== undefined) throw error;
+      if (!isPositionLost(error) || sincePath !== '.') throw error;
       throw new FailedCommand(
         `${target} ends at ${timestampText(end.last.timestamp)} (commit ${end.last.commitNumber}), and ${error.message}. There is a gap in between: take a new backup in another directory.`,
       );

@@ -123,6 +123,8 @@ class FileSink implements FrameSink {
 
 /** Standard output, or another stream: nothing can be taken up again there. */
 export function streamSink(stream: NodeJS.WritableStream): FrameSink {
+  // What goes wrong is told to the write's callback too.
+  stream.on('error', () => {});
   return {
     write: (bytes) =>
       new Promise((resolve, reject) => {

@@ -25,7 +25,7 @@ import {
   type FrameSink,
 } from './frame-writer.ts';
 import type { RateLimit } from './rate-limit.ts';
-import { isNotFound, type ServerBackup } from './server-backup.ts';
+import { isLetGo, isNotFound, type ServerBackup } from './server-backup.ts';
 
 const PIECE_BYTES = 1024 * 1024;
 /** Flushed at least so often: what a killed tool has to copy again. */
@@ -111,7 +111,8 @@ export async function canGoOn(server: ServerBackup, at: Unfinished): Promise<boo
       await server.sectors(serverBackup, { first: runs[0].first, count: 1 });
     return true;
   } catch (error) {
-    if (isNotFound(error)) return false;
+    // Of a file that lost its end, the server may have let go what comes next.
+    if (isNotFound(error) || isLetGo(error)) return false;
     throw error;
   }
 }
@@ -190,6 +191,8 @@ class FullCopy {
     const { description } = at;
     try {
       if (at.nextSector === undefined) await this.copyEntries();
+      // The server lets the entries go with the first sector: who goes on must find all of them in the file.
+      await writer.sync();
       await this.copySectors();
       await writer.write(
         'end',

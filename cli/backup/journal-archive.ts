@@ -1,7 +1,7 @@
 /**
- * Copies a server's journal behind a backup: once up to now, for an incremental backup, or on and on.
+ * Copies a server's journal behind a backup: once up to now, for an incremental backup, or on and on, into one file after the other.
  *
- * Promises: a frame holds whole commits, and what is in the file follows the backup without a gap; an idle server is noted, too, so that a
+ * Owns: the writer of the file that it fills. Promises: a frame holds whole commits, and what is in the file follows the backup without a gap; an idle server is noted, too, so that a
  * point in time behind the last commit can be restored.
  */
 import {
@@ -28,11 +28,17 @@ const SYNC_BYTES = 64 * 1024 * 1024;
 const HIGHEST_INCREMENT = 2 ** 32 - 1;
 
 export interface ArchiveOptions {
+  /** Whose journal it is, 32 hexadecimal digits. */
+  readonly storeId: string;
   /** On and on, until `isStopped`; else up to what the server has now. */
   readonly follow: boolean;
   readonly rate: RateLimit;
   readonly task: Task;
   readonly isStopped: () => boolean;
+  /** A file that holds so many bytes is followed by another one; undefined: all goes into one. */
+  readonly fileBytes: number | undefined;
+  /** Begins the next file, behind the commit that the last one ended with. */
+  readonly nextFile: (after: CommitPoint) => Promise<FrameWriter>;
 }
 
 export class JournalArchive {
@@ -42,15 +48,17 @@ export class JournalArchive {
   commits = 0;
   plainBytes = 0;
   private readonly server: ServerBackup;
-  private readonly writer: FrameWriter;
+  private writer: FrameWriter;
   private readonly options: ArchiveOptions;
   /** As `coveredTo`, but not in the file yet. */
   private known: Timestamp;
   private unsyncedBytes = 0;
+  /** Of the files before this one. */
+  private closedBytes = 0;
   /** Entries of a commit whose last one has not come yet. */
   private rest: Buffer = Buffer.alloc(0);
 
-  /** @param last where the file, or the backup before it, ends @param coveredTo at least its time */
+  /** @param writer of a file that has begun @param last where the file, or the backup before it, ends @param coveredTo at least its time */
   constructor(
     server: ServerBackup,
     writer: FrameWriter,
@@ -65,11 +73,20 @@ export class JournalArchive {
     this.options = options;
   }
 
+  /** In all its files. */
+  get storedBytes(): number {
+    return this.closedBytes + this.writer.storedBytes;
+  }
+
+  close(): Promise<void> {
+    return this.writer.close();
+  }
+
   /** @throws MongoServerError: see isPositionLost; whatever the connection says. It may be run again then. */
   async run(): Promise<void> {
     const { follow, isStopped, task, rate } = this.options;
     this.rest = Buffer.alloc(0);
-    const id = await this.server.openJournal(this.last);
+    const id = await this.server.openJournal(this.last, this.options.storeId);
     while (!isStopped()) {
       const { bytes, coveredSeconds } = await this.server.journal(id, follow ? AWAIT_MS : 0);
       await this.keep(bytes, coveredSeconds);
@@ -106,9 +123,22 @@ export class JournalArchive {
     this.plainBytes += entries.length;
     this.unsyncedBytes += entries.length;
     // A full piece is followed by the next one at once.
-    if (entries.length >= FULL_PIECE_BYTES && this.unsyncedBytes < SYNC_BYTES) return;
+    if (entries.length < FULL_PIECE_BYTES || this.unsyncedBytes >= SYNC_BYTES) await this.sync();
+    await this.roll();
+  }
+
+  private async sync(): Promise<void> {
     await this.writer.sync();
     this.unsyncedBytes = 0;
+  }
+
+  private async roll(): Promise<void> {
+    const { fileBytes, nextFile } = this.options;
+    if (fileBytes === undefined || this.writer.storedBytes < fileBytes) return;
+    await this.sync();
+    await this.writer.close();
+    this.closedBytes += this.writer.storedBytes;
+    this.writer = await nextFile(this.last);
   }
 }
 

@@ -8,11 +8,23 @@ const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9 
 
 /** @param text such as '500k', '50MB', '1.5g': bytes a second @throws UsageError */
 export function parseRate(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*([kmg]?)b?(?:\/s)?$/i.exec(text.trim());
+  const bytes = parseBytes(text.trim().replace(/\/s$/i, ''));
+  if (bytes !== undefined) return bytes;
+  throw new UsageError(`--rate needs bytes per second, such as 50MB or 500k, not '${text}'.`);
+}
+
+/** @param text such as '64MB' @throws UsageError */
+export function parseFileBytes(text: string): number {
+  const bytes = parseBytes(text.trim());
+  if (bytes !== undefined) return bytes;
+  throw new UsageError(`--fileSize needs bytes, such as 64MB, not '${text}'.`);
+}
+
+function parseBytes(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmg]?)b?$/i.exec(text);
   const bytes =
     match === null ? 0 : Number(match[1]) * (UNITS[(match[2] ?? '').toLowerCase()] ?? 0);
-  if (bytes >= 1) return bytes;
-  throw new UsageError(`--rate needs bytes per second, such as 50MB or 500k, not '${text}'.`);
+  return bytes >= 1 ? bytes : undefined;
 }
 
 export class RateLimit {

@@ -29,6 +29,7 @@ export interface JournalReply {
   readonly coveredSeconds: number | undefined;
 }
 
+const BAD_VALUE = 2;
 /** CursorNotFound: the server holds it no longer. */
 const NOT_FOUND = 43;
 /** CappedPositionLost: the journal begins later, or has another history. */
@@ -46,9 +47,13 @@ export class ServerBackup {
     return { id: String(reply['backup']), ...pointOfReply(reply) };
   }
 
-  /** @throws MongoServerError: see isPositionLost */
-  async openJournal(after: CommitPoint): Promise<string> {
-    const reply = await this.run({ backupOpenJournal: 1, after: pointDocument(after) });
+  /** @param storeId of the backup, 32 hexadecimal digits @throws MongoServerError: see isPositionLost */
+  async openJournal(after: CommitPoint, storeId: string): Promise<string> {
+    const reply = await this.run({
+      backupOpenJournal: 1,
+      after: pointDocument(after),
+      storeId,
+    });
     return String(reply['backup']);
   }
 
@@ -96,6 +101,11 @@ export class ServerBackup {
 
 export function isNotFound(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === NOT_FOUND;
+}
+
+/** Entries are asked for of a backup whose sectors have been read. */
+export function isLetGo(error: unknown): boolean {
+  return error instanceof MongoServerError && error.code === BAD_VALUE;
 }
 
 export function isPositionLost(error: unknown): error is MongoServerError {

@@ -5,15 +5,16 @@
  */
 import type { GivenOptions } from '../../server/index.ts';
 import { UsageError } from '../../server/index.ts';
+import { MongoError } from '../../client/index.ts';
 import { BackupJob, type BackupSummary } from '../backup/backup-job.ts';
 import { timestampText } from '../backup/backup-chain.ts';
 import { BackupDamage, reportDamage } from '../backup/backup-damage.ts';
-import { parseRate } from '../backup/rate-limit.ts';
+import { parseFileBytes, parseRate } from '../backup/rate-limit.ts';
 import { withClient } from '../command-line/connect.ts';
 import { givenList } from '../command-line/given-list.ts';
 import { namespaceFilter } from '../command-line/namespace-filter.ts';
 import { byteText, Progress } from '../command-line/progress.ts';
-import type { Subcommand } from '../command-line/subcommand.ts';
+import { asFailedCommand, type Subcommand } from '../command-line/subcommand.ts';
 import { dumpTo } from '../mongodump/dump.ts';
 import { textOf } from '../command-line/target.ts';
 import { EXIT } from '../programs/exit-codes.ts';
@@ -59,6 +60,13 @@ Examples:
       value: '<bytes>',
       group: GROUP,
       help: 'Bytes per second at most, such as 50MB or 500k. Default as fast as it goes.',
+    },
+    {
+      flag: 'fileSize',
+      type: 'string',
+      value: '<bytes>',
+      group: GROUP,
+      help: 'With --follow: the journal goes on in another file when one has so many bytes. Default 256MB.',
     },
     {
       flag: 'force',
@@ -108,12 +116,14 @@ Examples:
     return withClient(uri, async (client) => {
       const since = textOf(given, 'since');
       const rate = textOf(given, 'rate');
+      const fileSize = textOf(given, 'fileSize');
       const job = new BackupJob(client, {
         target,
         since,
         follow: given.get('follow') === true,
         force: given.get('force') === true,
         bytesPerSecond: rate === undefined ? undefined : parseRate(rate),
+        fileBytes: fileSize === undefined ? undefined : parseFileBytes(fileSize),
         progress,
       });
       const stop = (): void => job.stop();
@@ -122,7 +132,9 @@ Examples:
         tell(given, target, await job.run());
       } catch (error) {
         if (error instanceof BackupDamage) return reportDamage(error, given);
-        throw error;
+        // A full disk, a pipe that nobody reads any more.
+        if (error instanceof MongoError) throw error;
+        throw asFailedCommand(`cannot write the backup to ${target}`, error);
       } finally {
         process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop);
       }
@@ -132,7 +144,7 @@ Examples:
 };
 
 const MONGODUMP_ONLY = ['archive', 'gzip', 'nsInclude', 'nsExclude'];
-const FLINTDB_ONLY = ['since', 'follow', 'rate'];
+const FLINTDB_ONLY = ['since', 'follow', 'rate', 'fileSize'];
 
 async function backupMongodump(
   given: GivenOptions,

@@ -143,6 +143,11 @@ async function restoreBackup(
   }
   const report = await write(target, force);
   const namespaces = filter === undefined ? undefined : await keepNamespaces(target, filter);
+  if (namespaces === 0) {
+    throw new FailedCommand(
+      `the backup has no such namespace: ${target} holds a store without collections.`,
+    );
+  }
   const kept = namespaces === undefined ? '' : ` (${namespaces} namespaces)`;
   tell(given, `${target}${kept} is as of`, report, namespaces === undefined ? {} : { namespaces });
   return EXIT.clean;

@@ -3,12 +3,13 @@
  *
  * Promises: only reads; not a byte in the data directory changes.
  */
+import { stat } from 'node:fs/promises';
 import { systemClock } from '../../common/clock.ts';
 import { systemRandom } from '../../common/random.ts';
 import { loadServer } from '../../server/index.ts';
 import type { GivenOptions } from '../../server/index.ts';
 import { verifyStore, type Timestamp, type VerifyReport } from '../../storage/index.ts';
-import { findChain, isBackup, timestampText } from '../backup/backup-chain.ts';
+import { findChain, isBackup, timestampText, type CutFile } from '../backup/backup-chain.ts';
 import { BackupDamage, reportDamage } from '../backup/backup-damage.ts';
 import { checkBackup } from '../backup/check-backup.ts';
 import { byteText, Progress } from '../command-line/progress.ts';
@@ -45,7 +46,8 @@ Examples:
     { flag: 'json', type: 'switch', group: GROUP, help: 'Prints the report as one line of JSON.' },
   ],
   async run(given, [dbpath]) {
-    if (await isBackup(dbpath)) return verifyBackup(given, dbpath);
+    const isFile = (await stat(dbpath).catch(() => undefined))?.isFile() === true;
+    if (isFile || (await isBackup(dbpath))) return verifyBackup(given, dbpath);
     const { indexKeyGenerator } = await loadServer();
     const report = await verifyStore({
       dbpath,
@@ -69,7 +71,7 @@ async function verifyBackup(given: GivenOptions, path: string): Promise<number> 
     const chain = await findChain(path, base);
     const check = await checkBackup(chain, new Progress({ quiet: given.get('quiet') === true }));
     const { description } = chain;
-    const { last, coveredTo, files, storedBytes, entries, sectors } = check;
+    const { last, coveredTo, files, storedBytes, entries, sectors, cut } = check;
     const report = {
       sound: true,
       files,
@@ -79,17 +81,22 @@ async function verifyBackup(given: GivenOptions, path: string): Promise<number> 
       from: exact(description.point.timestamp),
       to: exact(last.timestamp),
       commitNumber: last.commitNumber,
+      cut,
     };
     process.stdout.write(
       given.get('json') === true
         ? `${JSON.stringify(report)}\n`
-        : `Sound: ${files} files, ${byteText(storedBytes)}. It restores any point in time from ${timestampText(description.point.timestamp)} to ${timestampText(coveredTo)} (last commit ${last.commitNumber}).\n`,
+        : `Sound: ${files} files, ${byteText(storedBytes)}. It restores any point in time from ${timestampText(description.point.timestamp)} to ${timestampText(coveredTo)} (last commit ${last.commitNumber}).\n${cut.map(cutText).join('')}`,
     );
     return EXIT.clean;
   } catch (error) {
     if (error instanceof BackupDamage) return reportDamage(error, given);
     throw error;
   }
+}
+
+function cutText({ file, offset }: CutFile): string {
+  return `${file} ends within a frame, at offset ${offset}: it was interrupted there, or has lost its end.\n`;
 }
 
 function exact({ seconds, increment }: Timestamp): string {

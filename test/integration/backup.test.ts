@@ -439,14 +439,18 @@ describe('flint backup', () => {
     assert.equal(await code({ backupRead: id, part: 'entries' }), 'BadValue');
     assert.equal(await code({ backupClose: id }), 'ok');
     assert.equal(await code({ backupClose: id }), 'CursorNotFound');
-    assert.equal(await code({ backupOpenJournal: 1, after: {} }), 'BadValue');
+    const { storeId } = opened;
+    assert.equal(await code({ backupOpenJournal: 1, after: {}, storeId }), 'BadValue');
     const timestamp = new Timestamp({ t: 1, i: 1 });
+    const first = { commitNumber: 1, timestamp };
+    assert.equal(await code({ backupOpenJournal: 1, after: first }), 'IDLFailedToParse');
+    assert.equal(await code({ backupOpenJournal: 1, after: first, storeId }), 'CappedPositionLost');
     assert.equal(
-      await code({ backupOpenJournal: 1, after: { commitNumber: 1, timestamp } }),
-      'CappedPositionLost',
+      await code({ backupOpenJournal: 1, after: first, storeId: 'ff' }),
+      'InvalidOptions',
     );
     assert.equal(
-      await code({ backupOpenJournal: 1, after: { commitNumber: 1e12, timestamp } }),
+      await code({ backupOpenJournal: 1, after: { commitNumber: 1e12, timestamp }, storeId }),
       'CappedPositionLost',
     );
     assert.ok(opened['base'] instanceof Binary);
@@ -478,6 +482,173 @@ describe('flint backup', () => {
       await client.close();
       await embedded.stop();
     }
+  });
+
+  it('takes what has come since then when it is run again, and knows what it goes on from', async () => {
+    await flintJson('backup', server.uri, place('monday'));
+    const since = ['--since', place('monday')];
+    await flintJson('backup', server.uri, place('tuesday'), ...since);
+    await server.client.db('other').collection('things').insertOne({ again: 1 });
+    const now = await contentsOf(server.client);
+    const more = await flintJson('backup', server.uri, place('tuesday'), ...since);
+    assert.deepEqual([more['kind'], more['commits']], ['journal', 1]);
+    assert.deepEqual(readdirSync(place('tuesday')).sort(), [
+      'journal-0000000001.backup',
+      'journal-0000000002.backup',
+    ]);
+    await flintJson('restore', place('tuesday'), place('of-tuesday'));
+    assert.deepEqual(await restored(place('of-tuesday')), now);
+    const other = await flint('backup', server.uri, place('tuesday'), '--since', place('full'));
+    assert.equal(other.code, 1);
+    assert.match(other.stderr, /goes on from another backup than/);
+    const full = await flint('backup', server.uri, place('full'), '--since', place('monday'));
+    assert.match(full.stderr, /holds a full backup, which goes on from no other one/);
+  }).timeout(30_000);
+
+  it('refuses the journal of another store, and that of another history', async () => {
+    const embedded = await startEmbedded(['--inMemory', '--port', '0', '--nounixsocket']);
+    const other = await startEmbedded(['--inMemory', '--port', '0', '--nounixsocket']);
+    try {
+      const uri = `mongodb://127.0.0.1:${embedded.port}/`;
+      // Of an empty store there is neither a commit nor a time that tells it.
+      await flintJson('backup', uri, place('empty'));
+      const foreign = await flint(
+        'backup',
+        `mongodb://127.0.0.1:${other.port}/`,
+        place('foreign'),
+        '--since',
+        place('empty'),
+      );
+      assert.equal(foreign.code, 1);
+      assert.match(foreign.stderr, /this is store \w{32}, and the backup is of store \w{32}/);
+    } finally {
+      await embedded.stop();
+      await other.stop();
+    }
+    // A store that was restored goes on in its own way, with the same commit numbers.
+    await flintJson('backup', server.uri, place('fork'));
+    await server.client
+      .db('other')
+      .collection('things')
+      .insertMany([{ one: 1 }]);
+    await server.client
+      .db('other')
+      .collection('things')
+      .insertMany([{ one: 2 }]);
+    await flintJson('backup', server.uri, place('one-way'), '--since', place('fork'));
+    await flintJson('restore', place('fork'), place('forked'));
+    const program = await Program.start({ dbpath: place('forked'), args: ['--testing'] });
+    try {
+      const client = await new MongoClient(program.uri).connect();
+      for (let n = 0; n < 3; n += 1) {
+        await client.db('other').collection('things').insertOne({ other: n });
+      }
+      await client.close();
+      await flintJson('backup', program.uri, place('other-way'), '--since', place('fork'));
+      const more = await flint('backup', program.uri, place('one-way'), '--since', place('fork'));
+      assert.equal(more.code, 1);
+      assert.match(more.stderr, /another history/);
+    } finally {
+      await program.stop();
+    }
+    // Files of both, put under one roof.
+    const mixed = place('mixed');
+    await cp(place('fork'), mixed, { recursive: true });
+    for (const [number, from] of ['one-way', 'other-way'].entries()) {
+      await cp(
+        join(place(from), 'journal-0000000001.backup'),
+        join(mixed, `journal-000000000${number + 1}.backup`),
+      );
+    }
+    const verdict = await flint('verify', mixed);
+    assert.deepEqual(
+      [verdict.code, /is of another history: commit/.test(verdict.stderr)],
+      [1, true],
+    );
+  }).timeout(30_000);
+
+  it('keeps two tools at one target apart', async () => {
+    const args = ['backup', server.uri, place('contended'), '--quiet'];
+    const slow = spawn(FLINT, [...args, '--rate', '200k'], { stdio: 'ignore' });
+    try {
+      while (sizeOf(join(place('contended'), 'base.backup')) === 0) await pause(5);
+      const second = await flint(...args);
+      assert.equal(second.code, 1);
+      assert.match(second.stderr, /another flint backup is writing to/);
+    } finally {
+      slow.kill('SIGKILL');
+      await ended(slow);
+    }
+    // Nothing is left of a lock whose process was killed.
+    await flintJson(...args.slice(0, -1));
+  }).timeout(30_000);
+
+  it('begins another file when one is full, and restores over all of them', async () => {
+    const child = spawn(
+      FLINT,
+      ['backup', server.uri, place('rolled'), '--follow', '--fileSize', '1k', '--quiet'],
+      { stdio: 'ignore' },
+    );
+    const files = (): string[] => {
+      const directory = statSync(place('rolled'), { throwIfNoEntry: false });
+      return directory === undefined ? [] : readdirSync(place('rolled'));
+    };
+    try {
+      while (!files().includes('journal-0000000001.backup')) await pause(10);
+      for (let n = 0; files().length < 4; n += 1) {
+        const random = Array.from({ length: 40 }, () => Math.random());
+        await server.client.db('other').collection('things').insertOne({ n, random });
+        await pause(30);
+      }
+      const admin = server.client.db('admin');
+      const { backup, commitNumber } = await admin.command({ backupOpen: 1 });
+      await admin.command({ backupClose: backup });
+      while ((await flintJson('verify', place('rolled')))['commitNumber'] !== commitNumber) {
+        await pause(20);
+      }
+    } finally {
+      child.kill('SIGTERM');
+      await ended(child);
+    }
+    const now = await contentsOf(server.client);
+    await flintJson('restore', place('rolled'), place('unrolled'));
+    assert.deepEqual(await restored(place('unrolled')), now);
+  }).timeout(30_000);
+
+  it('says in a sentence that it cannot write, and that nobody reads', async () => {
+    const nowhere = await flint('backup', server.uri, '/dev/null/x', '--quiet');
+    assert.equal(nowhere.code, 1);
+    assert.match(nowhere.stderr, /^flint: cannot write the backup to .*ENOTDIR.*\n$/);
+    const child = spawn(FLINT, ['backup', server.uri, '-', '--quiet'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let said = '';
+    child.stderr.on('data', (text: Buffer) => (said += text.toString()));
+    child.stdout.destroy();
+    assert.equal(await ended(child), 1);
+    assert.match(said, /^flint: cannot write the backup to -: write EPIPE\n$/);
+  }).timeout(30_000);
+
+  it('says what was cut off a journal, and that a file is no backup', async () => {
+    await cp(place('third'), place('cut'), { recursive: true });
+    const file = join(place('cut'), 'journal-0000000001.backup');
+    writeFileSync(file, readFileSync(file).subarray(0, -1));
+    const verified = await flintJson('verify', place('cut'), '--base', place('second'));
+    assert.deepEqual(
+      (verified['cut'] as { file: string }[]).map((each) => each.file),
+      [file],
+    );
+    writeFileSync(place('nothing'), '');
+    const nothing = await flint('verify', place('nothing'));
+    assert.deepEqual([nothing.code, /it holds nothing/.test(nothing.stderr)], [1, true]);
+    const absent = await flint(
+      'restore',
+      place('full'),
+      place('of-nothing'),
+      '--nsInclude',
+      'no.such',
+    );
+    assert.deepEqual([absent.code, /has no such namespace/.test(absent.stderr)], [1, true]);
   });
 
   it('says what is wrong with how it is used', async () => {

@@ -1,6 +1,6 @@
 /**
  * backupOpen: takes a checkpoint and holds it still, so that backupRead can copy it piece by piece.
- * Why these commands and not $backupCursor: docs/decisions/0012-backups.md.
+ * Why these commands and not $backupCursor: docs/decisions/0013-backups.md.
  */
 import { binaryValue, int64Value, timestampValue } from '../../../bson/index.ts';
 import type { SectorRun } from '../../../storage/index.ts';

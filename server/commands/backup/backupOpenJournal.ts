@@ -1,5 +1,7 @@
 /**
- * backupOpenJournal: follows the journal behind a commit that a backup holds already.
+ * backupOpenJournal: follows the journal behind a commit that a backup of this store holds already.
+ *
+ * Commit number and time tell whether it is of this history, and `storeId` whether of this store: of empty ones both are 0.
  */
 import { BsonType, getField, int64Value, timestampValue } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
@@ -24,11 +26,12 @@ export const backupOpenJournal = defineCommand({
     if (!Number.isSafeInteger(number) || number < 0) {
       throw new CommandError('BadValue', `${number} is no commit number`);
     }
+    const storeId = body.string('storeId');
     // The range is checked; the brand exists for the compiler only.
-    return { commitNumber: number as CommitNumber, timestamp: timestamp.asTimestamp() };
+    return { commitNumber: number as CommitNumber, timestamp: timestamp.asTimestamp(), storeId };
   },
-  async execute({ commitNumber, timestamp }, op) {
-    const journal = await op.engine.openJournalTail(commitNumber);
+  async execute({ commitNumber, timestamp, storeId }, op) {
+    const journal = await op.engine.openJournalTail(commitNumber, storeId);
     const here = journal.after.timestamp;
     if (here.seconds !== timestamp.seconds || here.increment !== timestamp.increment) {
       await journal.close();
