@@ -82,9 +82,19 @@ export function idKey(id: string): Buffer {
 
 /** Stored keys of a document in an index, as hexadecimal text. */
 export function keysOf(description: IndexDescription, document: Buffer): string[] {
+  return fullKeysOf(description, document).map((key) => storedForm(key).toString('hex'));
+}
+
+/** The same before any of them is cut. */
+export function fullKeysOf(description: IndexDescription, document: Buffer): Buffer[] {
   return generatorOf(description)
     .keysOf(document)
-    .keys.map(({ key }) => storedIndexKey(key).key.toString('hex'));
+    .keys.map(({ key }) => key);
+}
+
+/** How an index keeps a key. */
+export function storedForm(key: Buffer): Buffer {
+  return storedIndexKey(key).key;
 }
 
 function index(

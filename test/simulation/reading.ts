@@ -136,6 +136,60 @@ async function checkIndex(
   }
 }
 
+/** Records of a collection by their ids, and the ids of those whose page is damaged. */
+export interface RecordsRead {
+  readonly readable: ReadonlyMap<number, Buffer>;
+  readonly unreadable: ReadonlySet<number>;
+}
+
+export async function recordsOf(
+  view: ReadView,
+  collection: CollectionDescription,
+): Promise<RecordsRead> {
+  const readable = new Map<number, Buffer>();
+  const unreadable = new Set<number>();
+  const cursor = view.scanRecords(collection);
+  for (
+    let found = await nextReadable(cursor);
+    found !== 'end';
+    found = await nextReadable(cursor)
+  ) {
+    if (found === 'record') readable.set(cursor.recordId, cursor.document);
+    else unreadable.add(cursor.recordId);
+  }
+  cursor.close();
+  return { readable, unreadable };
+}
+
+/** Compares the entries of records that can be read. Of tainted ones nobody knows which they have. */
+export function checkReadableEntries(
+  view: ReadView,
+  collection: CollectionDescription,
+  index: IndexDescription,
+  {
+    readable,
+    unreadable,
+    taintedRecords,
+  }: RecordsRead & { readonly taintedRecords: ReadonlySet<number> },
+): void {
+  const what = `${collection.namespace} ${index.name}, with damage`;
+  const wanted: string[] = [];
+  for (const [recordId, document] of readable) {
+    if (taintedRecords.has(recordId)) continue;
+    for (const key of keysOf(index, document)) wanted.push(`${key} ${recordId}`);
+  }
+  const found: string[] = [];
+  const cursor = view.scanIndex(index, {}, 1);
+  while (cursor.next()) {
+    const { key, recordId } = cursor;
+    if (taintedRecords.has(recordId) || unreadable.has(recordId)) continue;
+    assert.ok(readable.has(recordId), `${what}: entry without a record`);
+    found.push(`${key.toString('hex')} ${recordId}`);
+  }
+  cursor.close();
+  assertSame(found.sort(), wanted.sort(), `${what}: entries`);
+}
+
 /** As deepEqual does, which is slow with long lists that are the same. */
 export function assertSame(
   found: readonly string[],

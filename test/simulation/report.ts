@@ -49,14 +49,18 @@ export class Totals {
         `checkpoints ${of('checkpoints')}, compactions ${of('compactions')}, ` +
         `records moved by the cleaner ${this.movedRecords}`,
       `held open meanwhile: snapshots read ${of('snapshotReads')}, cursors in a snapshot ${of('heldCursors')}, ` +
-        `cursors that go on in the latest state ${of('liveCursors')}`,
+        `cursors that go on in the latest state ${of('liveCursors')}, parts of indexes ${of('rangesWalked')}`,
+      `passes of the scrub ${of('scrubs')} over ${of('scrubbedPages')} pages, ` +
+        `bytes through files of operations ${of('spilledBytes')}, ` +
+        `index stores lost and made anew ${after('repairs')}`,
       `restarts ${after('restarts')}, ${after('clean')} after a clean close; starts in whose midst power went or a device failed ` +
         `${after('cutStarts')}; refused for damage ${this.refusals}`,
       'held after each restart:',
       `  1. what was acknowledged survives: ${after('promisesChecked')} starts had promises to keep ` +
         `(${after('lostTails')} on a disk that lost the acknowledged end of the journal itself)`,
       `  2. indexes agree with their collections, no part of a transaction shows: ${after('indexesChecked')} indexes, ` +
-        `${after('documentsChecked')} documents compared`,
+        `${after('documentsChecked')} documents compared ` +
+        `(${after('judgedWithDamage')} collections with some damage: what of them can be read)`,
       `  3. damage is named, never returned: ${of('corruptions')} reads refused by name`,
       '',
       ...table('lives ended by a cut', ['where'], this.cuts),

@@ -10,8 +10,8 @@ import { uninterruptible } from '../../common/interruption.ts';
 import type { CollectionDescription, ReadView, StorageEngine } from '../../storage/index.ts';
 import { INDEX_SPECS } from './documents.ts';
 import { differenceOf, type Model } from './model.ts';
-import { checkCollection, readState } from './reading.ts';
-import type { World } from './world.ts';
+import { checkCollection, checkReadableEntries, readState, recordsOf } from './reading.ts';
+import { DAMAGE, type World } from './world.ts';
 
 /** A store that does not open after so many crashes in a row never will. */
 const MOST_ATTEMPTS = 20;
@@ -28,6 +28,10 @@ export interface RestartCounts {
   documentsChecked: number;
   /** Starts on a disk that had lost the acknowledged end of the journal: nobody can tell it from a torn one. */
   lostTails: number;
+  /** Index stores that were lost and made anew. */
+  repairs: number;
+  /** Collections compared with their indexes although some damage had been met. */
+  judgedWithDamage: number;
 }
 
 /** Opens and checks the store. Power may go again, or a device fail, while it recovers. */
@@ -37,9 +41,11 @@ export async function openUntilUp(
   counts: RestartCounts,
 ): Promise<StorageEngine> {
   for (let attempt = 0; ; attempt += 1) {
-    if (attempt < 3 && world.random.below(6) === 0) planCutStart(world);
+    const repairs = world.needsRepair || (attempt === 0 && losesIndexStore(world, model));
+    if (attempt < 3 && world.random.below(6) === 0) planCutStart(world, repairs);
     try {
-      const engine = await world.settle(world.open());
+      const isWhole = !repairs || (await repair(world, counts));
+      const engine = isWhole ? await world.settle(world.open()) : undefined;
       if (engine !== undefined) {
         await checkRestart(world, engine, model, counts);
         if (!world.isDark) return engine;
@@ -61,9 +67,23 @@ function isOfDevice(error: unknown): boolean {
   return error instanceof DeviceError;
 }
 
-function planCutStart({ random, volume }: World): void {
+/** @returns false when power went in its midst */
+async function repair(world: World, counts: RestartCounts): Promise<boolean> {
+  await world.settle(world.repair());
+  if (world.isDark) return false;
+  counts.repairs += 1;
+  return true;
+}
+
+/** Where the disk keeps what was written: there a repair has to bring everything back. */
+function losesIndexStore({ isLying, random }: World, model: Model): boolean {
+  return !isLying && model.state.size > 0 && random.below(8) === 0;
+}
+
+/** @param repairs a repair takes what the disk refuses to read as lost: then power goes, and nothing else */
+function planCutStart({ random, volume }: World, repairs: boolean): void {
   const atStep = 1 + random.below(30);
-  if (random.below(3) > 0) volume.plan({ kind: 'powerCut', atStep });
+  if (repairs || random.below(3) > 0) volume.plan({ kind: 'powerCut', atStep });
   else volume.plan({ kind: 'error', atStep, errno: random.below(2) === 0 ? 'EIO' : 'ENOSPC' });
 }
 
@@ -128,24 +148,52 @@ function checkIndexNames(model: Model, collection: CollectionDescription): void 
   }
 }
 
+interface CheckedParts {
+  readonly view: ReadView;
+  readonly collection: CollectionDescription;
+  readonly model: Model;
+  readonly counts: RestartCounts;
+}
+
 async function checkIndexes(
   world: World,
   engine: StorageEngine,
-  parts: {
-    readonly view: ReadView;
-    readonly collection: CollectionDescription;
-    readonly model: Model;
-    readonly counts: RestartCounts;
-  },
+  parts: CheckedParts,
 ): Promise<void> {
   const { view, collection, model, counts } = parts;
   const { namespace } = collection;
-  // An update of an unreadable record leaves index entries that nobody can compute: validate tells.
-  if (world.damageMet) return;
+  counts.indexesChecked += collection.indexes.length;
+  if (world.damageMet) return checkDamaged(world, engine, parts);
   const expected = model.state.get(namespace)?.documents;
   assert.ok(expected !== undefined, `${namespace} came from nowhere`);
   await checkCollection(view, collection, expected);
   const { errors } = await engine.validate(namespace, { full: true }, uninterruptible);
   assert.deepEqual(world.faults.unexplained(errors), [], `${namespace}: validate`);
-  counts.indexesChecked += collection.indexes.length;
+}
+
+/**
+ * What still holds once some damage was met: records that can be read have exactly their entries, but for those that a start changed
+ * without knowing what they had been; and validate names the records that cannot be read, no others.
+ */
+async function checkDamaged(
+  world: World,
+  engine: StorageEngine,
+  { view, collection, model, counts }: CheckedParts,
+): Promise<void> {
+  const { namespace } = collection;
+  const { taintedRecords } = world;
+  const records = model.state.get(namespace)?.documents.size;
+  assert.equal(view.recordCount(collection), records, `${namespace}: record count`);
+  const { readable, unreadable } = await recordsOf(view, collection);
+  for (const index of collection.indexes) {
+    checkReadableEntries(view, collection, index, { readable, unreadable, taintedRecords });
+  }
+  const report = await engine.validate(namespace, { full: true }, uninterruptible);
+  const named = new Set<number>(report.corruptRecords);
+  assert.deepEqual(named, unreadable, `${namespace}: validate names what cannot be read`);
+  if (taintedRecords.size === 0) {
+    const others = world.faults.unexplained(report.errors).filter((error) => !DAMAGE.test(error));
+    assert.deepEqual(others, [], `${namespace}: validate`);
+  }
+  counts.judgedWithDamage += 1;
 }

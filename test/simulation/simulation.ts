@@ -4,6 +4,7 @@
  */
 import { CorruptionError } from '../../common/errors.ts';
 import { CHECKPOINT_POINTS } from '../../storage/checkpoint/pause-points.ts';
+import { loadCompression } from '../../storage/format/page-compression.ts';
 import type { StorageEngine } from '../../storage/index.ts';
 import type { Detections } from './fault-book.ts';
 import { noCounts, type LifeCounts } from './life/context.ts';
@@ -31,6 +32,8 @@ export interface SeedReport {
 
 /** @throws AssertionError or the engine's error when something that must hold does not. */
 export async function runSeed(seed: number): Promise<SeedReport> {
+  // Loaded while a seed runs, it would come at another turn each time.
+  await loadCompression('zstd');
   const world = new World(seed);
   const model = new Model(world.trouble === 'journal');
   const report: SeedReport = {
@@ -43,6 +46,8 @@ export async function runSeed(seed: number): Promise<SeedReport> {
       indexesChecked: 0,
       documentsChecked: 0,
       lostTails: 0,
+      repairs: 0,
+      judgedWithDamage: 0,
       clean: 0,
     },
     movedRecords: 0,

@@ -2,6 +2,7 @@
  * One simulated machine: a disk that fails by a seed, an index store that crashes with it, and a clock that the
  * simulation moves. It outlives the engines that run on it.
  */
+import assert from 'node:assert/strict';
 import { ManualClock } from '../../common/clock.ts';
 import { FailPoints } from '../../common/failpoints.ts';
 import type { Log, LogLine } from '../../common/log.ts';
@@ -9,7 +10,15 @@ import { SeededRandom, type Random } from '../../common/random.ts';
 import { DEFAULT_BLOCK_STORE_NAME } from '../../storage/blocks/block-store.ts';
 import type { FaultChances } from '../../storage/device/faults.ts';
 import { SimulatedVolume } from '../../storage/device/simulated-volume.ts';
-import { filesOf, openEngine, type StorageEngine } from '../../storage/index.ts';
+import {
+  filesOf,
+  openEngine,
+  PAGE_COMPRESSIONS,
+  repairStore,
+  type StoreFiles,
+  type PageCompression,
+  type StorageEngine,
+} from '../../storage/index.ts';
 import { FaultBook } from './fault-book.ts';
 import { SimulatedIndexDisk } from './index-disk.ts';
 import { troubleOf, type Trouble } from './trouble.ts';
@@ -42,12 +51,18 @@ export class World {
   journalTail = '';
   /** Some damage was met: index entries of records that nobody can read may be stale from here on. */
   damageMet = false;
+  /** The index store is lost, and no repair has ended since. */
+  needsRepair = false;
+  /** Record ids (of whichever collection) whose index entries may be wrong: a start met them on a damaged page. */
+  readonly taintedRecords = new Set<number>();
+  /** Collections have a compression of their own each. */
+  readonly mixesCompressions: boolean;
   private readonly sizes: {
     readonly deltaBytes: number;
     readonly smallBuildRecords: number;
     readonly cacheBytes: number;
     readonly verifyWrites: boolean;
-    readonly compression: 'none' | 'snappy';
+    readonly compression: PageCompression;
     readonly freeSpaceReserveBytes?: number;
   };
   private cutsSeen = 0;
@@ -68,13 +83,14 @@ export class World {
     });
     this.disk = new SimulatedIndexDisk(this.volume);
     this.failPoints = new FailPoints(this.random);
+    this.mixesCompressions = this.random.below(this.trouble === 'pages' ? 4 : 2) === 0;
     this.sizes = {
       deltaBytes: this.random.below(2) === 0 ? 512 * 1024 : 16 * 1024 * 1024,
       cacheBytes: this.random.below(2) === 0 ? 32 * 1024 : 1024 * 1024,
       smallBuildRecords: this.random.below(2) === 0 ? 5000 : 10,
       verifyWrites: this.trouble === 'pages' && this.random.below(2) === 0,
       // A flipped bit in a compressed page mostly spoils it for the decoder: what only a checksum notices is plain.
-      compression: this.random.below(this.trouble === 'pages' ? 4 : 2) === 0 ? 'snappy' : 'none',
+      compression: this.mixesCompressions ? anyCompression(this.random) : 'none',
       // Without a reserve a full disk is met at every place that grows a file.
       ...(this.random.below(2) === 0 ? { freeSpaceReserveBytes: 0 } : {}),
     };
@@ -142,6 +158,44 @@ export class World {
     });
   }
 
+  /**
+   * Loses the index store, and has it made anew from pages and journal. On a disk that keeps what was written nothing may be missing.
+   * Only between two lives.
+   */
+  async repair(): Promise<void> {
+    this.failure = undefined;
+    this.cutsSeen = this.volume.faults.powerCut;
+    this.needsRepair = true;
+    this.disk.lose();
+    const { lost } = await repairStore({
+      files: this.filesForRepair(),
+      clock: this.clock,
+      random: new SeededRandom(this.random.below(2 ** 31)),
+      log: this.log,
+      keyGenerators: () => undefined,
+    });
+    assert.deepEqual(lost, [], 'repair could not bring everything back');
+    this.needsRepair = false;
+  }
+
+  /** What the repair of a process that lost its power still did would reach into the next life. */
+  private filesForRepair(): StoreFiles {
+    const files = filesOf(this.volume, this.disk);
+    const { repair } = files;
+    const cuts = this.cutsSeen;
+    const whileLit = (act: () => Promise<void>): Promise<void> =>
+      this.volume.faults.powerCut === cuts ? act() : Promise.reject(new Error('power was cut'));
+    return {
+      ...files,
+      repair: {
+        ...repair,
+        begin: () => whileLit(() => repair.begin()),
+        replaceIndexStore: () => whileLit(() => repair.replaceIndexStore()),
+        end: () => whileLit(() => repair.end()),
+      },
+    };
+  }
+
   /** Power goes now. What was not durable is gone, torn or there, by the seed. */
   cutPower(): void {
     this.freeDisk();
@@ -198,6 +252,9 @@ export class World {
   private readonly log: Log = {
     write: ({ attributes = {}, message }: LogLine) => {
       if (message === 'Store is open') this.journalTail = String(attributes['journalTail']);
+      if (message.startsWith('Replay met a damaged record')) {
+        this.taintedRecords.add(Number(attributes['recordId']));
+      }
       const text = JSON.stringify(attributes);
       this.faults.noteText(text, `log: ${message}`);
       if (!DAMAGE.test(text)) return;
@@ -208,4 +265,9 @@ export class World {
   };
 }
 
-const DAMAGE = /\((checksum|lostWrite|misdirectedWrite|malformed|older|missing)\)/;
+function anyCompression(random: Random): PageCompression {
+  return PAGE_COMPRESSIONS[random.below(PAGE_COMPRESSIONS.length)] ?? 'none';
+}
+
+/** How the engine names damage. */
+export const DAMAGE = /\((checksum|lostWrite|misdirectedWrite|malformed|older|missing)\)/;

@@ -2,11 +2,12 @@
  * What a life does to its catalog: collections and indexes come, change and go, whoever holds them open.
  */
 import { uninterruptible } from '../../../common/interruption.ts';
-import type {
-  CollectionDescription,
-  CollectionUuid,
-  ReadView,
-  Transaction,
+import {
+  PAGE_COMPRESSIONS,
+  type CollectionDescription,
+  type CollectionUuid,
+  type ReadView,
+  type Transaction,
 } from '../../../storage/index.ts';
 import { INDEX_SPECS, randomOptions } from '../documents.ts';
 import type { ModelCollection } from '../model.ts';
@@ -22,13 +23,16 @@ export class CatalogChanges {
   }
 
   async createCollection(): Promise<void> {
-    const { model, random } = this.context;
+    const { model, random, world } = this.context;
     const namespace = this.freeNamespace();
     if (namespace === undefined) return;
     const options = randomOptions(random);
+    const compression = world.mixesCompressions
+      ? { compression: PAGE_COMPRESSIONS[random.below(PAGE_COMPRESSIONS.length)] }
+      : {};
     const index = random.below(2) === 0 ? this.context.anyOf(INDEX_SPECS) : undefined;
     await this.change((transaction) => {
-      const collection = transaction.createCollection(namespace, { options });
+      const collection = transaction.createCollection(namespace, { options, ...compression });
       if (index !== undefined) transaction.createIndex(collection, index.spec);
       return (commitNumber) => {
         model.commitCatalog(commitNumber, { from: undefined, to: namespace, options });

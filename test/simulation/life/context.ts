@@ -28,6 +28,13 @@ export interface LifeCounts {
   /** Cursors walked to their end, though catalog, base and documents changed between their steps. */
   heldCursors: number;
   liveCursors: number;
+  /** Parts of indexes walked to their end, between bounds or with a jump. */
+  rangesWalked: number;
+  /** Passes of the scrub to their end, and pages that they read. */
+  scrubs: number;
+  scrubbedPages: number;
+  /** Bytes written to files of operations and read again. */
+  spilledBytes: number;
   corruptions: number;
 }
 
@@ -46,6 +53,10 @@ export function noCounts(): LifeCounts {
     snapshotReads: 0,
     heldCursors: 0,
     liveCursors: 0,
+    rangesWalked: 0,
+    scrubs: 0,
+    scrubbedPages: 0,
+    spilledBytes: 0,
     corruptions: 0,
   };
 }

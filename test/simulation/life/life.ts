@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { uninterruptible } from '../../../common/interruption.ts';
-import type { StorageEngine } from '../../../storage/index.ts';
+import type { SpillFile, StorageEngine } from '../../../storage/index.ts';
 import type { Model } from '../model.ts';
 import type { World } from '../world.ts';
 import { CatalogChanges } from './catalog-changes.ts';
@@ -68,7 +68,9 @@ export class Life {
     if (dice < 56) return writers.writeInTransaction();
     if (dice < 62) return writers.endTransaction();
     if (dice < 66) return readers.holdSnapshot();
-    if (dice < 72) return readers.readSnapshot();
+    if (dice < 71) return readers.readSnapshot();
+    if (dice < 73) return readers.walkRange();
+    if (dice < 74) return writers.walkRange();
     if (dice < 81) return cursors.operate();
     if (dice < 84) return this.flush();
     if (dice < 89) return this.checkpoint();
@@ -83,9 +85,39 @@ export class Life {
   }
 
   private seldom(): Promise<void> {
-    const dice = this.context.random.below(4);
+    const dice = this.context.random.below(6);
     if (dice === 0) return this.compact();
-    return dice === 1 ? this.runOnFullDisk() : this.readers.validate();
+    if (dice === 1) return this.runOnFullDisk();
+    if (dice === 2) return this.readers.scrub();
+    return dice === 3 ? this.spill() : this.readers.validate();
+  }
+
+  /** A file of an operation gives back what was written to it, and its space. */
+  private async spill(): Promise<void> {
+    const { counts, engine, random, world } = this.context;
+    const written: Buffer[] = [];
+    let file: SpillFile | undefined;
+    try {
+      file = engine.spill.create();
+      for (let pieces = 1 + random.below(4); pieces > 0 && !world.isDark; pieces -= 1) {
+        const piece = Buffer.alloc(1 + random.below(5000), random.below(256));
+        file.append(piece);
+        written.push(piece);
+        await world.run(random.below(3));
+      }
+    } catch (error) {
+      if (!this.context.isShortage(error)) throw error;
+    }
+    if (file === undefined) return;
+    const all = Buffer.concat(written);
+    const read = Buffer.alloc(all.length + 1);
+    assert.equal(file.size, all.length);
+    assert.equal(file.read(read, 0), all.length);
+    assert.ok(all.equals(read.subarray(0, all.length)), 'a spill file gives other bytes');
+    file.close();
+    counts.spilledBytes += all.length;
+    const { spill } = engine.statistics();
+    assert.ok(typeof spill === 'object' && spill.files === 0 && spill.bytes === 0);
   }
 
   /** Somebody fills the disk for a while. Whatever is refused meanwhile, writing resumes by itself. */

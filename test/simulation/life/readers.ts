@@ -9,8 +9,11 @@ import { idOf } from '../documents.ts';
 import { differenceOf, sameState, type ModelDocuments, type ModelState } from '../model.ts';
 import { checkCollection } from '../reading.ts';
 import type { LifeContext } from './context.ts';
+import { walkRange } from './ranges.ts';
 
 const MOST_HELD = 3;
+/** More than a turn reads: the simulation's clock pays it off at once. */
+const SCRUB_BYTES_PER_SECOND = 1e9;
 
 interface HeldSnapshot {
   readonly view: ReadView;
@@ -48,6 +51,60 @@ export class Readers {
     if (random.below(3) > 0) return;
     held.view.close();
     this.held.splice(index, 1);
+  }
+
+  /** Part of an index, of a snapshot that is held or of the latest. */
+  async walkRange(): Promise<void> {
+    const { engine, model, random } = this.context;
+    const held = random.below(2) === 0 ? this.context.anyOf(this.held) : undefined;
+    if (held !== undefined) {
+      await this.walkRangeOf(held);
+      return;
+    }
+    const view = engine.snapshot();
+    try {
+      await this.walkRangeOf({ view, sees: model.copy() });
+    } finally {
+      view.close();
+    }
+  }
+
+  private async walkRangeOf({ view, sees }: HeldSnapshot): Promise<void> {
+    try {
+      const collection = this.context.anyOf(view.collections());
+      const documents = sees.get(collection?.namespace ?? '')?.documents;
+      // Entries of what nobody could read may be stale (reading.ts).
+      if (collection === undefined || documents === undefined || this.context.world.damageMet) {
+        return;
+      }
+      await walkRange(this.context, view, collection, documents);
+    } catch (error) {
+      if (!(error instanceof CommandError) || error.codeName !== 'SnapshotTooOld') throw error;
+    }
+  }
+
+  /** All pages and entries of the base, as they lie on the disk: while nothing is damaged there is nothing to find. */
+  async scrub(): Promise<void> {
+    const { counts, engine, world } = this.context;
+    const findings: string[] = [];
+    const isSpoiled = world.damageMet;
+    const pass = engine.scrub({
+      bytesPerSecond: () => SCRUB_BYTES_PER_SECOND,
+      interruption: uninterruptible,
+      onFinding: ({ part, message }) => findings.push(`${part}: ${message}`),
+      onProgress: () => {},
+    });
+    const result = await world.settle(pass);
+    if (result === undefined) return;
+    counts.scrubs += 1;
+    counts.scrubbedPages += result.pages;
+    assert.equal(result.errors, findings.length);
+    if (world.isLying && findings.length > 0) {
+      world.damageMet = true;
+      for (const finding of findings) world.faults.notePlace(finding, 'scrub');
+      return;
+    }
+    if (!isSpoiled) assert.deepEqual(world.faults.unexplained(findings), [], 'scrub');
   }
 
   async readLatest(): Promise<void> {

@@ -1,13 +1,14 @@
 /**
  * The writers of a life: single writes, and transactions that stay open while everything else goes on.
  */
-import assert from 'node:assert/strict';
+import assert, { AssertionError } from 'node:assert/strict';
 import { uninterruptible } from '../../../common/interruption.ts';
 import type { CommitNumber, Transaction } from '../../../storage/index.ts';
 import { IDS, randomDocument } from '../documents.ts';
 import { sameBytes, type ModelState, type ModelWrite } from '../model.ts';
 import { findById } from '../reading.ts';
 import type { LifeContext } from './context.ts';
+import { walkRange } from './ranges.ts';
 
 const MOST_OPEN = 3;
 const CHURN_PAD_BYTES = 4000;
@@ -71,6 +72,24 @@ export class Writers {
     const open = this.context.anyOf(this.open);
     if (open === undefined) return;
     if (!(await this.writeOnce(open))) this.open.splice(this.open.indexOf(open), 1);
+  }
+
+  /** Part of an index as an open transaction sees it, its own writes included. */
+  async walkRange(): Promise<void> {
+    const open = this.context.anyOf(this.open);
+    if (open === undefined || this.context.world.damageMet) return;
+    const { transaction, sees } = open;
+    const namespace = this.context.anyOf([...sees.keys()]);
+    const collection = namespace === undefined ? undefined : transaction.collection(namespace);
+    const documents = sees.get(namespace ?? '')?.documents;
+    if (collection === undefined || documents === undefined) return;
+    try {
+      await walkRange(this.context, transaction, collection, documents);
+    } catch (error) {
+      if (error instanceof AssertionError) throw error;
+      this.context.survives(error, transaction);
+      this.open.splice(this.open.indexOf(open), 1);
+    }
   }
 
   endTransaction(): void {
