@@ -18,6 +18,9 @@ const NAMESPACES = ['test.a', 'test.b', 'test.c', 'other.a'];
 export class CatalogChanges {
   private readonly context: LifeContext;
 
+  /** Names of indexes that builds of this life make, or made. */
+  private readonly building = new Set<string>();
+
   constructor(context: LifeContext) {
     this.context = context;
   }
@@ -85,8 +88,10 @@ export class CatalogChanges {
       transaction.dropIndex(collection, index);
       return (commitNumber) => {
         model.commitNothing(commitNumber);
-        const knowledge = { isReady: false, since: commitNumber };
-        model.state.get(collection.namespace)?.indexes.set(index.name, knowledge);
+        const known = model.state.get(collection.namespace)?.indexes;
+        // A build that waits may make it anew, at any time.
+        if (this.building.has(index.name)) known?.delete(index.name);
+        else known?.set(index.name, { isReady: false, since: commitNumber });
       };
     });
   }
@@ -102,7 +107,9 @@ export class CatalogChanges {
     if (index === undefined || collection.indexes.some(({ name }) => name === index.name)) return;
     counts.builds += 1;
     const target = model.state.get(collection.namespace);
-    target?.indexes.delete(index.name);
+    // It is made for whichever collection has the name by then.
+    for (const { indexes } of model.state.values()) indexes.delete(index.name);
+    this.building.add(index.name);
     const built = engine.buildIndexes(collection.namespace, [index.spec], uninterruptible);
     this.context.inBackground(
       built.then(() => this.noteBuilt(index.name, collection.uuid, target)),
