@@ -3,7 +3,8 @@
  *
  * A build beside writes puts what it scans into the base by checkpoints of its own; the journal says only that it began and that it
  * ended. A start replays over a base that has these entries. A restored base is older, so the end of the build becomes the making of
- * the index over what the collection holds then, and its beginning nothing.
+ * the index over what the collection holds then, and its beginning nothing. What takes an index away stays as it is: it may be one that
+ * another took the place of, and taking away one that never began changes nothing.
  */
 import { documentOf } from '../../bson/index.ts';
 import type { CommitNumber } from '../contract.ts';
@@ -25,7 +26,6 @@ export function withWholeBuild(entry: Buffer): Buffer {
   const command = decodeCatalogCommand(read.o);
   switch (command.name) {
     case 'startIndexBuild':
-    case 'abortIndexBuild':
       return rewritten(read, { op: 'n', o: documentOf({ msg: `${command.name} of a backup` }) });
     case 'commitIndexBuild': {
       const { indexes } = command;

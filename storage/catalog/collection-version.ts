@@ -15,6 +15,8 @@ import {
   refusesDuplicates,
 } from './index-keys.ts';
 
+const ID_INDEX_NAME = '_id_';
+
 export class CollectionVersion implements CollectionDescription {
   readonly ident: Ident;
   readonly uuid: CollectionUuid;
@@ -39,7 +41,7 @@ export class CollectionVersion implements CollectionDescription {
     this.kind = description.kind;
     this.options = description.options;
     this.compression = description.compression;
-    this.indexes = description.indexes;
+    this.indexes = idIndexFirst(description.indexes);
     this.source = source;
     this.known = previous?.ownWriters ?? [];
   }
@@ -70,4 +72,14 @@ export class CollectionVersion implements CollectionDescription {
       ? createIndexWriter(index, this.source)
       : { ...known, index, refusesDuplicates: refusesDuplicates(index) };
   }
+}
+
+/** Made anew, it comes behind an index whose build was under way: it takes its place before all others again. */
+function idIndexFirst(indexes: readonly IndexDescription[]): readonly IndexDescription[] {
+  const [first] = indexes;
+  if (first === undefined || first.name === ID_INDEX_NAME) return indexes;
+  const idIndex = indexes.find(({ name, ready }) => name === ID_INDEX_NAME && ready);
+  return idIndex === undefined
+    ? indexes
+    : [idIndex, ...indexes.filter((index) => index !== idIndex)];
 }

@@ -9,7 +9,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { PLANTED_BUGS, seedsFor } from './planted-bugs.ts';
+import { FURTHER_PLANTED_BUGS, PLANTED_BUGS, seedsFor } from './planted-bugs.ts';
 import { runTasks } from './processes.ts';
 import { Totals } from './report.ts';
 import { findPlanted, runExhaustively, runSeeds, type Print } from './runs.ts';
@@ -20,6 +20,7 @@ const DEFAULT_SEEDS = 100;
 /** Seeds that a planted bug may survive. */
 const PLANT_SEEDS = 400;
 const STORY_DOCUMENTS = 24;
+const ALL_PLANTED_BUGS = [...PLANTED_BUGS, ...FURTHER_PLANTED_BUGS];
 
 const { values } = parseArgs({
   options: {
@@ -72,12 +73,12 @@ async function exhaustive(): Promise<number> {
 
 async function plant(name: string): Promise<number> {
   if (name === 'list') {
-    for (const bug of PLANTED_BUGS) print(`${bug.name.padEnd(20)} ${bug.what} (${bug.file})`);
+    for (const bug of ALL_PLANTED_BUGS) print(`${bug.name.padEnd(20)} ${bug.what} (${bug.file})`);
     return 0;
   }
-  const bugs = PLANTED_BUGS.filter((bug) => name === 'all' || bug.name === name);
+  const bugs = ALL_PLANTED_BUGS.filter((bug) => name === 'all' || bug.name === name);
   if (bugs.length === 0) {
-    const names = PLANTED_BUGS.map((bug) => bug.name).join(', ');
+    const names = ALL_PLANTED_BUGS.map((bug) => bug.name).join(', ');
     throw new Error(`no such bug: ${name}; there are ${names}`);
   }
   let missed = 0;

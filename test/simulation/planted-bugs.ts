@@ -67,3 +67,57 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       if (entry.liveBytes === 0 && !entry.open) { this.extents[extent] = freeExtent(); this.lowestFree = 0; }`,
   },
 ];
+
+/** Each for one part of the workload or of the judge: shown once, and there to be repeated; the tests plant those above. */
+export const FURTHER_PLANTED_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'forget-tombstones',
+    what: 'A deletion leaves no tombstone: a repair brings the document back.',
+    file: 'storage/checkpoint/fold.ts',
+    text: 'writer.appendTombstone(collection, recordId);',
+    replacement: '',
+  },
+  {
+    name: 'narrow-long-range',
+    what: 'A range that ends at a long key ends before those that share what is kept of it.',
+    file: 'storage/views/stored-bounds.ts',
+    text: 'upper: upperFits ? upper : behindPrefix(keptPart(upper)),',
+    replacement: 'upper: upperFits ? upper : keptPart(upper),',
+  },
+  {
+    name: 'seek-past-cut-keys',
+    what: 'A jump to a long key begins at its bytes, though cut keys around it are not in their order.',
+    file: 'storage/views/index-cursor.ts',
+    text: 'start = { key: startAround(key, this.direction), recordId: -1 };',
+    replacement: '',
+  },
+  {
+    name: 'scrub-without-pin',
+    what: 'The scrub reads pages of a base that may be given back meanwhile.',
+    file: 'storage/verify/scrub.ts',
+    text: 'return await use(base);',
+    replacement: 'base.unpin(); const used = await use(base); base.pin(); return used;',
+  },
+  {
+    name: 'snappy-as-zstd',
+    what: 'Pages of collections with zstd are compressed as those of their neighbours with snappy.',
+    file: 'storage/format/page-compression.ts',
+    text: 'return loadedZstd().compress(plain);',
+    replacement: 'return compressSnappyBlock(plain);',
+  },
+  {
+    name: 'spill-over-itself',
+    what: 'A file of an operation is written from its beginning with each piece.',
+    file: 'storage/spill/spill-area.ts',
+    text: 'bytes.length - written, this.size + written);',
+    replacement: 'bytes.length - written, written);',
+  },
+  {
+    name: 'end-at-damaged-record',
+    what: 'Replay of an index ends at the first damaged record, and leaves out whole ones behind it.',
+    file: 'storage/views/damaged-record.ts',
+    text: 'if (!concernsOneRecord(error)) return false;',
+    replacement: 'return false;',
+    needsLyingDisk: true,
+  },
+];

@@ -7,7 +7,9 @@ import { systemClock } from '../../../common/clock.ts';
 import { uninterruptible } from '../../../common/interruption.ts';
 import { SeededRandom, systemRandom } from '../../../common/random.ts';
 import { indexKeyGenerator } from '../../../query/index.ts';
-import type { CommitNumber, StorageEngine } from '../../../storage/contract.ts';
+import type { CommitNumber, Ident, StorageEngine } from '../../../storage/contract.ts';
+import { treeEnd, treePrefix } from '../../../storage/format/tree-key.ts';
+import { DEFAULT_MAP_BYTES, openEnvironment } from '../../../storage/indexes/lmdb-environment.ts';
 import { openEngine } from '../../../storage/engine.ts';
 import { RestoredStore } from '../../../storage/backup/restored-store.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from '../../support/programs.ts';
@@ -115,6 +117,18 @@ async function copy(
   }
   backup.close();
   return { restored, commitNumber: backup.point.commitNumber };
+}
+
+/** Overwrites every value of a tree. */
+async function rotTree(dbpath: string, tree: Ident): Promise<void> {
+  const environment = openEnvironment(join(dbpath, 'index.lmdb'), DEFAULT_MAP_BYTES);
+  environment.transactionSync(() => {
+    const range = { start: treePrefix(tree), end: treeEnd(tree) };
+    for (const key of [...environment.getKeys(range)]) {
+      environment.putSync(key, Buffer.from('rotten'));
+    }
+  });
+  await environment.close();
 }
 
 async function journalOf(engine: StorageEngine, after: CommitNumber): Promise<Buffer> {
@@ -269,6 +283,37 @@ describe('a restored store', () => {
     const after = await stateOf(engine);
     await engine.close();
     assert.deepEqual(await stateOfTarget(), after);
+  });
+
+  it('has one index of a name when the journal tells of one that was made anew', async () => {
+    const first = await source();
+    write(first, ids(300), 1);
+    const spec = documentOf({ v: 2, key: documentOf({ n: 1 }), name: 'n_1' });
+    await first.buildIndexes(NAMESPACE, [spec], uninterruptible);
+    const { restored, commitNumber } = await copy(first, targetPath());
+    const view = first.snapshot();
+    const damaged = view.collection(NAMESPACE)?.indexes[1];
+    view.close();
+    assert.ok(damaged !== undefined);
+    await first.close();
+    await rotTree(sourcePath(), damaged.ident);
+
+    const second = await open(sourcePath());
+    const repair = { what: 'all' as const, lostAndFound: () => 'local.lost' };
+    const options = { full: true, repair };
+    const report = await second.validate(NAMESPACE, options, uninterruptible);
+    assert.deepEqual(report.errors, []);
+    const last = write(second, [99_999], 3);
+    await second.flushed(last);
+    await restored.appendJournal(await journalOf(second, commitNumber));
+    await restored.finish();
+    const after = await stateOf(second);
+    await second.close();
+    assert.deepEqual(await stateOfTarget(), after);
+    const target = await open(targetPath());
+    const names = target.snapshot().collection(NAMESPACE)?.indexes.map(({ name }) => name);
+    assert.deepEqual(names, ['_id_', 'n_1']);
+    await target.close();
   });
 
   it('is opened by no server before it is finished, and begun anew', async () => {
