@@ -124,7 +124,8 @@ async function rotTree(dbpath: string, tree: Ident): Promise<void> {
   const environment = openEnvironment(join(dbpath, 'index.lmdb'), DEFAULT_MAP_BYTES);
   environment.transactionSync(() => {
     const range = { start: treePrefix(tree), end: treeEnd(tree) };
-    for (const key of [...environment.getKeys(range)]) {
+    const keys = Array.from(environment.getKeys(range));
+    for (const key of keys) {
       environment.putSync(key, Buffer.from('rotten'));
     }
   });
@@ -311,7 +312,10 @@ describe('a restored store', () => {
     await second.close();
     assert.deepEqual(await stateOfTarget(), after);
     const target = await open(targetPath());
-    const names = target.snapshot().collection(NAMESPACE)?.indexes.map(({ name }) => name);
+    const names = target
+      .snapshot()
+      .collection(NAMESPACE)
+      ?.indexes.map(({ name }) => name);
     assert.deepEqual(names, ['_id_', 'n_1']);
     await target.close();
   });
