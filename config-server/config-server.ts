@@ -14,12 +14,24 @@ export interface ConfigServerParts {
   readonly advertisedHost: string;
 }
 
+/** What commands want of the balancer. */
+export interface BalancerControl {
+  readonly roundCount: number;
+  readonly isInRound: boolean;
+  /** Something has changed: looks at once instead of at the next time. */
+  wake(): void;
+  /** Resolves when the round under way has ended. */
+  roundEnd(): Promise<void>;
+}
+
 export class ConfigServer {
   readonly host: RoleHost;
   readonly catalog: ClusterCatalog;
   readonly peers: Peers;
   /** By namespace, by "chunks of " and a namespace, by "database." for a database, and "" for the shards. */
   readonly locks = new NamespaceLocks();
+  /** Absent until it has started. */
+  balancer: BalancerControl | undefined;
   private readonly advertisedHost: string;
 
   constructor({ host, catalog, peers, advertisedHost }: ConfigServerParts) {

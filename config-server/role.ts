@@ -3,6 +3,7 @@
  */
 import { CommandError } from '../common/errors.ts';
 import { Peers, type Role } from '../server/index.ts';
+import { Balancer } from './balancer/balancer.ts';
 import { ClusterCatalog } from './catalog/cluster-catalog.ts';
 import { configServerCommands } from './commands/index.ts';
 import { ConfigServer } from './config-server.ts';
@@ -32,10 +33,15 @@ export function createConfigServerRole({ host: advertisedHost }: ConfigServerRol
       const peers = new Peers(service.clock, 'config server');
       await host.background('openConfigDatabase', (op) => catalog.open(op));
       service.isConfigServer = true;
-      running = new ConfigServer({ host, catalog, peers, advertisedHost });
+      const server = new ConfigServer({ host, catalog, peers, advertisedHost });
+      const balancer = new Balancer(server);
+      server.balancer = balancer;
+      running = server;
+      balancer.start();
       return {
         stop: async () => {
           running = undefined;
+          await balancer.stop();
           peers.close();
         },
       };

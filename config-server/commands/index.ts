@@ -5,11 +5,21 @@
 import type { Command } from '../../server/index.ts';
 import type { ConfigServerSource } from '../config-server.ts';
 import { addShard } from './addShard.ts';
+import {
+  balancerCollectionStatus,
+  balancerStart,
+  balancerStatus,
+  balancerStop,
+} from './balancer.ts';
 import { commitChunkMigration } from './commitChunkMigration.ts';
+import {
+  configureCollectionBalancing,
+  setAllowMigrations,
+} from './configureCollectionBalancing.ts';
 import { createDatabase, enableSharding } from './createDatabase.ts';
 import { dropCollection, dropDatabase } from './dropCollection.ts';
 import { listShards } from './listShards.ts';
-import { mergeChunks } from './mergeChunks.ts';
+import { mergeAllChunksOnShard, mergeChunks } from './mergeChunks.ts';
 import { moveChunk, moveRange } from './moveRange.ts';
 import { removeShard } from './removeShard.ts';
 import { resolveChunkMigration } from './resolveChunkMigration.ts';
@@ -21,18 +31,25 @@ export function configServerCommands(server: ConfigServerSource): readonly Comma
   return [
     addShard(server),
     addShardToZone(server),
+    balancerCollectionStatus(server),
+    balancerStart(server),
+    balancerStatus(server),
+    balancerStop(server),
     commitChunkMigration(server),
+    configureCollectionBalancing(server),
     createDatabase(server),
     dropCollection(server),
     dropDatabase(server),
     enableSharding(server),
     listShards(server),
+    mergeAllChunksOnShard(server),
     mergeChunks(server),
     moveChunk(server),
     moveRange(server),
     removeShard(server),
     removeShardFromZone(server),
     resolveChunkMigration(server),
+    setAllowMigrations(server),
     shardCollection(server),
     split(server),
     updateZoneKeyRange(server),

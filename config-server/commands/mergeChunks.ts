@@ -1,27 +1,13 @@
 /**
- * _configsvrMergeChunks: makes one chunk of several that lie side by side on one shard.
- * Source: MongoDB's manual, "mergeChunks".
+ * _configsvrMergeChunks and _configsvrMergeAllChunksOnShard: one chunk of several that lie side by side on one shard.
+ * Source: MongoDB's manual, "mergeChunks", "mergeAllChunksOnShard".
  */
-import { documentOf, getField, inspect } from '../../bson/index.ts';
-import { uassert } from '../../common/assert.ts';
-import {
-  defineCommand,
-  type Command,
-  type Expectation,
-  type KeyTextRange,
-  type OperationContext,
-} from '../../server/index.ts';
-import { chunkPut, idOf } from '../catalog/chunk-documents.ts';
-import { replaceChunks, type ChunkChange, type ChunksFound } from '../catalog/replace-chunks.ts';
-import type { ConfigServer, ConfigServerSource } from '../config-server.ts';
+import { defineCommand, type Command } from '../../server/index.ts';
+import { mergeShard } from '../balancer/merge-shard.ts';
+import { mergeRange, type MergeRequest } from '../catalog/merge-range.ts';
+import type { ConfigServerSource } from '../config-server.ts';
 import { configTraits, namespaceIn } from './arguments.ts';
 import { boundsOf } from './split.ts';
-
-interface MergeRequest {
-  readonly namespace: string;
-  readonly min: Buffer;
-  readonly max: Buffer;
-}
 
 export function mergeChunks(server: ConfigServerSource): Command {
   return defineCommand({
@@ -30,78 +16,30 @@ export function mergeChunks(server: ConfigServerSource): Command {
       namespace: namespaceIn(body),
       ...boundsOf(body.array('bounds')),
     }),
-    execute: (request, op) => merge(server(), op, request),
+    execute: (request, op) => mergeRange(server(), op, request),
     reply: () => ({}),
   });
 }
 
-function merge(server: ConfigServer, op: OperationContext, request: MergeRequest): Promise<void> {
-  const { namespace, min, max } = request;
-  return replaceChunks(
-    server,
-    op,
-    namespace,
-    ({ entry }): KeyTextRange => ({
-      min: entry.pattern.boundText(min),
-      max: entry.pattern.boundText(max),
-    }),
-    (found) => mergePlan(server, request, found),
-  );
-}
-
-function mergePlan(
-  server: ConfigServer,
-  { namespace, min, max }: MergeRequest,
-  { routing, chunks, documents }: ChunksFound,
-): ChunkChange | undefined {
-  const { pattern, uuid } = routing.entry;
-  const [first] = chunks;
-  const last = chunks.at(-1);
-  const range = `[${inspect(min)},${inspect(max)})`;
-  uassert(
-    first !== undefined &&
-      first.minText === pattern.boundText(min) &&
-      last?.maxText === pattern.boundText(max),
-    'IllegalOperation',
-    `could not merge chunks, collection ${namespace} range ${range} does not begin and end at bounds of chunks`,
-  );
-  uassert(
-    chunks.every(({ shard }) => shard === first.shard),
-    'IllegalOperation',
-    `could not merge chunks, collection ${namespace} has chunks of several shards in the range ${range}`,
-  );
-  if (chunks.length === 1) return undefined;
-  const { major, minor } = routing.chunks.version;
-  const [kept, ...gone] = documents;
-  const since = latestSince(documents) ?? server.catalog.newTimestamp();
-  const puts: Expectation[] = [
-    ...gone.map(({ key }) => ({ key, value: undefined })),
-    chunkPut(kept.value === undefined ? kept.key.id : idOf(kept.value), {
-      uuid,
-      min,
-      max,
-      shard: first.shard,
-      major,
-      minor: minor + 1,
-      since,
-    }),
-  ];
-  const details = documentOf({ merged: chunks.length, min, max, owningShard: first.shard });
-  return { puts, entry: { what: 'merge', namespace, details } };
-}
-
-/** Since when all of it has been on its shard. */
-function latestSince(documents: readonly Expectation[]) {
-  let latest;
-  let highest = -1n;
-  for (const { value } of documents) {
-    const since = value === undefined ? undefined : getField(value, 'onCurrentShardSince');
-    if (since?.typeName !== 'timestamp') continue;
-    const { seconds, increment } = since.asTimestamp();
-    const number = (BigInt(seconds) << 32n) | BigInt(increment);
-    if (number <= highest) continue;
-    highest = number;
-    latest = since;
-  }
-  return latest;
+export function mergeAllChunksOnShard(server: ConfigServerSource): Command {
+  return defineCommand({
+    ...configTraits(
+      '_configsvrMergeAllChunksOnShard',
+      'Merges all neighbouring chunks of a shard.',
+      'splitChunk',
+    ),
+    parse: (body) => {
+      const maxCount = body.integer('maxNumberOfChunksToMerge', undefined, 2);
+      return {
+        namespace: namespaceIn(body),
+        shard: body.string('shard'),
+        ...(maxCount === undefined ? {} : { maxCount }),
+      };
+    },
+    execute: async (request, op) => {
+      const { name } = await server().catalog.shard(op, request.shard);
+      await mergeShard(server(), op, { ...request, shard: name });
+    },
+    reply: () => ({}),
+  });
 }

@@ -4,31 +4,17 @@
  */
 import { inspect } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
-import {
-  defineCommand,
-  type CollectionRouting,
-  type Command,
-  type CommandBody,
-  type OperationContext,
-} from '../../server/index.ts';
-import type { ConfigServer, ConfigServerSource } from '../config-server.ts';
+import { defineCommand, type Command, type CommandBody } from '../../server/index.ts';
+import { moveRangeTo, type MoveRequest } from '../catalog/move-range.ts';
+import type { ConfigServerSource } from '../config-server.ts';
 import { configTraits, namespaceIn } from './arguments.ts';
 import { boundsOf } from './split.ts';
-
-interface MoveRequest {
-  readonly namespace: string;
-  readonly toShard: string;
-  readonly waitsForDelete: boolean;
-  readonly rangeOf: (routing: CollectionRouting) => { readonly min: Buffer; readonly max: Buffer };
-}
-
-const MIGRATION_TIMEOUT_MS = 6 * 3_600_000;
 
 export function moveRange(server: ConfigServerSource): Command {
   return defineCommand({
     ...configTraits('_configsvrMoveRange', 'Moves a range to another shard.', 'moveChunk'),
     parse: parseMoveRange,
-    execute: (request, op) => move(server(), op, request),
+    execute: (request, op) => moveRangeTo(server(), op, request),
     reply: () => ({}),
   });
 }
@@ -37,7 +23,7 @@ export function moveChunk(server: ConfigServerSource): Command {
   return defineCommand({
     ...configTraits('_configsvrMoveChunk', 'Moves a chunk to another shard.', 'moveChunk'),
     parse: parseMoveChunk,
-    execute: (request, op) => move(server(), op, request),
+    execute: (request, op) => moveRangeTo(server(), op, request),
     reply: () => ({}),
   });
 }
@@ -54,10 +40,7 @@ function parseMoveRange(body: CommandBody): MoveRequest {
     toShard,
     waitsForDelete,
     rangeOf: ({ entry, chunks }) => {
-      if (min !== undefined) {
-        const chunk = chunks.chunkOf(entry.pattern.boundText(min));
-        return { min, max: max ?? chunk.max };
-      }
+      if (min !== undefined) return max === undefined ? { min } : { min, max };
       if (max === undefined) {
         throw new CommandError('InvalidOptions', "Need to specify at least one of 'min' and 'max'");
       }
@@ -94,43 +77,4 @@ function parseMoveChunk(body: CommandBody): MoveRequest {
       );
     },
   };
-}
-
-async function move(
-  server: ConfigServer,
-  op: OperationContext,
-  request: MoveRequest,
-): Promise<void> {
-  const { namespace } = request;
-  const { catalog } = server;
-  const routing = await catalog.routing(op, namespace);
-  const to = await catalog.shard(op, request.toShard);
-  if (to.isDraining) {
-    throw new CommandError('IllegalOperation', `Shard ${to.name} is being drained`);
-  }
-  const { min, max } = request.rangeOf(routing);
-  const { pattern } = routing.entry;
-  const chunk = routing.chunks.chunkOf(pattern.boundText(min));
-  if (pattern.boundText(max) > chunk.maxText || pattern.boundText(max) <= pattern.boundText(min)) {
-    throw new CommandError(
-      'InvalidOptions',
-      `The range [${inspect(min)}, ${inspect(max)}) does not lie within one chunk`,
-    );
-  }
-  if (chunk.shard === to.name) return;
-  const from = await catalog.shard(op, chunk.shard);
-  await server.askShard(
-    op,
-    from,
-    {
-      _shardsvrMoveRange: namespace,
-      min,
-      max,
-      fromShard: from.name,
-      toShard: to.name,
-      toHost: to.host,
-      waitForDelete: request.waitsForDelete,
-    },
-    { timeoutMs: MIGRATION_TIMEOUT_MS },
-  );
 }

@@ -21,7 +21,11 @@ export function removeShard(server: ConfigServerSource): Command {
   return defineCommand({
     ...configTraits('_configsvrRemoveShard', 'Drains and removes a shard.', 'removeShard'),
     parse: (body) => textIn(body),
-    execute: (name, op) => server().locks.run('', () => remove(server(), op, name)),
+    execute: async (name, op) => {
+      const progress = await server().locks.run('', () => remove(server(), op, name));
+      server().balancer?.wake();
+      return progress;
+    },
     reply: (progress) => progress,
   });
 }

@@ -22,6 +22,7 @@ import {
   type CommandBody,
   type OperationContext,
 } from '../../server/index.ts';
+import { zonesOf } from '../balancer/distribution.ts';
 import type { ConfigServer, ConfigServerSource } from '../config-server.ts';
 import { configTraits, namespaceIn, textIn } from './arguments.ts';
 
@@ -97,14 +98,6 @@ function parseRange(body: CommandBody): ZoneRange {
     max: body.document('max'),
     zone: zone.type === BsonType.string ? zone.asString() : undefined,
   };
-}
-
-/** The zones of a shard's document. */
-export function zonesOf(shard: Buffer): string[] {
-  const zones: string[] = [];
-  const cursor = new FieldCursor(getField(shard, 'tags')?.asDocument() ?? EMPTY_DOCUMENT);
-  while (cursor.next()) zones.push(cursor.value().asString());
-  return zones;
 }
 
 function changeZones(

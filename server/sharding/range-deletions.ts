@@ -74,6 +74,12 @@ export async function readyTask(
   return undefined;
 }
 
+/** Documents of the collection are here, or may be, that do not count. */
+export async function hasTasks(op: OperationContext, uuid: string): Promise<boolean> {
+  const tasks = await readFacts(op, RANGE_DELETIONS);
+  return tasks.some((document) => taskFrom(document).uuid === uuid);
+}
+
 /** Of the tasks, pending or not, those that overlap. */
 export async function overlappingTasks(
   op: OperationContext,

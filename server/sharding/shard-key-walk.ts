@@ -63,17 +63,17 @@ export function indexRange({ min, max }: KeyTextRange): KeyRange {
   };
 }
 
-/** @param visit called at every entry; it must not wait */
+/** @param visit called at every entry; it must not wait. It says whether to go on */
 export async function walkKeys(
   op: OperationContext,
   index: IndexDescription,
   range: KeyTextRange,
-  visit: (cursor: IndexCursor) => void,
+  visit: (cursor: IndexCursor) => boolean,
 ): Promise<void> {
   const cursor = op.view().scanIndex(index, indexRange(range), 1);
   try {
     for (let count = 1; cursor.next(); count += 1) {
-      visit(cursor);
+      if (!visit(cursor)) return;
       if (count % ENTRIES_PER_SLICE !== 0) continue;
       cursor.detach();
       await op.yield();

@@ -31,7 +31,8 @@ export function parseCopy(body: CommandBody, namespace: string): CollectionCopy 
   };
 }
 
-function uuidIn(value: RawValue | undefined): string {
+/** 32 hexadecimal digits. */
+export function uuidIn(value: RawValue | undefined): string {
   if (value?.type === BsonType.binData) return value.asBinary().bytes.toString('hex');
   throw new CommandError('TypeMismatch', "BSON field 'uuid' is missing or no UUID");
 }

@@ -9,6 +9,7 @@ import {
   flushDatabaseCacheUpdates,
   flushRoutingTableCacheUpdates,
 } from './flushRoutingTableCacheUpdates.ts';
+import { getStatsForBalancing } from './getStatsForBalancing.ts';
 import { getShardVersion } from './getShardVersion.ts';
 import { moveRange } from './moveRange.ts';
 import { prepareShardCollection } from './prepareShardCollection.ts';
@@ -24,6 +25,7 @@ export const SHARD_COMMANDS: readonly Command[] = [
   flushDatabaseCacheUpdates,
   flushRoutingTableCacheUpdates,
   getShardVersion,
+  getStatsForBalancing,
   moveRange,
   prepareShardCollection,
   receiveDocuments,

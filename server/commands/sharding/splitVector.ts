@@ -26,6 +26,7 @@ interface SplitVectorRequest {
   /** One key, in the middle, however small the range is. */
   readonly force: boolean;
   readonly maxChunkBytes: number;
+  readonly maxKeys: number;
 }
 
 const MEBIBYTE = 1024 * 1024;
@@ -48,19 +49,19 @@ function parseSplitVector(body: CommandBody): SplitVectorRequest {
     'need to specify the desired max chunk size (maxChunkSize or maxChunkSizeBytes)',
   );
   body.ignore('maxChunkObjects');
-  body.refuse('maxSplitPoints');
   return {
     namespace: namespaceIn(body),
     pattern: ShardKeyPattern.parse(body.document('keyPattern')),
     min: body.document('min', undefined),
     max: body.document('max', undefined),
     force,
+    maxKeys: body.integer('maxSplitPoints', MAX_SPLIT_POINTS, 1),
     maxChunkBytes: bytes ?? (mebibytes ?? 1) * MEBIBYTE,
   };
 }
 
 async function findKeys(request: SplitVectorRequest, op: OperationContext): Promise<Buffer> {
-  const { namespace, pattern, force, maxChunkBytes } = request;
+  const { namespace, pattern, force, maxChunkBytes, maxKeys } = request;
   const view = op.view();
   const collection = view.collection(namespace);
   if (collection === undefined) {
@@ -71,7 +72,7 @@ async function findKeys(request: SplitVectorRequest, op: OperationContext): Prom
   const count = view.recordCount(collection);
   const averageBytes = count === 0 ? 0 : view.dataBytes(collection) / count;
   let inRange = 0;
-  if (force) await walkKeys(op, index, range, () => void (inRange += 1));
+  if (force) await walkKeys(op, index, range, () => (inRange += 1) > 0);
   const step = force
     ? Math.max(1, Math.floor(inRange / 2))
     : Math.max(1, Math.floor(maxChunkBytes / 2 / Math.max(1, averageBytes)));
@@ -82,18 +83,19 @@ async function findKeys(request: SplitVectorRequest, op: OperationContext): Prom
   let first: readonly RawValue[] | undefined;
   await walkKeys(op, index, range, ({ key, typeBits, keyIsWhole }) => {
     sinceLast += 1;
-    if (force && keys.length > 0) return;
-    if (first !== undefined && (sinceLast <= step || keys.length >= MAX_SPLIT_POINTS)) return;
+    if (keys.length >= (force ? 1 : maxKeys)) return false;
+    if (first !== undefined && sinceLast <= step) return true;
     // Of a key that was cut the end is not known: another one will do.
-    if (!keyIsWhole) return;
+    if (!keyIsWhole) return true;
     const decoded = decodeIndexKey(key, typeBits, directions);
     const values = decoded.slice(0, pattern.fields.length);
     first ??= values;
     last ??= values;
-    if (sinceLast <= step || sameKey(values, last)) return;
+    if (sinceLast <= step || sameKey(values, last)) return true;
     keys.pushDocument(pattern.boundOf(values));
     last = values;
     sinceLast = 0;
+    return true;
   });
   return keys.finish();
 }
