@@ -4,6 +4,7 @@
  * There is nothing to download, so whatever `binary` says is beside the point. Other options mean what they mean there, or
  * are refused by name.
  */
+import { rmSync } from 'node:fs';
 import { MongoInvalidArgumentError } from '../errors/driver-errors.ts';
 import { Emitter } from '../events/emitter.ts';
 import {
@@ -46,7 +47,24 @@ export interface MongoInstanceInfo {
   readonly pid: number;
 }
 
-export type MemoryServerState = 'new' | 'starting' | 'running' | 'stopped';
+export const MongoMemoryServerStates = {
+  new: 'new',
+  starting: 'starting',
+  running: 'running',
+  stopped: 'stopped',
+} as const;
+export type MongoMemoryServerStates =
+  (typeof MongoMemoryServerStates)[keyof typeof MongoMemoryServerStates];
+
+export const MongoMemoryServerEvents = { stateChange: 'stateChange' } as const;
+
+/** What stop() does besides ending the server. */
+export interface Cleanup {
+  /** Default true: what it wrote goes. False only with a `dbPath`, whose data stay and are there at the next start. */
+  doCleanup?: boolean;
+  /** A `dbPath` goes, too. */
+  force?: boolean;
+}
 
 const INSTANCE_OPTIONS = new Set([
   'port',
@@ -64,7 +82,10 @@ const INSTANCE_OPTIONS = new Set([
 export class MongoMemoryServer extends Emitter {
   readonly opts: MongoMemoryServerOptions;
   #server: TestServer | undefined;
-  #state: MemoryServerState = 'new';
+  #state: MongoMemoryServerStates = 'new';
+  #starting: Promise<void> | undefined;
+  /** Of a server that was stopped and not cleaned up: it starts there again if it can. */
+  #port: number | undefined;
 
   /** A server that runs. */
   static async create(options: MongoMemoryServerOptions = {}): Promise<MongoMemoryServer> {
@@ -82,7 +103,7 @@ export class MongoMemoryServer extends Emitter {
       throw refused('auth', 'this version of FlintDB has no access control');
   }
 
-  get state(): MemoryServerState {
+  get state(): MongoMemoryServerStates {
     return this.#state;
   }
 
@@ -104,13 +125,15 @@ export class MongoMemoryServer extends Emitter {
     return this.opts.instance?.dbName ?? '';
   }
 
-  async start(): Promise<void> {
+  /** @param forceSamePort after a stop without cleanup: the port that it had, or none. */
+  async start(forceSamePort = false): Promise<void> {
     if (this.#state === 'running' || this.#state === 'starting') {
       throw new Error('Cannot start because it is already running or starting');
     }
     this.#become('starting');
+    this.#starting = this.#launch(forceSamePort);
     try {
-      this.#server = await startServer(serverOptions(this.opts.instance ?? {}));
+      await this.#starting;
       this.#become('running');
     } catch (error) {
       this.#become('stopped');
@@ -118,9 +141,21 @@ export class MongoMemoryServer extends Emitter {
     }
   }
 
+  async #launch(forceSamePort: boolean): Promise<void> {
+    const options = serverOptions(this.opts.instance ?? {});
+    const port = this.#port;
+    this.#server = await (port === undefined
+      ? startServer(options)
+      : startServer({ ...options, port }).catch((error: unknown) => {
+          if (forceSamePort) throw error;
+          return startServer(options);
+        }));
+  }
+
   /** Starts it if it does not run. */
   async ensureInstance(): Promise<MongoInstanceInfo> {
-    if (this.#state !== 'running') await this.start();
+    if (this.#state === 'starting') await this.#starting;
+    else if (this.#state !== 'running') await this.start();
     const info = this.instanceInfo;
     if (info === undefined) throw new Error('the server does not run');
     return info;
@@ -133,18 +168,33 @@ export class MongoMemoryServer extends Emitter {
     return `mongodb://${ip}:${this.#server.port}/${database ?? this.#dbName}`;
   }
 
-  /** @returns whether it ran. */
-  async stop(_cleanup?: unknown): Promise<boolean> {
+  /** @returns whether it ran. @throws MongoInvalidArgumentError when data are to stay that have no directory. */
+  async stop(cleanup: Cleanup | boolean = {}): Promise<boolean> {
     const server = this.#server;
     if (server === undefined) return false;
+    const { doCleanup = true, force = false } =
+      typeof cleanup === 'boolean' ? { doCleanup: cleanup } : cleanup;
+    if (!doCleanup && this.opts.instance?.dbPath === undefined) {
+      throw refused('doCleanup', 'name an instance.dbPath whose data are to stay');
+    }
     this.#server = undefined;
+    this.#port = doCleanup ? undefined : server.port;
     await server.stop();
     this.#become('stopped');
+    if (doCleanup) await this.cleanup({ force });
     return true;
   }
 
-  /** What it wrote is gone since stop(); a directory of the caller's stays. */
-  cleanup(_options?: unknown): Promise<void> {
+  /** After stop(): a directory of the caller's stays, unless it is forced to go. */
+  cleanup(options: Cleanup | boolean = {}): Promise<void> {
+    if (this.#state !== 'stopped') {
+      return Promise.reject(new Error(`Cannot clean up what is ${this.#state}: stop() it first`));
+    }
+    const isForced = typeof options === 'boolean' ? options : options.force === true;
+    const dbPath = this.opts.instance?.dbPath;
+    if (isForced && dbPath !== undefined) rmSync(dbPath, { recursive: true, force: true });
+    this.#port = undefined;
+    this.#become('new');
     return Promise.resolve();
   }
 
@@ -167,9 +217,9 @@ export class MongoMemoryServer extends Emitter {
     return this.#server;
   }
 
-  #become(state: MemoryServerState): void {
+  #become(state: MongoMemoryServerStates): void {
     this.#state = state;
-    this.emit('stateChange', state);
+    this.emit(MongoMemoryServerEvents.stateChange, state);
   }
 }
 
@@ -183,15 +233,44 @@ export interface MongoMemoryReplSetOptions {
     storageEngine?: MemoryServerInstanceOptions['storageEngine'];
     args?: string[];
     auth?: boolean | { enable?: boolean };
+    /** Megabytes of history that are kept. */
+    oplogSize?: number;
+    /** About elections, which a set of one does not hold; and about how MongoDB's program is started. */
+    configSettings?: unknown;
+    spawn?: unknown;
   };
   instanceOpts?: MemoryServerInstanceOptions[];
   binary?: unknown;
 }
 
+export const MongoMemoryReplSetStates = {
+  init: 'init',
+  running: 'running',
+  stopped: 'stopped',
+} as const;
+export type MongoMemoryReplSetStates =
+  (typeof MongoMemoryReplSetStates)[keyof typeof MongoMemoryReplSetStates];
+
+export const MongoMemoryReplSetEvents = MongoMemoryServerEvents;
+
+const REPL_SET_OPTIONS = new Set([
+  'name',
+  'count',
+  'dbName',
+  'ip',
+  'storageEngine',
+  'args',
+  'auth',
+  'oplogSize',
+  'configSettings',
+  'spawn',
+]);
+
 /** One flintd with the identity of a replica set. */
-export class MongoMemoryReplSet {
+export class MongoMemoryReplSet extends Emitter {
   readonly #name: string;
   readonly #server: MongoMemoryServer;
+  #state: MongoMemoryReplSetStates = 'stopped';
 
   /** @throws Error with flintd's reason, as long as it cannot be a member of a replica set. */
   static async create(options: MongoMemoryReplSetOptions = {}): Promise<MongoMemoryReplSet> {
@@ -201,6 +280,9 @@ export class MongoMemoryReplSet {
   }
 
   constructor(options: MongoMemoryReplSetOptions = {}) {
+    super();
+    const unknown = Object.keys(options.replSet ?? {}).find((name) => !REPL_SET_OPTIONS.has(name));
+    if (unknown !== undefined) throw refused(`replSet.${unknown}`, 'it is not known');
     const {
       name = 'testset',
       count = 1,
@@ -209,6 +291,7 @@ export class MongoMemoryReplSet {
       ip,
       storageEngine,
       auth,
+      oplogSize,
     } = options.replSet ?? {};
     if (count !== 1 || (options.instanceOpts?.length ?? 1) > 1) {
       throw refused('replSet.count', `FlintDB has no replica sets of ${count} members yet`);
@@ -223,8 +306,19 @@ export class MongoMemoryReplSet {
         ...(dbName === undefined ? {} : { dbName }),
         ...(ip === undefined ? {} : { ip }),
         ...(storageEngine === undefined ? {} : { storageEngine }),
-        args: [...args, '--replSet', name],
+        args: [
+          ...args,
+          ...(oplogSize === undefined ? [] : ['--oplogSize', String(oplogSize)]),
+          '--replSet',
+          name,
+        ],
       },
+    });
+    this.#server.on(MongoMemoryServerEvents.stateChange, (state: MongoMemoryServerStates) => {
+      const now = STATE_OF_SET[state];
+      if (now === this.#state) return;
+      this.#state = now;
+      this.emit(MongoMemoryReplSetEvents.stateChange, now);
     });
   }
 
@@ -232,8 +326,8 @@ export class MongoMemoryReplSet {
     return [this.#server];
   }
 
-  get state(): MemoryServerState {
-    return this.#server.state;
+  get state(): MongoMemoryReplSetStates {
+    return this.#state;
   }
 
   start(): Promise<void> {
@@ -248,11 +342,11 @@ export class MongoMemoryReplSet {
     return `${this.#server.getUri(database, ip)}?replicaSet=${this.#name}`;
   }
 
-  stop(cleanup?: unknown): Promise<boolean> {
+  stop(cleanup?: Cleanup | boolean): Promise<boolean> {
     return this.#server.stop(cleanup);
   }
 
-  cleanup(options?: unknown): Promise<void> {
+  cleanup(options?: Cleanup | boolean): Promise<void> {
     return this.#server.cleanup(options);
   }
 
@@ -260,6 +354,13 @@ export class MongoMemoryReplSet {
     await this.stop();
   }
 }
+
+const STATE_OF_SET: Readonly<Record<MongoMemoryServerStates, MongoMemoryReplSetStates>> = {
+  new: 'stopped',
+  starting: 'init',
+  running: 'running',
+  stopped: 'stopped',
+};
 
 function serverOptions(instance: MemoryServerInstanceOptions): StartServerOptions {
   const { port, dbPath, storageEngine = 'inMemory', args = [], launchTimeout } = instance;

@@ -65,12 +65,14 @@ export function mountDataApi(
   });
   app.onError((error, context) => api.refuse(error, context));
   app.notFound((context) => {
-    const isPath = app.routes.some(
-      ({ path, method }) => method !== 'ALL' && path === context.req.path,
-    );
-    return isPath
-      ? problemResponse(problemOf(new HttpRefusal(405, 'This path takes another method.')))
-      : problemResponse(problemOf(new HttpRefusal(404, 'There is nothing at this path.')));
+    const methods = app.routes
+      .filter(({ path, method }) => method !== 'ALL' && path === context.req.path)
+      .map(({ method }) => method);
+    const refusal =
+      methods.length > 0
+        ? new HttpRefusal(405, 'This path takes another method.', { Allow: methods.join(', ') })
+        : new HttpRefusal(404, 'There is nothing at this path.');
+    return api.refuse(refusal, context);
   });
   for (const action of ACTIONS) {
     app.post(`/action/${action.name}`, (context) => api.runAction(action, context));
@@ -131,6 +133,8 @@ class DataApi {
     context: HttpContext,
     work: (document: Buffer, wanted: Wanted) => Reply,
   ): Reply {
+    const coding = context.req.header('content-encoding') ?? 'identity';
+    if (coding.toLowerCase() !== 'identity') throw codedContent();
     const format = formatOfContent(context.req.header('content-type'));
     if (format === undefined) throw unknownContent();
     const wanted = wantedFormat(context.req.header('accept'), format);
@@ -276,6 +280,13 @@ const SPOKEN = FORMATS.map(({ mediaType }) => mediaType).join(', ');
 function unknownContent(): HttpRefusal {
   return new HttpRefusal(415, `The body must be one of ${SPOKEN}, and say which.`, {
     'Accept-Post': SPOKEN,
+  });
+}
+
+/** Source: RFC 9110, section 8.4: which ones are read stands in the answer's Accept-Encoding. */
+function codedContent(): HttpRefusal {
+  return new HttpRefusal(415, 'The body must not be compressed.', {
+    'Accept-Encoding': 'identity',
   });
 }
 

@@ -62,7 +62,8 @@ export async function startHttpServer(
   return { port, close: () => closeAll(servers) };
 }
 
-function createApp(
+/** The routes, without a server around them. */
+export function createApp(
   service: ServiceContext,
   { isReady, guard, runner }: HttpOptions,
   numbers: WeakMap<Socket, number>,

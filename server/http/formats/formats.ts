@@ -4,6 +4,7 @@
  * Owns: the table of media types. Never: knows a route.
  * Sources: RFC 9110 section 12 (content negotiation); MongoDB's specification "Extended JSON".
  */
+import { CommandError } from '../../../common/errors.ts';
 import { MAX_BSON_INTERNAL_BYTES, MAX_MESSAGE_BYTES } from '../../../common/limits.ts';
 import {
   MAX_MESSAGE_LEVELS,
@@ -33,9 +34,20 @@ function jsonFormat(mediaType: string, aliases: readonly string[], relaxed: bool
     aliases,
     maxBodyBytes: MAX_TEXT_BYTES,
     // Both forms of Extended JSON are read alike.
-    decode: (body) => checked(parseExtendedJson(body.toString('utf8'))),
+    decode: (body) => checked(parseExtendedJson(textOf(body))),
     encode: (document) => toExtendedJsonText(document, { relaxed }),
   };
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+/** @throws CommandError: other bytes in its place would be stored without a word. */
+function textOf(body: Buffer): string {
+  try {
+    return UTF8.decode(body);
+  } catch (error) {
+    throw new CommandError('FailedToParse', 'JSON: the text is not UTF-8', { cause: error });
+  }
 }
 
 export const RELAXED = jsonFormat('application/json', [], true);

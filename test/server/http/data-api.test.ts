@@ -3,6 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { BSON, EJSON, Long, ObjectId, type Document } from 'bson';
 import { serverForTests } from '../../support/test-server.ts';
 
@@ -395,6 +396,7 @@ describe('server/http: the Data API', () => {
       ['deep JSON', 'application/json', `${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`],
       ['BSON', 'application/bson', Buffer.of(9, 0, 0, 0, 1, 2, 3)],
       ['MessagePack', 'application/msgpack', Buffer.of(0x81, 0xa1, 0x61)],
+      ['UTF-8', 'application/json', Buffer.from('{"ping":1,"a":"\xff","$db":"admin"}', 'latin1')],
       ['nothing', 'application/bson', ''],
       ['nothing', 'application/json', ''],
     ] as const) {
@@ -404,6 +406,14 @@ describe('server/http: the Data API', () => {
         assert.equal(response.headers.get('content-type'), 'application/problem+json');
       });
     }
+
+    it('refuse a body that is compressed', async () => {
+      const response = await post('/command', gzipSync('{"ping":1,"$db":"admin"}'), {
+        'Content-Encoding': 'gzip',
+      });
+      assert.equal(response.status, 415);
+      assert.equal(response.headers.get('accept-encoding'), 'identity');
+    });
 
     it('refuse a body that is too large, whether it says so or not', async () => {
       const socket = connect(port, '127.0.0.1');
@@ -517,7 +527,8 @@ describe('server/http: the Data API', () => {
 
   it('answers paths and methods that are not there with problems', async () => {
     assert.equal((await post('/action/nope', '{}')).status, 404);
-    assert.equal((await fetch(`${url}/action/find`)).status, 405);
+    const otherMethod = await fetch(`${url}/action/find`);
+    assert.deepEqual([otherMethod.status, otherMethod.headers.get('allow')], [405, 'POST']);
     assert.equal((await post('/metrics', '{}')).status, 405);
   });
 
