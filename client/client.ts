@@ -28,7 +28,7 @@ import {
   MongoNotConnectedError,
 } from './errors/driver-errors.ts';
 import { Emitter } from './events/emitter.ts';
-import type { ClientContext } from './operations/client-context.ts';
+import type { ClientContext, OpenCursor } from './operations/client-context.ts';
 import { endTransaction } from './operations/end-transaction.ts';
 import { Deadline } from './operations/deadline.ts';
 import { execute } from './operations/execute.ts';
@@ -55,6 +55,7 @@ export class BaseClient extends Emitter implements ClientContext {
   readonly settings: ClientSettings;
   readonly clock: Clock = foregroundClock;
   readonly sessionPool: ServerSessionPool;
+  readonly openCursors: Set<OpenCursor> = new Set();
   clusterTime: ClusterTime | undefined;
   readonly #transports: ClientTransports;
   readonly #sessions = new Set<ClientSession>();
@@ -289,6 +290,9 @@ export class BaseClient extends Emitter implements ClientContext {
 
   async #close(): Promise<void> {
     const transport = this.#transport;
+    // Before their sessions: a server keeps a cursor that nobody asks for for ten minutes.
+    const limits = { timeoutMS: CLOSE_MS };
+    await Promise.all([...this.openCursors].map((cursor) => cursor.close(limits)));
     await Promise.all([...this.#sessions].map((session) => session.endSession()));
     if (transport === undefined) return;
     await this.#endSessions();
@@ -314,7 +318,7 @@ export class BaseClient extends Emitter implements ClientContext {
         decode: 'document',
         bson: {},
         readPreference: ReadPreference.primaryPreferred,
-        deadline: Deadline.in(this.clock, END_SESSIONS_MS),
+        deadline: Deadline.in(this.clock, CLOSE_MS),
       });
       this.sessionPool.drain();
     } catch {
@@ -324,4 +328,4 @@ export class BaseClient extends Emitter implements ClientContext {
 }
 
 /** Closing must not wait for a server that does not answer, milliseconds. */
-const END_SESSIONS_MS = 2_000;
+const CLOSE_MS = 2_000;

@@ -271,6 +271,7 @@ export abstract class AbstractCursor<T = unknown> extends Emitter {
     this.#opened = false;
     this.#closed = false;
     this.#killed = false;
+    this.client.openCursors.delete(this);
     this.#releaseSession();
   }
 
@@ -278,6 +279,7 @@ export abstract class AbstractCursor<T = unknown> extends Emitter {
   async close(options: { timeoutMS?: number } = {}): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.client.openCursors.delete(this);
     try {
       if (this.isAlive) {
         this.#killed = true;
@@ -370,6 +372,8 @@ export abstract class AbstractCursor<T = unknown> extends Emitter {
       await (this.#opened ? this.#fetch() : this.#begin());
     } finally {
       this.#trip = undefined;
+      if (this.isAlive && !this.#closed) this.client.openCursors.add(this);
+      else this.client.openCursors.delete(this);
     }
   }
 

@@ -11,6 +11,10 @@ import type {
 } from '../sessions/client-session.ts';
 import type { Limits, Transport } from '../transport/contract.ts';
 
+export interface OpenCursor {
+  close(options: { timeoutMS?: number }): Promise<void>;
+}
+
 export interface ClientContext extends SessionOwner {
   readonly settings: ClientSettings;
   readonly clock: Clock;
@@ -18,6 +22,8 @@ export interface ClientContext extends SessionOwner {
   clusterTime: ClusterTime | undefined;
   /** Connects if that has not happened. */
   transport(limits: Limits): Promise<Transport>;
+  /** Those that the server has open for this client: they end with it. */
+  readonly openCursors: Set<OpenCursor>;
   /** Whether command events are wanted by anybody. */
   readonly observesCommands: boolean;
   emit(name: string, event: object): boolean;

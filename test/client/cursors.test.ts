@@ -56,6 +56,23 @@ describe('a cursor', () => {
     assert.equal(cursor.closed, true);
   });
 
+  it('ends with its client, on the server too', async () => {
+    await numbers.insertMany([{ _id: 1 }, { _id: 2 }, { _id: 3 }]);
+    const open = async (): Promise<number> => {
+      const { metrics } = await client.db('admin').command({ serverStatus: 1 });
+      return Number(metrics.cursor.open.total);
+    };
+    const other = await FlintClient.connect(server.uri);
+    const left = other.db('app').collection('numbers').find().batchSize(1);
+    const read = other.db('app').collection('numbers').find().batchSize(1);
+    await left.next();
+    await read.toArray();
+    assert.equal(await open(), 1);
+    await other.close();
+    assert.equal(left.closed, true);
+    assert.equal(await open(), 0);
+  });
+
   it('gives batches of more documents than a call may have arguments', async () => {
     // Room on the stack for as many as this would be luck.
     const count = 300_000;
