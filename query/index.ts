@@ -33,7 +33,8 @@ export { checkPartialFilter, partialFilterOf } from './index-kind/partial-filter
 export { indexKindNamed, kindNameOf } from './index-kind/registry.ts';
 export { involvedNamespaces, stagesOf } from './planner/involved-namespaces.ts';
 export { checkPipeline, planAggregate } from './planner/plan-aggregate.ts';
-export { planCount, planDistinct, planQuery } from './planner/plan-query.ts';
+export { collectDistinct } from './planner/plan-distinct.ts';
+export { findAsPipeline, planCount, planDistinct, planQuery } from './planner/plan-query.ts';
 export type { AggregateRequest } from './planner/aggregate-request.ts';
 export type {
   CountPlan,

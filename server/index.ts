@@ -17,7 +17,9 @@ export { type BulkOperation, parseOperation } from './commands/crud/bulk-write-o
 export { parseBulkWrite } from './commands/crud/bulkWrite.ts';
 export { parseDeleteRequest } from './commands/crud/delete.ts';
 export { type FindAndModifyRequest, parseFindAndModify } from './commands/crud/findAndModify.ts';
+export { md5OfChunks, parseFilemd5 } from './commands/crud/filemd5.ts';
 export { openPlan } from './commands/crud/find.ts';
+export { mapReduceOver, parseMapReduce } from './commands/crud/mapReduce.ts';
 export { parseAggregate } from './commands/crud/aggregate.ts';
 export { pipelineHost } from './commands/crud/server-sources.ts';
 export { queryContext } from './commands/crud/query-context.ts';

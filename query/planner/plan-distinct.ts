@@ -16,7 +16,7 @@ import { CommandError } from '../../common/errors.ts';
 import type { Interruption } from '../../common/interruption.ts';
 import { MAX_BSON_OBJECT_BYTES } from '../../common/limits.ts';
 import type { QueryContext } from '../context.ts';
-import type { OpenOptions, PlanExecutor } from '../executor/plan-executor.ts';
+import type { OpenOptions } from '../executor/plan-executor.ts';
 import type { MaybePromise, ReadView } from '../../storage/index.ts';
 import type { DistinctPlan, DistinctRequest, ExplainVerbosity, QueryPlan } from './query-plan.ts';
 
@@ -47,46 +47,10 @@ class DistinctValues implements DistinctPlan {
   async values(view: ReadView, interruption: Interruption, options?: OpenOptions): Promise<Buffer> {
     const executor = this.source.open(view, interruption, options);
     try {
-      return await this.collect(executor);
+      return await collectDistinct(executor, this.path, this.context);
     } finally {
       executor.close();
     }
-  }
-
-  private async collect(executor: PlanExecutor): Promise<Buffer> {
-    const seen = new Set<string>();
-    const values = new ArrayBuilder();
-    let bytes = EMPTY_DOCUMENT.length;
-    for (;;) {
-      const next = executor.next();
-      const document = next instanceof Promise ? await next : next;
-      if (document === undefined) return values.finish();
-      this.forEachValue(document, (value) => {
-        const key = canonicalKey(value, this.context.collator);
-        if (seen.has(key)) return;
-        seen.add(key);
-        values.push(value);
-        bytes += value.end - value.start + 8;
-      });
-      if (bytes > MAX_BSON_OBJECT_BYTES) {
-        throw new CommandError(17217, 'distinct too big, 16mb cap');
-      }
-    }
-  }
-
-  /** An array at the path's end gives its elements, not itself; missing gives nothing. */
-  private forEachValue(document: Buffer, visit: (value: RawValue) => void): void {
-    forEachPathValue(
-      document,
-      this.path,
-      (value) => {
-        if (value === undefined) return false;
-        if (value.type !== BsonType.array) visit(value);
-        else for (const [, element] of fieldsOf(value.asDocument())) visit(element);
-        return false;
-      },
-      { expandLeafArrays: false },
-    );
   }
 
   explain(
@@ -96,4 +60,45 @@ class DistinctValues implements DistinctPlan {
   ): MaybePromise<Buffer> {
     return this.source.explain(verbosity, view, interruption);
   }
+}
+
+/** The values of a path over documents, each once, as a raw array. @throws CommandError 17217 when they exceed a document */
+export async function collectDistinct(
+  documents: { next(): MaybePromise<Buffer | undefined> },
+  path: FieldPath,
+  { collator }: Pick<QueryContext, 'collator'>,
+): Promise<Buffer> {
+  const seen = new Set<string>();
+  const values = new ArrayBuilder();
+  let bytes = EMPTY_DOCUMENT.length;
+  for (;;) {
+    const next = documents.next();
+    const document = next instanceof Promise ? await next : next;
+    if (document === undefined) return values.finish();
+    forEachValue(document, path, (value) => {
+      const key = canonicalKey(value, collator);
+      if (seen.has(key)) return;
+      seen.add(key);
+      values.push(value);
+      bytes += value.end - value.start + 8;
+    });
+    if (bytes > MAX_BSON_OBJECT_BYTES) {
+      throw new CommandError(17217, 'distinct too big, 16mb cap');
+    }
+  }
+}
+
+/** An array at the path's end gives its elements, not itself; missing gives nothing. */
+function forEachValue(document: Buffer, path: FieldPath, visit: (value: RawValue) => void): void {
+  forEachPathValue(
+    document,
+    path,
+    (value) => {
+      if (value === undefined) return false;
+      if (value.type !== BsonType.array) visit(value);
+      else for (const [, element] of fieldsOf(value.asDocument())) visit(element);
+      return false;
+    },
+    { expandLeafArrays: false },
+  );
 }

@@ -51,7 +51,10 @@ function isView(
   return collection !== undefined && collection.kind !== 'collection';
 }
 
-function findAsPipeline(request: FindRequest): Buffer[] {
+/** What a find says, as stages. */
+export function findAsPipeline(
+  request: Pick<FindRequest, 'filter' | 'sort' | 'skip' | 'limit' | 'projection'>,
+): Buffer[] {
   const stages: Buffer[] = [];
   if (!isEmpty(request.filter)) stages.push(documentOf({ $match: request.filter }));
   if (request.sort !== undefined && !isEmpty(request.sort)) {

@@ -14,6 +14,7 @@ import { CommandError } from '../../common/errors.ts';
 import { MONGODB_VERSION, type ReplyBody } from '../../server/index.ts';
 import { FLINTDB_VERSION } from '../../common/version.ts';
 import { withRoute } from '../routing/collection-route.ts';
+import { shardedViewOf } from '../routing/views.ts';
 import { targetsOf } from '../targeting/targets.ts';
 import { documentIn } from '../writes/statement.ts';
 import { numberIn } from '../writes/write-outcome.ts';
@@ -56,6 +57,12 @@ export function explainCommand(call: Call, command: Buffer): Promise<ReplyBody> 
   return withRoute(router, op, namespace, async (route) => {
     if (route === undefined) {
       throw new CommandError('NamespaceNotFound', `database ${database} not found`);
+    }
+    if ((await shardedViewOf(router, op, route)) !== undefined) {
+      throw new CommandError(
+        'NotImplemented',
+        `explaining ${namespace}, a view of a sharded collection, is not supported by FlintDB yet`,
+      );
     }
     const { targets } = await targetsOf(router, op, route, filter, collation);
     const answers = await askAll(call, targets, { isRepeatable: true });

@@ -10,13 +10,15 @@ import {
   type RawValue,
 } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
-import { compileCollation } from '../../query/index.ts';
+import { compileCollation, findAsPipeline } from '../../query/index.ts';
 import { DocumentListProducer, firstBatch, type ReplyBody } from '../../server/index.ts';
 import { MergedCursor } from '../merge/merged-cursor.ts';
 import { openCursors } from '../merge/open-cursors.ts';
 import { sortedMerge, type SortedMerge } from '../merge/sort-order.ts';
 import { withRoute, type CollectionRoute } from '../routing/collection-route.ts';
+import { shardedViewOf } from '../routing/views.ts';
 import { targetsOf } from '../targeting/targets.ts';
+import { openOverView } from './over-view.ts';
 import { namespaceOf, type Call } from './routed-command.ts';
 import { shardRequest } from './shard-request.ts';
 
@@ -70,6 +72,7 @@ async function findOnce(
   if (route === undefined) {
     return firstBatch(op, { namespace, producer: new DocumentListProducer([]) });
   }
+  if ((await shardedViewOf(router, op, route)) !== undefined) return findInView(call, request);
   const { targets } = await targetsOf(router, op, route, filter, collation);
   const isMerge = targets.length > 1;
   const merge = isMerge ? mergeOf(call, request, route) : undefined;
@@ -94,6 +97,20 @@ async function findOnce(
     singleBatch,
     noTimeout: request.noCursorTimeout,
     isPartial,
+  });
+}
+
+/** A view of a sharded collection: the find is a pipeline behind the view's. */
+async function findInView(call: Call, request: FindArguments): Promise<ReplyBody> {
+  const { op } = call;
+  const { namespace, batchSize, singleBatch, noCursorTimeout } = request;
+  const producer = await openOverView(call, { ...request, pipeline: findAsPipeline(request) });
+  return firstBatch(op, {
+    namespace,
+    producer,
+    batchSize,
+    singleBatch,
+    noTimeout: noCursorTimeout,
   });
 }
 

@@ -6,21 +6,26 @@ import {
   arrayValue,
   canonicalKey,
   compareValues,
+  documentOf,
   EMPTY_DOCUMENT,
   fieldsOf,
   getField,
   integerValue,
   isEmpty,
+  parsePath,
   type RawValue,
+  stringValue,
 } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
 import { MAX_BSON_OBJECT_BYTES } from '../../common/limits.ts';
-import { compileCollation } from '../../query/index.ts';
+import { collectDistinct, compileCollation, findAsPipeline } from '../../query/index.ts';
 import type { ReplyBody } from '../../server/index.ts';
 import { withRoute } from '../routing/collection-route.ts';
+import { collationThrough, shardedViewOf } from '../routing/views.ts';
 import { targetsOf } from '../targeting/targets.ts';
 import { numberIn } from '../writes/write-outcome.ts';
 import { askAll } from './ask-shards.ts';
+import { openOverView } from './over-view.ts';
 import { namespaceOf, type Call } from './routed-command.ts';
 import { passedOn } from './shard-reply.ts';
 
@@ -33,6 +38,13 @@ export function runCount(call: Call): Promise<ReplyBody> {
   const limit = Math.abs(body.integer('limit', undefined) ?? 0);
   return withRoute(router, op, namespace, async (route) => {
     if (route === undefined) return { n: 0 };
+    if ((await shardedViewOf(router, op, route)) !== undefined) {
+      const pipeline = [...findAsPipeline({ filter, skip, limit }), COUNT];
+      const counted = await openOverView(call, { namespace, pipeline, collation });
+      const document = await counted.next();
+      counted.close();
+      return { n: document === undefined ? 0 : numberIn(document, 'n') };
+    }
     const { targets } = await targetsOf(router, op, route, filter, collation);
     const isMerge = targets.length > 1;
     // What is skipped, nobody knows but who sees the sum.
@@ -55,6 +67,20 @@ export function runDistinct(call: Call): Promise<ReplyBody> {
   const collation = body.document('collation', undefined);
   return withRoute(router, op, namespace, async (route) => {
     if (route === undefined) return { values: [] };
+    const view = await shardedViewOf(router, op, route);
+    if (view !== undefined) {
+      const path = parsePath(body.string('key'));
+      const collator = compileCollation(collationThrough(view, collation));
+      const pipeline = findAsPipeline({ filter });
+      const documents = await openOverView(call, { namespace, pipeline, collation });
+      const values = await collectDistinct(
+        documents,
+        path,
+        collator === undefined ? {} : { collator },
+      );
+      documents.close();
+      return { values: arrayValue(values) };
+    }
     const { targets } = await targetsOf(router, op, route, filter, collation);
     const [first, ...others] = await askAll(call, targets, { isRepeatable: true });
     if (first === undefined) return { values: [] };
@@ -64,6 +90,8 @@ export function runDistinct(call: Call): Promise<ReplyBody> {
     return { values: distinctValues(replies, effective) };
   });
 }
+
+const COUNT = documentOf({ $count: stringValue('n') });
 
 /** The values of all replies, each once, in their order. @throws 17217 when they exceed a document */
 function distinctValues(replies: readonly Buffer[], collation: Buffer | undefined): RawValue {

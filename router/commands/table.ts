@@ -27,6 +27,7 @@ import { runExplain } from './explain.ts';
 import { runFindAndModify } from './find-and-modify.ts';
 import { runFind } from './find.ts';
 import { routerHello } from './hello.ts';
+import { runFilemd5, runMapReduce } from './map-reduce.ts';
 import { runCount, runDistinct } from './reads.ts';
 import { routedCommand, type RunRouted } from './routed-command.ts';
 import { runDelete, runInsert, runUpdate } from './writes.ts';
@@ -48,6 +49,7 @@ const ROUTED: Readonly<Record<string, RunRouted>> = {
   dropDatabase: runDropDatabase,
   dropIndexes: (call) => runOnOwners(call),
   explain: runExplain,
+  filemd5: runFilemd5,
   find: runFind,
   findAndModify: runFindAndModify,
   fsync: runOnCluster,
@@ -56,6 +58,7 @@ const ROUTED: Readonly<Record<string, RunRouted>> = {
   listCollections: runListCollections,
   listDatabases: runListDatabases,
   listIndexes: runListIndexes,
+  mapReduce: runMapReduce,
   planCacheClear: (call) => runOnOwners(call),
   planCacheClearFilters: (call) => runOnOwners(call),
   planCacheListFilters: (call) => runOnOwners(call),

@@ -37,14 +37,15 @@ import {
 import { appendLimits, appendVersions } from '../commands/shard-request.ts';
 import { collectionOf, databaseOf } from '../network/read-all.ts';
 import { withRoute, type CollectionRoute, type ShardTarget } from '../routing/collection-route.ts';
-import { refuseShardedView } from '../routing/views.ts';
+import { collationThrough, shardedViewOf } from '../routing/views.ts';
 import type { Router } from '../router.ts';
 import { targetsOf } from '../targeting/targets.ts';
 import { MergedCursor } from './merged-cursor.ts';
 import { openCursors } from './open-cursors.ts';
+import { shardedDataDistribution } from './sharded-data-distribution.ts';
 import { RoutedWriter } from './pipeline-writer.ts';
 import { sortedMerge } from './sort-order.ts';
-import { argumentOf, nameOf, splitPipeline } from './split-pipeline.ts';
+import { argumentOf, nameOf, splitPipeline, type SplitPipeline } from './split-pipeline.ts';
 
 export interface RoutedPipeline {
   /** "database.collection", or "database.$cmd.aggregate" for a pipeline on no collection. */
@@ -59,6 +60,8 @@ export interface RoutedPipeline {
   readonly bypassValidation: boolean;
   /** Further fields that shards get as they are: readConcern, comment. */
   readonly further: Buffer;
+  /** It is a mapReduce: from its first $project on it has functions that only the router runs. */
+  readonly mapReduce?: { readonly scope: Buffer | undefined };
 }
 
 const NO_COLLECTION = '$cmd.aggregate';
@@ -94,16 +97,35 @@ async function open(
       new MergedCursor([], {}, op),
     );
   }
+  const view = await shardedViewOf(router, op, route);
+  if (view !== undefined) {
+    return openRoutedPipeline(router, op, {
+      ...request,
+      namespace: view.namespace,
+      pipeline: [...view.pipeline, ...pipeline],
+      collation: collationThrough(view, collation),
+    });
+  }
   const filter = leadingFilter(pipeline);
   const { targets } = await targetsOf(router, op, route, filter, collation);
   const [only, ...others] = targets;
   const isWhole =
-    only !== undefined && others.length === 0 && (await staysOn(router, op, request, only, route));
+    only !== undefined &&
+    others.length === 0 &&
+    request.mapReduce === undefined &&
+    (await staysOn(router, op, request, only, route));
   if (isWhole) return onShards(op, request, targets, pipeline, undefined, route);
-  const { shardPart, order, mergePart } = splitPipeline(pipeline);
+  const { shardPart, order, mergePart } = splitRequest(request);
   const merged = await onShards(op, request, targets, shardPart, order, route);
   if (mergePart.length === 0) return merged;
   return new MergePart(router, op, request, [MERGE_CURSORS, ...mergePart], merged);
+}
+
+function splitRequest({ pipeline, mapReduce }: RoutedPipeline): SplitPipeline {
+  if (mapReduce === undefined) return splitPipeline(pipeline);
+  const start = pipeline.findIndex((stage) => nameOf(stage) === '$project');
+  const split = splitPipeline(pipeline.slice(0, start));
+  return { ...split, mergePart: [...split.mergePart, ...pipeline.slice(start)] };
 }
 
 const MERGE_CURSORS = documentOf({ $mergeCursors: EMPTY_DOCUMENT });
@@ -122,8 +144,9 @@ async function staysOn(
   for (const other of new Set(involvedNamespaces(pipeline, databaseOf(namespace)))) {
     const database = await router.routing.database(databaseOf(other), op);
     const sharded = await router.routing.collection(other, op);
-    if (database !== undefined) await refuseShardedView(router, op, database, other);
     if (sharded !== undefined || database?.primary !== shard.name) return false;
+    const view = await shardedViewOf(router, op, { namespace: other, database, sharded });
+    if (view !== undefined) return false;
   }
   return true;
 }
@@ -144,7 +167,10 @@ async function writesTo(
     ...(target === undefined ? [] : [target]),
   ])) {
     if (databaseOf(other) !== database.name) return false;
-    if ((await router.routing.collection(other, op)) !== undefined) return false;
+    const sharded = await router.routing.collection(other, op);
+    if (sharded !== undefined) return false;
+    const view = await shardedViewOf(router, op, { namespace: other, database, sharded });
+    if (view !== undefined) return false;
   }
   return true;
 }
@@ -245,8 +271,12 @@ class MergePart implements CursorProducer {
   ) {
     this.op = op;
     this.shards = shards;
-    const { collation, variables, allowDiskUse, bypassValidation } = request;
-    const context = queryContext(op, { collation, variables });
+    const { collation, variables, allowDiskUse, bypassValidation, mapReduce } = request;
+    const context = queryContext(op, {
+      collation,
+      variables,
+      ...(mapReduce && { isMapReduce: true, scriptScope: mapReduce.scope }),
+    });
     const plan = planAggregate(
       op.view(),
       undefined,
@@ -292,7 +322,11 @@ class MergePart implements CursorProducer {
     return {
       writer: new RoutedWriter(router, this.op, bypassValidation),
       source: (stage, argument, where) =>
-        stage === '$mergeCursors' ? this.documents() : own.source?.(stage, argument, where),
+        stage === '$mergeCursors'
+          ? this.documents()
+          : stage === '$shardedDataDistribution'
+            ? shardedDataDistribution(router, this.op)
+            : own.source?.(stage, argument, where),
       openPipeline: (namespace, pipeline, inner) =>
         this.foreign(router, request, { namespace, pipeline, context: inner }),
     };

@@ -11,7 +11,6 @@ import {
   type CollectionRoute,
   type ShardTarget,
 } from '../routing/collection-route.ts';
-import { refuseShardedView } from '../routing/views.ts';
 import type { ShardedCollection } from '../routing/routing-cache.ts';
 import type { Router } from '../router.ts';
 import { keyRangesOf } from './key-ranges.ts';
@@ -33,7 +32,6 @@ export async function targetsOf(
 ): Promise<Targeting> {
   const { sharded } = route;
   if (sharded === undefined) {
-    await refuseShardedView(router, op, route.database, route.namespace);
     return { targets: [await primaryTarget(router, op, route)], key: undefined };
   }
   const { names, key } = shardNamesOf(sharded, filter, collation);

@@ -7,7 +7,9 @@ import { BsonType, documentOf, getField, type RawValue } from '../../../bson/ind
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import { planQuery } from '../../../query/index.ts';
+import type { MaybePromise } from '../../../storage/index.ts';
 import { namespaceOf } from '../../catalog/namespace.ts';
+import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import { queryContext } from './query-context.ts';
 
@@ -22,19 +24,7 @@ export const filemd5 = defineCommand({
   access: { action: 'find', on: 'database' },
   route: 'primaryShard',
   lenient: true,
-  parse: (body) => {
-    const root = body.value('root');
-    uassert(
-      root === undefined || root.type === BsonType.string,
-      'InvalidNamespace',
-      "'root' must be of type String",
-    );
-    // A state of MD5 to go on with is a matter between routers and shards.
-    body.refuse('partialOk');
-    const name = root === undefined || root.asString() === '' ? 'fs' : root.asString();
-    body.namespace = namespaceOf(body.database, `${name}.chunks`);
-    return { namespace: body.namespace, file: body.target };
-  },
+  parse: parseFilemd5,
   async execute({ namespace, file }, op) {
     const view = op.view();
     const request = {
@@ -43,25 +33,49 @@ export const filemd5 = defineCommand({
       sort: documentOf({ files_id: 1, n: 1 }),
     };
     const plan = planQuery(view, view.collection(namespace), request, queryContext(op));
-    const executor = plan.open(view, op);
-    const hash = createHash('md5');
-    let numChunks = 0;
-    try {
-      for (;;) {
-        const chunk = await executor.next();
-        if (chunk === undefined) return { numChunks, md5: hash.digest('hex') };
-        const n = getField(chunk, 'n');
-        uassert(n?.isNumber === true, OUT_OF_ORDER, 'chunks out of order');
-        uassert(n.asNumber() === numChunks, OUT_OF_ORDER, 'chunks out of order');
-        hash.update(bytesOf(getField(chunk, 'data')));
-        numChunks += 1;
-      }
-    } finally {
-      executor.close();
-    }
+    return md5OfChunks(plan.open(view, op));
   },
   reply: (sum) => sum,
 });
+
+export function parseFilemd5(body: CommandBody): {
+  readonly namespace: string;
+  readonly file: RawValue;
+} {
+  const root = body.value('root');
+  uassert(
+    root === undefined || root.type === BsonType.string,
+    'InvalidNamespace',
+    "'root' must be of type String",
+  );
+  // A state of MD5 to go on with is a matter between routers and shards.
+  body.refuse('partialOk');
+  const name = root === undefined || root.asString() === '' ? 'fs' : root.asString();
+  body.namespace = namespaceOf(body.database, `${name}.chunks`);
+  return { namespace: body.namespace, file: body.target };
+}
+
+/** @param chunks in their order; they are closed */
+export async function md5OfChunks(chunks: {
+  next(): MaybePromise<Buffer | undefined>;
+  close(): void;
+}): Promise<{ readonly numChunks: number; readonly md5: string }> {
+  const hash = createHash('md5');
+  let numChunks = 0;
+  try {
+    for (;;) {
+      const chunk = await chunks.next();
+      if (chunk === undefined) return { numChunks, md5: hash.digest('hex') };
+      const n = getField(chunk, 'n');
+      uassert(n?.isNumber === true, OUT_OF_ORDER, 'chunks out of order');
+      uassert(n.asNumber() === numChunks, OUT_OF_ORDER, 'chunks out of order');
+      hash.update(bytesOf(getField(chunk, 'data')));
+      numChunks += 1;
+    }
+  } finally {
+    chunks.close();
+  }
+}
 
 function bytesOf(data: RawValue | undefined): Buffer {
   if (data === undefined) {

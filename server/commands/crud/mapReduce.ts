@@ -24,6 +24,7 @@ import { checkHasRecords } from '../../catalog/namespace.ts';
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { ReplyFields } from '../../command/reply.ts';
+import type { CursorProducer } from '../../cursors/cursor-registry.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 import { openPlan } from './find.ts';
 import { queryContext } from './query-context.ts';
@@ -65,7 +66,7 @@ export const mapReduce = defineCommand({
   parse: parseMapReduce,
   plan: (request, op) => ({ request, plan: planMapReduce(request, op) }),
   execute: async ({ request, plan }, op): Promise<ReplyFields> => {
-    const results = await inContext(() => resultsOf(plan, op));
+    const results = await inContext(() => resultsOf(openPlan(plan, op)));
     return replyTo(request, results);
   },
   reply: (fields) => fields,
@@ -181,6 +182,14 @@ function checkFlag(given: Buffer, name: string): void {
   if (value === undefined) return;
   uassert(value.type === BsonType.bool, 'BadValue', `${name} field value must be boolean`);
   uassert(value.asBoolean(), 'BadValue', `${name} field value must be true`);
+}
+
+/** Runs it by whatever opens its pipeline. */
+export function mapReduceOver(
+  request: MapReduceRequest,
+  open: (pipeline: readonly Buffer[]) => Promise<CursorProducer>,
+): Promise<ReplyFields> {
+  return inContext(async () => replyTo(request, await resultsOf(await open(pipelineOf(request)))));
 }
 
 /** How it would run, for explain and for running it. */
@@ -327,8 +336,7 @@ function withContext(error: unknown): unknown {
   });
 }
 
-async function resultsOf(plan: QueryPlan, op: OperationContext): Promise<readonly Buffer[]> {
-  const producer = openPlan(plan, op);
+async function resultsOf(producer: CursorProducer): Promise<readonly Buffer[]> {
   const results: Buffer[] = [];
   let bytes = 0;
   try {

@@ -1,0 +1,33 @@
+/**
+ * What reads ask of a view of a sharded collection, as a pipeline.
+ */
+import { EMPTY_DOCUMENT, getField } from '../../bson/index.ts';
+import type { CursorProducer } from '../../server/index.ts';
+import { openRoutedPipeline } from '../merge/pipeline-run.ts';
+import { documentIn } from '../writes/statement.ts';
+import type { Call } from './routed-command.ts';
+
+export interface ViewRead {
+  readonly namespace: string;
+  /** Behind the view's own. */
+  readonly pipeline: readonly Buffer[];
+  readonly collation: Buffer | undefined;
+  readonly batchSize?: number | undefined;
+}
+
+export function openOverView(
+  { router, op, body }: Call,
+  { namespace, pipeline, collation, batchSize }: ViewRead,
+): Promise<CursorProducer> {
+  return openRoutedPipeline(router, op, {
+    namespace,
+    pipeline,
+    collation,
+    variables: documentIn(body.bytes, 'let'),
+    hint: getField(body.bytes, 'hint'),
+    allowDiskUse: getField(body.bytes, 'allowDiskUse')?.isTruthy(),
+    batchSize,
+    bypassValidation: false,
+    further: EMPTY_DOCUMENT,
+  });
+}
