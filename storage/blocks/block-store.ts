@@ -254,6 +254,10 @@ class DeviceBlockStore implements BlockStore {
     return this.collections.stored;
   }
 
+  get pagesRead(): number {
+    return this.reader.pagesRead;
+  }
+
   record(place: Place, recordId: RecordId): MaybePromise<Buffer> {
     return this.reader.record(place, recordId);
   }

@@ -161,6 +161,8 @@ export interface BlockStore {
    * @returns its length, bytes @throws CorruptionError, DeviceError
    */
   verify(place: Place): Promise<number>;
+  /** Pages that record() and locate() had to read from the device so far. */
+  readonly pagesRead: number;
   /** Sectors as they lie on the device, past all caches. @throws DeviceError */
   readSectors(firstSector: number, sectorCount: number): Promise<Buffer>;
   /** Writes the base that was opened into both copies of the superblock: a damaged copy is whole again. */

@@ -73,7 +73,8 @@ export class PageReader {
   private syncUsedThisTurn = false;
   private syncAverageMs = 0;
   private coldPages = 0;
-  private pagesRead = 0;
+  /** Whole ones, since the start. */
+  pagesRead = 0;
   private pagesReadSync = 0;
   private pagesPrefetched = 0;
   private corruptPages = 0;

@@ -39,7 +39,7 @@ export class HolePuncher {
 
   private async run(offset: number, length: number): Promise<void> {
     if (this.failuresInRow >= FAILURES_UNTIL_OFF) return;
-    const exitCode = await runFallocate(this.path, offset, length);
+    const exitCode = await runCommand(punchCommand(process.pid, this.path, { offset, length }));
     this.calls += 1;
     if (exitCode === 0) {
       this.bytes += length;
@@ -51,13 +51,24 @@ export class HolePuncher {
   }
 }
 
-/** @returns the exit code; -1 when it could not be started. */
-function runFallocate(path: string, offset: number, length: number): Promise<number> {
-  // setpriv ends the child with its parent: after a kill -9 a late one must not punch what the next start writes.
-  const command = ['--pdeathsig', 'KILL', 'fallocate', '--punch-hole'];
+/**
+ * For `setpriv`, which ends the child with its parent: after a kill -9 a late one must not punch what the next start writes. A parent that
+ * ended before is noticed by the shell: the child has another one then.
+ */
+export function punchCommand(
+  parentPid: number,
+  path: string,
+  { offset, length }: { readonly offset: number; readonly length: number },
+): string[] {
+  const script = '[ "$PPID" = "$0" ] && exec fallocate --punch-hole "$@"';
   const range = ['--offset', String(offset), '--length', String(length), path];
+  return ['--pdeathsig', 'KILL', 'sh', '-c', script, String(parentPid), ...range];
+}
+
+/** @returns the exit code; -1 when it could not be started. */
+function runCommand(command: readonly string[]): Promise<number> {
   return new Promise((resolve) => {
-    const child = spawn('setpriv', [...command, ...range], { stdio: 'ignore' });
+    const child = spawn('setpriv', command, { stdio: 'ignore' });
     child.on('error', () => resolve(-1));
     child.on('exit', (code) => resolve(code ?? -1));
   });

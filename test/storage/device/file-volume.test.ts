@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LEAST_SECTOR_BYTES, physicalBlockBytes } from '../../../storage/device/block-size.ts';
 import { discardBio, readBio, sectorNumber, writeBio } from '../../../storage/device/bio.ts';
 import { FileVolume } from '../../../storage/device/file-volume.ts';
-import { HolePuncher } from '../../../storage/device/hole-puncher.ts';
+import { HolePuncher, punchCommand } from '../../../storage/device/hole-puncher.ts';
 import { allocate, pattern, read, rejectsWith } from '../../contracts/device.ts';
 
 const MIB = 1024 * 1024;
@@ -103,6 +103,16 @@ describe('file volume', () => {
     assert.deepEqual(await read(device, 0, 128), bytes.subarray(0, 128 * 4096));
     assert.deepEqual(await read(device, 384, 128), bytes.subarray(384 * 4096));
     await device.close();
+  });
+
+  it('punches nothing for a process that has ended meanwhile', async () => {
+    const path = join(directory, 'disk');
+    await writeFile(path, Buffer.alloc(MIB, 1));
+    const range = { offset: 0, length: MIB };
+    assert.notEqual(spawnSync('setpriv', punchCommand(1, path, range)).status, 0);
+    assert.ok((await readFile(path)).equals(Buffer.alloc(MIB, 1)));
+    assert.equal(spawnSync('setpriv', punchCommand(process.pid, path, range)).status, 0);
+    assert.ok((await readFile(path)).equals(Buffer.alloc(MIB)));
   });
 
   it('goes on where holes cannot be punched', async () => {
