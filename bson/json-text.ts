@@ -22,7 +22,6 @@ const MAX_LEVELS = 400;
 
 const SPACE = /[ \t\n\r]*/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-const STRING = /"(?:[^"\\\p{Cc}]|[\x7f-\x9f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/uy;
 const WORDS: readonly (readonly [word: string, value: JsonNode])[] = [
   ['true', true],
   ['false', false],
@@ -95,8 +94,28 @@ class JsonReader {
   }
 
   private string(): string {
-    // The pattern has checked everything; the runtime undoes the escapes.
-    return String(JSON.parse(this.match(STRING)));
+    const end = this.stringEnd();
+    try {
+      // The runtime checks what is inside, and undoes the escapes. A pattern would run out of stack in a string of megabytes.
+      const text = String(JSON.parse(this.text.slice(this.position, end)));
+      this.position = end;
+      return text;
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      throw this.unexpected();
+    }
+  }
+
+  /** Behind the quote that ends the string which begins here. @throws CommandError when there is none */
+  private stringEnd(): number {
+    for (let from = this.position + 1; ;) {
+      const quote = this.text.indexOf('"', from);
+      if (quote === -1) throw this.unexpected();
+      let escapes = 0;
+      while (this.text[quote - 1 - escapes] === '\\' && quote - 1 - escapes >= from) escapes += 1;
+      from = quote + 1;
+      if (escapes % 2 === 0) return from;
+    }
   }
 
   /** The next character that is not space; undefined at the end. */

@@ -113,36 +113,42 @@ Examples:
       throw new UsageError(`--format is flintdb or mongodump, not '${format}'.`);
     }
     refuse(given, MONGODUMP_ONLY, 'is for --format mongodump only');
-    return withClient(uri, async (client) => {
-      const since = textOf(given, 'since');
-      const rate = textOf(given, 'rate');
-      const fileSize = textOf(given, 'fileSize');
-      const job = new BackupJob(client, {
-        target,
-        since,
-        follow: given.get('follow') === true,
-        force: given.get('force') === true,
-        bytesPerSecond: rate === undefined ? undefined : parseRate(rate),
-        fileBytes: fileSize === undefined ? undefined : parseFileBytes(fileSize),
-        progress,
-      });
-      const stop = (): void => job.stop();
-      process.once('SIGINT', stop).once('SIGTERM', stop);
-      try {
-        tell(given, target, await job.run());
-      } catch (error) {
-        if (error instanceof BackupDamage) return reportDamage(error, given);
-        // A full disk, a pipe that nobody reads any more.
-        if (error instanceof MongoError) throw error;
-        throw asFailedCommand(`cannot write the backup to ${target}`, error);
-      } finally {
-        process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop);
-      }
-      return EXIT.clean;
-    });
+    return withClient(
+      uri,
+      async (client) => {
+        const since = textOf(given, 'since');
+        const rate = textOf(given, 'rate');
+        const fileSize = textOf(given, 'fileSize');
+        const job = new BackupJob(client, {
+          target,
+          since,
+          follow: given.get('follow') === true,
+          force: given.get('force') === true,
+          bytesPerSecond: rate === undefined ? undefined : parseRate(rate),
+          fileBytes: fileSize === undefined ? undefined : parseFileBytes(fileSize),
+          progress,
+        });
+        const stop = (): void => job.stop();
+        process.once('SIGINT', stop).once('SIGTERM', stop);
+        try {
+          tell(given, target, await job.run());
+        } catch (error) {
+          if (error instanceof BackupDamage) return reportDamage(error, given);
+          // A full disk, a pipe that nobody reads any more.
+          if (error instanceof MongoError) throw error;
+          throw asFailedCommand(`cannot write the backup to ${target}`, error);
+        } finally {
+          process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop);
+        }
+        return EXIT.clean;
+      },
+      CLIENT_OPTIONS,
+    );
   },
 };
 
+/** Who follows a journal is there again soon after the server is. */
+const CLIENT_OPTIONS = { heartbeatFrequencyMS: 1000 };
 const MONGODUMP_ONLY = ['archive', 'gzip', 'nsInclude', 'nsExclude'];
 const FLINTDB_ONLY = ['since', 'follow', 'rate', 'fileSize'];
 

@@ -4,6 +4,7 @@ import {
   BsonType,
   binaryEqual,
   documentOf,
+  fieldsOf,
   inspect,
   parseExtendedJson,
   parseExtendedJsonValue,
@@ -88,6 +89,21 @@ describe('parseExtendedJson', () => {
     }
     assert.throws(() => parseExtendedJson('{"a":'.repeat(1000)), { code: 15 });
     assert.throws(() => parseExtendedJson(`{"a":${'['.repeat(100_000)}`), { code: 15 });
+  });
+
+  it('reads strings as long as a document may be, and ends them at the right quote', () => {
+    const long = `${'x'.repeat(15_000_000)}\\"\\\\`;
+    const document = parseExtendedJson(`{"a":"${long}","b":"\\\\"}`);
+    assert.deepEqual(
+      [...fieldsOf(document)].map(([name, value]) => [name, value.asString().length]),
+      [
+        ['a', 15_000_002],
+        ['b', 1],
+      ],
+    );
+    for (const bad of ['{"a":"\\"}', '{"a":"\\x"}', '{"a":"\n"}', '{"a":"\\u12"}', '{"a":"x']) {
+      assert.throws(() => parseExtendedJson(bad), /in JSON at position 5/);
+    }
   });
 
   it('takes linear time for long texts', () => {
