@@ -55,6 +55,16 @@ interface Coordinator extends MigrationRequest {
   readonly pattern: Buffer;
 }
 
+/** What a commit needs besides the trace. */
+interface CommitParts {
+  readonly routing: CollectionRouting;
+  readonly collection: CollectionDescription;
+  readonly changes: MigrationChanges;
+  readonly pattern: ShardKeyPattern;
+  readonly range: KeyTextRange;
+  readonly section: CriticalSection;
+}
+
 const BATCH_COUNT = 1000;
 const BATCH_BYTES = 4 * 1024 * 1024;
 /** As few changes as are sent within the critical section. */
@@ -76,8 +86,11 @@ export class MigrationSource {
     this.state = state;
   }
 
-  /** Resolves when the range is the other shard's. @throws what ended it; nothing has moved then */
-  async migrate(op: OperationContext, request: MigrationRequest): Promise<void> {
+  /**
+   * Resolves when the range is the other shard's.
+   * @returns the migration's id, which the removal of what stayed here has, too. @throws what ended it; nothing has moved then
+   */
+  async migrate(op: OperationContext, request: MigrationRequest): Promise<RawValue> {
     if (this.running !== undefined) {
       throw new CommandError(
         'ConflictingOperationInProgress',
@@ -86,7 +99,7 @@ export class MigrationSource {
     }
     this.running = request.namespace;
     try {
-      await new Migration(this.host, this.state, op, request).run();
+      return await new Migration(this.host, this.state, op, request).run();
     } finally {
       this.running = undefined;
     }
@@ -159,7 +172,7 @@ class Migration {
     this.request = request;
   }
 
-  async run(): Promise<void> {
+  async run(): Promise<RawValue> {
     const { op, state, request } = this;
     const { namespace } = request;
     const routing = await this.checkedRouting();
@@ -175,6 +188,9 @@ class Migration {
       pattern: routing.entry.pattern.pattern,
     };
     await changeFacts(op, [coordinatorFact(coordinator), pendingTask(taskOf(coordinator))]);
+    const { statistics } = state;
+    statistics.countDonorMoveChunkStarted += 1;
+    const startMs = this.nowMs;
     let outcome: 'committed' | 'aborted' = 'aborted';
     let failure: unknown;
     try {
@@ -182,6 +198,9 @@ class Migration {
     } catch (error) {
       failure = error;
     }
+    statistics.totalDonorMoveChunkTimeMillis += this.nowMs - startMs;
+    if (outcome === 'committed') statistics.countDonorMoveChunkCommitted += 1;
+    else statistics.countDonorMoveChunkAborted += 1;
     if (failure !== undefined && this.isAsked) throw failure;
     // From here on it goes to its end whether the asker waits or not.
     await this.host.background('finishMigration', async (background) => {
@@ -202,6 +221,11 @@ class Migration {
       'OperationFailed',
       `Data transfer of ${namespace} was complete, but the config server did not give the range over`,
     );
+    return coordinator.id;
+  }
+
+  private get nowMs(): number {
+    return this.op.service.clock.monotonicMs();
   }
 
   /** The chunk must be this shard's as the config server has it now. */
@@ -250,19 +274,28 @@ class Migration {
     state.changes = changes;
     quiet.release();
     try {
+      const cloneMs = this.nowMs;
       await this.copy(coordinator, collection, pattern, range);
+      state.statistics.totalDonorChunkCloneTimeMillis += this.nowMs - cloneMs;
       await this.catchUp(coordinator, changes, pattern, range);
-      const section = await this.enterCriticalSection();
-      return await this.commit(coordinator, {
-        routing,
-        collection,
-        changes,
-        pattern,
-        range,
-        section,
-      });
+      return await this.giveOver(coordinator, { routing, collection, changes, pattern, range });
     } finally {
       state.changes = undefined;
+    }
+  }
+
+  /** What nobody may write during. */
+  private async giveOver(
+    coordinator: Coordinator,
+    parts: Omit<CommitParts, 'section'>,
+  ): Promise<'committed' | 'aborted'> {
+    const { statistics } = this.state;
+    const startMs = this.nowMs;
+    try {
+      const section = await this.enterCriticalSection();
+      return await this.commit(coordinator, { ...parts, section });
+    } finally {
+      statistics.totalCriticalSectionTimeMillis += this.nowMs - startMs;
     }
   }
 
@@ -288,12 +321,19 @@ class Migration {
         }
         cursor.detach();
         if (documents.length > 0) await this.send(coordinator, documents, []);
+        this.noteCloned(documents);
         await op.yield();
         cursor.attach(op.renewView());
       }
     } finally {
       cursor.close();
     }
+  }
+
+  private noteCloned(documents: readonly Buffer[]): void {
+    const { statistics } = this.state;
+    statistics.countDocsClonedOnDonor += documents.length;
+    for (const { length } of documents) statistics.countBytesClonedOnDonor += length;
   }
 
   private async catchUp(
@@ -308,6 +348,8 @@ class Migration {
         'OperationFailed',
         'The migration does not keep up with the writes to the collection',
       );
+      this.state.statistics.countCatchUpRounds += 1;
+      this.state.statistics.countDocsCaughtUp += changes.count;
       await this.sendChanges(coordinator, changes, pattern, range);
     }
   }
@@ -364,14 +406,7 @@ class Migration {
   /** Within the critical section. Ends it when this shard knows who has the range. */
   private async commit(
     coordinator: Coordinator,
-    parts: {
-      readonly routing: CollectionRouting;
-      readonly collection: CollectionDescription;
-      readonly changes: MigrationChanges;
-      readonly pattern: ShardKeyPattern;
-      readonly range: KeyTextRange;
-      readonly section: CriticalSection;
-    },
+    parts: CommitParts,
   ): Promise<'committed' | 'aborted'> {
     const { state } = this;
     const { routing, changes, pattern, range, section } = parts;
@@ -386,6 +421,7 @@ class Migration {
     }
     section.blockReads();
     this.isAsked = true;
+    const commitMs = this.nowMs;
     return this.untilEnd(async (op) => {
       const chunk = routing.chunks.chunkOf(range.min);
       const isSaid = await state.peers
@@ -409,6 +445,7 @@ class Migration {
         );
       const outcome = await this.decideAndRefresh(op, coordinator, isSaid);
       section.release();
+      state.statistics.totalCriticalSectionCommitTimeMillis += this.nowMs - commitMs;
       return outcome;
     });
   }

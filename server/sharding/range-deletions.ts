@@ -23,12 +23,13 @@ import { uuidValue } from './routing.ts';
 import { ShardKeyPattern } from './shard-key-pattern.ts';
 import { indexRange, shardKeyIndex } from './shard-key-walk.ts';
 import type { ShardingState } from './sharding-state.ts';
-import { changeFacts, idOf, readFacts, type FactChange } from './stored-facts.ts';
+import { changeFacts, idOf, readFacts, recordById, type FactChange } from './stored-facts.ts';
 
 export const RANGE_DELETIONS = 'config.rangeDeletions';
 
 /** Documents of one transaction. */
 const BATCH_COUNT = 128;
+const REMOVAL_POLL_MS = 20;
 
 export interface RangeDeletion {
   readonly migrationId: RawValue;
@@ -78,6 +79,13 @@ export async function readyTask(
 export async function hasTasks(op: OperationContext, uuid: string): Promise<boolean> {
   const tasks = await readFacts(op, RANGE_DELETIONS);
   return tasks.some((document) => taskFrom(document).uuid === uuid);
+}
+
+/** Waits until what a migration left here is removed, whatever else is still to be removed. */
+export async function waitForRemoval(op: OperationContext, migrationId: RawValue): Promise<void> {
+  while ((await recordById(op.renewView(), RANGE_DELETIONS, migrationId)) !== undefined) {
+    await op.sleep(REMOVAL_POLL_MS);
+  }
 }
 
 /** Of the tasks, pending or not, those that overlap. */

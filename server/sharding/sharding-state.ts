@@ -13,6 +13,7 @@ import { WriteConflictError, type MaybePromise } from '../../storage/index.ts';
 import { databaseFromDocument, type DatabaseEntry } from './catalog-entries.ts';
 import { CollectionState, KnownCollection } from './collection-state.ts';
 import type { MigrationChanges } from './migration-changes.ts';
+import { MigrationStatistics } from './migration-statistics.ts';
 import type { Peers } from './peers.ts';
 import { readRouting, type ReadMetadata } from './routing.ts';
 import type { RoutedOperation } from './routed-by.ts';
@@ -34,6 +35,7 @@ const REFRESH_TIMEOUT_MS = 10_000;
 
 export class ShardingState {
   readonly peers: Peers;
+  readonly statistics = new MigrationStatistics();
   identity: ShardIdentity | undefined;
   /** Where changes of the collection are noted that is being migrated. */
   changes: MigrationChanges | undefined;

@@ -68,7 +68,11 @@ const CODE_NAMES: Readonly<Record<number, string>> = {
   13_388: 'StaleConfig',
 };
 
+/** The driver passes some of Node's errors on as they are. */
+const LOST_CODES: ReadonlySet<unknown> = new Set(['EPIPE', 'ECONNRESET', 'ECONNREFUSED']);
+
 function isLost(error: unknown): boolean {
+  if (error instanceof Error && 'code' in error && LOST_CODES.has(error.code)) return true;
   return (
     error instanceof Error && /^Mongo(Network|ServerSelection|PoolCleared|Pool)/.test(error.name)
   );

@@ -57,6 +57,8 @@ export interface TortureTotals {
   readonly checkedItself: boolean;
 }
 
+/** A router that is killed leaves cursors on the shards, and what they may want to read is not removed before they end. */
+const CURSORS_END_SOON = ['--setParameter', 'cursorTimeoutMillis=4000'];
 const STABLE_DOCUMENTS = 300;
 const SETTLE_MS = 60_000;
 const PROGRESS_MS = 10_000;
@@ -65,7 +67,12 @@ const READERS = 2;
 
 export async function runTorture(options: TortureOptions): Promise<TortureTotals> {
   const { shards = 3, dir } = options;
-  const cluster = await startCluster({ shards, routers: 2, ...(dir === undefined ? {} : { dir }) });
+  const cluster = await startCluster({
+    shards,
+    routers: 2,
+    args: CURSORS_END_SOON,
+    ...(dir === undefined ? {} : { dir }),
+  });
   const clients: MongoClient[] = [];
   const connect = async (): Promise<MongoClient> => {
     const client = new MongoClient(cluster.uri, {

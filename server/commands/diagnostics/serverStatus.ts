@@ -103,6 +103,11 @@ const SECTIONS: Readonly<Record<string, Section>> = {
     getmore: 0n,
     command: 0n,
   }),
+  shardingStatistics: ({ sharding }) => {
+    if (sharding?.identity === undefined) return undefined;
+    const counted = Object.entries(sharding.statistics);
+    return Object.fromEntries(counted.map(([name, value]) => [name, long(value)]));
+  },
   storageEngine: () => ({
     name: 'flintdb',
     supportsCommittedReads: true,

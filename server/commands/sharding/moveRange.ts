@@ -3,9 +3,11 @@
  *
  * Killing this operation cancels the migration, as long as the config server has not given the range over.
  */
+import type { RawValue } from '../../../bson/index.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { MigrationRequest } from '../../sharding/migration-source.ts';
 import { migrationsOf } from '../../sharding/migrations.ts';
+import { waitForRemoval } from '../../sharding/range-deletions.ts';
 import { namespaceIn, shardingOf, shardTraits } from './shard-command.ts';
 
 export const moveRange = defineCommand({
@@ -23,13 +25,13 @@ export const moveRange = defineCommand({
   },
   execute: async ({ waitsForDelete, ...request }, op) => {
     const migrations = migrationsOf(shardingOf(op));
-    let finished: Promise<void> | undefined;
+    let id: RawValue;
     try {
-      await migrations.source.migrate(op, request);
+      id = await migrations.source.migrate(op, request);
     } finally {
-      finished = migrations.finish();
+      void migrations.finish();
     }
-    if (waitsForDelete) await op.waitFor(finished);
+    if (waitsForDelete) await waitForRemoval(op, id);
   },
   reply: () => ({}),
 });

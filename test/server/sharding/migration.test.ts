@@ -108,6 +108,27 @@ describe('chunk migration', () => {
     assert.equal(await stored(namespace, 's1'), 0);
   });
 
+  it('counts what it has cost', async () => {
+    const namespace = await shardedCollection(100);
+    const { client } = cluster.shard('s0');
+    const statistics = async (): Promise<Document> =>
+      (await client.db('admin').command({ serverStatus: 1 }))['shardingStatistics'];
+    const before = await statistics();
+    await move(namespace, 's1');
+    await assert.rejects(move(namespace, 'nowhere'));
+    const after = await statistics();
+    const grown = (name: string): number => Number(after[name]) - Number(before[name]);
+    assert.equal(grown('countDonorMoveChunkStarted'), 1);
+    assert.equal(grown('countDonorMoveChunkCommitted'), 1);
+    assert.equal(grown('countDonorMoveChunkAborted'), 0);
+    assert.equal(grown('countDocsClonedOnDonor'), 50);
+    assert.ok(grown('countBytesClonedOnDonor') > 5_000);
+    assert.ok(grown('totalCriticalSectionTimeMillis') > 0);
+    const ofConfig = await cluster.admin({ serverStatus: 1 });
+    assert.equal(ofConfig['shardingStatistics'], undefined);
+    await settled();
+  });
+
   it('makes versions of before stale on both shards', async () => {
     const namespace = await shardedCollection(10);
     const before = await cluster.versions(namespace, 's0');
@@ -156,6 +177,22 @@ describe('chunk migration', () => {
     assert.equal(rest['cursor'].nextBatch.length, 90);
     await settled();
     assert.equal(await stored(namespace, 's0'), 50);
+  });
+
+  it('waits for the removal of its own range, not for others that a cursor holds up', async () => {
+    const held = await shardedCollection(100);
+    const [database] = held.split('.');
+    const { cursor } = await cluster.routed('s0', held, { find: 'things', batchSize: 10 });
+    await move(held, 's1');
+    const namespace = await shardedCollection(20);
+    await move(namespace, 's1', { waitForDelete: true });
+    assert.equal(await stored(namespace, 's0'), 10);
+    assert.equal(await stored(held, 's0'), 100);
+    await cluster
+      .shard('s0')
+      .client.db(database)
+      .command({ killCursors: 'things', cursors: [cursor.id] });
+    await settled();
   });
 
   it('refuses what it cannot move', async () => {
