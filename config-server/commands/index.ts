@@ -11,6 +11,7 @@ import {
   balancerStatus,
   balancerStop,
 } from './balancer.ts';
+import { checkMetadataConsistency } from './checkMetadataConsistency.ts';
 import { commitChunkMigration } from './commitChunkMigration.ts';
 import {
   configureCollectionBalancing,
@@ -35,6 +36,7 @@ export function configServerCommands(server: ConfigServerSource): readonly Comma
     balancerStart(server),
     balancerStatus(server),
     balancerStop(server),
+    checkMetadataConsistency(server),
     commitChunkMigration(server),
     configureCollectionBalancing(server),
     createDatabase(server),

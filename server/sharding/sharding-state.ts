@@ -29,6 +29,7 @@ export interface Admission {
 
 /** Of each server itself, whatever a router says. */
 const OWN_DATABASES = new Set(['admin', 'config', 'local']);
+const PROFILE = '.system.profile';
 /** So often it reads what it lacks before it says that the router is wrong. */
 const REFRESHES = 3;
 const REFRESH_TIMEOUT_MS = 10_000;
@@ -85,7 +86,8 @@ export class ShardingState {
    */
   enterTransaction(op: RoutedOperation, namespace: string): void {
     if (this.identity === undefined || this.isWriting(op, namespace)) return;
-    if (OWN_DATABASES.has(databaseOf(namespace))) return;
+    // The profile is written when its operation is over, and never moves.
+    if (OWN_DATABASES.has(databaseOf(namespace)) || namespace.endsWith(PROFILE)) return;
     const state = this.collection(namespace);
     const blocked = state.blocks(true);
     if (blocked !== undefined) throw new WriteConflictError(blocked);

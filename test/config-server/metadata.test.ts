@@ -189,6 +189,37 @@ describe('metadata of a cluster', () => {
     await assert.rejects(merge(5, 20), { code: 20 });
   });
 
+  it('finds what is wrong with the metadata, and nothing where all is well', async () => {
+    const database = await cluster.freshDatabase('s0');
+    const namespace = `${database}.checked`;
+    await cluster.admin({ _configsvrShardCollection: namespace, key: { a: 1 } });
+    for (const a of [10, 20]) {
+      await cluster.admin({ _configsvrSplit: namespace, middle: { a } });
+    }
+    const wrong = async (): Promise<string[]> => {
+      const { cursor } = await cluster.admin({ _configsvrCheckMetadataConsistency: 1 });
+      return cursor.firstBatch
+        .filter(({ details }: Document) => String(details.namespace).startsWith(`${database}.`))
+        .map(({ type }: Document) => type);
+    };
+    assert.deepEqual(await wrong(), []);
+    const stray = cluster.shard('s1').client.db(database);
+    await stray.createCollection('stray');
+    assert.deepEqual(await wrong(), ['MisplacedCollection']);
+    await stray.dropDatabase();
+    await stray.createCollection('checked');
+    assert.deepEqual(await wrong(), ['CollectionUUIDMismatch']);
+    await stray.dropDatabase();
+    const [, middle] = await chunksOf(namespace);
+    const chunks = cluster.metadata.collection('chunks');
+    await chunks.deleteOne({ _id: middle['_id'] });
+    assert.deepEqual(await wrong(), ['RoutingTableRangeGap']);
+    await chunks.insertOne({ ...middle, max: { a: 25 } });
+    assert.deepEqual(await wrong(), ['RoutingTableRangeOverlap']);
+    await chunks.updateOne({ _id: middle['_id'] }, { $set: { max: { a: 20 } } });
+    assert.deepEqual(await wrong(), []);
+  });
+
   it('keeps zones, and lets no two ranges overlap', async () => {
     const database = await cluster.freshDatabase();
     const namespace = `${database}.zoned`;

@@ -80,8 +80,10 @@ describe('writes without versions on a shard', () => {
     await state.collection('db.c').enterCriticalSection(() => assert.fail('nobody writes'));
   });
 
-  it('of the server’s own databases wait for nobody', async () => {
+  it('of the server’s own databases and of the profile wait for nobody', async () => {
     await state.collection('config.x').enterCriticalSection(async () => {});
     state.enterTransaction(new Straight(), 'config.x');
+    await state.collection('db.system.profile').enterCriticalSection(async () => {});
+    state.enterTransaction(new Straight(), 'db.system.profile');
   });
 });
