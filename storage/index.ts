@@ -13,7 +13,7 @@ export type { Finding, Progress } from './repair/contract.ts';
 export { filesOf, type StoreFiles } from './recovery/store-files.ts';
 export { SpillArea, type SpillStatistics } from './spill/spill-area.ts';
 export { CUT_INDEX_KEY_PREFIX_BYTES } from './format/tree-key.ts';
-export { isRestoreUnderWay, RestoredStore, type RestoreOptions } from './backup/restored-store.ts';
+export { RestoredStore, type RestoreOptions } from './backup/restored-store.ts';
 export {
   BACKUP_FRAME,
   decodeFrameHeader,

@@ -29,13 +29,16 @@ import { IndexChanges } from '../indexes/changes.ts';
 import type { IndexStore } from '../indexes/contract.ts';
 import { openLmdbIndexStore } from '../indexes/lmdb-store.ts';
 import { lockDbpath, type DbpathLock } from '../recovery/dbpath-lock.ts';
-import { INDEX_STORE_NAME, JOURNAL_NAME, syncDirectory } from '../recovery/store-files.ts';
+import {
+  INDEX_STORE_NAME,
+  JOURNAL_NAME,
+  RESTORE_NAME,
+  syncDirectory,
+} from '../recovery/store-files.ts';
 import { RestoredJournal } from './restored-journal.ts';
 import { withWholeBuild } from './whole-builds.ts';
 import { writeFully } from './write-fully.ts';
 
-/** Is there from the first file to the last: what lies beside it is no store. */
-const UNDER_WAY_NAME = 'restore.under-way';
 /** Changes of one commit to the index store. */
 const COMMIT_BYTES = 32 * 1024 * 1024;
 /** What a start that met an unfinished restore, or a crash, may have left: no data. */
@@ -62,11 +65,6 @@ interface Parts {
   readonly journal: RestoredJournal;
 }
 
-/** Whether a restore into this directory began and has not ended. */
-export async function isRestoreUnderWay(dbpath: string): Promise<boolean> {
-  return (await namesIn(dbpath)).includes(UNDER_WAY_NAME);
-}
-
 export class RestoredStore {
   private readonly options: RestoreOptions;
   private readonly parts: Parts;
@@ -87,7 +85,7 @@ export class RestoredStore {
     const lock = await lockDbpath(dbpath);
     try {
       await clear(dbpath, options.overwrite);
-      await writeFile(join(dbpath, UNDER_WAY_NAME), 'flint restore has not ended: run it again.\n');
+      await writeFile(join(dbpath, RESTORE_NAME), 'flint restore has not ended: run it again.\n');
       await syncDirectory(dbpath);
       const storeId = Buffer.from(point.storeId, 'hex');
       const directory = join(dbpath, JOURNAL_NAME);
@@ -173,7 +171,7 @@ export class RestoredStore {
     await blocks.sync();
     await blocks.close();
     await syncDirectory(dbpath);
-    await rm(join(dbpath, UNDER_WAY_NAME));
+    await rm(join(dbpath, RESTORE_NAME));
     await syncDirectory(dbpath);
     await lock.release();
   }
@@ -234,7 +232,7 @@ function isCatalogKey(key: Buffer): boolean {
 async function clear(dbpath: string, overwrite: boolean): Promise<void> {
   const names = (await namesIn(dbpath)).filter((name) => !NO_DATA.test(name));
   if (names.length === 0) return;
-  if (!overwrite && !names.includes(UNDER_WAY_NAME)) {
+  if (!overwrite && !names.includes(RESTORE_NAME)) {
     throw new CommandError('IllegalOperation', `${dbpath} is not empty (${names[0]})`);
   }
   // Nobody may take half of what was there for a store.

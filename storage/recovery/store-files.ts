@@ -6,7 +6,7 @@
 import { copyFile, link, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
-import { CorruptionError, DeviceError } from '../../common/errors.ts';
+import { CommandError, CorruptionError, DeviceError } from '../../common/errors.ts';
 import { decodeStoreRecord, STORE_RECORD_KEY } from '../catalog/catalog-record.ts';
 import { FileVolume } from '../device/file-volume.ts';
 import { MemoryVolume } from '../device/memory-volume.ts';
@@ -83,15 +83,27 @@ const REBUILT_NAME = 'index.lmdb.rebuilt';
 const REPLACED_NAME = 'index.lmdb.before-repair';
 const UNFINISHED_NAME = 'repair.under-way';
 export const JOURNAL_NAME = 'journal';
+/** Is there from a restore's first file to its last: what lies beside it is no store, and must not be mended into one. */
+export const RESTORE_NAME = 'restore.under-way';
 const JOURNAL_COPY_NAME = 'journal.before-repair';
+
+/** @throws CommandError IllegalOperation */
+async function refuseHalfARestore(dbpath: string): Promise<void> {
+  if (!(await exists(join(dbpath, RESTORE_NAME)))) return;
+  throw new CommandError(
+    'IllegalOperation',
+    `a restore into ${dbpath} has not ended: run the same flint restore again`,
+  );
+}
 
 /**
  * A store in a directory, which must exist. Locks it against a second process.
- * @throws CommandError DBPathInUse
+ * @throws CommandError DBPathInUse; IllegalOperation when a restore into it has not ended
  */
 export async function openDirectory(dbpath: string, clock: Clock): Promise<StoreFiles> {
   const lock = await lockDbpath(dbpath);
   try {
+    await refuseHalfARestore(dbpath);
     const blockVolume = await FileVolume.open(dbpath);
     const journalPath = join(dbpath, JOURNAL_NAME);
     await mkdir(journalPath, { recursive: true });
@@ -132,10 +144,11 @@ export async function openDirectory(dbpath: string, clock: Clock): Promise<Store
 
 /**
  * A store in a directory that nobody has open, to be read alone: not a byte in it changes.
- * @throws CommandError DBPathInUse
+ * @throws CommandError DBPathInUse; IllegalOperation when a restore into it has not ended
  */
 export async function openDirectoryToRead(dbpath: string, clock: Clock): Promise<StoreFiles> {
   await refuseIfInUse(dbpath);
+  await refuseHalfARestore(dbpath);
   const path = join(dbpath, INDEX_STORE_NAME);
   const { link: linked, remove } = await linkTo(path);
   return {
