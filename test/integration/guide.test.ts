@@ -23,13 +23,15 @@ interface Block {
 
 describe('the examples of the guide', () => {
   const server = serverForTests();
-  let project = '';
-  before('make a project', () => {
-    project = projectDirectory([]);
-  });
-  after(() => removeTemporaryDirectory(project));
 
   for (const page of readdirSync(GUIDE).filter((name) => name.endsWith('.md'))) {
+    // What one page leaves behind is in no other's way.
+    let project = '';
+    before('make a project', () => {
+      project = projectDirectory([]);
+    });
+    after(() => removeTemporaryDirectory(project));
+
     const blocks = blocksOf(readFileSync(join(GUIDE, page), 'utf8'));
     blocks.forEach(({ language, text }, index) => {
       const next = blocks[index + 1];

@@ -55,6 +55,11 @@ export const EXEMPT: Readonly<Record<string, readonly Exemption[]>> = {
       reason: 'brings documents and reads none: it has nothing but its argument',
     },
     {
+      operators: ['$mergeCursors'],
+      edges: ALL,
+      reason: 'only a router makes one, of what shards answer: test/router',
+    },
+    {
       operators: ['$_internalUnpackBucket'],
       edges: ['missing'],
       reason: 'reads buckets, which only the server writes: a bucket always has its fields',

@@ -133,11 +133,11 @@ describe('request queue', () => {
 
   it('joins buffers that lie behind each other in memory, and only those', () => {
     const queue = new RequestQueue(device, { clock });
-    const memory = allocate(device, 2);
+    const memory = allocate(device, 4);
     void submitPlugged(queue, [
       writeBio(device, sectorNumber(0), [memory.subarray(0, 4096)]),
-      writeBio(device, sectorNumber(1), [memory.subarray(4096)]),
-      write(2),
+      writeBio(device, sectorNumber(1), [memory.subarray(4096, 8192)]),
+      writeBio(device, sectorNumber(2), [memory.subarray(12_288)]),
     ]);
     assert.deepEqual(
       device.calls[0].buffers.map((buffer) => buffer.length),
