@@ -89,7 +89,8 @@ function dated(dialect: DateDialect): MakeParser {
 const ENCODINGS: Readonly<Record<string, (text: string) => Buffer | undefined>> = {
   base64: (text) => (/^[A-Za-z0-9+/]*={0,2}$/.test(text) ? Buffer.from(text, 'base64') : undefined),
   base32: base32,
-  hex: (text) => (/^(?:[0-9a-f]{2})*$/i.test(text) ? Buffer.from(text, 'hex') : undefined),
+  hex: (text) =>
+    text.length % 2 === 0 && /^[0-9a-f]*$/i.test(text) ? Buffer.from(text, 'hex') : undefined,
 };
 
 function binaryParser(encoding: string): CellParser {

@@ -106,6 +106,16 @@ describe('parseExtendedJson', () => {
     }
   });
 
+  it('reads binary data as long as a document may have, and refuses what is no base64', () => {
+    const binary = (base64: string): string => `{"$binary":{"base64":"${base64}","subType":"00"}}`;
+    const bytes = Buffer.alloc(16_000_000, 7);
+    const value = parseExtendedJsonValue(binary(bytes.toString('base64')));
+    assert.deepEqual(value.asBinary().bytes, bytes);
+    for (const bad of ['A', 'AA', 'AAA', 'A===', '=AAA', 'AA=A', 'AAAA=', '====', 'AA A']) {
+      assert.throws(() => parseExtendedJsonValue(binary(bad)), CommandError, bad);
+    }
+  });
+
   it('takes linear time for long texts', () => {
     const text = JSON.stringify({ a: 'x'.repeat(4_000_000), b: '\\'.repeat(100_000) });
     const value = documentOf({ a: 'x'.repeat(4_000_000), b: '\\'.repeat(100_000) });
