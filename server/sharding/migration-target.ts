@@ -43,10 +43,13 @@ const REMOVAL_WAIT_MS = 10_000;
 const PAUSE_MS = 50;
 /** Documents of one transaction. */
 const BATCH_COUNT = 128;
+const REMEMBERED_ENDS = 1_000;
 
 export class MigrationTarget {
   private readonly state: ShardingState;
   private readonly receiving = new Map<string, Receiving>();
+  /** Migrations that have ended, the newest ones: what is still on its way of them begins nothing. */
+  private readonly ended = new Set<string>();
 
   constructor(state: ShardingState) {
     this.state = state;
@@ -86,9 +89,15 @@ export class MigrationTarget {
         donor: fromShard,
       }),
     ]);
+    if (this.ended.has(keyOf(migrationId))) {
+      // Its end found no task to make ready; nobody else would ever remove this one.
+      await changeFacts(op, [droppedTask(migrationId)]);
+      throw hasEnded();
+    }
     await op.transact((transaction) => void createCopy(transaction, copy));
     const receiving = { namespace, uuid, pattern, range, work: Promise.resolve() };
     await deleteRange(op, receiving);
+    if (this.ended.has(keyOf(migrationId))) throw hasEnded();
     this.receiving.set(keyOf(migrationId), receiving);
   }
 
@@ -138,7 +147,7 @@ export class MigrationTarget {
     { namespace, isCommitted }: { readonly namespace: string; readonly isCommitted: boolean },
   ): Promise<void> {
     const receiving = this.receiving.get(keyOf(migrationId));
-    this.receiving.delete(keyOf(migrationId));
+    this.noteEnded(keyOf(migrationId));
     await op.waitFor(receiving?.work ?? Promise.resolve());
     if (isCommitted) await this.state.refresh(op, namespace);
     const task = isCommitted ? droppedTask(migrationId) : await readyTask(op, migrationId);
@@ -148,11 +157,23 @@ export class MigrationTarget {
   private required(migrationId: RawValue): Receiving {
     const receiving = this.receiving.get(keyOf(migrationId));
     if (receiving !== undefined) return receiving;
-    throw new CommandError(
-      'ConflictingOperationInProgress',
-      'This shard receives nothing of this migration: it has been restarted, or the migration has ended',
-    );
+    throw hasEnded();
   }
+
+  private noteEnded(key: string): void {
+    this.receiving.delete(key);
+    this.ended.add(key);
+    if (this.ended.size <= REMEMBERED_ENDS) return;
+    const [oldest] = this.ended;
+    if (oldest !== undefined) this.ended.delete(oldest);
+  }
+}
+
+function hasEnded(): CommandError {
+  return new CommandError(
+    'ConflictingOperationInProgress',
+    'This shard receives nothing of this migration: it has been restarted, or the migration has ended',
+  );
 }
 
 function keyOf(migrationId: RawValue): string {

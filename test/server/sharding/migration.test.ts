@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Document, MongoServerError } from 'mongodb';
+import { MaxKey, UUID, type Document, type MongoServerError } from 'mongodb';
 import { TestCluster } from '../../support/cluster.ts';
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -192,6 +192,37 @@ describe('chunk migration', () => {
       .shard('s0')
       .client.db(database)
       .command({ killCursors: 'things', cursors: [cursor.id] });
+    await settled();
+  });
+
+  it('begins nothing on the other shard that comes after its own end', async () => {
+    const namespace = await shardedCollection(4);
+    const collection = await cluster.metadata
+      .collection<{ _id: string; uuid: unknown }>('collections')
+      .findOne({ _id: namespace });
+    const admin = cluster.shard('s1').client.db('admin');
+    const migrationId = new UUID();
+    await admin.command({
+      _shardsvrFinishReceive: 1,
+      migrationId,
+      ns: namespace,
+      committed: false,
+    });
+    const late = {
+      _shardsvrStartReceive: 1,
+      migrationId,
+      ns: namespace,
+      uuid: collection?.uuid,
+      options: {},
+      indexes: [{ v: 2, key: { _id: 1 }, name: '_id_' }],
+      keyPattern: { a: 1 },
+      min: { a: 0 },
+      max: { a: new MaxKey() },
+      fromShard: 's0',
+    };
+    await assert.rejects(admin.command(late), { code: 117 });
+    await settled();
+    await move(namespace, 's1', { waitForDelete: true });
     await settled();
   });
 
