@@ -193,6 +193,16 @@ async function bulk(scope: OperationScope): Promise<AnyBulkWriteOperation[]> {
   return operations;
 }
 
+/** As the command bulkWrite has it. */
+function asOperation(operation: AnyBulkWriteOperation): Document {
+  const [kind, given] = Object.entries(operation)[0] as [string, Document];
+  if (kind === 'insertOne') return { insert: 0, document: given['document'] };
+  const { filter, update, replacement: whole, ...others } = given;
+  const multi = kind.endsWith('Many');
+  if (kind.startsWith('delete')) return { delete: 0, filter, multi };
+  return { update: 0, filter, updateMods: update ?? whole, multi, ...others };
+}
+
 /** A document that is there already. */
 async function duplicate({ random, anyStored, freshId }: OperationScope): Promise<Document> {
   return (await anyStored()) ?? anyDocument(random, freshId());
@@ -568,6 +578,29 @@ const WRITES: readonly (readonly [weight: number, name: string, make: Maker])[] 
       return {
         what: { operations, ordered },
         run: (collection) => collection.bulkWrite(operations, { ordered }),
+      };
+    },
+  ],
+  [
+    4,
+    'bulkWrite',
+    async (scope) => {
+      const ops = (await bulk(scope)).map(asOperation);
+      const how = { ordered: scope.random.below(2) === 0, errorsOnly: scope.random.below(3) === 0 };
+      return {
+        what: { ops, how },
+        run: async (collection, { client }) => {
+          const { cursor, ...totals } = await client
+            .db('admin')
+            .command({ bulkWrite: 1, ops, nsInfo: [{ ns: collection.namespace }], ...how });
+          const entries = cursor.firstBatch as Document[];
+          const shown = entries.map(({ errmsg: _, ...entry }) => ({
+            ...entry,
+            // Names of indexes and shards are nobody's promise.
+            ...('keyValue' in entry ? { keyValue: 0, keyPattern: 0 } : {}),
+          }));
+          return { ...totals, entries: shown };
+        },
       };
     },
   ],

@@ -189,12 +189,13 @@ class Mover {
       const collection = pick(this.random, collections);
       const chunks = await this.config('chunks', { uuid: collection['uuid'] as Binary });
       if (chunks.length === 0) continue;
-      if (chunks.length < 12 && this.random.below(2) === 0) await this.split(collection, chunks);
-      await this.move(
-        String(collection['_id']),
-        pick(this.random, chunks),
-        pick(this.random, shards),
-      );
+      if (chunks.length < 12 && this.random.below(2) === 0) {
+        await this.split(collection, chunks);
+        continue;
+      }
+      const chunk = pick(this.random, chunks);
+      const others = shards.filter((shard) => shard !== chunk['shard']);
+      await this.move(String(collection['_id']), chunk, pick(this.random, others));
     }
   }
 
