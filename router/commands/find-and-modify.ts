@@ -19,10 +19,12 @@ import {
 import { withRoute, type CollectionRoute } from '../routing/collection-route.ts';
 import { targetsOf } from '../targeting/targets.ts';
 import {
+  compileUpdate,
   findDocument,
   insertWhereItBelongs,
   upsertedDocument,
   type ShardedRoute,
+  type UpdateParts,
 } from '../writes/one-document.ts';
 import { documentIn } from '../writes/statement.ts';
 import { numberIn } from '../writes/write-outcome.ts';
@@ -74,7 +76,10 @@ async function searchAndModify(
       variables: getField(body.bytes, 'let'),
     });
     if (found === undefined) {
-      return request.upsert ? insertAndReturn(call, request, route) : nothingFound(request);
+      if (request.upsert) return insertAndReturn(call, request, route);
+      const parts = updateIn(call, request, route);
+      if (parts !== undefined) compileUpdate(op, parts, false);
+      return nothingFound(request);
     }
     const [answer] = await askAll(call, [found.target], {
       set: {
@@ -91,23 +96,34 @@ async function searchAndModify(
   }
 }
 
+/** undefined: it removes. */
+function updateIn(
+  { body }: Call,
+  { filter, arrayFilters, variables, collation }: FindAndModifyRequest,
+  { sharded }: ShardedRoute,
+): UpdateParts | undefined {
+  const update = getField(body.bytes, 'update');
+  if (update === undefined) return undefined;
+  return {
+    update,
+    filter,
+    multi: false,
+    arrayFilters,
+    constants: undefined,
+    collation: collation ?? sharded.entry.defaultCollation,
+    variables,
+  };
+}
+
 async function insertAndReturn(
-  { router, op, body }: Call,
+  call: Call,
   request: FindAndModifyRequest,
   route: ShardedRoute,
 ): Promise<ReplyBody> {
-  const update = getField(body.bytes, 'update');
-  if (update === undefined) return nothingFound(request);
-  const collation = request.collation ?? route.sharded.entry.defaultCollation;
-  const document = upsertedDocument(op, {
-    update,
-    filter: request.filter,
-    multi: false,
-    arrayFilters: request.arrayFilters,
-    constants: undefined,
-    collation,
-    variables: request.variables,
-  });
+  const { router, op, body } = call;
+  const parts = updateIn(call, request, route);
+  if (parts === undefined) return nothingFound(request);
+  const document = upsertedDocument(op, parts);
   await insertWhereItBelongs(router, op, route, document, body.bytes);
   const shown = request.returnNew ? projected(document, request, op) : undefined;
   return (out: DocumentBuilder): void => {

@@ -80,6 +80,7 @@ export async function writeToOne(
     });
     if (found === undefined) {
       if (statement.upsert) await insertUpserted(scope, route, statement);
+      else if (batch.kind === 'update') compileUpdate(op, partsOf(scope, route, statement), false);
       return;
     }
     const bound = withoutFields(setField(raw, 'q', documentValue(found.filter)), [
@@ -183,18 +184,7 @@ export async function insertUpserted(
   route: ShardedRoute,
   statement: Statement,
 ): Promise<void> {
-  const { raw } = statement;
-  const update = getField(raw, 'u');
-  tassert(update !== undefined, 'an upsert has no update');
-  const document = upsertedDocument(op, {
-    update,
-    filter: statement.filter,
-    multi: statement.multi,
-    arrayFilters: arrayFiltersOf(raw),
-    constants: documentIn(raw, 'c'),
-    collation: statement.collation ?? route.sharded.entry.defaultCollation,
-    variables: documentIn(batch.command, 'let'),
-  });
+  const document = upsertedDocument(op, partsOf({ batch }, route, statement));
   const reply = await insertWhereItBelongs(router, op, route, document, batch.command);
   outcome.count += 1;
   const id = getField(document, '_id');
@@ -202,7 +192,25 @@ export async function insertUpserted(
   outcome.writeConcernError ??= getField(reply, 'writeConcernError')?.asDocument();
 }
 
-export interface UpsertParts {
+function partsOf(
+  { batch }: Pick<WriteScope, 'batch'>,
+  route: ShardedRoute,
+  { raw, filter, multi, collation }: Statement,
+): UpdateParts {
+  const update = getField(raw, 'u');
+  tassert(update !== undefined, 'an update has no change');
+  return {
+    update,
+    filter,
+    multi,
+    arrayFilters: arrayFiltersOf(raw),
+    constants: documentIn(raw, 'c'),
+    collation: collation ?? route.sharded.entry.defaultCollation,
+    variables: documentIn(batch.command, 'let'),
+  };
+}
+
+export interface UpdateParts {
   readonly update: RawValue;
   readonly filter: Buffer;
   readonly multi: boolean;
@@ -212,11 +220,15 @@ export interface UpsertParts {
   readonly variables: Buffer | undefined;
 }
 
-/** What an upsert that matched nothing inserts, its _id included. */
-export function upsertedDocument(op: OperationContext, parts: UpsertParts): Buffer {
+/** Where nothing matches no shard sees the update: what is wrong with it is found here. @throws CommandError */
+export function compileUpdate(op: OperationContext, parts: UpdateParts, upsert: boolean) {
   const context = queryContext(op, { collation: parts.collation, variables: parts.variables });
-  const compiled = compileStatementUpdate({ ...parts, upsert: true }, context);
-  const document = compiled.upsertDocument(parts.filter);
+  return compileStatementUpdate({ ...parts, upsert }, context);
+}
+
+/** What an upsert that matched nothing inserts, its _id included. */
+export function upsertedDocument(op: OperationContext, parts: UpdateParts): Buffer {
+  const document = compileUpdate(op, parts, true).upsertDocument(parts.filter);
   return getField(document, '_id') === undefined
     ? withIdFirst(document, objectIdValue(op.service.stamps.objectIds.next()))
     : withIdFirst(document);

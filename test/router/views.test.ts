@@ -169,6 +169,15 @@ describe('over sharded collections', () => {
     );
   });
 
+  it('an update that is wrong is refused, also where nothing matches', async () => {
+    const wrong = { $nonsense: { a: 1 } };
+    const none = { _id: -1 as never, m: 1 };
+    await assert.rejects(db.collection('x').updateOne(none, wrong), { code: 9 });
+    await assert.rejects(db.collection('x').findOneAndUpdate(none, wrong), { code: 9 });
+    await assert.rejects(db.collection('x').updateMany(none, wrong), { code: 9 });
+    assert.equal((await db.collection('x').updateOne(none, { $set: { a: 1 } })).matchedCount, 0);
+  });
+
   it('configureFailPoint fails commands of the router itself', async () => {
     const admin = client.db('admin');
     await admin.command({
