@@ -112,7 +112,7 @@ function safeUpdate(random: SeededRandom): Document | Document[] {
     () => ({ $set: { [path]: value(random) } }),
     () => ({ $inc: { n: random.below(9) }, $set: { e: random.below(9) } }),
     () => ({ $unset: { [path]: 1 } }),
-    () => ({ $mul: { n: 2 }, $min: { m: 2 } }),
+    () => ({ $mul: { n: 2 }, $min: { e: 2 } }),
     () => ({ $max: { n: 30 }, $setOnInsert: { made: true } }),
     () => [{ $set: { d: { $concat: ['x', { $toString: '$n' }] }, e: '$m' } }],
     () => [{ $set: { c: { $cond: [{ $gt: ['$n', 20] }, '$b', '$$REMOVE'] } } }, { $unset: 'd' }],
