@@ -594,11 +594,11 @@ const WRITES: readonly (readonly [weight: number, name: string, make: Maker])[] 
             .db('admin')
             .command({ bulkWrite: 1, ops, nsInfo: [{ ns: collection.namespace }], ...how });
           const entries = cursor.firstBatch as Document[];
-          const shown = entries.map(({ errmsg: _, ...entry }) => ({
-            ...entry,
+          const shown = entries.map((entry) => {
+            const { errmsg: _, ...rest } = entry;
             // Names of indexes and shards are nobody's promise.
-            ...('keyValue' in entry ? { keyValue: 0, keyPattern: 0 } : {}),
-          }));
+            return 'keyValue' in rest ? { ...rest, keyValue: 0, keyPattern: 0 } : rest;
+          });
           return { ...totals, entries: shown };
         },
       };
