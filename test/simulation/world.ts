@@ -8,6 +8,7 @@ import { FailPoints } from '../../common/failpoints.ts';
 import type { Log, LogLine } from '../../common/log.ts';
 import { SeededRandom, type Random } from '../../common/random.ts';
 import { DEFAULT_BLOCK_STORE_NAME } from '../../storage/blocks/block-store.ts';
+import type { Volume } from '../../storage/device/contract.ts';
 import type { FaultChances } from '../../storage/device/faults.ts';
 import { SimulatedVolume } from '../../storage/device/simulated-volume.ts';
 import {
@@ -180,13 +181,25 @@ export class World {
 
   /** What the repair of a process that lost its power still did would reach into the next life. */
   private filesForRepair(): StoreFiles {
-    const files = filesOf(this.volume, this.disk);
+    const { volume, disk } = this;
+    const files = filesOf(volume, disk);
     const { repair } = files;
     const cuts = this.cutsSeen;
-    const whileLit = (act: () => Promise<void>): Promise<void> =>
-      this.volume.faults.powerCut === cuts ? act() : Promise.reject(new Error('power was cut'));
+    const whileLit = <T>(act: () => Promise<T>): Promise<T> =>
+      volume.faults.powerCut === cuts ? act() : Promise.reject(new Error('power was cut'));
+    // A repair passes over what cannot be read, and would open its devices again.
+    const volumeWhileLit: Volume = {
+      sectorBytes: volume.sectorBytes,
+      list: () => whileLit(() => volume.list()),
+      open: (name, options) => whileLit(() => volume.open(name, options)),
+      remove: (name) => whileLit(() => volume.remove(name)),
+      space: () => whileLit(() => volume.space()),
+      close: () => volume.close(),
+    };
     return {
       ...files,
+      blockVolume: volumeWhileLit,
+      journalVolume: volumeWhileLit,
       repair: {
         ...repair,
         begin: () => whileLit(() => repair.begin()),
