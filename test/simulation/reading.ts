@@ -77,11 +77,12 @@ export async function checkCollection(
   }
 }
 
-/** Finds a document by its `_id` through the index. */
+/** Finds a document by its `_id` through the index. @param taintedRecords ids of records that may be gone and have entries still */
 export async function findById(
   view: ReadView,
   collection: CollectionDescription,
   id: string,
+  taintedRecords: ReadonlySet<number>,
 ): Promise<{ recordId: RecordId; document: Buffer } | undefined> {
   const key = idKey(id);
   const cursor = view.scanIndex(collection.indexes[0], { lower: key, upper: key }, 1);
@@ -90,6 +91,7 @@ export async function findById(
   assert.ok(!cursor.next(), `${collection.namespace}: two entries for _id ${id}`);
   cursor.close();
   const document = await view.record(collection, recordId);
+  if (document === undefined && taintedRecords.has(recordId)) return undefined;
   assert.ok(document !== undefined, `${collection.namespace}: entry of _id ${id} without a record`);
   return { recordId, document };
 }

@@ -110,7 +110,7 @@ export class Writers {
 
   /** @returns false when the transaction had to end. */
   private async writeOnce(open: OpenTransaction, padBytes = 0): Promise<boolean> {
-    const { random } = this.context;
+    const { random, world } = this.context;
     const { transaction, sees } = open;
     const savepoint = transaction.savepoint();
     const id = String(random.below(IDS));
@@ -120,7 +120,7 @@ export class Writers {
       if (namespace === undefined || collection === undefined) return true;
       const documents = sees.get(namespace)?.documents;
       assert.ok(documents !== undefined);
-      const found = await findById(transaction, collection, id);
+      const found = await findById(transaction, collection, id, world.taintedRecords);
       assert.ok(
         sameBytes(found?.document, documents.get(id)),
         `${namespace} ${id}: a transaction reads another document`,
