@@ -2,7 +2,8 @@
  * The config server at work: what its commands share.
  */
 import { documentOf, type PlainValue } from '../bson/index.ts';
-import type { AskOptions, OperationContext, Peers, RoleHost, ShardEntry } from '../server/index.ts';
+import type { RoleHost } from '../server/index.ts';
+import type { AskOptions, OperationContext, Peers, ShardEntry } from '../server/cluster.ts';
 import type { ClusterCatalog } from './catalog/cluster-catalog.ts';
 import { NamespaceLocks } from './catalog/namespace-locks.ts';
 

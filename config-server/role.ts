@@ -2,7 +2,8 @@
  * The role of flintd --configsvr: commands that change the cluster's metadata, over the embedded topology.
  */
 import { CommandError } from '../common/errors.ts';
-import { Peers, type Role } from '../server/index.ts';
+import { type Role } from '../server/index.ts';
+import { Peers } from '../server/cluster.ts';
 import { Balancer } from './balancer/balancer.ts';
 import { ClusterCatalog } from './catalog/cluster-catalog.ts';
 import { configServerCommands } from './commands/index.ts';

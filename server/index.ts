@@ -3,48 +3,8 @@
  * program that waits for its disk, need not wait for four hundred modules.
  */
 export type { CommandBody } from './command/command-body.ts';
-export { CommandTable } from './command/command-table.ts';
-export {
-  defineCommand,
-  type Command,
-  type CommandTraits,
-  type Route,
-} from './command/define-command.ts';
-export { isGenericArgument } from './command/generic-arguments.ts';
-export { checkWritable } from './catalog/namespace.ts';
-export { BulkWriteReplies } from './commands/crud/bulk-write-replies.ts';
-export { type BulkOperation, parseOperation } from './commands/crud/bulk-write-operations.ts';
-export { parseBulkWrite } from './commands/crud/bulkWrite.ts';
-export { parseDeleteRequest } from './commands/crud/delete.ts';
-export { type FindAndModifyRequest, parseFindAndModify } from './commands/crud/findAndModify.ts';
-export { md5OfChunks, parseFilemd5 } from './commands/crud/filemd5.ts';
-export { openPlan } from './commands/crud/find.ts';
-export { mapReduceOver, parseMapReduce } from './commands/crud/mapReduce.ts';
-export { parseAggregate } from './commands/crud/aggregate.ts';
-export { pipelineHost } from './commands/crud/server-sources.ts';
-export { queryContext } from './commands/crud/query-context.ts';
-export { compileStatementUpdate } from './commands/crud/statement.ts';
-export { parseUpdateRequest } from './commands/crud/update.ts';
-export {
-  appendWriteErrors,
-  checkBatchCount,
-  parseWriteOptions,
-  type WriteError,
-} from './commands/crud/write-batch.ts';
-export { nestedBody } from './command/nested-body.ts';
-export { replyDocument, type ReplyBody, type ReplyFields } from './command/reply.ts';
-export { type CursorProducer, type CursorReader } from './cursors/cursor-registry.ts';
-export { DocumentListProducer, firstBatch } from './cursors/first-batch.ts';
-export { OperationContext } from './operation/operation-context.ts';
 export type { ServiceContext } from './operation/service-context.ts';
 export type { FlintServer, FlintServerOptions } from './flint-server.ts';
-export { parseHost, Peers, type AskOptions, type FindOptions } from './sharding/peers.ts';
-export {
-  readRouting,
-  uuidValue,
-  type CollectionRouting,
-  type ReadMetadata,
-} from './sharding/routing.ts';
 export type { Role, RoleHost, RunningRole } from './role.ts';
 export { loadServer, type LoadedServer } from './load-server.ts';
 export { DIAGNOSTIC_DIRECTORY } from './metrics/diagnostic-directory.ts';
@@ -64,40 +24,6 @@ export {
   type OptionValue,
 } from './options/option-table.ts';
 export { ParameterSet } from './options/parameters.ts';
-export {
-  collectionFromDocument,
-  databaseFromDocument,
-  shardFromDocument,
-  type CollectionEntry,
-  type DatabaseEntry,
-  type ShardEntry,
-} from './sharding/catalog-entries.ts';
-export { chunkFromDocument, makeChunk, type Chunk } from './sharding/chunk.ts';
-export { ChunkMap, type KeyTextRange } from './sharding/chunk-map.ts';
-export { DatabaseVersion } from './sharding/database-version.ts';
-export {
-  ABOVE_ALL_KEYS,
-  BELOW_ALL_KEYS,
-  ShardKeyPattern,
-  textAfter,
-  type KeyText,
-  type ShardKey,
-} from './sharding/shard-key-pattern.ts';
-export {
-  comparePlacements,
-  placementOf,
-  placementValue,
-  ShardVersion,
-  timestampOf,
-  timestampOfBigInt,
-  type CollectionGeneration,
-  type Placement,
-} from './sharding/shard-version.ts';
-export {
-  staleConfigError,
-  staleDbVersionError,
-  type StaleConfig,
-} from './sharding/stale-errors.ts';
 export type {
   Expectation,
   Lease,

@@ -9,7 +9,7 @@
  */
 import { getField } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
-import { shardFromDocument, type Chunk, type OperationContext } from '../../server/index.ts';
+import { shardFromDocument, type Chunk, type OperationContext } from '../../server/cluster.ts';
 import { splitChunk } from '../catalog/split-chunk.ts';
 import { moveRangeTo } from '../catalog/move-range.ts';
 import type { BalancerControl, ConfigServer } from '../config-server.ts';

@@ -17,7 +17,7 @@ import {
   type OperationContext,
   type ShardEntry,
   type ShardKeyPattern,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import type { ConfigServer } from '../config-server.ts';
 import type { Distribution, ShardLoad, ZoneRange } from './policy.ts';
 

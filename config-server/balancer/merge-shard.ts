@@ -2,7 +2,7 @@
  * Makes one chunk of neighbours on one shard, wherever they lie, as long as they are in the same zone.
  * Source: MongoDB's manual, "mergeAllChunksOnShard".
  */
-import type { Chunk, OperationContext } from '../../server/index.ts';
+import type { Chunk, OperationContext } from '../../server/cluster.ts';
 import { mergeRange } from '../catalog/merge-range.ts';
 import type { ConfigServer } from '../config-server.ts';
 import { zoneRanges } from './distribution.ts';

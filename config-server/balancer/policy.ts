@@ -6,7 +6,7 @@
  * emptiest one by three times the size of a range.
  * Source: MongoDB's manual, "Sharded Cluster Balancer", "Migration Thresholds".
  */
-import type { Chunk, KeyText } from '../../server/index.ts';
+import type { Chunk, KeyText } from '../../server/cluster.ts';
 
 export interface ShardLoad {
   readonly name: string;

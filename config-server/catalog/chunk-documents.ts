@@ -3,13 +3,13 @@
  */
 import { ArrayBuilder, arrayValue, documentOf, getField, type RawValue } from '../../bson/index.ts';
 import { tassert } from '../../common/assert.ts';
+import { type Expectation } from '../../server/index.ts';
 import {
   placementValue,
   uuidValue,
-  type Expectation,
   type OperationContext,
   type Placement,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import type { ClusterCatalog } from './cluster-catalog.ts';
 
 export interface NewChunk extends Placement {

@@ -19,18 +19,20 @@ import {
 import { CommandError } from '../../common/errors.ts';
 import { planQuery, simpleContext } from '../../query/index.ts';
 import {
+  type Expectation,
+  type ServiceContext,
+  type Topology,
+  type TopologyChange,
+} from '../../server/index.ts';
+import {
   databaseFromDocument,
   readRouting,
   shardFromDocument,
   type CollectionRouting,
   type DatabaseEntry,
-  type Expectation,
   type OperationContext,
-  type ServiceContext,
   type ShardEntry,
-  type Topology,
-  type TopologyChange,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import { createConfigCollections } from './config-collections.ts';
 
 /** What the changelog tells of a change. */

@@ -5,7 +5,7 @@
  * were wrong. Changelog entries go after a month (MongoDB's changelog is a capped collection).
  */
 import { documentOf, getField } from '../../bson/index.ts';
-import type { OperationContext } from '../../server/index.ts';
+import type { OperationContext } from '../../server/cluster.ts';
 
 interface ConfigIndex {
   readonly key: Readonly<Record<string, 1>>;

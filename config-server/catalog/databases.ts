@@ -4,14 +4,14 @@
 import { randomUuid } from './random-uuid.ts';
 import { documentOf, getField, stringValue, timestampValue } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
+import { type Expectation } from '../../server/index.ts';
 import {
   DatabaseVersion,
   timestampOf,
   type DatabaseEntry,
-  type Expectation,
   type OperationContext,
   type ShardEntry,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import type { ConfigServer } from '../config-server.ts';
 
 /** Kept by every server for itself. */

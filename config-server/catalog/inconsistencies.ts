@@ -8,7 +8,7 @@ import {
   BELOW_ALL_KEYS,
   type Chunk,
   type CollectionEntry,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import type { ZoneRange } from '../balancer/policy.ts';
 
 export interface Inconsistency {

@@ -6,7 +6,7 @@
  * Source: MongoDB's manual, "shardCollection" and "Hashed Sharding".
  */
 import { int64Value } from '../../bson/index.ts';
-import type { ShardKeyPattern } from '../../server/index.ts';
+import type { ShardKeyPattern } from '../../server/cluster.ts';
 
 /** A chunk to be: its bounds and its shard. */
 export interface ChunkPlace {

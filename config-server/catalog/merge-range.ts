@@ -3,7 +3,8 @@
  */
 import { documentOf, getField, inspect } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
-import type { Expectation, KeyTextRange, OperationContext } from '../../server/index.ts';
+import type { Expectation } from '../../server/index.ts';
+import type { KeyTextRange, OperationContext } from '../../server/cluster.ts';
 import type { ConfigServer } from '../config-server.ts';
 import { chunkPut, idOf } from './chunk-documents.ts';
 import { replaceChunks, type ChunkChange, type ChunksFound } from './replace-chunks.ts';

@@ -3,7 +3,12 @@
  */
 import { EMPTY_DOCUMENT, FieldCursor, getField, inspect, stringValue } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
-import type { Chunk, CollectionRouting, OperationContext, ShardEntry } from '../../server/index.ts';
+import type {
+  Chunk,
+  CollectionRouting,
+  OperationContext,
+  ShardEntry,
+} from '../../server/cluster.ts';
 import { collectionSettings, readSettings } from '../balancer/settings.ts';
 import type { ConfigServer } from '../config-server.ts';
 

@@ -5,13 +5,13 @@
  */
 import { stringValue } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
+import type { Expectation } from '../../server/index.ts';
 import type {
   Chunk,
   CollectionRouting,
-  Expectation,
   KeyTextRange,
   OperationContext,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import type { ConfigServer } from '../config-server.ts';
 import { chunkDocuments } from './chunk-documents.ts';
 import type { ChangelogEntry } from './cluster-catalog.ts';

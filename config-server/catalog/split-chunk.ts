@@ -3,7 +3,7 @@
  */
 import { documentOf, getField, inspect } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
-import type { KeyTextRange, OperationContext } from '../../server/index.ts';
+import type { KeyTextRange, OperationContext } from '../../server/cluster.ts';
 import type { ConfigServer } from '../config-server.ts';
 import { chunkPut, idOf } from './chunk-documents.ts';
 import { replaceChunks, type ChunksFound, type ChunkChange } from './replace-chunks.ts';

@@ -14,14 +14,14 @@ import {
   stringValue,
 } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
+import { type Expectation } from '../../server/index.ts';
 import {
   defineCommand,
   parseHost,
   type Command,
-  type Expectation,
   type OperationContext,
   type ShardEntry,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import type { ConfigServer, ConfigServerSource } from '../config-server.ts';
 import { newDatabase } from '../catalog/databases.ts';
 import { configTraits, textIn } from './arguments.ts';

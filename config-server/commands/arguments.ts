@@ -3,7 +3,8 @@
  */
 import { BsonType } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
-import type { CommandBody, CommandTraits } from '../../server/index.ts';
+import type { CommandBody } from '../../server/index.ts';
+import type { CommandTraits } from '../../server/cluster.ts';
 
 /** Of a command that routers send, and nobody else. */
 export function configTraits(

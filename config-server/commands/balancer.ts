@@ -4,7 +4,7 @@
  */
 import { booleanValue, documentOf, setField, stringValue } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
-import { defineCommand, type Command, type OperationContext } from '../../server/index.ts';
+import { defineCommand, type Command, type OperationContext } from '../../server/cluster.ts';
 import { measureCollection } from '../balancer/distribution.ts';
 import { chooseMoves, zoneSplits, type Reason } from '../balancer/policy.ts';
 import { BALANCER_KEY, collectionSettings, readSettings } from '../balancer/settings.ts';

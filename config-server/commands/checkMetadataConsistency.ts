@@ -24,7 +24,7 @@ import {
   type Command,
   type OperationContext,
   type ShardEntry,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import { findInconsistencies, type Inconsistency } from '../catalog/inconsistencies.ts';
 import { zoneRanges } from '../balancer/distribution.ts';
 import type { ConfigServer, ConfigServerSource } from '../config-server.ts';

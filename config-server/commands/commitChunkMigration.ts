@@ -7,6 +7,7 @@
  */
 import { BsonType, documentOf, getField, inspect, type RawValue } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
+import { type Expectation } from '../../server/index.ts';
 import {
   comparePlacements,
   defineCommand,
@@ -14,11 +15,10 @@ import {
   ShardVersion,
   type Chunk,
   type Command,
-  type Expectation,
   type KeyTextRange,
   type OperationContext,
   type Placement,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import { chunkDocuments, chunkPut, historyOf, idOf } from '../catalog/chunk-documents.ts';
 import { shardAsItIs } from '../catalog/databases.ts';
 import { replaceChunks, type ChunkChange, type ChunksFound } from '../catalog/replace-chunks.ts';

@@ -13,7 +13,7 @@ import {
 } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
-import { defineCommand, type Command, type OperationContext } from '../../server/index.ts';
+import { defineCommand, type Command, type OperationContext } from '../../server/cluster.ts';
 import type { ConfigServer, ConfigServerSource } from '../config-server.ts';
 import { configTraits, namespaceIn } from './arguments.ts';
 

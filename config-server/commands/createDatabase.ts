@@ -2,7 +2,7 @@
  * _configsvrCreateDatabase and _configsvrEnableSharding: a database with its primary shard. Since MongoDB 6.0 every database of a
  * cluster can have sharded collections, so enabling means no more than that it is there.
  */
-import { defineCommand, type Command } from '../../server/index.ts';
+import { defineCommand, type Command } from '../../server/cluster.ts';
 import { ensureDatabase } from '../catalog/databases.ts';
 import type { ConfigServerSource } from '../config-server.ts';
 import { configTraits, textIn } from './arguments.ts';

@@ -6,15 +6,14 @@
  */
 import { documentOf, getField, stringValue } from '../../bson/index.ts';
 import { tassert } from '../../common/assert.ts';
+import { type Expectation, type TopologyKey } from '../../server/index.ts';
 import {
   defineCommand,
   type CollectionRouting,
   type Command,
-  type Expectation,
   type OperationContext,
-  type TopologyKey,
   uuidValue,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import type { ConfigServer, ConfigServerSource } from '../config-server.ts';
 import { configTraits, namespaceIn, textIn } from './arguments.ts';
 

@@ -2,7 +2,7 @@
  * The commands of a config server's role, alphabetically. What is not among them is refused by name: the router forwards a command of
  * MongoDB's as _configsvr with its name, and gets CommandNotFound.
  */
-import type { Command } from '../../server/index.ts';
+import type { Command } from '../../server/cluster.ts';
 import type { ConfigServerSource } from '../config-server.ts';
 import { addShard } from './addShard.ts';
 import {

@@ -1,7 +1,7 @@
 /**
  * _configsvrListShards: the cluster's shards, as config.shards has them.
  */
-import { defineCommand, type Command } from '../../server/index.ts';
+import { defineCommand, type Command } from '../../server/cluster.ts';
 import type { ConfigServerSource } from '../config-server.ts';
 import { configTraits } from './arguments.ts';
 

@@ -2,7 +2,7 @@
  * _configsvrMergeChunks and _configsvrMergeAllChunksOnShard: one chunk of several that lie side by side on one shard.
  * Source: MongoDB's manual, "mergeChunks", "mergeAllChunksOnShard".
  */
-import { defineCommand, type Command } from '../../server/index.ts';
+import { defineCommand, type Command } from '../../server/cluster.ts';
 import { mergeShard } from '../balancer/merge-shard.ts';
 import { mergeRange, type MergeRequest } from '../catalog/merge-range.ts';
 import type { ConfigServerSource } from '../config-server.ts';

@@ -4,7 +4,8 @@
  */
 import { inspect } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
-import { defineCommand, type Command, type CommandBody } from '../../server/index.ts';
+import { type CommandBody } from '../../server/index.ts';
+import { defineCommand, type Command } from '../../server/cluster.ts';
 import { moveRangeTo, type MoveRequest } from '../catalog/move-range.ts';
 import type { ConfigServerSource } from '../config-server.ts';
 import { configTraits, namespaceIn } from './arguments.ts';

@@ -11,7 +11,7 @@ import {
   type Command,
   type OperationContext,
   type ReplyFields,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import type { ConfigServer, ConfigServerSource } from '../config-server.ts';
 import { configTraits, textIn } from './arguments.ts';
 

@@ -11,7 +11,7 @@ import {
   type Command,
   type KeyTextRange,
   type OperationContext,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import { chunkPut, idOf } from '../catalog/chunk-documents.ts';
 import { replaceChunks, type ChunkChange, type ChunksFound } from '../catalog/replace-chunks.ts';
 import type { ConfigServer, ConfigServerSource } from '../config-server.ts';

@@ -16,17 +16,16 @@ import {
 } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
+import { type CommandBody, type Expectation } from '../../server/index.ts';
 import {
   defineCommand,
   ShardKeyPattern,
   uuidValue,
   type CollectionRouting,
   type Command,
-  type CommandBody,
-  type Expectation,
   type OperationContext,
   type ShardEntry,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import { chunkPut } from '../catalog/chunk-documents.ts';
 import { ensureDatabase, shardAsItIs } from '../catalog/databases.ts';
 import { evenHashedChunks, oneChunk, type ChunkPlace } from '../catalog/initial-chunks.ts';

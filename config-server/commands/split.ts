@@ -4,13 +4,13 @@
  */
 import { EMPTY_DOCUMENT, FieldCursor, getField, inspect } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
+import { type CommandBody } from '../../server/index.ts';
 import {
   defineCommand,
   type Chunk,
   type Command,
-  type CommandBody,
   type OperationContext,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import { splitChunk } from '../catalog/split-chunk.ts';
 import type { ConfigServer, ConfigServerSource } from '../config-server.ts';
 import { configTraits, namespaceIn } from './arguments.ts';

@@ -15,13 +15,13 @@ import {
   stringValue,
 } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
+import { type CommandBody } from '../../server/index.ts';
 import {
   defineCommand,
   ShardKeyPattern,
   type Command,
-  type CommandBody,
   type OperationContext,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import { zonesOf } from '../balancer/distribution.ts';
 import type { ConfigServer, ConfigServerSource } from '../config-server.ts';
 import { configTraits, namespaceIn, textIn } from './arguments.ts';

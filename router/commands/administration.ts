@@ -12,7 +12,7 @@ import {
   timestampOfBigInt,
   type Command,
   type ReplyBody,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import { databaseOf } from '../network/read-all.ts';
 import type { Router } from '../router.ts';
 import type { Call } from './routed-command.ts';

@@ -2,7 +2,7 @@
  * aggregate through the router.
  */
 import { DocumentBuilder, getField } from '../../bson/index.ts';
-import { firstBatch, parseAggregate, type ReplyBody } from '../../server/index.ts';
+import { firstBatch, parseAggregate, type ReplyBody } from '../../server/cluster.ts';
 import { openRoutedPipeline } from '../merge/pipeline-run.ts';
 import { explainCommand } from './explain.ts';
 import type { Call } from './routed-command.ts';

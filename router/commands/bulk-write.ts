@@ -21,7 +21,7 @@ import {
   parseOperation,
   type BulkOperation,
   type ReplyBody,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import { collectionOf, databaseOf } from '../network/read-all.ts';
 import { statementOf } from '../writes/statement.ts';
 import type { WriteOutcome } from '../writes/write-outcome.ts';

@@ -16,7 +16,7 @@ import {
   firstBatch,
   nestedBody,
   type ReplyBody,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import { MergedCursor } from '../merge/merged-cursor.ts';
 import { openCursors } from '../merge/open-cursors.ts';
 import { databaseOf } from '../network/read-all.ts';

@@ -4,7 +4,7 @@
 import { DocumentBuilder, documentOf, fieldsOf, getField, int64Value } from '../../bson/index.ts';
 import { EMPTY_DOCUMENT } from '../../bson/index.ts';
 import { compileFilter } from '../../query/index.ts';
-import { queryContext, type ReplyBody } from '../../server/index.ts';
+import { queryContext, type ReplyBody } from '../../server/cluster.ts';
 import { shardRequest } from './shard-request.ts';
 import { askCluster, type ShardAnswer } from './ask-shards.ts';
 import { sumOf } from './collections.ts';

@@ -11,7 +11,8 @@ import {
   stringValue,
 } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
-import { MONGODB_VERSION, type ReplyBody } from '../../server/index.ts';
+import { MONGODB_VERSION } from '../../server/index.ts';
+import { type ReplyBody } from '../../server/cluster.ts';
 import { FLINTDB_VERSION } from '../../common/version.ts';
 import { withRoute } from '../routing/collection-route.ts';
 import { shardedViewOf } from '../routing/views.ts';

@@ -15,7 +15,7 @@ import {
   queryContext,
   type FindAndModifyRequest,
   type ReplyBody,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import { withRoute, type CollectionRoute } from '../routing/collection-route.ts';
 import { targetsOf } from '../targeting/targets.ts';
 import {

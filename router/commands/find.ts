@@ -11,7 +11,7 @@ import {
 } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import { compileCollation, findAsPipeline } from '../../query/index.ts';
-import { DocumentListProducer, firstBatch, type ReplyBody } from '../../server/index.ts';
+import { DocumentListProducer, firstBatch, type ReplyBody } from '../../server/cluster.ts';
 import { MergedCursor } from '../merge/merged-cursor.ts';
 import { openCursors } from '../merge/open-cursors.ts';
 import { sortedMerge, type SortedMerge } from '../merge/sort-order.ts';

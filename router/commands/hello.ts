@@ -4,7 +4,7 @@
  * Without logicalSessionTimeoutMinutes: shards know neither sessions nor retryable writes of routers yet, and a driver that believed they
  * did would send every write with a transaction number.
  */
-import type { Command, ReplyBody, ReplyFields } from '../../server/index.ts';
+import type { Command, ReplyBody, ReplyFields } from '../../server/cluster.ts';
 
 /** @param original flintd's hello or isMaster */
 export function routerHello(original: Command): Command {

@@ -2,8 +2,8 @@
  * mapReduce and filemd5 through the router: on the shard that has all, or in the router over what the shards give.
  */
 import { documentOf, EMPTY_DOCUMENT } from '../../bson/index.ts';
-import { md5OfChunks, mapReduceOver, parseFilemd5, parseMapReduce } from '../../server/index.ts';
-import type { ReplyBody } from '../../server/index.ts';
+import { md5OfChunks, mapReduceOver, parseFilemd5, parseMapReduce } from '../../server/cluster.ts';
+import type { ReplyBody } from '../../server/cluster.ts';
 import { openRoutedPipeline } from '../merge/pipeline-run.ts';
 import { databaseOf } from '../network/read-all.ts';
 import { primaryTarget, withRoute } from '../routing/collection-route.ts';

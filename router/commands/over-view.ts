@@ -2,7 +2,7 @@
  * What reads ask of a view of a sharded collection, as a pipeline.
  */
 import { EMPTY_DOCUMENT, getField } from '../../bson/index.ts';
-import type { CursorProducer } from '../../server/index.ts';
+import type { CursorProducer } from '../../server/cluster.ts';
 import { openRoutedPipeline } from '../merge/pipeline-run.ts';
 import { documentIn } from '../writes/statement.ts';
 import type { Call } from './routed-command.ts';

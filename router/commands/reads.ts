@@ -19,7 +19,7 @@ import {
 import { uassert } from '../../common/assert.ts';
 import { MAX_BSON_OBJECT_BYTES } from '../../common/limits.ts';
 import { collectDistinct, compileCollation, findAsPipeline } from '../../query/index.ts';
-import type { ReplyBody } from '../../server/index.ts';
+import type { ReplyBody } from '../../server/cluster.ts';
 import { withRoute } from '../routing/collection-route.ts';
 import { collationThrough, shardedViewOf } from '../routing/views.ts';
 import { targetsOf } from '../targeting/targets.ts';

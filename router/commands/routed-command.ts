@@ -1,7 +1,8 @@
 /**
  * A command as the router runs it: the traits of flintd's definition, with another way of doing it.
  */
-import type { Command, CommandBody, OperationContext, ReplyBody } from '../../server/index.ts';
+import type { CommandBody } from '../../server/index.ts';
+import type { Command, OperationContext, ReplyBody } from '../../server/cluster.ts';
 import type { Router } from '../router.ts';
 
 /** One command under way in the router. */

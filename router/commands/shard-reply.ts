@@ -2,7 +2,7 @@
  * A shard's reply as the router's own.
  */
 import { DocumentBuilder, fieldsOf } from '../../bson/index.ts';
-import type { ReplyBody } from '../../server/index.ts';
+import type { ReplyBody } from '../../server/cluster.ts';
 
 const OWN_FIELDS: ReadonlySet<string> = new Set(['ok', '$clusterTime', 'operationTime']);
 

@@ -5,8 +5,8 @@
  * with it, so that the shard stops by itself, too.
  */
 import { DocumentBuilder, FieldCursor, type RawValue } from '../../bson/index.ts';
-import { isGenericArgument } from '../../server/index.ts';
-import type { OperationContext } from '../../server/index.ts';
+import { isGenericArgument } from '../../server/cluster.ts';
+import type { OperationContext } from '../../server/cluster.ts';
 import type { Versions } from '../routing/collection-route.ts';
 
 /** Arguments that are the router's own business. */

@@ -4,7 +4,7 @@
  * What the router answers itself (route 'router') and what works on its cursors (route 'cursor') are flintd's definitions as they are. What
  * has no way yet is there and says so.
  */
-import { CommandTable, type Command } from '../../server/index.ts';
+import { CommandTable, type Command } from '../../server/cluster.ts';
 import type { Router } from '../router.ts';
 import { administrationCommands } from './administration.ts';
 import { runAggregate } from './aggregate.ts';

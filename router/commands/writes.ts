@@ -8,11 +8,11 @@ import {
   parseUpdateRequest,
   parseWriteOptions,
   type ReplyBody,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import { ARRAY_OF, statementOf, type WriteKind } from '../writes/statement.ts';
 import { runWrites } from '../writes/write-run.ts';
 import { namespaceOf, type Call } from './routed-command.ts';
-import { checkWritable } from '../../server/index.ts';
+import { checkWritable } from '../../server/cluster.ts';
 
 function runWrite(kind: WriteKind, call: Call): Promise<ReplyBody> {
   const { router, op, body } = call;

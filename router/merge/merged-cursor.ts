@@ -6,7 +6,7 @@
  */
 import type { Interruption } from '../../common/interruption.ts';
 import { uninterruptible } from '../../common/interruption.ts';
-import type { CursorProducer, CursorReader } from '../../server/index.ts';
+import type { CursorProducer, CursorReader } from '../../server/cluster.ts';
 import type { ShardCursor } from './shard-cursor.ts';
 
 type MaybePromise<Value> = Value | Promise<Value>;

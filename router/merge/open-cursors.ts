@@ -4,7 +4,7 @@
  * Promises: all or none: when one shard fails, what the others have opened is closed before the error goes on.
  */
 import { CommandError } from '../../common/errors.ts';
-import type { OperationContext } from '../../server/index.ts';
+import type { OperationContext } from '../../server/cluster.ts';
 import { cursorOf } from '../network/read-all.ts';
 import type { ShardTarget } from '../routing/collection-route.ts';
 import { ShardCursor } from './shard-cursor.ts';

@@ -33,7 +33,7 @@ import {
   queryContext,
   type CursorProducer,
   type CursorReader,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import { appendLimits, appendVersions } from '../commands/shard-request.ts';
 import { collectionOf, databaseOf } from '../network/read-all.ts';
 import { withRoute, type CollectionRoute, type ShardTarget } from '../routing/collection-route.ts';

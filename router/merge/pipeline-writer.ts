@@ -19,7 +19,7 @@ import {
 } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { OutputWriter } from '../../query/index.ts';
-import type { OperationContext } from '../../server/index.ts';
+import type { OperationContext } from '../../server/cluster.ts';
 import { appendVersions } from '../commands/shard-request.ts';
 import { collectionOf, databaseOf, cursorOf } from '../network/read-all.ts';
 import { primaryTarget, withRoute } from '../routing/collection-route.ts';

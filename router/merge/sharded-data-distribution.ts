@@ -3,7 +3,7 @@
  * Source: MongoDB's manual, "$shardedDataDistribution".
  */
 import { DocumentBuilder, documentOf, EMPTY_DOCUMENT, getField } from '../../bson/index.ts';
-import type { OperationContext } from '../../server/index.ts';
+import type { OperationContext } from '../../server/cluster.ts';
 import { collectionOf, databaseOf, readAll } from '../network/read-all.ts';
 import type { Router } from '../router.ts';
 import { numberIn } from '../writes/write-outcome.ts';

@@ -7,7 +7,7 @@ import { documentOf, EMPTY_DOCUMENT } from '../../bson/index.ts';
 import type { Clock } from '../../common/clock.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { Interruption } from '../../common/interruption.ts';
-import { shardFromDocument } from '../../server/index.ts';
+import { shardFromDocument } from '../../server/cluster.ts';
 import { parseHost } from './host.ts';
 import { readAll } from './read-all.ts';
 import { RemoteServer } from './remote-server.ts';

@@ -3,7 +3,7 @@
  * old, until the operation's deadline.
  */
 import { CommandError } from '../../common/errors.ts';
-import { ShardVersion, type OperationContext } from '../../server/index.ts';
+import { ShardVersion, type OperationContext } from '../../server/cluster.ts';
 import { RawValue } from '../../bson/index.ts';
 import { databaseOf } from '../network/read-all.ts';
 import type { RemoteServer } from '../network/remote-server.ts';

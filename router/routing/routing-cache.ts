@@ -22,7 +22,7 @@ import {
   databaseFromDocument,
   type CollectionEntry,
   type DatabaseVersion,
-} from '../../server/index.ts';
+} from '../../server/cluster.ts';
 import { databaseOf, readAll } from '../network/read-all.ts';
 import { CONFIG_SHARD, type ShardRegistry } from '../network/shard-registry.ts';
 import { waitFor } from '../network/wait-for.ts';

@@ -7,7 +7,7 @@
 import { documentOf, getField, isEmpty, stringValue } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import { compileCollation, involvedNamespaces, stagesOf } from '../../query/index.ts';
-import type { OperationContext } from '../../server/index.ts';
+import type { OperationContext } from '../../server/cluster.ts';
 import { readCursor } from '../network/read-all.ts';
 import type { Router } from '../router.ts';
 import type { CollectionRoute } from './collection-route.ts';

@@ -5,7 +5,7 @@
  * of chunks.
  */
 import { BsonType, fieldsOf, hashValue, int64Value, type RawValue } from '../../bson/index.ts';
-import { textAfter, type KeyTextRange, type ShardKeyPattern } from '../../server/index.ts';
+import { textAfter, type KeyTextRange, type ShardKeyPattern } from '../../server/cluster.ts';
 import { conditionOn, type FieldCondition } from './key-conditions.ts';
 
 export interface KeyRanges {

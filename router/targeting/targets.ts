@@ -3,7 +3,7 @@
  */
 import type { RawValue } from '../../bson/index.ts';
 import { compileCollation } from '../../query/index.ts';
-import type { OperationContext } from '../../server/index.ts';
+import type { OperationContext } from '../../server/cluster.ts';
 import { isEmpty } from '../../bson/index.ts';
 import {
   primaryTarget,

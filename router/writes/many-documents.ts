@@ -19,7 +19,7 @@ import {
   NULL,
 } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
-import { ABOVE_ALL_KEYS, type ShardKeyPattern } from '../../server/index.ts';
+import { ABOVE_ALL_KEYS, type ShardKeyPattern } from '../../server/cluster.ts';
 import { shardRequest } from '../commands/shard-request.ts';
 import { worstOf } from '../merge/open-cursors.ts';
 import {

@@ -23,7 +23,11 @@ import {
 } from '../../bson/index.ts';
 import { tassert } from '../../common/assert.ts';
 import { compileCollation } from '../../query/index.ts';
-import { compileStatementUpdate, queryContext, type OperationContext } from '../../server/index.ts';
+import {
+  compileStatementUpdate,
+  queryContext,
+  type OperationContext,
+} from '../../server/cluster.ts';
 import { appendLimits, appendVersions, shardRequest } from '../commands/shard-request.ts';
 import { MergedCursor } from '../merge/merged-cursor.ts';
 import { openCursors } from '../merge/open-cursors.ts';

@@ -1,7 +1,7 @@
 /**
  * A batch of writes as the client sent it, and what those who carry it out share.
  */
-import type { OperationContext } from '../../server/index.ts';
+import type { OperationContext } from '../../server/cluster.ts';
 import type { Router } from '../router.ts';
 import type { Statement, WriteKind } from './statement.ts';
 import type { WriteOutcome } from './write-outcome.ts';

@@ -11,7 +11,7 @@ import {
   type RawValue,
 } from '../../bson/index.ts';
 import type { CommandError } from '../../common/errors.ts';
-import { appendWriteErrors, type WriteError } from '../../server/index.ts';
+import { appendWriteErrors, type WriteError } from '../../server/cluster.ts';
 import { errorOfEntry } from '../network/remote-server.ts';
 import type { Statement, WriteKind } from './statement.ts';
 

@@ -8,7 +8,7 @@
 import { withIdFirst, objectIdValue, getField, booleanValue } from '../../bson/index.ts';
 import { tassert } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
-import type { OperationContext } from '../../server/index.ts';
+import type { OperationContext } from '../../server/cluster.ts';
 import { shardRequest } from '../commands/shard-request.ts';
 import type { Router } from '../router.ts';
 import {

@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { serialize, type Document, MaxKey, MinKey } from 'bson';
-import { ChunkMap, chunkFromDocument, ShardKeyPattern } from '../../server/index.ts';
+import { ChunkMap, chunkFromDocument, ShardKeyPattern } from '../../server/cluster.ts';
 import { Timestamp } from 'bson';
 import type { ShardedCollection } from '../../router/routing/routing-cache.ts';
 import { shardNamesOf } from '../../router/targeting/targets.ts';

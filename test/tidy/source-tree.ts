@@ -53,3 +53,13 @@ export function filesNamedBy(path: string): string[] {
     relative(PROJECT_ROOT, resolve(PROJECT_ROOT, dirname(path), name)),
   );
 }
+
+/** Project paths of the modules that are loaded before a file runs: its static imports, but for those of types alone. */
+export function filesLoadedWith(path: string): string[] {
+  const statements = readProjectFile(path).matchAll(
+    /^(?:import|export)(?! type\b)(?: ([^;]*?) from)? '(\.{1,2}\/[^']+\.ts)';/gms,
+  );
+  return [...statements]
+    .filter(([, names = '']) => !/^\{(?:\s*type [^,}]+,?)+\s*\}$/.test(names))
+    .map(([, , name]) => relative(PROJECT_ROOT, resolve(PROJECT_ROOT, dirname(path), name)));
+}

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import {
   FLOORS,
   filesBelow,
+  filesLoadedWith,
   filesNamedBy,
   PROJECT_ROOT,
   readProjectFile,
@@ -47,6 +48,25 @@ describe('the tree', () => {
     }
     const orphans = sourceFiles().filter((path) => !reached.has(path));
     assert.deepEqual(orphans, []);
+  });
+
+  it('shows --help without loading a server: what a program names at its start leads to none', () => {
+    const reached = new Set<string>();
+    const waiting = ['cli/programs/flintd.ts', 'cli/programs/flints.ts'];
+    for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+      if (reached.has(path)) continue;
+      reached.add(path);
+      waiting.push(...filesLoadedWith(path));
+    }
+    const heavy = ['server/flint-server.ts', 'server/operation/operation-context.ts'];
+    assert.deepEqual(
+      heavy.filter((path) => reached.has(path)),
+      [],
+    );
+    assert.deepEqual(
+      [...reached].filter((path) => path.startsWith('query/')),
+      [],
+    );
   });
 
   it('names no path of a machine and leaves no unfinished business', () => {

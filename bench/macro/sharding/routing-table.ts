@@ -7,7 +7,7 @@
 import { Binary, ObjectId, Timestamp, type Document } from 'bson';
 import { MongoClient } from 'mongodb';
 import { documentOf, int32Value } from '../../../bson/index.ts';
-import { ChunkMap, makeChunk, ShardKeyPattern, type Chunk } from '../../../server/index.ts';
+import { ChunkMap, makeChunk, ShardKeyPattern, type Chunk } from '../../../server/cluster.ts';
 import { processMemoryBytes } from '../../load/process-memory.ts';
 import { formatNumber, median, printTable } from '../report.ts';
 import type { BenchCluster, Goal } from './bench-cluster.ts';

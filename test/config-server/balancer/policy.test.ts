@@ -8,7 +8,7 @@ import {
 } from '../../../config-server/balancer/policy.ts';
 import { runsOf } from '../../../config-server/balancer/merge-shard.ts';
 import { isWithin } from '../../../config-server/balancer/settings.ts';
-import { makeChunk, ShardKeyPattern, type Chunk } from '../../../server/index.ts';
+import { makeChunk, ShardKeyPattern, type Chunk } from '../../../server/cluster.ts';
 
 const pattern = ShardKeyPattern.parse(documentOf({ a: 1 }));
 const RANGE = 100;

@@ -8,7 +8,7 @@ import {
   makeChunk,
   ShardKeyPattern,
   type Chunk,
-} from '../../../server/index.ts';
+} from '../../../server/cluster.ts';
 
 const PATTERN = ShardKeyPattern.parse(documentOf({ a: 1 }));
 const GENERATION = { epoch: '6512bd43d9caa6e02c990b0a', timestamp: 5n };

@@ -6,7 +6,7 @@ import {
   BELOW_ALL_KEYS,
   ShardKeyPattern,
   textAfter,
-} from '../../../server/index.ts';
+} from '../../../server/cluster.ts';
 
 const bson = (document: object): Buffer => Buffer.from(serialize(document));
 const pattern = (document: object): ShardKeyPattern => ShardKeyPattern.parse(bson(document));

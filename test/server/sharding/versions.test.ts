@@ -6,7 +6,7 @@ import {
   ShardVersion,
   staleConfigError,
   staleDbVersionError,
-} from '../../../server/index.ts';
+} from '../../../server/cluster.ts';
 
 const GENERATION = { epoch: '6512bd43d9caa6e02c990b0a', timestamp: (1700000000n << 32n) | 7n };
 
