@@ -110,6 +110,11 @@ export class SimulatedVolume implements Volume {
     this.planned.push({ ...fault, atStep: this.stepCount + fault.atStep });
   }
 
+  /** What was planned for the life before strikes no later one. */
+  forgetPlans(): void {
+    this.planned = [];
+  }
+
   /**
    * Loses power now: of the writes that are not durable some survive, by the seed. Devices opened before answer ENODEV.
    */

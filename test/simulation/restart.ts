@@ -42,6 +42,8 @@ export async function openUntilUp(
 ): Promise<StorageEngine> {
   for (let attempt = 0; ; attempt += 1) {
     const repairs = world.needsRepair || (attempt === 0 && losesIndexStore(world, model));
+    // A repair lists as lost what a planned error strikes: the judge would take it for damage.
+    if (repairs) world.volume.forgetPlans();
     if (attempt < 3 && world.random.below(6) === 0) planCutStart(world, repairs);
     try {
       const isWhole = !repairs || (await repair(world, counts));

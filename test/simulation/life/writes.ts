@@ -79,11 +79,11 @@ export class Writers {
     const open = this.context.anyOf(this.open);
     if (open === undefined || this.context.world.damageMet) return;
     const { transaction, sees } = open;
-    const namespace = this.context.anyOf([...sees.keys()]);
-    const collection = namespace === undefined ? undefined : transaction.collection(namespace);
-    const documents = sees.get(namespace ?? '')?.documents;
-    if (collection === undefined || documents === undefined) return;
     try {
+      const namespace = this.context.anyOf([...sees.keys()]);
+      const collection = namespace === undefined ? undefined : transaction.collection(namespace);
+      const documents = sees.get(namespace ?? '')?.documents;
+      if (collection === undefined || documents === undefined) return;
       await walkRange(this.context, transaction, collection, documents);
     } catch (error) {
       if (error instanceof AssertionError) throw error;
