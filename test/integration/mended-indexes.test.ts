@@ -200,10 +200,11 @@ describe('validate with repair', () => {
     const mended = await validate({ repair: true });
     assert.equal(mended['valid'], true, JSON.stringify(mended['errors']));
     assert.equal(mended['numDocumentsMovedToLostAndFound'], 1);
-    const [{ info }] = (await database.listCollections({ name: 'c' }).toArray()) as unknown as [
-      { info: { uuid: { toHexString(): string } } },
-    ];
-    const lost = client.db('local').collection(`lost_and_found.${info.uuid.toHexString()}`);
+    const [listed] = await database.listCollections({ name: 'c' }).toArray();
+    assert.ok(listed !== undefined && 'info' in listed && listed.info?.uuid !== undefined);
+    const lost = client
+      .db('local')
+      .collection(`lost_and_found.${listed.info.uuid.toUUID().toHexString()}`);
     assert.deepEqual(
       (await lost.find().toArray()).map(({ text }) => text),
       ['word70'],
