@@ -6,7 +6,8 @@
  * bytes) and of each index (20-30), in pages of 4 KiB that are filled in order: 0.1 for 1 KiB, but 1-2 for 100 bytes. Updates write the
  * journal each time, pages only once per checkpoint; the cleaner moves what lives in extents that are mostly dead. Random updates
  * touch a block of the record map each.
- * Zeros are what new segments of the journal are written with before their use; from then on they are used again and again.
+ * Zeros are what new segments of the journal are written with before their use; from then on they are used again and again, so that
+ * a server that has run for a while writes what stands under `without zeros`.
  * Bytes of journal and pages are what their request queues counted, LMDB's what else the process wrote (/proc/self/io, Linux).
  * Run: `npm run bench -- storage/write-amplification`.
  */
@@ -33,7 +34,16 @@ const UPDATES_PER_DOCUMENT = 10;
 const WRITES_PER_TRANSACTION = 100;
 /** Several checkpoints come of each case. */
 const DELTA_BYTES = 16 * 1024 * 1024;
-const COLUMNS = ['documents', 'journal', 'zeros', 'pages', 'LMDB', 'in all', 'pages on disk'];
+const COLUMNS = [
+  'documents',
+  'journal',
+  'pages',
+  'LMDB',
+  'without zeros',
+  'zeros',
+  'in all',
+  'pages on disk',
+];
 
 interface Case {
   readonly title: string;
@@ -126,7 +136,15 @@ function print(
   const zeros = (after.zeros - before.zeros) / bytes;
   const pages = (after.pages - before.pages) / bytes;
   const all = (after.all - before.all) / bytes;
-  const figures = [journal, zeros, pages, all - journal - zeros - pages, all, storedPart];
+  const figures = [
+    journal,
+    pages,
+    all - journal - zeros - pages,
+    all - zeros,
+    zeros,
+    all,
+    storedPart,
+  ];
   const cells = [
     `${(bytes / 2 ** 20).toFixed(0)} MiB`,
     ...figures.map((figure) => figure.toFixed(2)),
