@@ -5,6 +5,7 @@
  * gives up, instead of filling the memory.
  */
 import { canonicalKey, rawValueFrom, type RawValue } from '../../bson/index.ts';
+import { uassert } from '../../common/assert.ts';
 import type { CollectionUuid } from '../../storage/index.ts';
 
 /** Bytes of ids that are remembered at most. */
@@ -12,7 +13,7 @@ const MAX_BYTES = 64 * 1024 * 1024;
 
 export class MigrationChanges {
   readonly uuid: CollectionUuid;
-  private ids = new Map<string, RawValue>();
+  private readonly ids = new Map<string, RawValue>();
   private bytes = 0;
   private isFull = false;
 
@@ -22,11 +23,6 @@ export class MigrationChanges {
 
   get count(): number {
     return this.ids.size;
-  }
-
-  /** There were more than fit: the migration cannot be finished. */
-  get overflowed(): boolean {
-    return this.isFull;
   }
 
   /** A document with this `_id` was inserted, changed or removed. */
@@ -40,11 +36,16 @@ export class MigrationChanges {
     this.isFull = this.bytes > MAX_BYTES;
   }
 
-  /** All noted so far; from now on it notes anew. */
-  take(): RawValue[] {
-    const ids = [...this.ids.values()];
-    this.ids = new Map();
-    this.bytes = 0;
-    return ids;
+  /** @returns the oldest of those noted so far, `most` of them. @throws CommandError when there were more than fit */
+  take(most = Infinity): RawValue[] {
+    uassert(!this.isFull, 'OperationFailed', 'Too many changes during a migration');
+    const taken: RawValue[] = [];
+    for (const [key, id] of this.ids) {
+      if (taken.length >= most) break;
+      taken.push(id);
+      this.ids.delete(key);
+      this.bytes -= id.toBytes().length;
+    }
+    return taken;
   }
 }

@@ -25,6 +25,7 @@ import { uninterruptible } from '../../common/interruption.ts';
 import type { CollectionDescription } from '../../storage/index.ts';
 import type { OperationContext } from '../operation/operation-context.ts';
 import type { RoleHost } from '../role.ts';
+import { CatchUpPace } from './catch-up-pace.ts';
 import type { KeyTextRange } from './chunk-map.ts';
 import { indexDefinitions } from './collection-copy.ts';
 import type { CriticalSection } from './collection-state.ts';
@@ -67,9 +68,6 @@ interface CommitParts {
 
 const BATCH_COUNT = 1000;
 const BATCH_BYTES = 4 * 1024 * 1024;
-/** As few changes as are sent within the critical section. */
-const FEW_CHANGES = 20;
-const MAX_ROUNDS = 100;
 /** Writers under way may end within so long while new ones wait; then those go first, and it is tried again. */
 const DRAIN_MS = 250;
 const DRAIN_ATTEMPTS = 20;
@@ -308,6 +306,8 @@ class Migration {
     const { op } = this;
     const index = shardKeyIndex(collection, pattern);
     const cursor = op.renewView().scanIndex(index, indexRange(range), 1);
+    // One batch is read while the one before it is stored over there.
+    let sending: Promise<unknown> = Promise.resolve();
     try {
       for (let isEnd = false; !isEnd;) {
         const documents: Buffer[] = [];
@@ -320,11 +320,15 @@ class Migration {
           bytes += document.length;
         }
         cursor.detach();
-        if (documents.length > 0) await this.send(coordinator, documents, []);
+        await sending;
+        if (documents.length > 0) sending = this.send(coordinator, documents, []);
+        // Whoever waits for it is told; nobody does when the reading fails before.
+        sending.catch(() => {});
         this.noteCloned(documents);
         await op.yield();
         cursor.attach(op.renewView());
       }
+      await sending;
     } finally {
       cursor.close();
     }
@@ -342,27 +346,37 @@ class Migration {
     pattern: ShardKeyPattern,
     range: KeyTextRange,
   ): Promise<void> {
-    for (let round = 0; changes.count > FEW_CHANGES; round += 1) {
+    const { statistics } = this.state;
+    const pace = new CatchUpPace();
+    while (!pace.isEnough(changes.count)) {
       uassert(
-        round < MAX_ROUNDS,
+        !pace.isHopeless,
         'OperationFailed',
         'The migration does not keep up with the writes to the collection',
       );
-      this.state.statistics.countCatchUpRounds += 1;
-      this.state.statistics.countDocsCaughtUp += changes.count;
-      await this.sendChanges(coordinator, changes, pattern, range);
+      const { holdsWriters } = pace;
+      const section = holdsWriters ? await this.enterCriticalSection() : undefined;
+      const startMs = this.nowMs;
+      let count = 0;
+      try {
+        count = await this.sendChanges(coordinator, changes.take(pace.most), pattern, range);
+      } finally {
+        section?.release();
+      }
+      pace.note(count, this.nowMs - startMs);
+      statistics.countCatchUpRounds += 1;
+      statistics.countDocsCaughtUp += count;
+      if (holdsWriters) await this.op.sleep(pace.pauseMs);
     }
   }
 
   private async sendChanges(
     coordinator: Coordinator,
-    changes: MigrationChanges,
+    ids: readonly RawValue[],
     pattern: ShardKeyPattern,
     range: KeyTextRange,
-  ): Promise<void> {
+  ): Promise<number> {
     const { op } = this;
-    uassert(!changes.overflowed, 'OperationFailed', 'Too many changes during a migration');
-    const ids = changes.take();
     let documents: Buffer[] = [];
     let deleted: RawValue[] = [];
     let bytes = 0;
@@ -380,6 +394,7 @@ class Migration {
       [documents, deleted, bytes] = [[], [], 0];
     }
     if (documents.length + deleted.length > 0) await this.send(coordinator, documents, deleted);
+    return ids.length;
   }
 
   /** Writers under way end; new ones wait only a moment at a time. */
@@ -412,7 +427,7 @@ class Migration {
     const { routing, changes, pattern, range, section } = parts;
     try {
       this.checkDefinition(parts.collection);
-      await this.sendChanges(coordinator, changes, pattern, range);
+      await this.sendChanges(coordinator, changes.take(), pattern, range);
       await this.ask(coordinator, '_shardsvrFlushReceived', {});
       this.op.throwIfInterrupted();
     } catch (error) {
@@ -446,6 +461,8 @@ class Migration {
       const outcome = await this.decideAndRefresh(op, coordinator, isSaid);
       section.release();
       state.statistics.totalCriticalSectionCommitTimeMillis += this.nowMs - commitMs;
+      // Nobody waits for this: whoever restarts without it asks the config server, and hears the same.
+      if (isSaid) await saveDecision(op, coordinator, outcome);
       return outcome;
     });
   }
@@ -484,7 +501,6 @@ class Migration {
     const { state } = this;
     for (;;) {
       try {
-        if (isCommitted) await saveDecision(op, coordinator, 'committed');
         const outcome = isCommitted
           ? 'committed'
           : await decide(op, state, coordinatorFact(coordinator).value);

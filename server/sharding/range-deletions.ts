@@ -16,7 +16,7 @@ import {
   unsetField,
   type RawValue,
 } from '../../bson/index.ts';
-import type { RecordId } from '../../storage/index.ts';
+import type { MaybePromise, RecordId } from '../../storage/index.ts';
 import type { OperationContext } from '../operation/operation-context.ts';
 import type { KeyTextRange } from './chunk-map.ts';
 import { uuidValue } from './routing.ts';
@@ -165,32 +165,52 @@ async function runTask(
 
 /** Removes every document of a range. The caller knows that none of them counts. */
 export async function deleteRange(op: OperationContext, task: Task): Promise<void> {
-  for (;;) {
-    const collection = op.renewView().collection(task.namespace);
-    if (collection === undefined || collection.uuid !== task.uuid) return;
-    const index = shardKeyIndex(collection, task.pattern);
-    const cursor = op.view().scanIndex(index, indexRange(task.range), 1);
-    const batch: RecordId[] = [];
-    try {
-      while (batch.length < BATCH_COUNT && cursor.next()) batch.push(cursor.recordId);
-    } finally {
-      cursor.close();
-    }
-    const deleted = await op.transact(async (transaction) => {
-      let count = 0;
-      const current = transaction.collection(task.namespace);
-      if (current === undefined || current.uuid !== task.uuid) return count;
-      for (const recordId of batch) {
-        const stored = await transaction.record(current, recordId);
-        if (stored === undefined || !isInRange(stored, task)) continue;
-        transaction.delete(current, recordId, stored);
-        count += 1;
+  while ((await deleteOnce(op, task)) > 0);
+}
+
+/** One walk over the range: from the beginning again for each batch it would pass all that is deleted already. @returns how many went */
+async function deleteOnce(op: OperationContext, task: Task): Promise<number> {
+  let total = 0;
+  const collection = op.renewView().collection(task.namespace);
+  if (collection === undefined || collection.uuid !== task.uuid) return total;
+  const cursor = op
+    .view()
+    .scanIndex(shardKeyIndex(collection, task.pattern), indexRange(task.range), 1);
+  try {
+    for (let isEnd = false; !isEnd;) {
+      const batch: RecordId[] = [];
+      while (batch.length < BATCH_COUNT && !isEnd) {
+        if (cursor.next()) batch.push(cursor.recordId);
+        else isEnd = true;
       }
-      return count;
-    });
-    if (deleted === 0) return;
-    await op.yield();
+      cursor.detach();
+      total += await deleteRecords(op, task, batch);
+      await op.yield();
+      cursor.attach(op.renewView());
+    }
+  } finally {
+    cursor.close();
   }
+  return total;
+}
+
+function deleteRecords(
+  op: OperationContext,
+  task: Task,
+  batch: readonly RecordId[],
+): MaybePromise<number> {
+  return op.transact(async (transaction) => {
+    let count = 0;
+    const current = transaction.collection(task.namespace);
+    if (current === undefined || current.uuid !== task.uuid) return count;
+    for (const recordId of batch) {
+      const stored = await transaction.record(current, recordId);
+      if (stored === undefined || !isInRange(stored, task)) continue;
+      transaction.delete(current, recordId, stored);
+      count += 1;
+    }
+    return count;
+  });
 }
 
 function isInRange(document: Buffer, { pattern, range }: Task): boolean {
