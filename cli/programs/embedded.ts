@@ -17,6 +17,7 @@ import {
   parseCommandLine,
 } from '../../server/index.ts';
 import { openEngine } from '../../storage/index.ts';
+import { servingOptions } from './serving-options.ts';
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const GIGABYTE = 1024 ** 3;
@@ -78,17 +79,7 @@ async function start(
     log: silentLog,
     failPoints,
     parameters,
-    network: {
-      addresses: options.bindAddresses,
-      port: options.port,
-      maxConnections: options.maxConnections,
-    },
-    httpPort: options.httpPort,
-    httpGuard: options.httpGuard,
-    compressors: options.compressors,
-    slowOperationMs: options.slowOperationMs,
-    profilingLevel: options.profilingLevel,
-    hasScripts: options.hasScripts,
+    ...servingOptions(options),
     dbPath: '',
     argv: ['flintd', ...arguments_],
     parsedOptions: nestOptions(FLINTD_OPTIONS, given),

@@ -25,6 +25,7 @@ import { EXIT } from './exit-codes.ts';
 import { openLog, openSink, type Sink } from './flintd-log.ts';
 import { firstStepsText } from './first-steps.ts';
 import { tellServiceManager } from './service-manager.ts';
+import { servingOptions } from './serving-options.ts';
 
 /** How the program was called, for getCmdLineOpts. */
 export interface Invocation {
@@ -115,17 +116,7 @@ async function serve(
       log,
       failPoints,
       parameters,
-      network: {
-        addresses: options.bindAddresses,
-        port: options.port,
-        maxConnections: options.maxConnections,
-      },
-      httpPort: options.httpPort,
-      httpGuard: options.httpGuard,
-      compressors: options.compressors,
-      slowOperationMs: options.slowOperationMs,
-      profilingLevel: options.profilingLevel,
-      hasScripts: options.hasScripts,
+      ...servingOptions(options),
       dbPath: options.inMemory ? '' : resolve(options.dbPath),
       argv: invocation.argv,
       parsedOptions: invocation.parsedOptions,
