@@ -191,12 +191,12 @@ export class AllocationMap {
 
   /** The end of a checkpoint: extents in which nothing lives any more will be free. */
   settle(checkpoint: number): void {
+    this.closeDeadExtents();
     const oldest = this.oldestPastGeneration();
     for (const [index, extent] of this.extents.entries()) {
       if (extent.state !== EXTENT_STATE.used || extent.damaged || extent.liveBytes > 0) continue;
       // A tombstone is needed as long as something older than it might come back.
       if (extent.tombstoneBytes > 0 && oldest < extent.lastGeneration) continue;
-      if (extent.open) this.close(extent.owner);
       this.edit(index);
       extent.state = EXTENT_STATE.pendingFree;
       extent.freedBy = checkpoint;
@@ -205,6 +205,16 @@ export class AllocationMap {
         this.openExtents.get(extent.owner) !== index,
         'allocation 1: freed extent is filled',
       );
+    }
+  }
+
+  /**
+   * Nothing more is written where nothing lives, though tombstones keep it: what died there counts as gone, and would be found by a repair
+   * as soon as something beside it lived.
+   */
+  private closeDeadExtents(): void {
+    for (const [owner, index] of this.openExtents) {
+      if (this.extents[index].liveBytes === 0) this.close(owner);
     }
   }
 
@@ -465,9 +475,14 @@ function isClosed(extent: Extent, before: number): boolean {
   return extent.owner !== MANIFEST_OWNER && extent.lastGeneration < before;
 }
 
-/** Whether a repair might find something there that died. */
-function holdsPast({ state, liveBytes, tombstoneBytes, writtenBytes }: Extent): boolean {
-  if (state !== EXTENT_STATE.used || liveBytes === 0) return false;
+/**
+ * Whether a repair might find something there that died: it looks where something lives, and in an open extent something may come
+ * to live. Nobody looks for documents among manifests.
+ */
+function holdsPast(extent: Extent): boolean {
+  const { state, owner, open, liveBytes, tombstoneBytes, writtenBytes } = extent;
+  if (state !== EXTENT_STATE.used || owner === MANIFEST_OWNER) return false;
+  if (liveBytes === 0 && !open) return false;
   return liveBytes + tombstoneBytes !== writtenBytes;
 }
 

@@ -78,6 +78,20 @@ export const FURTHER_PLANTED_BUGS: readonly PlantedBug[] = [
     replacement: '',
   },
   {
+    name: 'drop-tombstone-early',
+    what: 'An extent of tombstones is freed though something older that died may come back from another one.',
+    file: 'storage/blocks/allocation-map.ts',
+    text: 'if (extent.tombstoneBytes > 0 && oldest < extent.lastGeneration) continue;',
+    replacement: '',
+  },
+  {
+    name: 'clean-tombstones-away',
+    what: 'The cleaner leaves tombstones behind that something older still needs.',
+    file: 'storage/blocks/cleaner.ts',
+    text: 'const needsTombstones = parts.allocation.hasOlderThan(header.generation);',
+    replacement: 'const needsTombstones = false;',
+  },
+  {
     name: 'narrow-long-range',
     what: 'A range that ends at a long key ends before those that share what is kept of it.',
     file: 'storage/views/stored-bounds.ts',

@@ -20,6 +20,12 @@ interface OpenTransaction {
   readonly writes: ModelWrite[];
 }
 
+interface WriteOptions {
+  readonly padBytes?: number;
+  /** The document is one of so many; default all. */
+  readonly ids?: number;
+}
+
 export class Writers {
   private readonly context: LifeContext;
   private readonly open: OpenTransaction[] = [];
@@ -47,14 +53,20 @@ export class Writers {
     await this.context.flush(commitNumber);
   }
 
-  /** Many updates and checkpoints in a row: extents become sparse, are emptied, freed and filled again. */
+  /**
+   * Many updates and checkpoints in a row: extents become sparse, are emptied, freed and filled again. Mostly of a few documents, after the
+   * first round: then tombstones stand among what dies soon, and what they are needed for beside what stays.
+   */
   async churn(): Promise<void> {
     const { counts, engine, random, world } = this.context;
+    const hotIds = random.below(3) === 0 ? IDS : 1 + random.below(IDS / 4);
+    let ids = IDS;
     for (let round = 2 + random.below(5); round > 0 && !world.isDark; round -= 1) {
       const open = this.begin();
       for (let count = 0; count < 25; count += 1) {
-        if (!(await this.writeOnce(open, CHURN_PAD_BYTES))) return;
+        if (!(await this.writeOnce(open, { padBytes: CHURN_PAD_BYTES, ids }))) return;
       }
+      ids = hotIds;
       this.commit(open);
       counts.checkpoints += 1;
       await this.context.settleQuietly(
@@ -109,11 +121,14 @@ export class Writers {
   }
 
   /** @returns false when the transaction had to end. */
-  private async writeOnce(open: OpenTransaction, padBytes = 0): Promise<boolean> {
+  private async writeOnce(
+    open: OpenTransaction,
+    { padBytes = 0, ids = IDS }: WriteOptions = {},
+  ): Promise<boolean> {
     const { random, world } = this.context;
     const { transaction, sees } = open;
     const savepoint = transaction.savepoint();
-    const id = String(random.below(IDS));
+    const id = String(random.below(ids));
     try {
       const namespace = this.context.anyOf([...sees.keys()]);
       const collection = namespace === undefined ? undefined : transaction.collection(namespace);

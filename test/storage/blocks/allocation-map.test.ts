@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { AllocationMap, type ExtentRun } from '../../../storage/blocks/allocation-map.ts';
+import {
+  AllocationMap,
+  MANIFEST_OWNER,
+  SHARED_OWNER,
+  type ExtentRun,
+} from '../../../storage/blocks/allocation-map.ts';
 import { StoreLayout } from '../../../storage/blocks/layout.ts';
 import { EXTENT_STATE } from '../../../storage/format/manifest.ts';
 
@@ -94,6 +99,42 @@ describe('allocation map', () => {
     map.settle(2);
     assert.equal(map.stored[RESERVED].state, EXTENT_STATE.used);
     assert.equal(map.stored[RESERVED + 1].state, EXTENT_STATE.pendingFree);
+  });
+
+  it('keeps no tombstones for manifests that are of the past', () => {
+    const map = new AllocationMap(layout);
+    map.takeSectors(MANIFEST_OWNER, 1, 1);
+    map.addLive(RESERVED, 4096);
+    map.takeSectors(OWNER, 4, 2);
+    map.addTombstones(RESERVED + 1, 16);
+    map.takeSectors(MANIFEST_OWNER, 1, 2);
+    map.addLive(RESERVED, 4096);
+    map.removeLive(RESERVED, 4096, 1);
+    assert.equal(map.hasOlderThan(2), false);
+    map.settle(2);
+    assert.equal(map.stored[RESERVED + 1].state, EXTENT_STATE.pendingFree);
+  });
+
+  it('lets nothing live again beside what died, once its tombstones may have gone', () => {
+    const map = new AllocationMap(layout);
+    // A record in an extent that is shared; its tombstone in one of its collection's own.
+    const shared = layout.extentOf(map.takeSectors(SHARED_OWNER, 4, 1));
+    map.addLive(shared, 100);
+    const own = layout.extentOf(map.takeSectors(OWNER, 4, 2));
+    map.removeLive(shared, 100, 1);
+    map.addTombstones(own, 16);
+    // Something of another collection, begun later, dies: the shared extent keeps the tombstone of that.
+    const other = layout.extentOf(map.takeSectors(OTHER, 4, 3));
+    map.addLive(other, 100);
+    map.takeSectors(SHARED_OWNER, 1, 4);
+    map.addTombstones(shared, 16);
+    map.removeLive(other, 40, 3);
+    // The cleaner asks before settle(), and goes on to fill what is open.
+    assert.equal(map.hasOlderThan(2), true);
+    map.settle(4);
+    assert.equal(map.stored[shared].state, EXTENT_STATE.used);
+    assert.equal(map.stored[own].state, EXTENT_STATE.pendingFree);
+    assert.equal(map.hasOpenExtent(SHARED_OWNER), false);
   });
 
   it('counts an extent with nothing but a few tombstones among the sparse ones', () => {
