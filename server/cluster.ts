@@ -18,6 +18,7 @@ export { parseBulkWrite } from './commands/crud/bulkWrite.ts';
 export { parseDeleteRequest } from './commands/crud/delete.ts';
 export { type FindAndModifyRequest, parseFindAndModify } from './commands/crud/findAndModify.ts';
 export { md5OfChunks, parseFilemd5 } from './commands/crud/filemd5.ts';
+export { matchingOperations, parseCurrentOp } from './commands/diagnostics/currentOp.ts';
 export { openPlan } from './commands/crud/find.ts';
 export { mapReduceOver, parseMapReduce } from './commands/crud/mapReduce.ts';
 export { parseAggregate } from './commands/crud/aggregate.ts';

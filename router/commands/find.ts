@@ -11,10 +11,17 @@ import {
 } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import { compileCollation, findAsPipeline } from '../../query/index.ts';
-import { DocumentListProducer, firstBatch, type ReplyBody } from '../../server/cluster.ts';
+import {
+  DocumentListProducer,
+  firstBatch,
+  type OperationContext,
+  type ReplyBody,
+} from '../../server/cluster.ts';
 import { MergedCursor } from '../merge/merged-cursor.ts';
 import { openCursors } from '../merge/open-cursors.ts';
+import type { ShardCursor } from '../merge/shard-cursor.ts';
 import { sortedMerge, type SortedMerge } from '../merge/sort-order.ts';
+import { TailingCursor } from '../merge/tailing-cursor.ts';
 import { withRoute, type CollectionRoute } from '../routing/collection-route.ts';
 import { shardedViewOf } from '../routing/views.ts';
 import { targetsOf } from '../targeting/targets.ts';
@@ -35,6 +42,8 @@ export interface FindArguments {
   readonly singleBatch: boolean;
   readonly noCursorTimeout: boolean;
   readonly allowPartialResults: boolean;
+  readonly tailable: boolean;
+  readonly awaitData: boolean;
 }
 
 export function parseFind(call: Call): FindArguments {
@@ -51,12 +60,13 @@ export function parseFind(call: Call): FindArguments {
     singleBatch: body.safeBoolean('singleBatch', false),
     noCursorTimeout: body.safeBoolean('noCursorTimeout', false),
     allowPartialResults: body.safeBoolean('allowPartialResults', false),
+    tailable: body.safeBoolean('tailable', false),
+    awaitData: body.safeBoolean('awaitData', false),
   };
 }
 
 export function runFind(call: Call): Promise<ReplyBody> {
   const request = parseFind(call);
-  checkTailable(call);
   return withRoute(call.router, call.op, request.namespace, (route) =>
     findOnce(call, request, route),
   );
@@ -83,6 +93,8 @@ async function findOnce(
     ({ versions }) => shardRequest(op, body.bytes, { versions, set: changes }),
     { batchSize, allowPartialResults: request.allowPartialResults },
   );
+  const [only] = cursors;
+  if (request.tailable && only !== undefined) return tail(op, request, only);
   const producer = new MergedCursor(
     cursors,
     isMerge
@@ -97,6 +109,22 @@ async function findOnce(
     singleBatch,
     noTimeout: request.noCursorTimeout,
     isPartial,
+  });
+}
+
+/** A capped collection is on one shard: others refuse the option. */
+function tail(
+  op: OperationContext,
+  { namespace, batchSize, noCursorTimeout, awaitData }: FindArguments,
+  cursor: ShardCursor,
+): ReturnType<typeof firstBatch> {
+  return firstBatch(op, {
+    namespace,
+    producer: new TailingCursor(cursor, op, awaitData),
+    batchSize,
+    noTimeout: noCursorTimeout,
+    tailable: true,
+    awaitData,
   });
 }
 
@@ -150,13 +178,4 @@ function changesForShards(
     singleBatch: undefined,
     ...(merge?.projection === undefined ? {} : { projection: documentValue(merge.projection) }),
   };
-}
-
-/** Its cursor would have to wait on a shard. */
-function checkTailable({ body }: Call): void {
-  if (!body.safeBoolean('tailable', false)) return;
-  throw new CommandError(
-    'NotImplemented',
-    'tailable cursors through a router are not supported by FlintDB yet',
-  );
 }

@@ -28,6 +28,7 @@ import { runFindAndModify } from './find-and-modify.ts';
 import { runFind } from './find.ts';
 import { routerHello } from './hello.ts';
 import { runFilemd5, runMapReduce } from './map-reduce.ts';
+import { routedKillOp, runCurrentOp } from './operations.ts';
 import { runCount, runDistinct } from './reads.ts';
 import { routedCommand, type RunRouted } from './routed-command.ts';
 import { runDelete, runInsert, runUpdate } from './writes.ts';
@@ -41,6 +42,7 @@ const ROUTED: Readonly<Record<string, RunRouted>> = {
   count: runCount,
   create: runCreate,
   createIndexes: runCreateIndexes,
+  currentOp: runCurrentOp,
   dataSize: runDataSize,
   dbStats: runDbStats,
   delete: runDelete,
@@ -71,7 +73,6 @@ const ROUTED: Readonly<Record<string, RunRouted>> = {
 /** flintd's definitions that do the same here: they look at the server that runs them. */
 const OWN: ReadonlySet<string> = new Set([
   'configureFailPoint',
-  'currentOp',
   'killAllSessions',
   'killAllSessionsByPattern',
   'killSessions',
@@ -88,7 +89,8 @@ export function createRouterCommands(flintd: CommandTable, router: Router): Comm
     if (run !== undefined) commands.push(routedCommand(command, router, run));
     else if (command.name === 'hello' || command.name === 'isMaster') {
       commands.push(routerHello(command));
-    } else if (isOwn(command)) commands.push(command);
+    } else if (command.name === 'killOp') commands.push(routedKillOp(command, router));
+    else if (isOwn(command)) commands.push(command);
     else for (const name of [command.name, ...(command.aliases ?? [])]) unsupported.add(name);
   }
   return new CommandTable(commands, [...unsupported]);

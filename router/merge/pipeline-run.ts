@@ -44,6 +44,7 @@ import { MergedCursor } from './merged-cursor.ts';
 import { openCursors } from './open-cursors.ts';
 import { shardedDataDistribution } from './sharded-data-distribution.ts';
 import { RoutedWriter } from './pipeline-writer.ts';
+import { sourceOfShards } from './shard-sources.ts';
 import { sortedMerge } from './sort-order.ts';
 import { argumentOf, nameOf, splitPipeline, type SplitPipeline } from './split-pipeline.ts';
 
@@ -321,12 +322,12 @@ class MergePart implements CursorProducer {
     const own = pipelineHost(this.op, { context, bypassValidation });
     return {
       writer: new RoutedWriter(router, this.op, bypassValidation),
-      source: (stage, argument, where) =>
-        stage === '$mergeCursors'
-          ? this.documents()
-          : stage === '$shardedDataDistribution'
-            ? shardedDataDistribution(router, this.op)
-            : own.source?.(stage, argument, where),
+      source: (stage, argument, where) => {
+        if (stage === '$mergeCursors') return this.documents();
+        if (stage === '$shardedDataDistribution') return shardedDataDistribution(router, this.op);
+        const ownDocuments = own.source?.(stage, argument, where);
+        return sourceOfShards(router, this.op, stage, argument) ?? ownDocuments;
+      },
       openPipeline: (namespace, pipeline, inner) =>
         this.foreign(router, request, { namespace, pipeline, context: inner }),
     };

@@ -47,9 +47,12 @@ export class ShardCursor {
     return this.head === undefined && this.isLast;
   }
 
-  /** Gets the next batch; callers that come meanwhile wait for the same one. */
-  fetch(interruption: Interruption): Promise<void> {
-    this.fetching ??= this.fetchOnce(interruption).finally(() => {
+  /**
+   * Gets the next batch; callers that come meanwhile wait for the same one.
+   * @param awaitMs how long the shard waits at the end of what it has; for cursors that do, and for no others
+   */
+  fetch(interruption: Interruption, awaitMs?: number): Promise<void> {
+    this.fetching ??= this.fetchOnce(interruption, awaitMs).finally(() => {
       this.fetching = undefined;
     });
     return this.fetching;
@@ -64,11 +67,12 @@ export class ShardCursor {
     if (id !== 0n) killRemote(this.shard, this.namespace, id);
   }
 
-  private async fetchOnce(interruption: Interruption): Promise<void> {
+  private async fetchOnce(interruption: Interruption, awaitMs?: number): Promise<void> {
     const body = documentOf({
       getMore: int64Value(this.id),
       collection: collectionOf(this.namespace),
       batchSize: this.batchSize,
+      maxTimeMS: awaitMs === undefined ? undefined : Math.max(1, Math.ceil(awaitMs)),
       $db: databaseOf(this.namespace),
     });
     const next = cursorOf(await this.shard.command(body, interruption));

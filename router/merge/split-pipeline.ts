@@ -42,7 +42,12 @@ const PER_DOCUMENT: ReadonlySet<string> = new Set([
 ]);
 
 /** What each shard has to tell of itself: the answers stand side by side. */
-const PER_SHARD: ReadonlySet<string> = new Set(['$collStats', '$indexStats', '$planCacheStats']);
+const PER_SHARD: ReadonlySet<string> = new Set([
+  '$collStats',
+  '$indexStats',
+  '$listCatalog',
+  '$planCacheStats',
+]);
 
 /** By which a sample of all is taken: no user's field has this name. */
 const RANDOM_FIELD = '__random_of_sample';

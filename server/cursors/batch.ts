@@ -124,7 +124,8 @@ class Filling {
 
 /** Nothing can come after a batch. */
 export function isOver(batch: Batch, producer: CursorProducer): boolean {
-  return batch.isLast && batch.stashed === undefined && producer.tails === undefined;
+  if (!batch.isLast || batch.stashed !== undefined) return false;
+  return producer.tails === undefined && producer.mayGrow !== true;
 }
 
 function tooLarge(document: Buffer): CommandError {

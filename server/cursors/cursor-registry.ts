@@ -40,6 +40,10 @@ export interface CursorProducer {
   readonly isExhausted?: boolean;
   /** The collection at whose end a tailable cursor stands: next() may find something later. undefined: it never will. */
   readonly tails?: CollectionUuid | undefined;
+  /** The same for a collection of another server. */
+  readonly mayGrow?: boolean;
+  /** Of one that may grow: waits until something has come, at most so long. */
+  awaitGrowth?(atMostMs: number): Promise<void>;
 }
 
 export interface CursorDescription {

@@ -163,6 +163,7 @@ function* indexStatistics({ op, argument, collection }: SourceRequest): Iterable
       key: getField(index.spec, 'key'),
       host: `${identity.host}:${identity.port}`,
       accesses: { ops: BigInt(operations), since: new Date(sinceWallMs) },
+      shard: shardOf(op),
       spec: index.spec,
       building: index.ready ? undefined : true,
     };
@@ -202,8 +203,14 @@ function* cachedPlans({ op, argument, collection }: SourceRequest): Iterable<Rep
       indexFilterSet: false,
       estimatedSizeBytes: BigInt(plan.shown.length + query.filter.length + ENTRY_BYTES),
       host: `${identity.host}:${identity.port}`,
+      shard: shardOf(op),
     };
   }
+}
+
+/** The name of the shard in what it tells a router. */
+function shardOf({ routedBy, service }: OperationContext): string | undefined {
+  return routedBy === undefined ? undefined : service.sharding?.identity?.shardName;
 }
 
 /** A cache entry besides its documents, bytes, estimated. */
@@ -260,7 +267,7 @@ function* catalogEntries({
     "Collectionless $listCatalog must be run against the 'admin' database",
   );
   if (isOfAll) for (const each of view.collections()) yield catalogEntry(each);
-  else if (collection !== undefined) yield catalogEntry(collection);
+  else if (collection !== undefined) yield { ...catalogEntry(collection), shard: shardOf(op) };
 }
 
 function catalogEntry(collection: CollectionDescription): ReplyFields {
@@ -345,7 +352,8 @@ function* collectionStatistics(request: SourceRequest): Iterable<ReplyFields> {
   }
   const localTime = new Date(clock.wallMs());
   const ns = namespaceOfBuckets(namespace) ?? namespace;
-  yield { ns, host: `${identity.host}:${identity.port}`, localTime, ...parts };
+  const host = `${identity.host}:${identity.port}`;
+  yield { ns, shard: shardOf(op), host, localTime, ...parts };
 }
 
 /** How often and how long, by kind of operation, as top has it; how the times are spread is not kept. */

@@ -107,6 +107,7 @@ async function awaitBatch(
         const leftMs = endMs - clock.monotonicMs();
         const mayWait = batch.documents.length === 0 && !isOver(batch, producer) && leftMs > 0;
         if (!mayWait) return conclude(op, cursor, batch);
+        if (producer.awaitGrowth !== undefined) await producer.awaitGrowth(leftMs);
         producer.detach();
         op.releaseView();
         if (news !== undefined) await op.waitAtMost(news.next, leftMs);

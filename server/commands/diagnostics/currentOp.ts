@@ -6,6 +6,7 @@
 import { DocumentBuilder } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { compileFilter, simpleContext } from '../../../query/index.ts';
+import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import { replyDocument } from '../../command/reply.ts';
 import {
@@ -15,7 +16,8 @@ import {
 } from '../../operation/describe-operation.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 
-interface Request {
+/** What a currentOp asks. */
+export interface CurrentOpRequest {
   readonly ownOperations: boolean;
   readonly withIdle: boolean;
   /** Fields of the command that are no options of its own: a filter on the operations. */
@@ -32,33 +34,15 @@ export const currentOp = defineCommand({
   access: { action: 'inprog', on: 'cluster' },
   route: 'allShards',
   adminOnly: true,
-  parse(body): Request {
-    const filter = new DocumentBuilder();
-    let ownOperations = false;
-    let withIdle = false;
-    for (const { name, value } of body.fields()) {
-      if (name === '$ownOps') ownOperations = value.isTruthy();
-      else if (name === '$all') withIdle = value.isTruthy();
-      else if (!WITHOUT_EFFECT.has(name)) filter.append(name, value);
-    }
-    return { ownOperations, withIdle, filter: filter.finish() };
-  },
+  parse: parseCurrentOp,
   execute(request, op) {
     const { service } = op;
-    const matcher = compileFilter(request.filter, simpleContext(service.clock, service.random));
     const entries = listOperations(op, {
       ownOperations: request.ownOperations,
       idleConnections: request.withIdle,
       idleCursors: request.withIdle,
     });
-    const inprog = [...entries].filter((document) => matcher.matches(document));
-    let bytes = 0;
-    for (const document of inprog) bytes += document.length;
-    uassert(
-      bytes <= MAX_REPLY_BYTES,
-      'BSONObjectTooLarge',
-      'currentOp has more to show than fits into a reply: ask with a filter, or use $currentOp',
-    );
+    const inprog = matchingOperations(entries, request, op);
     return { inprog, isLocked: service.writeGate.isClosed };
   },
   reply: ({ inprog, isLocked }) => ({
@@ -71,6 +55,36 @@ export const currentOp = defineCommand({
       : {}),
   }),
 });
+
+export function parseCurrentOp(body: CommandBody): CurrentOpRequest {
+  const filter = new DocumentBuilder();
+  let ownOperations = false;
+  let withIdle = false;
+  for (const { name, value } of body.fields()) {
+    if (name === '$ownOps') ownOperations = value.isTruthy();
+    else if (name === '$all') withIdle = value.isTruthy();
+    else if (!WITHOUT_EFFECT.has(name)) filter.append(name, value);
+  }
+  return { ownOperations, withIdle, filter: filter.finish() };
+}
+
+/** Those that the request asks for. @throws CommandError BSONObjectTooLarge when they do not fit into a reply */
+export function matchingOperations(
+  entries: Iterable<Buffer>,
+  { filter }: CurrentOpRequest,
+  { service }: OperationContext,
+): Buffer[] {
+  const matcher = compileFilter(filter, simpleContext(service.clock, service.random));
+  const matching = [...entries].filter((document) => matcher.matches(document));
+  let bytes = 0;
+  for (const document of matching) bytes += document.length;
+  uassert(
+    bytes <= MAX_REPLY_BYTES,
+    'BSONObjectTooLarge',
+    'currentOp has more to show than fits into a reply: ask with a filter, or use $currentOp',
+  );
+  return matching;
+}
 
 const MAX_REPLY_BYTES = 16 * 1024 * 1024;
 

@@ -1,0 +1,198 @@
+/**
+ * Cursors that wait on a shard, and running operations of shards seen and ended through the router.
+ */
+import assert from 'node:assert/strict';
+import { Long, MongoClient, type Db, type Document, type MongoServerError } from 'mongodb';
+import { startCluster } from '../../client/index.ts';
+
+describe('operations of shards through a router', () => {
+  let cluster: Awaited<ReturnType<typeof startCluster>>;
+  let client: MongoClient;
+  let admin: Db;
+  let db: Db;
+
+  before(async () => {
+    cluster = await startCluster({ shards: 2, args: ['--testing'] });
+    client = await new MongoClient(cluster.uri).connect();
+    admin = client.db('admin');
+    db = client.db('operations');
+    await admin.command({ enableSharding: 'operations', primaryShard: 'shard2' });
+    await admin.command({ shardCollection: 'operations.spread', key: { k: 'hashed' } });
+    await db.collection('spread').insertMany(Array.from({ length: 20 }, (_, k) => ({ k })));
+  });
+  after(async () => {
+    await client.close();
+    await cluster.stop();
+  });
+
+  let next = 0;
+  async function capped(count: number): Promise<string> {
+    next += 1;
+    const name = `capped${next}`;
+    await db.createCollection(name, { capped: true, size: 4096 });
+    if (count > 0) {
+      const documents = Array.from({ length: count }, (_, _id) => ({ _id: _id as never }));
+      await db.collection(name).insertMany(documents);
+    }
+    return name;
+  }
+
+  async function tailing(name: string, fields: Document): Promise<Long> {
+    const { cursor } = await db.command({ find: name, tailable: true, ...fields });
+    return Long.fromBits(cursor.id.low, cursor.id.high);
+  }
+
+  const batchOf = (reply: Document): unknown[] =>
+    reply['cursor'].nextBatch.map(({ _id }: Document) => _id);
+
+  describe('a tailable cursor', () => {
+    it('stays open at the end, and gives what is added', async () => {
+      const name = await capped(2);
+      const { cursor } = await db.command({ find: name, tailable: true });
+      assert.equal(cursor.firstBatch.length, 2);
+      const more = { getMore: Long.fromValue(cursor.id), collection: name };
+      const empty = await db.command(more);
+      assert.deepEqual(batchOf(empty), []);
+      assert.equal(String(empty['cursor'].id), String(cursor.id));
+      await db.collection(name).insertMany([{ _id: 2 as never }, { _id: 3 as never }]);
+      assert.deepEqual(batchOf(await db.command(more)), [2, 3]);
+      assert.deepEqual(batchOf(await db.command(more)), []);
+    });
+
+    it('of an empty collection is over at once, as on one server', async () => {
+      const { cursor } = await db.command({ find: await capped(0), tailable: true });
+      assert.equal(Number(cursor.id), 0);
+    });
+
+    it('waits for data on the shard', async () => {
+      const name = await capped(1);
+      const id = await tailing(name, { awaitData: true });
+      const waiting = db.command({ getMore: id, collection: name, maxTimeMS: 8_000 });
+      const begin = performance.now();
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      await db.collection(name).insertOne({ _id: 9 as never });
+      assert.deepEqual(batchOf(await waiting), [9]);
+      assert.ok(performance.now() - begin < 4_000, 'the document came long before the time was up');
+    });
+
+    it('waits no longer than asked', async () => {
+      const name = await capped(1);
+      const id = await tailing(name, { awaitData: true });
+      const begin = performance.now();
+      const reply = await db.command({ getMore: id, collection: name, maxTimeMS: 150 });
+      assert.deepEqual(batchOf(reply), []);
+      const elapsedMs = performance.now() - begin;
+      assert.ok(elapsedMs >= 140 && elapsedMs < 5_000, `it took ${elapsedMs} ms`);
+      assert.notEqual(Number(reply['cursor'].id), 0);
+    });
+
+    it('is refused where nothing is capped, sharded or not', async () => {
+      await db.collection('plain').insertOne({});
+      for (const name of ['plain', 'spread']) {
+        await assert.rejects(db.command({ find: name, tailable: true }), { code: 2 });
+      }
+    });
+
+    it('ends on the shard with its own', async () => {
+      const name = await capped(1);
+      const id = await tailing(name, { awaitData: true });
+      const shard = await new MongoClient(cluster.uriOf('shard2')).connect();
+      try {
+        const open = async (): Promise<number> => {
+          const { metrics } = await shard.db('admin').command({ serverStatus: 1 });
+          return Number(metrics.cursor.open.total);
+        };
+        const before = await open();
+        await db.command({ killCursors: name, cursors: [id] });
+        const until = performance.now() + 4_000;
+        while ((await open()) >= before && performance.now() < until) {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+        assert.equal(await open(), before - 1);
+      } finally {
+        await shard.close();
+      }
+    });
+  });
+
+  describe('a running operation', () => {
+    async function shown(list: () => Promise<Document[]>): Promise<Document> {
+      const until = performance.now() + 4_000;
+      for (;;) {
+        const found = (await list()).find(
+          ({ op, command }) => op === 'getmore' && String(command.collection).startsWith('capped'),
+        );
+        if (found !== undefined) return found;
+        if (performance.now() > until) assert.fail('the operation is not shown');
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
+
+    it('is shown by currentOp and $currentOp with its shard, and ended by killOp', async () => {
+      const name = await capped(1);
+      const id = await tailing(name, { awaitData: true });
+      const waiting = db.command({ getMore: id, collection: name, maxTimeMS: 9_000 }).then(
+        () => undefined,
+        (error: MongoServerError) => error,
+      );
+      const byCommand = await shown(
+        async () => (await admin.command({ currentOp: 1, ns: `operations.${name}` }))['inprog'],
+      );
+      const byStage = await shown(() =>
+        admin.aggregate([{ $currentOp: {} }, { $match: { shard: 'shard2' } }]).toArray(),
+      );
+      for (const entry of [byCommand, byStage]) {
+        assert.equal(entry['shard'], 'shard2');
+        assert.match(entry['opid'], /^shard2:\d+$/);
+        assert.equal(typeof entry['client_s'], 'string');
+        assert.equal('client' in entry, false);
+      }
+      const begin = performance.now();
+      const killed = await admin.command({ killOp: 1, op: byCommand['opid'] });
+      assert.equal(killed['shard'], 'shard2');
+      assert.equal(`shard2:${killed['shardid']}`, byCommand['opid']);
+      const error = await waiting;
+      assert.equal(error?.code, 11_601);
+      assert.ok(performance.now() - begin < 5_000, 'it ended at once');
+    });
+
+    it('of the router itself is shown with localOps, and has a number', async () => {
+      const own = await admin.aggregate([{ $currentOp: { localOps: true } }]).toArray();
+      assert.ok(own.length > 0);
+      for (const entry of own.filter(({ type }) => type === 'op')) {
+        assert.equal(typeof entry['opid'], 'number');
+        assert.equal('shard' in entry, false);
+      }
+      const killed = await admin.command({ killOp: 1, op: 987_654 });
+      assert.equal(killed['info'], 'attempting to kill op');
+    });
+
+    it('is not found under a name of another form', async () => {
+      for (const op of ['shard2', ':1', 'shard2:', '']) {
+        await assert.rejects(admin.command({ killOp: 1, op }), { code: 28_625 });
+      }
+      await assert.rejects(admin.command({ killOp: 1, op: 'nobody:1' }), {
+        codeName: 'ShardNotFound',
+      });
+      await assert.rejects(admin.command({ killOp: 1, op: 'shard2:x' }), {
+        codeName: 'FailedToParse',
+      });
+      await assert.rejects(admin.command({ killOp: 1, op: {} }), { codeName: 'TypeMismatch' });
+    });
+  });
+
+  describe('what shards tell of themselves', () => {
+    it('names the shard: $indexStats, $collStats, $listCatalog', async () => {
+      const shardsOf = async (stage: Document): Promise<unknown[]> => {
+        const entries = await db.collection('spread').aggregate([stage]).toArray();
+        return [...new Set(entries.map(({ shard }) => shard))].sort();
+      };
+      for (const stage of [{ $indexStats: {} }, { $collStats: { count: {} } }, { $listCatalog: {} }]) {
+        assert.deepEqual(await shardsOf(stage), ['shard1', 'shard2'], JSON.stringify(stage));
+      }
+      const all = await admin.aggregate([{ $listCatalog: {} }]).toArray();
+      const spread = all.filter(({ ns }) => ns === 'operations.spread');
+      assert.deepEqual(spread.map(({ shard }) => shard).sort(), ['shard1', 'shard2']);
+    });
+  });
+});
