@@ -187,7 +187,11 @@ describe('operations of shards through a router', () => {
         const entries = await db.collection('spread').aggregate([stage]).toArray();
         return [...new Set(entries.map(({ shard }) => shard))].sort();
       };
-      for (const stage of [{ $indexStats: {} }, { $collStats: { count: {} } }, { $listCatalog: {} }]) {
+      for (const stage of [
+        { $indexStats: {} },
+        { $collStats: { count: {} } },
+        { $listCatalog: {} },
+      ]) {
         assert.deepEqual(await shardsOf(stage), ['shard1', 'shard2'], JSON.stringify(stage));
       }
       const all = await admin.aggregate([{ $listCatalog: {} }]).toArray();
