@@ -13,6 +13,7 @@ import { shardFromDocument, type Chunk, type OperationContext } from '../../serv
 import { splitChunk } from '../catalog/split-chunk.ts';
 import { moveRangeTo } from '../catalog/move-range.ts';
 import type { BalancerControl, ConfigServer } from '../config-server.ts';
+import { jumboChunks, markJumbo } from '../catalog/jumbo-chunks.ts';
 import { measureCollection, zoneRanges } from './distribution.ts';
 import { mergeShard } from './merge-shard.ts';
 import { chooseMoves, zoneSplits, type Move } from './policy.ts';
@@ -33,8 +34,6 @@ export class Balancer implements BalancerControl {
   private round: Promise<boolean> | undefined;
   private running: Promise<void> = Promise.resolve();
   private mergedAtMs: number;
-  /** Chunks that were found to be so: others of the same bounds are not looked at again until the next start. */
-  private readonly tooLarge = new Set<string>();
 
   constructor(server: ConfigServer) {
     this.server = server;
@@ -153,7 +152,8 @@ export class Balancer implements BalancerControl {
     const rangeBytes = own.rangeBytes ?? settings.rangeBytes;
     const distribution = await measureCollection(server, op, routing, rangeBytes);
     if (!distribution.isSettled) return [];
-    const isTooLarge = (chunk: Chunk): boolean => this.tooLarge.has(nameOf(namespace, chunk));
+    const jumbo = await jumboChunks(server.catalog, op, routing);
+    const isTooLarge = ({ minText }: Chunk): boolean => jumbo.has(minText);
     return chooseMoves({ ...distribution, isTooLarge }, busy);
   }
 
@@ -169,7 +169,7 @@ export class Balancer implements BalancerControl {
     } catch (error) {
       if (op.reason !== undefined) throw error;
       if (error instanceof CommandError && error.codeName === 'ChunkTooBig') {
-        this.tooLarge.add(nameOf(namespace, move.chunk));
+        await markJumbo(this.server, op, namespace, move.chunk);
       }
       this.report(namespace, error);
     }
@@ -200,8 +200,4 @@ export class Balancer implements BalancerControl {
       attributes: { what, error: String(error) },
     });
   }
-}
-
-function nameOf(namespace: string, { minText, maxText }: Chunk): string {
-  return JSON.stringify([namespace, minText, maxText]);
 }

@@ -33,7 +33,7 @@ export interface Distribution {
   readonly zones: readonly ZoneRange[];
   /** Size of a range. */
   readonly rangeBytes: number;
-  /** Chunks that are much larger and cannot be split: moving them to and fro would even nothing. */
+  /** Chunks that are much larger and cannot be split: only a shard that is drained gives them away. */
   readonly isTooLarge?: (chunk: Chunk) => boolean;
 }
 
@@ -133,7 +133,7 @@ class Plan {
 
   enterZone(chunk: Chunk, zone: string | undefined): void {
     const shard = this.shard(chunk);
-    if (shard === undefined || takes(shard, zone)) return;
+    if (shard === undefined || takes(shard, zone) || this.isTooLarge(chunk)) return;
     this.moveAway(chunk, zone, 'zoneViolation');
   }
 

@@ -12,6 +12,7 @@ import {
   balancerStop,
 } from './balancer.ts';
 import { checkMetadataConsistency } from './checkMetadataConsistency.ts';
+import { clearJumboFlag } from './clearJumboFlag.ts';
 import { commitChunkMigration } from './commitChunkMigration.ts';
 import {
   configureCollectionBalancing,
@@ -22,6 +23,7 @@ import { dropCollection, dropDatabase } from './dropCollection.ts';
 import { listShards } from './listShards.ts';
 import { mergeAllChunksOnShard, mergeChunks } from './mergeChunks.ts';
 import { moveChunk, moveRange } from './moveRange.ts';
+import { refineCollectionShardKey } from './refineCollectionShardKey.ts';
 import { removeShard } from './removeShard.ts';
 import { resolveChunkMigration } from './resolveChunkMigration.ts';
 import { shardCollection } from './shardCollection.ts';
@@ -37,6 +39,7 @@ export function configServerCommands(server: ConfigServerSource): readonly Comma
     balancerStatus(server),
     balancerStop(server),
     checkMetadataConsistency(server),
+    clearJumboFlag(server),
     commitChunkMigration(server),
     configureCollectionBalancing(server),
     createDatabase(server),
@@ -48,6 +51,7 @@ export function configServerCommands(server: ConfigServerSource): readonly Comma
     mergeChunks(server),
     moveChunk(server),
     moveRange(server),
+    refineCollectionShardKey(server),
     removeShard(server),
     removeShardFromZone(server),
     resolveChunkMigration(server),

@@ -12,6 +12,7 @@ import {
   type OperationContext,
   type ReplyFields,
 } from '../../server/cluster.ts';
+import { isJumbo } from '../catalog/jumbo-chunks.ts';
 import type { ConfigServer, ConfigServerSource } from '../config-server.ts';
 import { configTraits, textIn } from './arguments.ts';
 
@@ -72,7 +73,7 @@ async function remove(
       remaining: {
         chunks: BigInt(chunks.length),
         dbs: BigInt(databases.length),
-        jumboChunks: 0n,
+        jumboChunks: BigInt(chunks.filter(isJumbo).length),
       },
       ...dbsToMove,
     };

@@ -53,9 +53,10 @@ async function resolve(
       server,
       op,
       request.namespace,
-      ({ entry }): KeyTextRange => ({
-        min: entry.pattern.boundText(request.min),
-        max: entry.pattern.boundText(request.max),
+      // The key may have been refined since the migration began.
+      ({ entry: { pattern } }): KeyTextRange => ({
+        min: pattern.boundText(pattern.extendedBound(request.min)),
+        max: pattern.boundText(pattern.extendedBound(request.max)),
       }),
       (found) => {
         const change = fence(server, request, found);

@@ -20,7 +20,7 @@ import type { MaybePromise, RecordId } from '../../storage/index.ts';
 import type { OperationContext } from '../operation/operation-context.ts';
 import type { KeyTextRange } from './chunk-map.ts';
 import { uuidValue } from './routing.ts';
-import { ShardKeyPattern } from './shard-key-pattern.ts';
+import { ShardKeyPattern, type KeyText } from './shard-key-pattern.ts';
 import { indexRange, shardKeyIndex } from './shard-key-walk.ts';
 import type { ShardingState } from './sharding-state.ts';
 import { changeFacts, idOf, readFacts, recordById, type FactChange } from './stored-facts.ts';
@@ -135,6 +135,14 @@ function taskFrom(document: Buffer): Task {
   };
 }
 
+/** The task's range by the collection's key as it is now: it may have been refined since. */
+function rangeBy(pattern: ShardKeyPattern, document: Buffer): KeyTextRange {
+  const range = field(document, 'range').asDocument();
+  const textOf = (name: 'min' | 'max'): KeyText =>
+    pattern.boundText(pattern.extendedBound(field(range, name).asDocument()));
+  return { min: textOf('min'), max: textOf('max') };
+}
+
 function field(document: Buffer, name: string): RawValue {
   const value = getField(document, name);
   if (value !== undefined) return value;
@@ -151,11 +159,12 @@ async function runTask(
   const collectionState = state.collection(task.namespace);
   const known = await state.refresh(op, task.namespace);
   if (collectionState.earlierIsUsed) return false;
-  const isSame = known.routing?.entry.uuid === task.uuid;
+  const { routing } = known;
+  const isSame = routing?.entry.uuid === task.uuid;
   const { shardName } = state.requiredIdentity;
   const isOwned =
     isSame &&
-    [...(known.routing?.chunks.overlapping(task.range) ?? [])].some(
+    [...routing.chunks.overlapping(rangeBy(routing.entry.pattern, document))].some(
       ({ shard }) => shard === shardName,
     );
   if (isSame && !isOwned) await deleteRange(op, task);

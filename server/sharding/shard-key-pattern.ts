@@ -150,6 +150,21 @@ export class ShardKeyPattern {
     return this.boundOf([], MAX_KEY);
   }
 
+  /**
+   * A whole bound from one with the first fields only, as it was before the key was refined: MinKey for the others, so that all keys
+   * with these first values are on the same side as before; the end of all keys stays the end.
+   * @throws CommandError BadValue for other fields
+   */
+  extendedBound(bound: Buffer): Buffer {
+    const values: RawValue[] = [];
+    for (const [name, value] of fieldsOf(bound)) {
+      if (name !== this.fields[values.length]?.path.text) throw this.foreignBound(bound);
+      values.push(value);
+    }
+    const isEnd = values.length > 0 && values.every(({ type }) => type === BsonType.maxKey);
+    return this.boundOf(values, isEnd ? MAX_KEY : MIN_KEY);
+  }
+
   /** Begins with all fields of the other, of the same kinds. */
   isExtensionOf(other: ShardKeyPattern): boolean {
     return other.fields.every(

@@ -18,6 +18,7 @@ import type { Peers } from './peers.ts';
 import { readRouting, type ReadMetadata } from './routing.ts';
 import type { RoutedOperation } from './routed-by.ts';
 import type { ShardIdentity } from './shard-identity.ts';
+import type { ShardKeyPattern } from './shard-key-pattern.ts';
 import { ShardVersion } from './shard-version.ts';
 import { staleConfigError, staleDbVersionError } from './stale-errors.ts';
 
@@ -121,6 +122,11 @@ export class ShardingState {
       shardId: this.requiredIdentity.shardName,
       because: 'a document of another shard was sent for',
     });
+  }
+
+  /** By which key the collection is sharded, as far as this shard knows. */
+  shardKeyOf(namespace: string): ShardKeyPattern | undefined {
+    return this.collections.get(namespace)?.known?.routing?.entry.pattern;
   }
 
   /** Reads a collection's routing, all that came after what is known. */

@@ -174,7 +174,7 @@ describe('commands through a router', () => {
   });
 
   it('says that the config server does not know what it was asked for', async () => {
-    await assert.rejects(cluster.client.db('admin').command({ movePrimary: 'x', to: 'y' }), {
+    await assert.rejects(cluster.client.db('admin').command({ reshardCollection: 'x.y' }), {
       codeName: 'CommandNotFound',
     });
   });

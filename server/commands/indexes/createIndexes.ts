@@ -2,7 +2,14 @@
  * createIndexes: adds indexes to a collection, which is created when it is not there.
  * Source: MongoDB's manual, "createIndexes".
  */
-import { BsonType, getField, type RawValue } from '../../../bson/index.ts';
+import {
+  BsonType,
+  EMPTY_DOCUMENT,
+  fieldsOf,
+  getField,
+  inspect,
+  type RawValue,
+} from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
 import type { Ident, IndexDescription, ReadView } from '../../../storage/index.ts';
 import { cappedLimitsOf } from '../../catalog/capped-collections.ts';
@@ -18,6 +25,7 @@ import { checkWritable, collectionForWrite } from '../../catalog/namespace.ts';
 import { asMeasurementError } from '../crud/measurement-writer.ts';
 import { timeseriesOf } from '../../catalog/timeseries-catalog.ts';
 import { defineCommand } from '../../command/define-command.ts';
+import { mayBeUnique } from '../../sharding/shard-key-index.ts';
 import { queryContext } from '../crud/query-context.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 
@@ -143,6 +151,7 @@ function missingIndexes(
       throw new CommandError('CannotCreateIndex', 'Cannot create TTL index on a capped collection');
     }
     if (isAlreadyThere(wanted, existing)) continue;
+    checkUniqueOverShards(op, namespace, wanted);
     // One like it that is being built is waited for; another one in its way is refused at once.
     isAlreadyThere(wanted, indexes);
     if (isAlreadyThere(wanted, missing)) {
@@ -157,6 +166,23 @@ function missingIndexes(
   throw new CommandError(
     'CannotCreateIndex',
     `add index fails, too many indexes for ${namespace}: the limit is ${MAX_INDEXES_PER_COLLECTION}`,
+  );
+}
+
+/** A unique index is unique on each shard: documents that it tells apart must be on the same one. */
+function checkUniqueOverShards(
+  op: OperationContext,
+  namespace: string,
+  { spec }: IndexSpecification,
+): void {
+  const shardKey = op.service.sharding?.shardKeyOf(namespace);
+  if (shardKey === undefined || getField(spec, 'unique')?.isTruthy() !== true) return;
+  const key = getField(spec, 'key')?.asDocument() ?? EMPTY_DOCUMENT;
+  const paths = Array.from(fieldsOf(key), ([path]) => path);
+  if (mayBeUnique(paths, shardKey)) return;
+  throw new CommandError(
+    'CannotCreateIndex',
+    `cannot create unique index over ${inspect(key)} with shard key pattern ${inspect(shardKey.pattern)}`,
   );
 }
 

@@ -17,6 +17,7 @@ import { shownIndexes } from '../../catalog/bucket-index.ts';
 import { requireCollection } from '../../catalog/namespace.ts';
 import { timeseriesOf } from '../../catalog/timeseries-catalog.ts';
 import { defineCommand } from '../../command/define-command.ts';
+import { checkKeyIndexStays, withoutKeyIndex } from '../../sharding/shard-key-index.ts';
 
 export const dropIndexes = defineCommand({
   name: 'dropIndexes',
@@ -39,9 +40,14 @@ export const dropIndexes = defineCommand({
       const found = requireCollection(transaction, namespace);
       const timeseries = timeseriesOf(transaction, found);
       const collection = timeseries?.buckets ?? found;
-      const dropped = new Set(indexesNamedBy(collection, which, timeseries?.options));
-      for (const index of dropped) transaction.dropIndex(collection, index);
       const isAll = which.type === BsonType.string && which.asString() === '*';
+      const key = op.service.sharding?.shardKeyOf(namespace);
+      const named = indexesNamedBy(collection, which, timeseries?.options);
+      const dropped = new Set(
+        isAll && key !== undefined ? withoutKeyIndex(collection, named, key) : named,
+      );
+      if (key !== undefined) checkKeyIndexStays(collection, dropped, key);
+      for (const index of dropped) transaction.dropIndex(collection, index);
       const { indexes } = collection;
       const countBefore =
         timeseries === undefined

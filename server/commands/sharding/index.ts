@@ -3,6 +3,7 @@
  */
 import type { Command } from '../../command/define-command.ts';
 import { addShardIdentity } from './addShardIdentity.ts';
+import { checkShardKeyIndex } from './checkShardKeyIndex.ts';
 import { createCollectionParticipant } from './createCollectionParticipant.ts';
 import { dropCollectionParticipant } from './dropCollectionParticipant.ts';
 import {
@@ -18,6 +19,7 @@ import { splitVector } from './splitVector.ts';
 
 export const SHARD_COMMANDS: readonly Command[] = [
   addShardIdentity,
+  checkShardKeyIndex,
   createCollectionParticipant,
   dropCollectionParticipant,
   finishReceive,

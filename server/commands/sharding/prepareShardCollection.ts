@@ -3,21 +3,10 @@
  * _flushRoutingTableCacheUpdates says that it is done.
  * Source: MongoDB's manual, "Shard Key Indexes" and "Unique Indexes" of sharded collections.
  */
-import {
-  arrayValue,
-  BsonType,
-  documentOf,
-  getField,
-  inspect,
-  fieldsOf,
-} from '../../../bson/index.ts';
+import { arrayValue, BsonType, documentOf, getField, fieldsOf } from '../../../bson/index.ts';
 import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
-import type {
-  CollectionDescription,
-  IndexDescription,
-  Transaction,
-} from '../../../storage/index.ts';
+import type { CollectionDescription, Transaction } from '../../../storage/index.ts';
 import { cappedLimitsOf } from '../../catalog/capped-collections.ts';
 import { collectionForWrite } from '../../catalog/namespace.ts';
 import { defineCommand } from '../../command/define-command.ts';
@@ -25,7 +14,7 @@ import type { OperationContext } from '../../operation/operation-context.ts';
 import { beginPreparation } from '../../sharding/preparations.ts';
 import { uuidValue } from '../../sharding/routing.ts';
 import { ShardKeyPattern } from '../../sharding/shard-key-pattern.ts';
-import { servesShardKey } from '../../sharding/shard-key-walk.ts';
+import { missingKeyIndex, unsuitedIndexes } from '../../sharding/shard-key-index.ts';
 import { indexDefinitions } from '../../sharding/collection-copy.ts';
 import { namespaceIn, shardingOf, shardTraits } from './shard-command.ts';
 
@@ -33,7 +22,15 @@ interface PrepareRequest {
   readonly namespace: string;
   readonly pattern: ShardKeyPattern;
   readonly isUnique: boolean;
+  /** A unique key needs a unique index. */
+  readonly checksUniqueness: boolean;
+  /** The index of the key is made where there is none. */
+  readonly makesIndex: boolean;
 }
+
+/** A code without name. */
+const NO_INDEX = 6_373_200;
+const NO_INDEX_MESSAGE = 'Must have an index compatible with the proposed shard key';
 
 /** Writers under way have so long to end. */
 const DRAIN_MS = 5_000;
@@ -44,6 +41,8 @@ export const prepareShardCollection = defineCommand({
     namespace: namespaceIn(body),
     pattern: ShardKeyPattern.parse(body.document('key')),
     isUnique: body.boolean('unique'),
+    checksUniqueness: body.boolean('enforceUniquenessCheck', true),
+    makesIndex: body.boolean('implicitlyCreateIndex', true),
   }),
   execute: prepare,
   reply: (collection, op) => ({
@@ -94,36 +93,18 @@ function makeReady(transaction: Transaction, request: PrepareRequest): void {
     'InvalidOptions',
     "can't shard a capped collection",
   );
-  for (const index of collection.indexes) checkUnique(index, request);
-  const usable = collection.indexes.filter((index) => servesShardKey(index, pattern));
-  if (usable.some((index) => !isUnique || index.unique || pattern.isId)) return;
+  const missing = missingKeyIndex(collection, pattern, isUnique && request.checksUniqueness);
+  if (missing === undefined) return;
   const isEmpty = transaction.recordCount(collection) === 0;
+  const mayMake = isEmpty && !missing.isTaken;
+  if (!mayMake && missing.unsuited.length > 0) throw unsuitedIndexes(pattern, missing);
   uassert(
-    isEmpty && usable.length === 0,
+    mayMake,
     'InvalidOptions',
-    usable.length > 0
-      ? `can't shard collection '${namespace}' with unique shard key: the index of the key is not unique`
-      : 'Please create an index that starts with the proposed shard key before sharding the collection',
+    'Please create an index that starts with the proposed shard key before sharding the collection',
   );
+  if (!request.makesIndex) throw new CommandError(NO_INDEX, NO_INDEX_MESSAGE);
   transaction.createIndex(collection, keyIndex(request, collection));
-}
-
-/** A unique index is unique on each shard alone, unless equal keys are on the same one. */
-function checkUnique(index: IndexDescription, { namespace, pattern }: PrepareRequest): void {
-  const isId = index.name === '_id_';
-  if (!index.unique || isId) return;
-  const covers = pattern.fields.every(
-    ({ path }, at) => index.fields[at]?.path === path.text && index.fields[at].kind === 'ordered',
-  );
-  uassert(
-    covers,
-    'InvalidOptions',
-    `can't shard collection '${namespace}' with unique index on ${inspect(keyOf(index))} and proposed shard key ${inspect(pattern.pattern)}. Uniqueness can't be maintained unless shard key is a prefix`,
-  );
-}
-
-function keyOf(index: IndexDescription): Buffer {
-  return getField(index.spec, 'key')?.asDocument() ?? documentOf({});
 }
 
 function keyIndex(
