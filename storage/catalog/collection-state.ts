@@ -28,6 +28,8 @@ export class CollectionState {
   readonly sizes = new History<CollectionSize>();
   /** Commit at which an index came or went, or the collection was dropped or renamed: older transactions conflict. */
   schemaChangedAt = 0;
+  /** The block of the record map that the next record stands in can be read: see transactions/record-ids.ts. */
+  lastBlockIsKnown = false;
   private nextRecordId: number;
 
   constructor(ident: Ident, uuid: CollectionUuid, firstRecordId: number) {

@@ -56,6 +56,7 @@ import {
   type RecordWrite,
 } from './pending-write.ts';
 import { publish } from './publish.ts';
+import { takeRecordId } from './record-ids.ts';
 
 /** An own generation has no readers but its transaction. */
 const NO_SNAPSHOTS = new OpenSnapshots();
@@ -156,7 +157,7 @@ export class EngineTransaction extends SnapshotView implements Transaction, Pend
       }
       noteMultikey(writer, generated.multikeyPaths, multikey);
     }
-    const recordId = state.takeRecordId();
+    const recordId = takeRecordId(this.store, state);
     this.add({
       kind: 'record',
       state,

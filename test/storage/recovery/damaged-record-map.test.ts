@@ -6,7 +6,12 @@ import { documentOf } from '../../../bson/index.ts';
 import { uninterruptible } from '../../../common/interruption.ts';
 import type { LogLine } from '../../../common/log.ts';
 import { recordMapKey } from '../../../storage/format/record-map.ts';
-import { openEngine, type EngineOptions, type StorageEngine } from '../../../storage/index.ts';
+import {
+  openEngine,
+  type EngineOptions,
+  type RecordId,
+  type StorageEngine,
+} from '../../../storage/index.ts';
 import { DEFAULT_MAP_BYTES, openEnvironment } from '../../../storage/indexes/lmdb-environment.ts';
 import {
   A_INDEX,
@@ -62,6 +67,35 @@ describe('Replay of an index that was made over a collection whose record map is
       after.close();
       // What stands in front of the damaged block has its entries: 32 records a block.
       assert.ok(entries >= 64 && entries < 200, String(entries));
+      await again.close();
+    });
+  });
+});
+
+describe('Inserts into a collection whose last block of the record map is damaged', () => {
+  it('go on in the next block, and checkpoints with them', async () => {
+    await withDirectory(async (dbpath) => {
+      const engine = await open(dbpath);
+      const collection = createCollection(engine, 'test.a');
+      for (let id = 0; id < 40; id += 1) insert(engine, collection, documentOf({ _id: id }));
+      await engine.close();
+      await rotBlock(dbpath, recordMapKey(collection.ident, 1));
+
+      const again = await open(dbpath);
+      const { recordId } = insert(again, collection, documentOf({ _id: 40 }));
+      assert.equal(recordId, 64);
+      insert(again, collection, documentOf({ _id: 41 }));
+      await again.checkpoint();
+      const view = again.snapshot();
+      assert.deepEqual(await view.record(collection, recordId), documentOf({ _id: 40 }));
+      const one = 1 as RecordId;
+      assert.deepEqual(await view.record(collection, one), documentOf({ _id: 0 }));
+      const lost = 40 as RecordId;
+      await assert.rejects(
+        async () => view.record(collection, lost),
+        /test\.a, record 40.*checksum/,
+      );
+      view.close();
       await again.close();
     });
   });
