@@ -2,16 +2,19 @@
  * Bundles the programs and the SDK, after tsc has checked and emitted the tree: a program that loads a handful of files starts
  * in half the time of one that loads five hundred (docs/decisions/0005-bundled-programs.md).
  *
- * Owns: dist/programs/ and dist/sdk/. Every entry, chunk and worker job of one lies in that one folder, because a job is named
- * relative to the module that starts it (common/workers/job-url.ts) and a bundle has one place only. The SDK is there as ES
- * modules and as CommonJS, which Jest and older projects load; nothing of the server is in it. Its part for browsers is one
- * file that imports nothing.
+ * Owns: dist/programs/ and dist/sdk/. All programs are one file of CommonJS, which load-programs.js hands to V8 together with what V8
+ * compiled of it the last time; every worker job is a file beside it, because a job is named relative to the module that starts it
+ * (common/workers/job-url.ts) and a bundle has one place only. The SDK is there as ES modules and as CommonJS, which Jest and older
+ * projects load; nothing of the server is in it. Its part for browsers is one file that imports nothing.
  */
-import { readdirSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 
-const PROGRAMS = ['embedded', 'flintd', 'flints', 'flint'].map((name) => `cli/programs/${name}.ts`);
+const STARTED = ['flintd', 'flints', 'flint'];
+const ALL_PROGRAMS = 'cli/programs/all-programs.ts';
+const LOADER = 'cli/programs/load-programs.ts';
 /** package.json, exports. */
 const SDK = ['client/index.ts', 'client/testing/memory-server.ts'];
 const BROWSER_SDK = ['client/http.ts'];
@@ -29,6 +32,12 @@ function jobsOf(floors) {
     );
   }
   return jobs;
+}
+
+/** What the programs need at every start is a part of them; it may have no files that it looks for beside itself. */
+function packagesBut(bundled) {
+  const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+  return Object.keys(dependencies).filter((name) => !bundled.includes(name));
 }
 
 const COMMON = {
@@ -55,23 +64,87 @@ const COMMON_JS = {
 /** Whole, so that a page loads it without a bundler of its own; an import of Node's would be an error here. */
 const BROWSER = { ...COMMON, platform: 'browser', target: 'es2022', packages: 'bundle' };
 
+/** In the folder's package.json it says that its files are CommonJS. */
+const PROGRAMS = {
+  ...COMMON,
+  format: 'cjs',
+  packages: undefined,
+  external: packagesBut(['bson']),
+  // A script that V8 did not compile anew has lost its import().
+  supported: { 'dynamic-import': false },
+  define: { 'import.meta.url': 'moduleUrl' },
+  // A line of its own for the stack traces of crash reports; nothing but ASCII, so that V8 keeps one byte per character.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  lineLimit: 160,
+  legalComments: 'none',
+  // For reading a trace beside the sources, which are not published.
+  sourcesContent: false,
+  banner: { js: COMMON_JS.banner.js },
+};
+
 async function bundle(outdir, builds) {
   const results = await Promise.all(builds.map((options) => build({ ...options, outdir })));
-  const written = new Set(
-    results.flatMap(({ metafile }) => Object.keys(metafile.outputs).map((path) => basename(path))),
+  return results.flatMap(({ metafile }) =>
+    Object.keys(metafile.outputs).map((path) => basename(path)),
   );
-  // Chunks of the build before go last, so that a program that starts meanwhile finds all of its own.
+}
+
+/** What the build before has left goes last, so that a program that starts meanwhile finds all of its own. */
+function removeOthers(outdir, written) {
   for (const name of readdirSync(outdir)) {
-    if (!written.has(name)) rmSync(join(outdir, name));
+    if (!written.includes(name)) rmSync(join(outdir, name), { recursive: true });
   }
 }
 
-await bundle('dist/programs', [
-  { ...MODULES, entryPoints: [...PROGRAMS, ...jobsOf(['query', 'server', 'storage', 'wire'])] },
-]);
-await bundle('dist/sdk', [
-  { ...MODULES, entryPoints: [...SDK, ...jobsOf(['wire'])] },
-  { ...COMMON_JS, entryPoints: SDK },
-  { ...BROWSER, format: 'esm', entryPoints: BROWSER_SDK },
-  { ...BROWSER, format: 'cjs', outExtension: { '.js': '.cjs' }, entryPoints: BROWSER_SDK },
-]);
+async function bundlePrograms(outdir) {
+  const written = await bundle(outdir, [
+    {
+      ...PROGRAMS,
+      entryPoints: { programs: ALL_PROGRAMS },
+      // One expression, which load-programs.ts calls.
+      banner: {
+        js: `(function (exports, require, module, __filename, __dirname) {${COMMON_JS.banner.js}`,
+      },
+      footer: { js: '})' },
+    },
+    { ...PROGRAMS, entryPoints: jobsOf(['query', 'server', 'storage', 'wire']) },
+  ]);
+  const text = readFileSync(join(outdir, 'programs.js'));
+  if (text.some((byte) => byte > 127)) throw new Error('programs.js is not ASCII alone');
+  const checksum = createHash('sha256').update(text).digest('hex').slice(0, 16);
+  written.push(
+    ...(await bundle(outdir, [
+      {
+        ...PROGRAMS,
+        entryPoints: [LOADER],
+        define: { ...PROGRAMS.define, BUNDLE_CHECKSUM: JSON.stringify(checksum) },
+      },
+    ])),
+  );
+  const write = (name, content) => {
+    writeFileSync(join(outdir, name), `${content}\n`);
+    written.push(name);
+  };
+  write('package.json', '{ "type": "commonjs" }');
+  const load = "require('./load-programs.js').loadPrograms()";
+  for (const name of STARTED) write(`${name}.js`, `void ${load}.${name}();`);
+  write(
+    'embedded.js',
+    `exports.startEmbedded = async (args) => (await ${load}.embedded()).startEmbedded(args);`,
+  );
+  removeOthers(outdir, written);
+}
+
+async function bundleSdk(outdir) {
+  const written = await bundle(outdir, [
+    { ...MODULES, entryPoints: [...SDK, ...jobsOf(['wire'])] },
+    { ...COMMON_JS, entryPoints: SDK },
+    { ...BROWSER, format: 'esm', entryPoints: BROWSER_SDK },
+    { ...BROWSER, format: 'cjs', outExtension: { '.js': '.cjs' }, entryPoints: BROWSER_SDK },
+  ]);
+  removeOthers(outdir, written);
+}
+
+await bundlePrograms('dist/programs');
+await bundleSdk('dist/sdk');

@@ -81,16 +81,20 @@ Exit codes: 0 done, 1 it could not be done, 2 wrong use, 4 damage (verify, repai
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-// The timers of the clock keep no process alive: while top waits for its next round and the server goes away, nothing else would.
-const untilTheEnd = setInterval(() => {}, LONGEST_TIMER_MS);
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  if (error instanceof UsageError) process.exitCode = EXIT.badOptions;
-  else if (error instanceof FailedCommand) process.exitCode = EXIT.failed;
-  else throw error;
-  const prefix = painted('flint:', 'red', process.stderr, process.env);
-  process.stderr.write(`${prefix} ${error.message}\n`);
-} finally {
-  clearInterval(untilTheEnd);
+void run();
+
+async function run(): Promise<void> {
+  // The timers of the clock keep no process alive: while top waits for its next round and the server goes away, nothing else would.
+  const untilTheEnd = setInterval(() => {}, LONGEST_TIMER_MS);
+  try {
+    process.exitCode = await main(process.argv.slice(2));
+  } catch (error) {
+    if (error instanceof UsageError) process.exitCode = EXIT.badOptions;
+    else if (error instanceof FailedCommand) process.exitCode = EXIT.failed;
+    else throw error;
+    const prefix = painted('flint:', 'red', process.stderr, process.env);
+    process.stderr.write(`${prefix} ${error.message}\n`);
+  } finally {
+    clearInterval(untilTheEnd);
+  }
 }

@@ -7,7 +7,7 @@
 import { FLINTD_OPTIONS, flintdOptionsFrom } from '../../server/index.ts';
 import { runProgram } from './server-command-line.ts';
 
-await runProgram({
+void runProgram({
   name: 'flintd',
   usage: `flintd, the storage server of FlintDB: speaks MongoDB's wire protocol.
 

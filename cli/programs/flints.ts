@@ -6,7 +6,7 @@
 import { FLINTS_OPTIONS, flintsOptionsFrom } from '../../router/index.ts';
 import { runProgram } from './server-command-line.ts';
 
-await runProgram({
+void runProgram({
   name: 'flints',
   usage: `flints, the query router of FlintDB: speaks MongoDB's wire protocol for a whole cluster.
 

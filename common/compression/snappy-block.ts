@@ -4,7 +4,15 @@
  * A block begins with its own uncompressed length; the library allocates what that says, so it is compared with what the
  * caller expects first. Source: google/snappy, format_description.txt.
  */
-import { compressSync, uncompressSync } from 'snappy';
+import { createRequire } from 'node:module';
+
+let loaded: typeof import('snappy') | undefined;
+
+/** The library, loaded with the first block: a start needs none. */
+export function snappyLibrary(): typeof import('snappy') {
+  loaded ??= createRequire(import.meta.url)('snappy') as typeof import('snappy');
+  return loaded;
+}
 
 /**
  * Output in V8's own memory: what the library lends is given back by a finalizer, long after, and 100,000 pages of 32 KiB left 206 MB instead
@@ -13,13 +21,13 @@ import { compressSync, uncompressSync } from 'snappy';
 const OWN_MEMORY = { copyOutputData: true };
 
 export function compressSnappyBlock(plain: Buffer): Buffer {
-  return compressSync(plain, OWN_MEMORY);
+  return snappyLibrary().compressSync(plain, OWN_MEMORY);
 }
 
 /** @throws Error when the block is damaged, or does not stand for exactly `uncompressedBytes`. */
 export function uncompressSnappyBlock(block: Buffer, uncompressedBytes: number): Buffer {
   checkSnappyLength(block, uncompressedBytes);
-  return asBuffer(uncompressSync(block, { asBuffer: true, ...OWN_MEMORY }));
+  return asBuffer(snappyLibrary().uncompressSync(block, { asBuffer: true, ...OWN_MEMORY }));
 }
 
 /** @throws Error when the block claims another length. */

@@ -5,7 +5,7 @@
  */
 import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
-import { newQuickJSWASMModuleFromVariant } from 'quickjs-emscripten-core';
+import { newQuickJSWASMModuleFromVariant, type QuickJSWASMModule } from 'quickjs-emscripten-core';
 import variant from '@jitl/quickjs-ng-wasmfile-release-sync';
 import { invariant } from '../../common/assert.ts';
 import { systemClock } from '../../common/clock.ts';
@@ -34,20 +34,23 @@ const port = parentPort;
 // Scripts come after the event loop, which serves everybody. Only Linux counts priorities by thread.
 if (process.platform === 'linux') setPriority(SCRIPT_NICENESS);
 const control: Int32Array = workerData.control;
-// The package's types describe its CommonJS face, where the variant is `default`; Node loads the other one.
-const engine = await newQuickJSWASMModuleFromVariant(
-  'default' in variant ? variant.default : variant,
-);
 const residents = new Map<number, Resident>();
+void serve();
 
-port.on('message', (job: ScriptJob) => {
-  port.postMessage(answerTo(job));
-});
-port.postMessage('ready');
+async function serve(): Promise<void> {
+  // The package's types describe its CommonJS face, where the variant is `default`; Node loads the other one.
+  const engine = await newQuickJSWASMModuleFromVariant(
+    'default' in variant ? variant.default : variant,
+  );
+  port.on('message', (job: ScriptJob) => {
+    port.postMessage(answerTo(engine, job));
+  });
+  port.postMessage('ready');
+}
 
-function answerTo(job: ScriptJob): ScriptAnswer {
+function answerTo(engine: QuickJSWASMModule, job: ScriptJob): ScriptAnswer {
   for (const session of job.forget) forget(session);
-  const resident = residents.get(job.session) ?? admit(job);
+  const resident = residents.get(job.session) ?? admit(engine, job);
   resident.sources.push(...job.newSources);
   const bytes = Buffer.from(job.bytes.buffer, job.bytes.byteOffset, job.bytes.length);
   const outcomes: SandboxOutcome[] = [];
@@ -67,10 +70,10 @@ function answerTo(job: ScriptJob): ScriptAnswer {
   }
   const { isLost } = resident.sandbox;
   if (isLost) forget(job.session);
-  return pack(outcomes, isLost);
+  return pack(engine, outcomes, isLost);
 }
 
-function admit(job: ScriptJob): Resident {
+function admit(engine: QuickJSWASMModule, job: ScriptJob): Resident {
   const sandbox = new Sandbox(engine, {
     heapBytes: job.heapBytes,
     callLimitMs: job.callLimitMs,
@@ -97,7 +100,11 @@ function forget(session: number): void {
   if (resident !== undefined && !resident.sandbox.dispose()) process.exit(1);
 }
 
-function pack(outcomes: readonly SandboxOutcome[], sandboxLost: boolean): ScriptAnswer {
+function pack(
+  engine: QuickJSWASMModule,
+  outcomes: readonly SandboxOutcome[],
+  sandboxLost: boolean,
+): ScriptAnswer {
   const documents: Buffer[] = [];
   let at = 0;
   const packed = outcomes.map((outcome): ScriptAnswer['outcomes'][number] => {

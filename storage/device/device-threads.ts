@@ -2,7 +2,8 @@
  * Threads that only do device calls, so that the journal never waits behind SCRAM, zlib or page reads in libuv's pool.
  *
  * Calls and their outcome travel through shared memory: the caller fills a slot and wakes a thread through Atomics; the
- * thread runs the call and posts the slot's number back. Two threads, since two writes of the journal may be in flight.
+ * thread runs the call and posts the slot's number back. Two threads, since two writes of the journal may be in flight; the first
+ * one starts with the first call, the second with the first that finds it busy: a start of the server does without them.
  *
  * Owns: the threads, the slots, and the numbers of the arenas that threads know. Invariants:
  *  1. A slot's words belong to the caller while it is free or done, to a thread from filled to done.
@@ -35,10 +36,11 @@ export class DeviceThreads {
   private inFlight = 0;
   private running = 0;
   private broken = false;
+  private readonly most: number;
 
-  /** Starts `count` threads; calls are taken once one of them runs. */
-  constructor(count: number) {
-    for (let index = 0; index < count; index += 1) this.start();
+  /** @param most threads, started as calls need them; calls are taken once one of them runs. */
+  constructor(most: number) {
+    this.most = most;
   }
 
   /**
@@ -47,6 +49,7 @@ export class DeviceThreads {
    * runs it another way.
    */
   tryRun(name: string, call: FileCall): Promise<void> | undefined {
+    this.startIfBusy();
     if (this.running === 0 || this.broken || call.buffers.length > SLOT.mostBuffers) {
       return undefined;
     }
@@ -72,6 +75,12 @@ export class DeviceThreads {
     await Promise.all(this.workers.map((worker) => worker.terminate()));
   }
 
+  /** One at a time: while one starts, calls find another way. */
+  private startIfBusy(): void {
+    const areAllBusy = this.inFlight >= this.running && this.workers.length === this.running;
+    if (areAllBusy && this.running < this.most && !this.broken) this.start();
+  }
+
   private start(): void {
     const worker = startJob(jobUrl(import.meta.url, './device-thread.job'), {
       ...SMALL_HEAP,
@@ -85,6 +94,7 @@ export class DeviceThreads {
     // An error is followed by an exit.
     worker.on('error', () => {});
     worker.on('exit', () => this.fail());
+    for (const arena of this.arenas.keys()) worker.postMessage(arena);
     this.workers.push(worker);
   }
 

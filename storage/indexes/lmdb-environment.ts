@@ -1,7 +1,8 @@
 /**
  * Opens the LMDB environment, with one set of options for the reading thread and for the writing one.
  */
-import { open, type RootDatabase, type RootDatabaseOptions } from 'lmdb';
+import { createRequire } from 'node:module';
+import type { RootDatabase, RootDatabaseOptions } from 'lmdb';
 import { LMDB_PAGE_BYTES } from './lmdb-file.ts';
 
 export type Environment = RootDatabase<Buffer, Buffer>;
@@ -35,5 +36,13 @@ export function openEnvironment(path: string, mapBytes: number, readOnly = false
     keyEncoding: 'binary',
     encoding: 'binary',
   };
-  return open<Buffer, Buffer>(path, options);
+  return lmdb().open<Buffer, Buffer>(path, options);
+}
+
+let loaded: typeof import('lmdb') | undefined;
+
+/** Loaded with the first file: a store in memory does without, and starts sooner. */
+function lmdb(): typeof import('lmdb') {
+  loaded ??= createRequire(import.meta.url)('lmdb') as typeof import('lmdb');
+  return loaded;
 }

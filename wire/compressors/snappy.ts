@@ -1,8 +1,8 @@
 /** Snappy, raw block format: short messages on the event loop, longer ones in Node's thread pool. */
-import { compress, uncompress } from 'snappy';
 import {
   checkSnappyLength,
   compressSnappyBlock,
+  snappyLibrary,
   uncompressSnappyBlock,
 } from '../../common/compression/snappy-block.ts';
 import { COMPRESSOR_IDS, type Compressor } from './compressor.ts';
@@ -15,11 +15,11 @@ export const snappy: Compressor = {
   // A copy element of three bytes yields at most 64.
   largestRatio: 22,
   compressSync: compressSnappyBlock,
-  compress: (plain) => compress(plain),
+  compress: (plain) => snappyLibrary().compress(plain),
   decompressSync: uncompressSnappyBlock,
   async decompress(compressed, uncompressedBytes) {
     checkSnappyLength(compressed, uncompressedBytes);
-    const output = await uncompress(compressed, { asBuffer: true });
+    const output = await snappyLibrary().uncompress(compressed, { asBuffer: true });
     return typeof output === 'string' ? Buffer.from(output, 'latin1') : output;
   },
 };
