@@ -1,12 +1,14 @@
 /**
  * Copies for whoever keeps documents or values longer than a moment.
  *
- * A document that storage hands out is a view into a page or slab, and keeps all of it alive. A stage that holds one small
- * document of each page would hold the whole collection: what is held is copied.
+ * A document that storage hands out may be a view into a page or slab, and keeps all of it alive. A stage that holds one small
+ * document of each page would hold the whole collection: what is held is copied. A document that is read in place is not even there
+ * any more when the next one is.
  *
  * Owns: slabs that hold nothing but such copies. Node's pool of small Buffers would mix them with passing ones.
  */
 import { RawValue } from '../bson/index.ts';
+import { carryMetadata } from './document-metadata.ts';
 import type { Value } from './expression/definition.ts';
 
 const SLAB_BYTES = 64 * 1024;
@@ -45,4 +47,16 @@ export function ownedValue(value: RawValue): RawValue {
 
 export function ownedOrMissing(value: Value): Value {
   return value === undefined ? undefined : ownedValue(value);
+}
+
+/**
+ * What was made of a document that is read in place, for whoever may keep it: itself where its bytes are its own, a copy where they are
+ * (a part of) the document's.
+ */
+export function apartFrom(made: Buffer, inPlace: Buffer): Buffer {
+  if (made.buffer !== inPlace.buffer) return made;
+  const at = made.byteOffset - inPlace.byteOffset;
+  if (at < 0 || at >= inPlace.length) return made;
+  // It passes, as what storage copies does: the slabs above are for what stays.
+  return carryMetadata(made, Buffer.from(made));
 }

@@ -2,7 +2,8 @@
  * What the floors above see of the storage engine: the types behind storage's door.
  *
  * A document is a Buffer that holds exactly one BSON document. A document that the engine hands out stays valid and
- * unchanged for as long as it is referenced: its memory is never reused under a reader.
+ * unchanged for as long as it is referenced: its memory is never reused under a reader. The one exception has a name of its own,
+ * RecordCursor.documentInPlace.
  * Only a miss awaits: what may need the device returns the value or a promise of it; callers test and await only then.
  */
 import type { MultikeyPaths } from '../bson/index.ts';
@@ -83,6 +84,11 @@ export interface RecordCursor {
   /** Of the current record; only after next() gave true. */
   readonly recordId: RecordId;
   readonly document: Buffer;
+  /**
+   * The same where it lies, for who is done with it, and with all values of it, before the next call of next() or close(): then its memory
+   * may be used for other documents, unless it is longer than LARGEST_COPIED_BYTES. Detaching leaves it good.
+   */
+  readonly documentInPlace: Buffer;
   /** The document begins at `start` in `bytes`: for who looks at most documents once, and keeps few. */
   readonly bytes: Buffer;
   readonly start: number;

@@ -5,6 +5,7 @@ export * from './contract.ts';
 export { openEngine, type EngineOptions } from './engine.ts';
 export { EmptyEngine } from './empty-engine.ts';
 export type { KeyGenerator, KeyGeneratorSource, VersionedKeys } from './catalog/index-keys.ts';
+export { LARGEST_COPIED_BYTES } from './lent-memory.ts';
 export { CHECKPOINT_POINTS, type CheckpointPoint } from './checkpoint/pause-points.ts';
 export { ELEVATOR_NAMES, isElevatorName, type ElevatorName } from './device/elevators/elevators.ts';
 export { verifyStore, type VerifyOptions, type VerifyReport } from './repair/verify.ts';

@@ -45,30 +45,47 @@ import type { ExecutionContext, Stage } from './stage.ts';
 import { WatchedRows } from './watched-rows.ts';
 import { TextMatch, TextOr } from './text.ts';
 
-/** @param onStage is told of each stage and its node, and may put another in its place, for explain. */
+export interface BuildOptions {
+  /** Is told of each stage and its node, and may put another in its place, for explain. */
+  readonly onStage?: OnStage | undefined;
+  /** Whoever pulls is done with a document, and keeps no value of it, when it asks for the next one. */
+  readonly inPlace: boolean;
+}
+
 export function buildStage(
   node: PlanNode,
   context: ExecutionContext,
-  onStage: OnStage = (_, stage) => stage,
+  options: BuildOptions,
 ): Stage {
-  return onStage(node, makeStage(node, context, onStage));
+  const stage = makeStage(node, context, options);
+  return options.onStage?.(node, stage) ?? stage;
 }
 
 export type OnStage = (node: PlanNode, stage: Stage) => Stage;
 
-function makeStage(node: PlanNode, context: ExecutionContext, onStage: OnStage): Stage {
-  const below = (input: PlanNode): Stage => buildStage(input, context, onStage);
+/** Documents come in place to stages of which it is said here, all others may keep what they get. */
+function makeStage(
+  node: PlanNode,
+  context: ExecutionContext,
+  { onStage, inPlace }: BuildOptions,
+): Stage {
+  const below = (input: PlanNode): Stage => buildStage(input, context, { onStage, inPlace: false });
+  /** For a stage that copies what it keeps, and gives nothing of it upwards. */
+  const inPlaceBelow = (input: PlanNode): Stage =>
+    buildStage(input, context, { onStage, inPlace: true });
+  /** For a stage that gives rows upwards as they are, and keeps none. */
+  const through = (input: PlanNode): Stage => buildStage(input, context, { onStage, inPlace });
   switch (node.stage) {
     case 'EOF':
     case 'RECORD_STORE_FAST_COUNT':
       return new Or(context, []);
     case 'COUNT':
-      return countOf(context, below(node.input), node);
+      return countOf(context, inPlaceBelow(node.input), node);
     case 'COUNT_SCAN':
       return new IndexScan(context, node.scan);
     case 'COLLSCAN':
       return filtered(context, node.filter, (filter) =>
-        collectionScan(context, { ...node, filter }),
+        collectionScan(context, { ...node, filter }, inPlace && filter === node.filter),
       );
     case 'CLUSTERED_IXSCAN':
       return filtered(context, node.filter, (filter) => clusteredScan(context, node.scan, filter));
@@ -102,19 +119,19 @@ function makeStage(node: PlanNode, context: ExecutionContext, onStage: OnStage):
     case 'GEO_NEAR_2D':
       return nearStage(context, node);
     case 'SORT':
-      return new Sort(context, rowsToSort(context, below(node.input), node), node);
+      return new Sort(context, rowsToSort(context, inPlaceBelow(node.input), node), node);
     case 'SHARDING_FILTER':
-      return new ShardingFilter(context, below(node.input), node.ownership);
+      return new ShardingFilter(context, through(node.input), node.ownership);
     case 'SKIP':
-      return new Skip(context.yielder, below(node.input), node.skip);
+      return new Skip(context.yielder, through(node.input), node.skip);
     case 'LIMIT':
-      return new Limit(below(node.input), node.limit);
+      return new Limit(through(node.input), node.limit);
     case 'PROJECTION_COVERED':
       if (node.isSorted === true) return new Project(context, below(node.input), node);
       return new CoveredProject(context, below(node.input), node.projection, node.filter);
     case 'PROJECTION_DEFAULT':
     case 'PROJECTION_SIMPLE':
-      return new Project(context, preparedFor(node, context, below(node.input)), node);
+      return projectOf(node, context, { below, inPlaceBelow });
     case 'RETURN_KEY':
       return new ReturnKey(context, below(node.input));
     case 'UPDATE':
@@ -129,9 +146,9 @@ function makeStage(node: PlanNode, context: ExecutionContext, onStage: OnStage):
 }
 
 /** All records, in the order that the collection has. */
-function collectionScan(context: ExecutionContext, node: CollscanNode): Stage {
+function collectionScan(context: ExecutionContext, node: CollscanNode, inPlace: boolean): Stage {
   const index = clusteredIndexOf(context.collection);
-  if (index === undefined) return new CollectionScan(context, node);
+  if (index === undefined) return new CollectionScan(context, node, inPlace);
   return clusteredScan(context, wholeClusteredScan(index, node.direction), node.filter);
 }
 
@@ -198,11 +215,26 @@ function preparedRows(context: ExecutionContext, below: Stage, filter: Filter): 
   return new ScriptRows(context, below, { session: sessionOf(context), filter });
 }
 
-function preparedFor(node: ProjectionNode, context: ExecutionContext, below: Stage): Stage {
+interface Below {
+  readonly below: (input: PlanNode) => Stage;
+  readonly inPlaceBelow: (input: PlanNode) => Stage;
+}
+
+function projectOf(
+  node: ProjectionNode,
+  context: ExecutionContext,
+  { below, inPlaceBelow }: Below,
+): Stage {
   const { usesScripts, longWork } = node.projection;
+  if (!usesScripts && longWork === undefined) {
+    return new Project(context, inPlaceBelow(node.input), node);
+  }
+  const rows = below(node.input);
   const evaluate = (row: Row): void => void projectRow(row, node);
-  if (usesScripts) return new ScriptRows(context, below, { session: sessionOf(context), evaluate });
-  return longWork === undefined ? below : new WatchedRows(context, below, { evaluate, longWork });
+  const prepared = usesScripts
+    ? new ScriptRows(context, rows, { session: sessionOf(context), evaluate })
+    : new WatchedRows(context, rows, { evaluate, longWork });
+  return new Project(context, prepared, node);
 }
 
 function sessionOf({ scripts }: ExecutionContext): ScriptSession {

@@ -7,7 +7,12 @@ import { getField, isEmpty } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { Filter } from '../matcher/filter.ts';
 import type { CollscanNode } from '../planner/plan-node.ts';
-import type { MaybePromise, ReadView, RecordCursor } from '../../storage/index.ts';
+import {
+  LARGEST_COPIED_BYTES,
+  type MaybePromise,
+  type ReadView,
+  type RecordCursor,
+} from '../../storage/index.ts';
 import { type ExecutionContext, PullStage, type StageCounters, type Step } from './stage.ts';
 
 export class CollectionScan extends PullStage {
@@ -16,12 +21,19 @@ export class CollectionScan extends PullStage {
   private readonly filter: Filter | undefined;
   private readonly cursor: RecordCursor;
   private readonly isTailable: boolean;
+  private readonly inPlace: boolean;
   /** Records go while it is read: those who change records themselves know what they do. */
   private readonly mayLosePosition: boolean;
   private mustCheckPosition = false;
 
-  constructor(context: ExecutionContext, { filter, direction, tailable }: CollscanNode) {
+  /** @param inPlace the stage above is done with each document when it asks for the next one */
+  constructor(
+    context: ExecutionContext,
+    { filter, direction, tailable }: CollscanNode,
+    inPlace: boolean,
+  ) {
     super(context.yielder);
+    this.inPlace = inPlace;
     this.context = context;
     this.filter = filter === undefined || filter.isEmpty ? undefined : filter;
     this.isTailable = tailable === true;
@@ -82,8 +94,10 @@ export class CollectionScan extends PullStage {
     context.statistics.docsExamined += 1;
     if (filter !== undefined && !filter.matchesAt(cursor.bytes, cursor.start)) return false;
     counters.advanced += 1;
-    context.row.document = cursor.document;
-    context.row.recordId = cursor.recordId;
+    const { row } = context;
+    row.document = this.inPlace ? cursor.documentInPlace : cursor.document;
+    row.isInPlace = this.inPlace && row.document.length <= LARGEST_COPIED_BYTES;
+    row.recordId = cursor.recordId;
     return true;
   }
 

@@ -14,6 +14,8 @@ export interface PlanExecutor {
   next(): MaybePromise<Buffer | undefined>;
   /** The record that the last document was read from; undefined when the plan computed the document. */
   readonly recordId: RecordId | undefined;
+  /** Of the last document: it was opened with `inPlace`, and the next document may take this one's place. Absent: never. */
+  readonly isInPlace?: boolean;
   /** Counters for the slow log and the profiler. */
   readonly statistics: ExecutorStatistics;
   /** Lets go of the view and keeps the position (between two batches of a cursor). */
@@ -43,6 +45,11 @@ export interface OpenOptions {
   readonly client?: TurnClient;
   /** The caller changes documents while it pulls: no record is returned twice, however its index keys move. */
   readonly forWrites?: boolean;
+  /**
+   * The caller is done with each document when it asks for the next one, or closes, and keeps no value of it but copies: documents need not
+   * be copied then. Absent: it may keep what it gets. Tests: test/query/executor/in-place.test.ts.
+   */
+  readonly inPlace?: boolean;
   /** Memory of one stage that holds documents, bytes. Absent: 100 MB, as MongoDB has it. */
   readonly maxStageBytes?: number;
   /** Where stages put what exceeds their memory. Absent: temporary files of the system. */

@@ -16,6 +16,7 @@ import { withMetadata } from '../document-metadata.ts';
 import type { Filter } from '../matcher/filter.ts';
 import type { DocumentMetadata, Projection } from '../projection/projection.ts';
 import type { IndexDescription, ReadView } from '../../storage/index.ts';
+import { apartFrom } from '../owned.ts';
 import { CoveredDocument } from './covered-document.ts';
 import type { Row } from './row.ts';
 import {
@@ -45,7 +46,10 @@ export class Project extends MapStage {
 
   protected change(): void {
     const { row } = this.context;
-    row.document = projectRow(row, this.how);
+    const projected = projectRow(row, this.how);
+    // A projection that changes nothing gives back what it was given.
+    row.document = row.isInPlace ? apartFrom(projected, row.document) : projected;
+    row.isInPlace = false;
   }
 }
 

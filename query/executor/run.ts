@@ -66,11 +66,18 @@ export class StageExecutor implements PlanExecutor {
     if (this.isOutermost) this.yielder.statistics = this.context.statistics;
     const { renewView } = options;
     if (renewView !== undefined) this.yielder.onResume = () => this.moveTo(renewView());
-    this.root = buildStage(request.node, this.context, request.onStage);
+    this.root = buildStage(request.node, this.context, {
+      onStage: request.onStage,
+      inPlace: options.inPlace ?? false,
+    });
   }
 
   get recordId(): RecordId | undefined {
     return this.row.recordId;
+  }
+
+  get isInPlace(): boolean {
+    return this.row.isInPlace;
   }
 
   get statistics(): ExecutorStatistics {

@@ -77,6 +77,7 @@ export class Sort extends StageOverInput {
     this.counters.advanced += 1;
     const { row } = this.context;
     row.document = next.value.document;
+    row.isInPlace = false;
     row.recordId = next.value.recordId === 0 ? undefined : recordIdOf(next.value.recordId);
     row.sortKey = next.value.key;
     return true;

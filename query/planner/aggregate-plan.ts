@@ -9,6 +9,7 @@ import { MAX_BSON_INTERNAL_BYTES } from '../../common/limits.ts';
 import type { QueryContext } from '../context.ts';
 import {
   DEFAULT_STAGE_BYTES,
+  type ExecutorStatistics,
   newStatistics,
   type OpenOptions,
   type PlanExecutor,
@@ -18,6 +19,7 @@ import { explainAggregate } from '../explain/explain-aggregate.ts';
 import type { PipelineRun, PipelineStage } from '../stage/definition.ts';
 import type { PipelineHost } from '../stage/host.ts';
 import { AsyncIterableSource, type DocumentSource, IterableSource } from '../stage/source.ts';
+import { ApartSource, PlanSource } from '../stage/plan-source.ts';
 import { systemTemporaryFiles, type SpillSpace } from '../spill/spill-space.ts';
 import type { CollectionDescription, MaybePromise, ReadView } from '../../storage/index.ts';
 import type { AggregateRequest } from './aggregate-request.ts';
@@ -167,14 +169,26 @@ class PipelineExecutor implements PlanExecutor, PipelineRun {
     const { renewView } = options;
     // A pipeline may run for minutes: a view as old as that would hold every version written meanwhile.
     if (renewView !== undefined) this.yielder.onResume = () => this.moveTo(renewView());
-    let source: DocumentSource =
-      parts.find === undefined ? new IterableSource([]) : this.sourceOf(parts.find);
-    parts.stages.forEach((stage, position) => {
+    this.top = this.openStages(accounts);
+  }
+
+  /** Documents are read in place up to the first stage that might keep some. */
+  private openStages(accounts: readonly StageAccount[] | undefined): DocumentSource {
+    const { find, stages } = this.parts;
+    const keeping = stages.findIndex(({ letsGo }) => letsGo !== true);
+    const inPlaceStages = keeping < 0 ? stages.length : keeping;
+    const read =
+      find === undefined ? undefined : this.openFind(find, { inPlace: inPlaceStages > 0 });
+    let source: DocumentSource = read ?? new IterableSource([]);
+    stages.forEach((stage, position) => {
       const account = accounts?.[position];
       if (account === undefined) source = stage.open(source, this);
       else source = counted(stage.open(source, this.observedBy(account)), account);
+      if (read !== undefined && position + 1 === inPlaceStages) {
+        source = new ApartSource(source, read);
+      }
     });
-    this.top = source;
+    return source;
   }
 
   get metadata(): ReadonlySet<string> {
@@ -230,20 +244,28 @@ class PipelineExecutor implements PlanExecutor, PipelineRun {
   }
 
   private sourceOf(plan: QueryPlan, statistics = this.statistics): DocumentSource {
+    return this.openFind(plan, { statistics });
+  }
+
+  private openFind(
+    plan: QueryPlan,
+    {
+      statistics = this.statistics,
+      inPlace = false,
+    }: { readonly statistics?: ExecutorStatistics; readonly inPlace?: boolean },
+  ): PlanSource {
     const { yielder, executors, spill, maxStageBytes } = this;
     const executor = plan.open(this.view, this.interruption, {
       within: { yielder, statistics },
       maxStageBytes,
+      inPlace,
       ...(spill === undefined ? {} : { spill }),
     });
     executors.add(executor);
-    return {
-      next: () => executor.next(),
-      close: () => {
-        executors.delete(executor);
-        executor.close();
-      },
-    };
+    return new PlanSource(executor, () => {
+      executors.delete(executor);
+      executor.close();
+    });
   }
 
   detach(): void {

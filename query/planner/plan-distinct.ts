@@ -45,7 +45,7 @@ class DistinctValues implements DistinctPlan {
   }
 
   async values(view: ReadView, interruption: Interruption, options?: OpenOptions): Promise<Buffer> {
-    const executor = this.source.open(view, interruption, options);
+    const executor = this.source.open(view, interruption, { ...options, inPlace: true });
     try {
       return await collectDistinct(executor, this.path, this.context);
     } finally {

@@ -103,7 +103,7 @@ class FindCount implements CountPlan {
   }
 
   async count(view: ReadView, interruption: Interruption, options?: OpenOptions): Promise<number> {
-    const executor = this.plan.open(view, interruption, options);
+    const executor = this.plan.open(view, interruption, { ...options, inPlace: true });
     try {
       let count = 0;
       for (let next = executor.next(); ; next = executor.next()) {

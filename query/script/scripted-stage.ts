@@ -20,6 +20,7 @@ export function withScripts(
   return {
     ...stage,
     preparesScripts: true,
+    letsGo: false,
     open: (input, run) => {
       const evaluate = evaluation.start();
       const keepAll = evaluation.isLate === true;

@@ -65,6 +65,11 @@ export interface PipelineStage {
   /** The input field of which an output field is a copy under another name, when keepsField() is there. */
   readonly renamedField?: (name: string) => string | undefined;
   open(input: DocumentSource, run: PipelineRun): DocumentSource;
+  /**
+   * It is done with a document when it asks for the next one: what it keeps of it are copies, and what it gives of it, it gives before.
+   * Absent: it may keep documents and values of them. Tests: test/query/executor/in-place.test.ts.
+   */
+  readonly letsGo?: boolean;
   /** It makes its documents itself: no collection is read before it. */
   readonly isSource?: boolean;
   /** It changes collections ($out, $merge): explain must not run it. */

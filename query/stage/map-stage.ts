@@ -17,6 +17,7 @@ export function mapStage(
     shown,
     map: makeMap,
     evaluation: { start: makeMap },
+    letsGo: true,
     open: (input, run) => new MapSource(run.yielder, input, makeMap()),
   };
 }

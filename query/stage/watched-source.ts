@@ -80,6 +80,7 @@ export function withWatch(stage: PipelineStage, longWork: LongWork): PipelineSta
   return {
     ...stage,
     isWatched: true,
+    letsGo: false,
     open: (input, run) =>
       stage.open(new WatchedSource(run, input, evaluation.start(), longWork), run),
   };

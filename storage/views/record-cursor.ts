@@ -18,7 +18,7 @@ import type {
   ScanOptions,
 } from '../contract.ts';
 import type { DocumentLocation } from '../blocks/contract.ts';
-import { documentFrom, type LentMemory } from '../lent-memory.ts';
+import { documentFrom, documentInPlace, type LentMemory } from '../lent-memory.ts';
 import { CHUNK_RECORDS, type RecordTable } from '../delta/record-table.ts';
 import { NO_ROW, TOMBSTONE, type VersionRows } from '../delta/version-rows.ts';
 import {
@@ -87,6 +87,11 @@ export class MergedRecordCursor implements RecordCursor, DocumentLocation {
     invariant(this.length > 0, 'record cursor: no current record');
     this.given ??= documentFrom(this.memory, this.start, this.length);
     return this.given;
+  }
+
+  get documentInPlace(): Buffer {
+    invariant(this.length > 0, 'record cursor: no current record');
+    return documentInPlace(this.memory, this.start, this.length);
   }
 
   lookAt(memory: LentMemory): void {

@@ -146,10 +146,11 @@ class GroupTable {
   }
 
   private newGroup(id: RawValue): Group {
+    const owned = ownedValue(id);
     return {
-      id: ownedValue(id),
+      id: owned,
       accumulators: this.specification.fields.map((field) =>
-        field.accumulator.create(idDocumentOf(id)),
+        field.accumulator.create(idDocumentOf(owned)),
       ),
     };
   }
@@ -336,6 +337,7 @@ export function groupStage(
     nature: options.nature ?? { kind: 'other' },
     shown,
     evaluation: groupEvaluation(specification),
+    letsGo: true,
     ...(paths === undefined ? {} : { pathsNeeded: paths }),
     open: (input, run) => new GroupSource(run, input, specification),
   };

@@ -68,6 +68,7 @@ export function limitStage(limit: number, shown: Buffer): PipelineStage {
     name: '$limit',
     nature: { kind: 'limit', limit },
     shown,
+    letsGo: true,
     open: (input) => new LimitSource(input, limit),
   };
 }
@@ -77,6 +78,7 @@ export function skipStage(skip: number, shown: Buffer): PipelineStage {
     name: '$skip',
     nature: { kind: 'skip', skip },
     shown,
+    letsGo: true,
     open: (input, run) => {
       let remaining = skip;
       return new MapSource(run.yielder, input, (document) => {

@@ -66,6 +66,7 @@ export function sortStage(
     name: '$sort',
     nature: { kind: 'sort', pattern, limit },
     shown,
+    letsGo: true,
     open: (input, run) => new SortSource(run, input, order, limit),
   };
 }

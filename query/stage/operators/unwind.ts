@@ -192,6 +192,7 @@ export const $unwind = defineStage({
         name: '$unwind',
         nature: { kind: 'other' },
         shown,
+        letsGo: true,
         reads: [specification.parts[0]!, ...(specification.indexParts ?? []).slice(0, 1)],
         keepsField: (name) =>
           name !== specification.parts[0] && name !== specification.indexParts?.[0],

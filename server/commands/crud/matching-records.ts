@@ -121,6 +121,8 @@ export async function changeEach(
     ...op.planOptions,
     renewView: () => op.renewView(),
     forWrites: true,
+    // Only record ids are taken: each record is read again in the transaction that changes it.
+    inPlace: true,
   });
   let matchedCount = 0;
   let changedCount = 0;
