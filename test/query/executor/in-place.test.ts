@@ -189,19 +189,12 @@ const STAGES: Readonly<Record<string, readonly (readonly Plain[])[]>> = {
 };
 
 /** Stages that make their documents themselves, write, or need what this store does not have. */
-const OTHERS: ReadonlySet<string> = new Set([
-  ...[
-    '$_internalUnpackBucket',
-    '$changeStream',
-    '$collStats',
-    '$currentOp',
-    '$documents',
-    '$geoNear',
-  ],
-  ...['$indexStats', '$listCatalog', '$listLocalSessions', '$listSampledQueries', '$listSessions'],
-  ...['$merge', '$mergeCursors', '$out', '$planCacheStats', '$querySettings', '$queryStats'],
-  ...['$shardedDataDistribution', '$listSearchIndexes', '$search', '$searchMeta', '$vectorSearch'],
-]);
+const OTHERS: ReadonlySet<string> = new Set(
+  `$_internalUnpackBucket $changeStream $collStats $currentOp $documents $geoNear $indexStats $listCatalog $listLocalSessions
+  $listSampledQueries $listSessions $merge $mergeCursors $out $planCacheStats $querySettings $queryStats $shardedDataDistribution $listSearchIndexes $search $searchMeta $vectorSearch`.split(
+    /\s+/,
+  ),
+);
 
 const FINDS: readonly PlainFind[] = [
   { filter: { n: { $gt: 500 } } },
