@@ -120,6 +120,7 @@ export const ERROR_CODES = {
   CommandNotSupportedOnView: 166,
   OptionNotSupportedOnView: 167,
   InvalidPipelineOperator: 168,
+  CommandOnShardedViewNotSupportedOnMongod: 169,
   TooManyMatchingDocuments: 170,
   CannotIndexParallelArrays: 171,
   TransportSessionClosed: 172,

@@ -10,7 +10,7 @@ export {
   type CommandTraits,
   type Route,
 } from './command/define-command.ts';
-export { isGenericArgument } from './command/generic-arguments.ts';
+export { isGenericArgument, parseRequest } from './command/generic-arguments.ts';
 export { checkWritable } from './catalog/namespace.ts';
 export { BulkWriteReplies } from './commands/crud/bulk-write-replies.ts';
 export { type BulkOperation, parseOperation } from './commands/crud/bulk-write-operations.ts';

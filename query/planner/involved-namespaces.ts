@@ -16,6 +16,25 @@ export function involvedNamespaces(pipeline: readonly Buffer[], database: string
   });
 }
 
+/**
+ * Where $out or $merge, the last stage, writes to; undefined without one, and for one that is malformed.
+ * @param database of the collection that the pipeline runs on
+ */
+export function outputNamespace(pipeline: readonly Buffer[], database: string): string | undefined {
+  const last = pipeline.at(-1);
+  const name = last === undefined ? undefined : firstFieldName(last);
+  const argument = last === undefined || name === undefined ? undefined : getField(last, name);
+  if (argument === undefined || (name !== '$out' && name !== '$merge')) return undefined;
+  const isNested = name === '$merge' && argument.type === BsonType.object;
+  const into = isNested ? (getField(argument.asDocument(), 'into') ?? argument) : argument;
+  if (into.type === BsonType.string) return `${database}.${into.asString()}`;
+  if (into.type !== BsonType.object) return undefined;
+  const db = getField(into.asDocument(), 'db');
+  const coll = getField(into.asDocument(), 'coll');
+  if (coll?.type !== BsonType.string) return undefined;
+  return `${db?.type === BsonType.string ? db.asString() : database}.${coll.asString()}`;
+}
+
 function involvedInStage(name: string, argument: RawValue, database: string): string[] {
   if (name === '$unionWith' && argument.type === BsonType.string) {
     return [`${database}.${argument.asString()}`];

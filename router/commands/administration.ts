@@ -103,7 +103,10 @@ function forwarded(router: Router, { name, help, concerns }: Administration): Co
   };
 }
 
-async function forward({ router, op, body }: Call, name: string): Promise<Buffer> {
+async function forward(
+  { router, op, body }: Omit<Call, 'original'>,
+  name: string,
+): Promise<Buffer> {
   const out = new DocumentBuilder(body.bytes.length + 64);
   const internal = `_configsvr${name.charAt(0).toUpperCase()}${name.slice(1)}`;
   let isFirst = true;

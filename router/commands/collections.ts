@@ -21,7 +21,6 @@ import { MergedCursor } from '../merge/merged-cursor.ts';
 import { openCursors } from '../merge/open-cursors.ts';
 import { databaseOf } from '../network/read-all.ts';
 import { withRoute, type CollectionRoute, type ShardTarget } from '../routing/collection-route.ts';
-import { forgetViews } from '../routing/views.ts';
 import { numberIn } from '../writes/write-outcome.ts';
 import { askAll, askOwners, ownersOf, primaryOf, type ShardAnswer } from './ask-shards.ts';
 import { namespaceOf, type Call } from './routed-command.ts';
@@ -38,7 +37,6 @@ export function runCreate(call: Call): Promise<ReplyBody> {
     async (route) => {
       if (route === undefined) throw noDatabase(namespace);
       const [answer] = await askAll(call, [await primaryOf(call, route)]);
-      forgetViews(call.router, route.database.name);
       return onlyReply(answer, namespace);
     },
     { create: true },

@@ -11,19 +11,14 @@ import {
 } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import { compileCollation, findAsPipeline } from '../../query/index.ts';
-import {
-  DocumentListProducer,
-  firstBatch,
-  type OperationContext,
-  type ReplyBody,
-} from '../../server/cluster.ts';
+import { firstBatch, type OperationContext, type ReplyBody } from '../../server/cluster.ts';
 import { MergedCursor } from '../merge/merged-cursor.ts';
 import { openCursors } from '../merge/open-cursors.ts';
 import type { ShardCursor } from '../merge/shard-cursor.ts';
 import { sortedMerge, type SortedMerge } from '../merge/sort-order.ts';
 import { TailingCursor } from '../merge/tailing-cursor.ts';
 import { withRoute, type CollectionRoute } from '../routing/collection-route.ts';
-import { shardedViewOf } from '../routing/views.ts';
+import { orOverView, type ShardedView } from '../routing/views.ts';
 import { targetsOf } from '../targeting/targets.ts';
 import { openOverView } from './over-view.ts';
 import { namespaceOf, type Call } from './routed-command.ts';
@@ -68,7 +63,10 @@ export function parseFind(call: Call): FindArguments {
 export function runFind(call: Call): Promise<ReplyBody> {
   const request = parseFind(call);
   return withRoute(call.router, call.op, request.namespace, (route) =>
-    findOnce(call, request, route),
+    orOverView(
+      () => findOnce(call, request, route),
+      (view) => findInView(call, request, view),
+    ),
   );
 }
 
@@ -79,10 +77,7 @@ async function findOnce(
 ): Promise<ReplyBody> {
   const { router, op, body } = call;
   const { namespace, filter, collation, batchSize, singleBatch } = request;
-  if (route === undefined) {
-    return firstBatch(op, { namespace, producer: new DocumentListProducer([]) });
-  }
-  if ((await shardedViewOf(router, op, route)) !== undefined) return findInView(call, request);
+  if (route === undefined) return call.original.run(body, op);
   const { targets } = await targetsOf(router, op, route, filter, collation);
   const isMerge = targets.length > 1;
   const merge = isMerge ? mergeOf(call, request, route) : undefined;
@@ -129,10 +124,16 @@ function tail(
 }
 
 /** A view of a sharded collection: the find is a pipeline behind the view's. */
-async function findInView(call: Call, request: FindArguments): Promise<ReplyBody> {
+async function findInView(
+  call: Call,
+  request: FindArguments,
+  view: ShardedView,
+): Promise<ReplyBody> {
   const { op } = call;
   const { namespace, batchSize, singleBatch, noCursorTimeout } = request;
-  const producer = await openOverView(call, { ...request, pipeline: findAsPipeline(request) });
+  const { collation } = request;
+  const pipeline = findAsPipeline(request);
+  const producer = await openOverView(call, { view, pipeline, collation, batchSize });
   return firstBatch(op, {
     namespace,
     producer,

@@ -8,7 +8,6 @@ import { openRoutedPipeline } from '../merge/pipeline-run.ts';
 import { databaseOf } from '../network/read-all.ts';
 import { primaryTarget, withRoute } from '../routing/collection-route.ts';
 import { askAll } from './ask-shards.ts';
-import { openOverView } from './over-view.ts';
 import type { Call } from './routed-command.ts';
 import { passedOn } from './shard-reply.ts';
 
@@ -56,6 +55,17 @@ export function runFilemd5(call: Call): Promise<ReplyBody> {
       documentOf({ $match: documentOf({ files_id: file }) }),
       documentOf({ $sort: documentOf({ files_id: 1, n: 1 }) }),
     ];
-    return md5OfChunks(await openOverView(call, { namespace, pipeline, collation: undefined }));
+    const chunks = await openRoutedPipeline(router, op, {
+      namespace,
+      pipeline,
+      collation: undefined,
+      variables: undefined,
+      hint: undefined,
+      allowDiskUse: undefined,
+      batchSize: undefined,
+      bypassValidation: false,
+      further: EMPTY_DOCUMENT,
+    });
+    return md5OfChunks(chunks);
   });
 }

@@ -4,11 +4,12 @@
 import { EMPTY_DOCUMENT, getField } from '../../bson/index.ts';
 import type { CursorProducer } from '../../server/cluster.ts';
 import { openRoutedPipeline } from '../merge/pipeline-run.ts';
+import { collationThrough, type ShardedView } from '../routing/views.ts';
 import { documentIn } from '../writes/statement.ts';
 import type { Call } from './routed-command.ts';
 
 export interface ViewRead {
-  readonly namespace: string;
+  readonly view: ShardedView;
   /** Behind the view's own. */
   readonly pipeline: readonly Buffer[];
   readonly collation: Buffer | undefined;
@@ -17,12 +18,12 @@ export interface ViewRead {
 
 export function openOverView(
   { router, op, body }: Call,
-  { namespace, pipeline, collation, batchSize }: ViewRead,
+  { view, pipeline, collation, batchSize }: ViewRead,
 ): Promise<CursorProducer> {
   return openRoutedPipeline(router, op, {
-    namespace,
-    pipeline,
-    collation,
+    namespace: view.namespace,
+    pipeline: [...view.pipeline, ...pipeline],
+    collation: collationThrough(view, collation),
     variables: documentIn(body.bytes, 'let'),
     hint: getField(body.bytes, 'hint'),
     allowDiskUse: getField(body.bytes, 'allowDiskUse')?.isTruthy(),

@@ -21,7 +21,7 @@ import { MAX_BSON_OBJECT_BYTES } from '../../common/limits.ts';
 import { collectDistinct, compileCollation, findAsPipeline } from '../../query/index.ts';
 import type { ReplyBody } from '../../server/cluster.ts';
 import { withRoute } from '../routing/collection-route.ts';
-import { collationThrough, shardedViewOf } from '../routing/views.ts';
+import { collationThrough, orOverView, type ShardedView } from '../routing/views.ts';
 import { targetsOf } from '../targeting/targets.ts';
 import { numberIn } from '../writes/write-outcome.ts';
 import { askAll } from './ask-shards.ts';
@@ -37,14 +37,14 @@ export function runCount(call: Call): Promise<ReplyBody> {
   const skip = body.limit('skip') ?? 0;
   const limit = Math.abs(body.integer('limit', undefined) ?? 0);
   return withRoute(router, op, namespace, async (route) => {
-    if (route === undefined) return { n: 0 };
-    if ((await shardedViewOf(router, op, route)) !== undefined) {
+    if (route === undefined) return call.original.run(body, op);
+    const overView = async (view: ShardedView): Promise<ReplyBody> => {
       const pipeline = [...findAsPipeline({ filter, skip, limit }), COUNT];
-      const counted = await openOverView(call, { namespace, pipeline, collation });
+      const counted = await openOverView(call, { view, pipeline, collation });
       const document = await counted.next();
       counted.close();
       return { n: document === undefined ? 0 : numberIn(document, 'n') };
-    }
+    };
     const { targets } = await targetsOf(router, op, route, filter, collation);
     const isMerge = targets.length > 1;
     // What is skipped, nobody knows but who sees the sum.
@@ -52,11 +52,13 @@ export function runCount(call: Call): Promise<ReplyBody> {
       skip: undefined,
       limit: limit === 0 ? undefined : integerValue(limit + skip),
     };
-    const answers = await askAll(call, targets, { isRepeatable: true, ...(isMerge && { set }) });
-    const sum = answers.reduce((total, { reply }) => total + numberIn(reply, 'n'), 0);
-    if (!isMerge) return { n: sum };
-    const left = Math.max(0, sum - skip);
-    return { n: limit === 0 ? left : Math.min(left, limit) };
+    return orOverView(async () => {
+      const answers = await askAll(call, targets, { isRepeatable: true, ...(isMerge && { set }) });
+      const sum = answers.reduce((total, { reply }) => total + numberIn(reply, 'n'), 0);
+      if (!isMerge) return { n: sum };
+      const left = Math.max(0, sum - skip);
+      return { n: limit === 0 ? left : Math.min(left, limit) };
+    }, overView);
   });
 }
 
@@ -66,13 +68,12 @@ export function runDistinct(call: Call): Promise<ReplyBody> {
   const filter = body.document('query', EMPTY_DOCUMENT);
   const collation = body.document('collation', undefined);
   return withRoute(router, op, namespace, async (route) => {
-    if (route === undefined) return { values: [] };
-    const view = await shardedViewOf(router, op, route);
-    if (view !== undefined) {
+    if (route === undefined) return call.original.run(body, op);
+    const overView = async (view: ShardedView): Promise<ReplyBody> => {
       const path = parsePath(body.string('key'));
       const collator = compileCollation(collationThrough(view, collation));
       const pipeline = findAsPipeline({ filter });
-      const documents = await openOverView(call, { namespace, pipeline, collation });
+      const documents = await openOverView(call, { view, pipeline, collation });
       const values = await collectDistinct(
         documents,
         path,
@@ -80,14 +81,16 @@ export function runDistinct(call: Call): Promise<ReplyBody> {
       );
       documents.close();
       return { values: arrayValue(values) };
-    }
+    };
     const { targets } = await targetsOf(router, op, route, filter, collation);
-    const [first, ...others] = await askAll(call, targets, { isRepeatable: true });
-    if (first === undefined) return { values: [] };
-    if (others.length === 0) return passedOn(first.reply);
-    const effective = collation ?? route.sharded?.entry.defaultCollation;
-    const replies = [first, ...others].map(({ reply }) => reply);
-    return { values: distinctValues(replies, effective) };
+    return orOverView(async () => {
+      const [first, ...others] = await askAll(call, targets, { isRepeatable: true });
+      if (first === undefined) return { values: [] };
+      if (others.length === 0) return passedOn(first.reply);
+      const effective = collation ?? route.sharded?.entry.defaultCollation;
+      const replies = [first, ...others].map(({ reply }) => reply);
+      return { values: distinctValues(replies, effective) };
+    }, overView);
   });
 }
 

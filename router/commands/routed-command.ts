@@ -7,6 +7,8 @@ import type { Router } from '../router.ts';
 
 /** One command under way in the router. */
 export interface Call {
+  /** flintd's own, over the router's empty engine: what it answers where there is nothing. */
+  readonly original: Command;
   readonly router: Router;
   readonly op: OperationContext;
   readonly body: CommandBody;
@@ -16,7 +18,7 @@ export type RunRouted = (call: Call) => Promise<ReplyBody> | ReplyBody;
 
 /** flintd's command by name, answered by `run`. Only shards look at fields that the router has no use for, and refuse what they do not know. */
 export function routedCommand(original: Command, router: Router, run: RunRouted): Command {
-  return { ...original, run: (body, op) => run({ router, op, body }) };
+  return { ...original, run: (body, op) => run({ original, router, op, body }) };
 }
 
 /** The namespace in the command's first field; currentOp and the log show it from now on. */

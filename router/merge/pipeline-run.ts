@@ -12,7 +12,6 @@ import {
   documentOf,
   documentValue,
   EMPTY_DOCUMENT,
-  getField,
   isEmpty,
   type RawValue,
   stringValue,
@@ -22,6 +21,7 @@ import { CommandError } from '../../common/errors.ts';
 import {
   compileCollation,
   involvedNamespaces,
+  outputNamespace,
   planAggregate,
   type PipelineHost,
   type QueryContext,
@@ -37,7 +37,7 @@ import {
 import { appendLimits, appendVersions } from '../commands/shard-request.ts';
 import { collectionOf, databaseOf } from '../network/read-all.ts';
 import { withRoute, type CollectionRoute, type ShardTarget } from '../routing/collection-route.ts';
-import { collationThrough, shardedViewOf } from '../routing/views.ts';
+import { collationThrough, joinsShardedView, orOverView } from '../routing/views.ts';
 import type { Router } from '../router.ts';
 import { targetsOf } from '../targeting/targets.ts';
 import { MergedCursor } from './merged-cursor.ts';
@@ -79,7 +79,33 @@ export async function openRoutedPipeline(
   if (request.namespace.endsWith(`.${NO_COLLECTION}`)) {
     return new MergePart(router, op, request, request.pipeline, undefined);
   }
-  return withRoute(router, op, request.namespace, (route) => open(router, op, request, route));
+  return withRoute(router, op, request.namespace, (route) =>
+    orOverView(
+      () => openTwice(router, op, request, route),
+      (view) =>
+        openRoutedPipeline(router, op, {
+          ...request,
+          namespace: view.namespace,
+          pipeline: [...view.pipeline, ...request.pipeline],
+          collation: collationThrough(view, request.collation),
+        }),
+    ),
+  );
+}
+
+/** Whole on one shard, if it can be; and when that shard says that it cannot, in parts. */
+async function openTwice(
+  router: Router,
+  op: OperationContext,
+  request: RoutedPipeline,
+  route: CollectionRoute | undefined,
+): Promise<CursorProducer> {
+  try {
+    return await open(router, op, request, route, true);
+  } catch (error) {
+    if (!joinsShardedView(error)) throw error;
+    return open(router, op, request, route, false);
+  }
 }
 
 async function open(
@@ -87,6 +113,7 @@ async function open(
   op: OperationContext,
   request: RoutedPipeline,
   route: CollectionRoute | undefined,
+  mayBeWhole: boolean,
 ): Promise<CursorProducer> {
   const { pipeline, collation } = request;
   if (route === undefined) {
@@ -98,24 +125,13 @@ async function open(
       new MergedCursor([], {}, op),
     );
   }
-  const view = await shardedViewOf(router, op, route);
-  if (view !== undefined) {
-    return openRoutedPipeline(router, op, {
-      ...request,
-      namespace: view.namespace,
-      pipeline: [...view.pipeline, ...pipeline],
-      collation: collationThrough(view, collation),
-    });
-  }
   const filter = leadingFilter(pipeline);
   const { targets } = await targetsOf(router, op, route, filter, collation);
-  const [only, ...others] = targets;
-  const isWhole =
-    only !== undefined &&
-    others.length === 0 &&
-    request.mapReduce === undefined &&
-    (await staysOn(router, op, request, only, route));
-  if (isWhole) return onShards(op, request, targets, pipeline, undefined, route);
+  const isWhole = mayBeWhole && (await runsWhole(router, op, request, targets, route));
+  if (isWhole) {
+    const whole = targets.map((target) => withDatabaseVersion(target, route, pipeline));
+    return onShards(op, request, whole, pipeline, undefined, route);
+  }
   const { shardPart, order, mergePart } = splitRequest(request);
   const merged = await onShards(op, request, targets, shardPart, order, route);
   if (mergePart.length === 0) return merged;
@@ -131,66 +147,53 @@ function splitRequest({ pipeline, mapReduce }: RoutedPipeline): SplitPipeline {
 
 const MERGE_CURSORS = documentOf({ $mergeCursors: EMPTY_DOCUMENT });
 
-/** Everything that the pipeline reads and writes is on this one shard. */
+type Placed = Pick<RoutedPipeline, 'namespace' | 'pipeline' | 'mapReduce'>;
+
+/** One shard does it all. */
+export async function runsWhole(
+  router: Router,
+  op: OperationContext,
+  request: Placed,
+  targets: readonly ShardTarget[],
+  route: CollectionRoute,
+): Promise<boolean> {
+  const [only, ...others] = targets;
+  if (only === undefined || others.length > 0 || request.mapReduce !== undefined) return false;
+  return staysOn(router, op, request, only, route);
+}
+
+/** Everything that the pipeline reads and writes is on this one shard, as far as can be seen here: of views the shard knows more. */
 async function staysOn(
   router: Router,
   op: OperationContext,
-  { pipeline, namespace }: RoutedPipeline,
+  { pipeline, namespace }: Placed,
   { shard }: ShardTarget,
-  route: CollectionRoute,
+  { database, sharded }: CollectionRoute,
 ): Promise<boolean> {
-  const writes = pipeline.some((stage) => WRITERS.has(nameOf(stage)));
-  // A shard that has a part of a collection knows no other collection's place.
-  if (writes) return route.sharded === undefined && (await writesTo(router, op, pipeline, route));
-  for (const other of new Set(involvedNamespaces(pipeline, databaseOf(namespace)))) {
-    const database = await router.routing.database(databaseOf(other), op);
-    const sharded = await router.routing.collection(other, op);
-    if (sharded !== undefined || database?.primary !== shard.name) return false;
-    const view = await shardedViewOf(router, op, { namespace: other, database, sharded });
-    if (view !== undefined) return false;
-  }
-  return true;
-}
-
-/** $out and $merge into the same database, none of whose collections there is sharded. */
-async function writesTo(
-  router: Router,
-  op: OperationContext,
-  pipeline: readonly Buffer[],
-  { database, namespace }: CollectionRoute,
-): Promise<boolean> {
-  const last = pipeline.at(-1);
-  const involved = involvedNamespaces(pipeline, database.name);
-  const target = last === undefined ? undefined : targetOfWriter(last, database.name);
-  for (const other of new Set([
-    namespace,
-    ...involved,
-    ...(target === undefined ? [] : [target]),
-  ])) {
+  const output = outputNamespace(pipeline, database.name);
+  // A part of a collection is not what $out is of, and a shard that has a part is not always where others are.
+  if (output !== undefined && sharded !== undefined) return false;
+  const involved = involvedNamespaces(pipeline, databaseOf(namespace));
+  if (output !== undefined) involved.push(output);
+  if (involved.length === 0) return true;
+  if (database.primary !== shard.name) return false;
+  for (const other of new Set(involved)) {
     if (databaseOf(other) !== database.name) return false;
-    const sharded = await router.routing.collection(other, op);
-    if (sharded !== undefined) return false;
-    const view = await shardedViewOf(router, op, { namespace: other, database, sharded });
-    if (view !== undefined) return false;
+    if ((await router.routing.collection(other, op)) !== undefined) return false;
   }
   return true;
 }
 
-function targetOfWriter(stage: Buffer, database: string): string | undefined {
-  const argument = argumentOf(stage);
-  const into =
-    nameOf(stage) === '$merge' && argument?.type === BsonType.object
-      ? (fieldOf(argument, 'into') ?? argument)
-      : argument;
-  if (into?.typeName === 'string') return `${database}.${into.asString()}`;
-  const db = fieldOf(into, 'db');
-  const coll = fieldOf(into, 'coll');
-  if (db?.typeName !== 'string' || coll?.typeName !== 'string') return undefined;
-  return `${db.asString()}.${coll.asString()}`;
-}
-
-function fieldOf(value: RawValue | undefined, name: string): RawValue | undefined {
-  return value?.type === BsonType.object ? getField(value.asDocument(), name) : undefined;
+/** The shard of a part of a sharded collection is to be the one of the unsharded ones, too. */
+function withDatabaseVersion(
+  target: ShardTarget,
+  { database, sharded }: CollectionRoute,
+  pipeline: readonly Buffer[],
+): ShardTarget {
+  const isAlone = involvedNamespaces(pipeline, database.name).length === 0;
+  if (sharded === undefined || isAlone || database.version === undefined) return target;
+  const databaseVersion = database.version.toValue();
+  return { ...target, versions: { ...target.versions, databaseVersion } };
 }
 
 async function onShards(

@@ -138,7 +138,9 @@ function runnerOf<Request, Plan, Result>(
   return (body, op) => {
     const request = parse(body, op);
     const run = (): MaybePromise<ReplyBody> =>
-      letHasScripts(op) ? preparing(() => perform(request, op)) : perform(request, op);
+      op.routedBy !== undefined || letHasScripts(op)
+        ? preparing(() => perform(request, op))
+        : perform(request, op);
     if (op.routedBy === undefined || body.namespace === undefined) return run();
     const admitted = op.service.sharding?.admit(op, { namespace: body.namespace, isWrite });
     return admitted instanceof Promise ? admitted.then(run) : run();
@@ -150,13 +152,23 @@ function letHasScripts({ commandBody }: OperationContext): boolean {
   return variables?.type === BsonType.object && variables.asDocument().includes('$function');
 }
 
-/** Runs a command again once what it could not wait for is there. */
-async function preparing(perform: () => MaybePromise<ReplyBody>): Promise<ReplyBody> {
-  try {
-    return await perform();
-  } catch (error) {
-    if (!(error instanceof NotPrepared)) throw error;
+/** A command asks in vain so often. */
+const MAX_PREPARATIONS = 10;
+
+/** Runs a command again once what it could not wait for is there. @param perform has done nothing when it throws NotPrepared */
+function preparing(
+  perform: () => MaybePromise<ReplyBody>,
+  left = MAX_PREPARATIONS,
+): MaybePromise<ReplyBody> {
+  const again = async (error: unknown): Promise<ReplyBody> => {
+    if (!(error instanceof NotPrepared) || left === 0) throw error;
     await error.prepare();
-    return perform();
+    return preparing(perform, left - 1);
+  };
+  try {
+    const reply = perform();
+    return reply instanceof Promise ? reply.catch(again) : reply;
+  } catch (error) {
+    return again(error);
   }
 }

@@ -26,7 +26,7 @@ import {
 } from '../../storage/index.ts';
 import { OperationReport } from '../profiling/operation-report.ts';
 import type { Session } from '../sessions/session-registry.ts';
-import type { RoutedBy } from '../sharding/routed-by.ts';
+import type { Held, RoutedBy } from '../sharding/routed-by.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { maxTimeExpired } from './interruptions.ts';
 import type { OperationProgress, RegistryEntry, RunningOperation } from './operation-registry.ts';
@@ -80,6 +80,8 @@ export class OperationContext implements Interruption, RunningOperation {
   routedBy: RoutedBy | undefined;
   /** Which documents count, when the operation is about a sharded collection. */
   ownership: Ownership | undefined;
+  readonly reads: Held[] = [];
+  writes: ReadonlyMap<string, Held> | undefined;
 
   private readonly registryEntry: RegistryEntry;
   private state: OperationState = 'running';

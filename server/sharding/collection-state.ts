@@ -32,6 +32,14 @@ export class KnownCollection {
     return this.users > 0;
   }
 
+  /** What whoever was let in by it may see is not removed until then. @returns ends that */
+  use(): () => void {
+    this.users += 1;
+    return () => {
+      this.users -= 1;
+    };
+  }
+
   /** Nothing else would be known from this: the versions of a generation grow with every change. */
   isStill(routing: CollectionRouting | undefined): boolean {
     if (this.routing === undefined || routing === undefined) return this.routing === routing;
@@ -51,12 +59,7 @@ export class KnownCollection {
           throw error;
         }
       },
-      use: () => {
-        this.users += 1;
-        return () => {
-          this.users -= 1;
-        };
-      },
+      use: () => this.use(),
     };
   }
 }

@@ -11,10 +11,20 @@ export interface RoutedBy {
   readonly databaseVersion: DatabaseVersion | undefined;
 }
 
+/** Knowledge of a collection that somebody goes by. */
+export interface Held {
+  /** @returns ends that */
+  use(): () => void;
+}
+
 /** An operation as the versions concern it. */
 export interface RoutedOperation {
   readonly routedBy: RoutedBy | undefined;
   ownership: Ownership | undefined;
+  /** What it reads: held from when it was let in, and by its cursor after it. */
+  readonly reads: Held[];
+  /** What a collection was known as that it writes to besides its own: that has to stay so. */
+  writes: ReadonlyMap<string, Held> | undefined;
   onRelease(release: () => void): void;
   waitFor<Value>(promise: Promise<Value>): Promise<Value>;
 }

@@ -29,7 +29,7 @@ export interface Admission {
 }
 
 /** Of each server itself, whatever a router says. */
-const OWN_DATABASES = new Set(['admin', 'config', 'local']);
+export const OWN_DATABASES: ReadonlySet<string> = new Set(['admin', 'config', 'local']);
 const PROFILE = '.system.profile';
 /** So often it reads what it lacks before it says that the router is wrong. */
 const REFRESHES = 3;
@@ -92,6 +92,10 @@ export class ShardingState {
     const state = this.collection(namespace);
     const blocked = state.blocks(true);
     if (blocked !== undefined) throw new WriteConflictError(blocked);
+    const expected = op.writes?.get(namespace);
+    if (expected !== undefined && expected !== state.known) {
+      throw new CommandError('QueryPlanKilled', `${namespace} was moved, sharded or dropped`);
+    }
     op.onRelease(this.beginWrite(op, namespace));
   }
 
@@ -177,7 +181,7 @@ export class ShardingState {
       if (!received.isIgnored && !known.version.isCompatibleWith(received)) return false;
       op.ownership = known.ownership;
       // From now on, not only from when its plan opens: what it may see is not removed.
-      if (known.ownership !== undefined) op.onRelease(known.ownership.use());
+      if (!isWrite || known.ownership !== undefined) hold(op, known);
     }
     if (isWrite) op.onRelease(this.beginWrite(op, namespace));
     return true;
@@ -265,6 +269,12 @@ export class ShardingState {
     }
     return op.waitFor(running);
   }
+}
+
+/** Until the operation ends; a cursor that it opens goes on holding what it reads. */
+export function hold(op: RoutedOperation, known: KnownCollection): void {
+  op.reads.push(known);
+  op.onRelease(known.use());
 }
 
 /** The router's knowledge is older than the shard's own: reading again would teach the shard nothing. */

@@ -239,17 +239,31 @@ describe('aggregate through a router', () => {
     }
   });
 
-  it('explains no view of a sharded collection, and serves all views', async () => {
+  it('serves and explains views', async () => {
     const db = cluster.client.db('agg');
     await db.createCollection('viewed', { viewOn: 'items', pipeline: [] });
-    await db.createCollection('above', { viewOn: 'viewed', pipeline: [] });
-    for (const name of ['viewed', 'above']) {
-      const view = db.collection(name);
-      assert.equal((await view.find().toArray()).length, await items.countDocuments());
-      await assert.rejects(view.find().explain(), { codeName: 'NotImplemented' });
-    }
+    await db.createCollection('above', { viewOn: 'viewed', pipeline: [{ $match: { third: 1 } }] });
+    const all = await items.countDocuments();
+    assert.equal((await db.collection('viewed').find().toArray()).length, all);
     await db.createCollection('plainView', { viewOn: 'others', pipeline: [] });
     assert.equal((await db.collection('plainView').find().toArray()).length, 3);
+    const above = db.collection('above');
+    const explained = await above
+      .find({ a: { $gt: 3 } })
+      .sort({ a: 1 })
+      .explain('queryPlanner');
+    assert.deepEqual(Object.keys(explained['shards']), ['shard0', 'shard1']);
+    assert.deepEqual(explained['splitPipeline'].shardsPart, [
+      { $match: { third: 1 } },
+      { $match: { a: { $gt: 3 } } },
+      { $sort: { a: 1 } },
+    ]);
+    const counted = await db.command({ explain: { count: 'above', query: { a: 3 } } });
+    assert.deepEqual(counted['splitPipeline'].mergerPart.length, 2);
+    const distinct = await db.command({ explain: { distinct: 'above', key: 'a' } });
+    assert.deepEqual(Object.keys(distinct['shards']), ['shard0', 'shard1']);
+    const piped = await above.aggregate([{ $group: { _id: '$a' } }]).explain('executionStats');
+    assert.deepEqual(Object.keys(piped['shards']), ['shard0', 'shard1']);
   });
 
   it('refuses change streams by name', async () => {

@@ -21,6 +21,7 @@ import { nestedBody } from '../../command/nested-body.ts';
 import type { ReplyBody } from '../../command/reply.ts';
 import { firstBatch } from '../../cursors/first-batch.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
+import { admitInvolved } from '../../sharding/involved-collections.ts';
 import { explainReply } from './explain-reply.ts';
 import { openPlan } from './find.ts';
 import { mergesIntoItsInput } from './merge-target.ts';
@@ -173,6 +174,7 @@ export function planAggregateCommand(
   );
   const view = op.view();
   const collection = view.collection(namespace);
+  admitInvolved(op, { view, namespace, collection, pipeline });
   const context = queryContext(op, { collation, variables, collection });
   checkInvolvedViews(view, request, context);
   const aggregateRequest: AggregateRequest = {

@@ -7,6 +7,7 @@ import { type CountPlan, type CountRequest, planCount } from '../../../query/ind
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
+import { admitInvolved } from '../../sharding/involved-collections.ts';
 import { queryContext } from './query-context.ts';
 import { hintIn } from './statement.ts';
 
@@ -57,6 +58,7 @@ export function parseCount(body: CommandBody): CountCommandRequest {
 export function planCountCommand(request: CountCommandRequest, op: OperationContext): CountPlan {
   const view = op.view();
   const collection = view.collection(request.namespace);
+  admitInvolved(op, { view, namespace: request.namespace, collection });
   const context = queryContext(op, { collation: request.collation, collection });
   const { namespace, count } = request;
   return planCount(view, collection, { ...count, namespace }, context);

@@ -8,6 +8,7 @@ import { type DistinctPlan, type DistinctRequest, planDistinct } from '../../../
 import type { CommandBody } from '../../command/command-body.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
+import { admitInvolved } from '../../sharding/involved-collections.ts';
 import { queryContext } from './query-context.ts';
 import { hintIn } from './statement.ts';
 
@@ -56,6 +57,7 @@ export function planDistinctCommand(
 ): DistinctPlan {
   const view = op.view();
   const collection = view.collection(request.namespace);
+  admitInvolved(op, { view, namespace: request.namespace, collection });
   const context = queryContext(op, { collation: request.collation, collection });
   const { namespace, distinct } = request;
   return planDistinct(view, collection, { ...distinct, namespace }, context);

@@ -25,6 +25,7 @@ import { defineCommand } from '../../command/define-command.ts';
 import type { CursorProducer, CursorReader } from '../../cursors/cursor-registry.ts';
 import { firstBatch } from '../../cursors/first-batch.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
+import { admitInvolved } from '../../sharding/involved-collections.ts';
 import { queryContext } from './query-context.ts';
 import { hintIn } from './statement.ts';
 
@@ -145,6 +146,7 @@ export function planFindCommand(request: FindCommandRequest, op: OperationContex
   const { collation, variables, namespace } = request;
   const view = op.view();
   const collection = view.collection(namespace);
+  admitInvolved(op, { view, namespace, collection });
   const context = queryContext(op, { collation, variables, collection });
   if (collection !== undefined && collection.kind !== 'collection') checkFindOnView(request);
   else if (request.find.tailable === true && collection !== undefined) {
@@ -213,6 +215,8 @@ class PlanProducer implements CursorProducer {
   private returned = 0;
   /** What the executor reports of itself. */
   private readonly running: RunningPlan | undefined;
+  /** What it reads on a shard, and holds as long as it is open. */
+  private held: readonly (() => void)[];
 
   constructor(plan: QueryPlan, op: OperationContext, options: ProducerOptions) {
     const { limit = 0, isStable, isEmpty, tailed } = options;
@@ -220,6 +224,7 @@ class PlanProducer implements CursorProducer {
     this.isEmpty = isEmpty === true;
     this.tailed = tailed;
     this.reader = op;
+    this.held = op.reads.map((known) => known.use());
     this.executor = plan.open(op.view(), op, {
       ...op.planOptions,
       ...(isStable === true ? {} : { renewView: () => this.reader.renewView() }),
@@ -255,5 +260,7 @@ class PlanProducer implements CursorProducer {
 
   close(): void {
     this.executor.close();
+    for (const release of this.held) release();
+    this.held = [];
   }
 }

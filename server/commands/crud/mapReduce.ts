@@ -26,6 +26,7 @@ import { defineCommand } from '../../command/define-command.ts';
 import type { ReplyFields } from '../../command/reply.ts';
 import type { CursorProducer } from '../../cursors/cursor-registry.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
+import { admitInvolved } from '../../sharding/involved-collections.ts';
 import { openPlan } from './find.ts';
 import { queryContext } from './query-context.ts';
 import { pipelineHost } from './server-sources.ts';
@@ -208,6 +209,8 @@ export function planMapReduce(request: MapReduceRequest, op: OperationContext): 
     31246,
     'Cannot run server-side javascript without the javascript engine enabled',
   );
+  const pipeline = pipelineOf(request);
+  admitInvolved(op, { view, namespace, collection, pipeline });
   const context = queryContext(op, {
     collation,
     collection,
@@ -216,7 +219,7 @@ export function planMapReduce(request: MapReduceRequest, op: OperationContext): 
   });
   const host = pipelineHost(op, { context, bypassValidation: request.bypassValidation });
   return inContextNow(() =>
-    planAggregate(view, collection, { namespace, pipeline: pipelineOf(request), host }, context),
+    planAggregate(view, collection, { namespace, pipeline, host }, context),
   );
 }
 

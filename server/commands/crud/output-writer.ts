@@ -176,6 +176,7 @@ function takePlace(
   namespace: string,
   before: CollectionDescription | undefined,
 ): void {
+  op.service.sharding?.enterTransaction(op, namespace);
   const now = transaction.collection(namespace);
   checkReplaceable(now);
   if (before !== undefined && now !== undefined) checkUnchanged(before, now);

@@ -9,6 +9,8 @@ import { ShardingState } from '../../../server/sharding/sharding-state.ts';
 class Straight implements RoutedOperation {
   readonly routedBy = undefined;
   ownership = undefined;
+  readonly reads = [];
+  writes = undefined;
   private readonly releases: (() => void)[] = [];
 
   onRelease(release: () => void): void {
