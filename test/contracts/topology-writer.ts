@@ -3,7 +3,7 @@ import { documentOf, int32Value, stringValue } from '../../bson/index.ts';
 import { systemClock } from '../../common/clock.ts';
 import { uninterruptible } from '../../common/interruption.ts';
 import { systemRandom } from '../../common/random.ts';
-import { EmbeddedTopology } from '../../config-server/index.ts';
+import { EmbeddedTopology } from '../../config-server/topology/embedded-topology.ts';
 import { openEngine } from '../../storage/index.ts';
 
 const engine = await openEngine({ dbpath: process.argv[2], deltaBytes: 8 * 1024 * 1024 });
