@@ -135,7 +135,13 @@ async function open(
   const { shardPart, order, mergePart } = splitRequest(request);
   const merged = await onShards(op, request, targets, shardPart, order, route);
   if (mergePart.length === 0) return merged;
-  return new MergePart(router, op, request, [MERGE_CURSORS, ...mergePart], merged);
+  try {
+    return new MergePart(router, op, request, [MERGE_CURSORS, ...mergePart], merged);
+  } catch (error) {
+    // The router's part is refused: what the shards have begun, nobody would ever read.
+    merged.close();
+    throw error;
+  }
 }
 
 function splitRequest({ pipeline, mapReduce }: RoutedPipeline): SplitPipeline {

@@ -17,6 +17,7 @@ export class ShardCursor {
   private documents: readonly Buffer[];
   private position = 0;
   private fetching: Promise<void> | undefined;
+  private isClosed = false;
 
   /** @param batchSize of the next batches; undefined: as many as a reply takes */
   constructor(shard: RemoteServer, first: RemoteBatch, batchSize: number | undefined) {
@@ -61,6 +62,7 @@ export class ShardCursor {
   /** Closes the shard's cursor; nobody waits for it. */
   close(): void {
     const { id } = this;
+    this.isClosed = true;
     this.id = 0n;
     this.documents = [];
     this.position = 0;
@@ -76,6 +78,11 @@ export class ShardCursor {
       $db: databaseOf(this.namespace),
     });
     const next = cursorOf(await this.shard.command(body, interruption));
+    if (this.isClosed) {
+      // Closed while the shard was busy with it: it may not have heard of that.
+      if (next.id !== 0n) killRemote(this.shard, this.namespace, next.id);
+      return;
+    }
     this.documents = next.documents;
     this.position = 0;
     this.id = next.id;

@@ -95,10 +95,11 @@ export class CollectionState {
     this.current = next;
   }
 
-  /** Operations or plans go on that may still want documents which have gone to other shards. */
-  get earlierIsUsed(): boolean {
+  /** Operations or plans go on that may still want documents of this collection which have gone to other shards. */
+  earlierIsUsed(uuid: string): boolean {
     this.forgetUnused();
-    return this.earlier.size > 0;
+    for (const { routing } of this.earlier) if (routing?.entry.uuid === uuid) return true;
+    return false;
   }
 
   private forgetUnused(): void {

@@ -158,7 +158,7 @@ async function runTask(
   const task = taskFrom(document);
   const collectionState = state.collection(task.namespace);
   const known = await state.refresh(op, task.namespace);
-  if (collectionState.earlierIsUsed) return false;
+  if (collectionState.earlierIsUsed(task.uuid)) return false;
   const { routing } = known;
   const isSame = routing?.entry.uuid === task.uuid;
   const { shardName } = state.requiredIdentity;

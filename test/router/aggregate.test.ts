@@ -2,7 +2,15 @@
  * Pipelines through a router give what they give on one server.
  */
 import assert from 'node:assert/strict';
-import { type Collection, Decimal128, type Document, Long, MaxKey, MinKey } from 'mongodb';
+import {
+  type Collection,
+  Decimal128,
+  type Document,
+  Long,
+  MaxKey,
+  MinKey,
+  MongoClient,
+} from 'mongodb';
 import { HandMadeCluster } from './hand-made-cluster.ts';
 
 /** Each runs over the sharded collection and over one on a single server. Results without an order are compared as sets. */
@@ -239,6 +247,24 @@ describe('aggregate through a router', () => {
     }
   });
 
+  it('leaves no cursor on a shard when its own part is refused', async () => {
+    const refused = items.aggregate(
+      [{ $match: { third: 0 } }, { $setWindowFields: { output: 1 } }],
+      {
+        batchSize: 2,
+      },
+    );
+    await assert.rejects(refused.toArray());
+    for (const shard of cluster.shards) {
+      const client = await new MongoClient(shard.uri, { directConnection: true }).connect();
+      try {
+        await eventually(async () => (await openCursorsOf(client)) === 0);
+      } finally {
+        await client.close();
+      }
+    }
+  });
+
   it('serves and explains views', async () => {
     const db = cluster.client.db('agg');
     await db.createCollection('viewed', { viewOn: 'items', pipeline: [] });
@@ -279,5 +305,20 @@ describe('aggregate through a router', () => {
     assert.deepEqual(Object.keys(explained['shards']), ['shard0', 'shard1']);
   });
 });
+
+async function openCursorsOf(client: MongoClient): Promise<number> {
+  const { metrics } = await client.db('admin').command({ serverStatus: 1 });
+  return Number(metrics.cursor.open.total);
+}
+
+async function eventually(holds: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < 50; attempt += 1) {
+    if (await holds()) return;
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20);
+    });
+  }
+  assert.fail('it does not come to hold');
+}
 
 const EXACT = { promoteValues: false } as const;
