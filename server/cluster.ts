@@ -54,6 +54,7 @@ export {
 } from './sharding/catalog-entries.ts';
 export { chunkFromDocument, makeChunk, type Chunk } from './sharding/chunk.ts';
 export { ChunkMap, type KeyTextRange } from './sharding/chunk-map.ts';
+export { pauseAtStep } from './sharding/migration-steps.ts';
 export { DatabaseVersion } from './sharding/database-version.ts';
 export {
   ABOVE_ALL_KEYS,

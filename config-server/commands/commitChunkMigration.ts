@@ -11,6 +11,7 @@ import { type Expectation } from '../../server/index.ts';
 import {
   comparePlacements,
   defineCommand,
+  pauseAtStep,
   placementOf,
   ShardVersion,
   type Chunk,
@@ -68,9 +69,14 @@ function parsePlacement(value: RawValue | undefined): Placement {
   throw new CommandError('TypeMismatch', "BSON field 'chunkVersion' is missing or no timestamp");
 }
 
-function commit(server: ConfigServer, op: OperationContext, request: CommitRequest): Promise<void> {
+async function commit(
+  server: ConfigServer,
+  op: OperationContext,
+  request: CommitRequest,
+): Promise<void> {
   const { namespace, min, max } = request;
-  return replaceChunks(
+  await pauseAtStep(op, 'hangBeforeCommitChunkMigration');
+  await replaceChunks(
     server,
     op,
     namespace,
@@ -80,6 +86,7 @@ function commit(server: ConfigServer, op: OperationContext, request: CommitReque
     }),
     (found) => commitPlan(server, op, request, found),
   );
+  await pauseAtStep(op, 'hangAfterCommitChunkMigration');
 }
 
 async function commitPlan(

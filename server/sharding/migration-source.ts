@@ -30,6 +30,7 @@ import type { KeyTextRange } from './chunk-map.ts';
 import { indexDefinitions } from './collection-copy.ts';
 import type { CriticalSection } from './collection-state.ts';
 import { MigrationChanges } from './migration-changes.ts';
+import { pauseAtStep } from './migration-steps.ts';
 import { droppedTask, pendingTask, readyTask } from './range-deletions.ts';
 import { uuidValue, type CollectionRouting } from './routing.ts';
 import { ShardKeyPattern } from './shard-key-pattern.ts';
@@ -257,6 +258,7 @@ class Migration {
       max: pattern.boundText(coordinator.max),
     };
     const changes = new MigrationChanges(collection.uuid);
+    await pauseAtStep(this.op, 'moveChunkHangAtStep1');
     await this.ask(coordinator, '_shardsvrStartReceive', {
       ns: coordinator.namespace,
       uuid: uuidValue(coordinator.uuid),
@@ -272,10 +274,12 @@ class Migration {
     state.changes = changes;
     quiet.release();
     try {
+      await pauseAtStep(this.op, 'moveChunkHangAtStep2');
       const cloneMs = this.nowMs;
       await this.copy(coordinator, collection, pattern, range);
       state.statistics.totalDonorChunkCloneTimeMillis += this.nowMs - cloneMs;
       await this.catchUp(coordinator, changes, pattern, range);
+      await pauseAtStep(this.op, 'moveChunkHangAtStep4');
       return await this.giveOver(coordinator, { routing, collection, changes, pattern, range });
     } finally {
       state.changes = undefined;
@@ -325,6 +329,7 @@ class Migration {
         // Whoever waits for it is told; nobody does when the reading fails before.
         sending.catch(() => {});
         this.noteCloned(documents);
+        await pauseAtStep(op, 'moveChunkHangAtStep3');
         await op.yield();
         cursor.attach(op.renewView());
       }
@@ -428,7 +433,9 @@ class Migration {
     try {
       this.checkDefinition(parts.collection);
       await this.sendChanges(coordinator, changes.take(), pattern, range);
+      await pauseAtStep(this.op, 'moveChunkHangAtStep5');
       await this.ask(coordinator, '_shardsvrFlushReceived', {});
+      await pauseAtStep(this.op, 'moveChunkHangAtStep6');
       this.op.throwIfInterrupted();
     } catch (error) {
       section.release();
@@ -458,6 +465,7 @@ class Migration {
           () => true,
           () => false,
         );
+      await pauseAtStep(op, 'hangBeforePostMigrationCommitRefresh');
       const outcome = await this.decideAndRefresh(op, coordinator, isSaid);
       section.release();
       state.statistics.totalCriticalSectionCommitTimeMillis += this.nowMs - commitMs;
@@ -601,6 +609,7 @@ async function finish(
   const stored = await recordById(op.renewView(), COORDINATORS, coordinator.id);
   const decision = stored && getField(stored.document, 'decision')?.asString();
   if (decision === undefined) return;
+  await pauseAtStep(op, 'hangBeforeFinishingMigration');
   const isCommitted = decision === 'committed';
   await state.peers.ask(
     coordinator.toHost,
@@ -613,6 +622,7 @@ async function finish(
     }),
     { timeoutMs: ASK_TIMEOUT_MS, interruption: op },
   );
+  await pauseAtStep(op, 'hangBeforeForgettingMigrationAfterCommitDecision');
   const task = isCommitted ? await readyTask(op, coordinator.id) : droppedTask(coordinator.id);
   const trace = { namespace: COORDINATORS, id: coordinator.id, value: undefined };
   await changeFacts(op, task === undefined ? [trace] : [task, trace]);

@@ -9,6 +9,7 @@ import { CommandError } from '../../common/errors.ts';
 import type { OperationContext } from '../operation/operation-context.ts';
 import type { KeyTextRange } from './chunk-map.ts';
 import { createCopy, type CollectionCopy } from './collection-copy.ts';
+import { pauseAtStep } from './migration-steps.ts';
 import {
   deleteRange,
   droppedTask,
@@ -94,6 +95,7 @@ export class MigrationTarget {
       await changeFacts(op, [droppedTask(migrationId)]);
       throw hasEnded();
     }
+    await pauseAtStep(op, 'migrateThreadHangAtStep1');
     await op.transact((transaction) => void createCopy(transaction, copy));
     const receiving = { namespace, uuid, pattern, range, work: Promise.resolve() };
     await deleteRange(op, receiving);
@@ -122,6 +124,7 @@ export class MigrationTarget {
     { documents, deleted }: { documents: readonly Buffer[]; deleted: readonly RawValue[] },
   ): Promise<void> {
     const receiving = this.required(migrationId);
+    await pauseAtStep(op, 'migrateThreadHangAtStep2');
     for (let start = 0; start < documents.length; start += BATCH_COUNT) {
       await store(op, receiving, documents.slice(start, start + BATCH_COUNT));
       await op.yield();
@@ -135,6 +138,7 @@ export class MigrationTarget {
   /** All that came is on the device, and nothing more is taken. */
   async flush(op: OperationContext, migrationId: RawValue): Promise<void> {
     const receiving = this.required(migrationId);
+    await pauseAtStep(op, 'migrateThreadHangAtStep3');
     await op.waitFor(receiving.work);
     this.receiving.delete(keyOf(migrationId));
     await op.engine.flushed(op.renewView().commitNumber);
@@ -149,6 +153,7 @@ export class MigrationTarget {
     const receiving = this.receiving.get(keyOf(migrationId));
     this.noteEnded(keyOf(migrationId));
     await op.waitFor(receiving?.work ?? Promise.resolve());
+    await pauseAtStep(op, 'migrateThreadHangAtStep4');
     if (isCommitted) await this.state.refresh(op, namespace);
     const task = isCommitted ? droppedTask(migrationId) : await readyTask(op, migrationId);
     if (task !== undefined) await changeFacts(op, [task]);

@@ -19,6 +19,7 @@ import {
 import type { MaybePromise, RecordId } from '../../storage/index.ts';
 import type { OperationContext } from '../operation/operation-context.ts';
 import type { KeyTextRange } from './chunk-map.ts';
+import { pauseAtStep } from './migration-steps.ts';
 import { uuidValue } from './routing.ts';
 import { ShardKeyPattern, type KeyText } from './shard-key-pattern.ts';
 import { indexRange, shardKeyIndex } from './shard-key-walk.ts';
@@ -167,6 +168,7 @@ async function runTask(
     [...routing.chunks.overlapping(rangeBy(routing.entry.pattern, document))].some(
       ({ shard }) => shard === shardName,
     );
+  await pauseAtStep(op, 'suspendRangeDeletion');
   if (isSame && !isOwned) await deleteRange(op, task);
   await changeFacts(op, [droppedTask(idOf(document))]);
   return true;

@@ -133,8 +133,16 @@ export class ShardingState {
     return this.collections.get(namespace)?.known?.routing?.entry.pattern;
   }
 
-  /** Reads a collection's routing, all that came after what is known. */
+  /** Reads a collection's routing, all that came after what is known: what the config server had at the call is in it. */
   async refresh(op: RoutedOperation, namespace: string): Promise<KnownCollection> {
+    const running = this.refreshing.get(namespace);
+    // It began before, perhaps before a migration was committed: joining it would teach the old owner that it owns the range still.
+    if (running !== undefined) await op.waitFor(running.catch(() => {}));
+    return this.learn(op, namespace);
+  }
+
+  /** As refresh, but a reading that is under way already will do. */
+  private async learn(op: RoutedOperation, namespace: string): Promise<KnownCollection> {
     const { shardName, configHost } = this.requiredIdentity;
     const state = this.collection(namespace);
     await this.once(op, namespace, async () => {
@@ -221,7 +229,7 @@ export class ShardingState {
         throw this.stale(op, admission, agrees);
       }
       refreshes += 1;
-      if (agrees) await this.refresh(op, namespace);
+      if (agrees) await this.learn(op, namespace);
       else await this.refreshDatabase(op, database);
     }
   }

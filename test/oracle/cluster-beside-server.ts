@@ -8,38 +8,54 @@ import type { ShardedSides } from './sharded.ts';
 
 const DATABASE = 'oracle';
 
+interface Clients {
+  readonly single: MongoClient;
+  readonly first: MongoClient;
+  readonly others: readonly MongoClient[];
+}
+
 export class ClusterBesideServer implements ShardedSides {
   private readonly server: Program;
   private readonly running: Awaited<ReturnType<typeof startCluster>>;
-  private readonly clients: readonly [single: MongoClient, cluster: MongoClient];
+  private readonly clients: Clients;
 
   private constructor(
     server: Program,
     running: Awaited<ReturnType<typeof startCluster>>,
-    clients: readonly [single: MongoClient, cluster: MongoClient],
+    clients: Clients,
   ) {
     this.server = server;
     this.running = running;
     this.clients = clients;
   }
 
-  static async start(shards = 2): Promise<ClusterBesideServer> {
-    const [server, running] = await Promise.all([Program.start(), startCluster({ shards })]);
-    const single = await new MongoClient(server.uri).connect();
-    const cluster = await new MongoClient(running.uri).connect();
-    return new ClusterBesideServer(server, running, [single, cluster]);
+  static async start(shards = 2, routers = 2): Promise<ClusterBesideServer> {
+    const [server, running] = await Promise.all([
+      Program.start(),
+      startCluster({ shards, routers }),
+    ]);
+    const connect = (uri: string): Promise<MongoClient> => new MongoClient(uri).connect();
+    const first = await connect(running.uriOf('router1'));
+    const others: MongoClient[] = [];
+    for (let number = 2; number <= routers; number += 1) {
+      others.push(await connect(running.uriOf(`router${number}`)));
+    }
+    const single = await connect(server.uri);
+    return new ClusterBesideServer(server, running, { single, first, others });
   }
 
   get single(): Db {
-    return this.clients[0].db(DATABASE);
+    return this.clients.single.db(DATABASE);
   }
 
-  get cluster(): Db {
-    return this.clients[1].db(DATABASE);
+  get routers(): readonly [Db, ...Db[]] {
+    const { first, others } = this.clients;
+    return [first.db(DATABASE), ...others.map((each) => each.db(DATABASE))];
   }
 
   async stop(): Promise<void> {
-    for (const client of this.clients) await client.close();
+    const { single, first, others } = this.clients;
+    for (const client of [single, first, ...others]) await client.close();
     await this.running.stop();
     await this.server.dispose();
   }

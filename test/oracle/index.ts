@@ -2,7 +2,7 @@
  * `npm run oracle -- --cases 20000` or `-- --seed 17`: random collections, indexes and queries against one flintd; each index must
  * answer as a collection scan does. `npm run oracle -- --writes 20000`: random writes to collections with an index of every kind, a kill -9
  * half way, and `validate` after each part. `npm run oracle -- --sharded 20000`: random operations on sharded collections whose chunks move,
- * each of which must say and do what it does on one server. The programs run from dist/: build them before.
+ * each of which must say and do what it does on one server (`--from 51` begins with that seed, for a run in parts). The programs run from dist/: build them before.
  */
 import { MongoClient } from 'mongodb';
 import { Program } from '../support/programs.ts';
@@ -28,7 +28,10 @@ async function main(): Promise<void> {
   }
   const sharded = numberAfter(args, '--sharded');
   if (sharded !== undefined) {
-    const failures = await runShardedSeeds(sharded, numberAfter(args, '--seed'));
+    const failures = await runShardedSeeds(sharded, {
+      only: numberAfter(args, '--seed'),
+      from: numberAfter(args, '--from'),
+    });
     process.exit(failures === 0 ? 0 : 1);
   }
   const only = numberAfter(args, '--seed');
@@ -74,10 +77,13 @@ async function main(): Promise<void> {
 }
 
 /** @returns how many seeds failed */
-async function runShardedSeeds(count: number, only: number | undefined): Promise<number> {
+async function runShardedSeeds(
+  count: number,
+  { only, from }: { readonly only: number | undefined; readonly from: number | undefined },
+): Promise<number> {
   const sides = await ClusterBesideServer.start(SHARDS);
   const sums = new Map<string, number>();
-  const first = only ?? 1;
+  const first = only ?? from ?? 1;
   const seeds = only === undefined ? Math.ceil(count / SHARDED_OPERATIONS) : 1;
   const startMs = performance.now();
   let failed = 0;
@@ -91,12 +97,16 @@ async function runShardedSeeds(count: number, only: number | undefined): Promise
       failed += 1;
       console.error(error);
     }
-    if (seed % 10 === 0) console.log(`${seed - first + 1} of ${seeds} seeds, ${failed} failed`);
+    const done = seed - first + 1;
+    if (done % 10 !== 0) continue;
+    const leftSeconds = ((performance.now() - startMs) / done / 1000) * (seeds - done);
+    console.log(`${done} of ${seeds} seeds, ${failed} failed, ${leftSeconds.toFixed(0)} s left`);
   }
   await sides.stop();
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
   const shown = Array.from(sums, ([name, number]) => `${number} ${name}`).join(', ');
   console.log(`${shown}; ${failed} of ${seeds} seeds failed, ${seconds} s`);
+  console.log(failed === 0 ? 'PASS' : 'FAIL');
   return failed;
 }
 

@@ -29,8 +29,8 @@ export interface ShardedReport {
 export interface ShardedSides {
   /** On one server. */
   readonly single: Db;
-  /** Through a router. */
-  readonly cluster: Db;
+  /** Through each of the routers: operations go through them in turns, so that each learns late what the other one did. */
+  readonly routers: readonly [Db, ...Db[]];
 }
 
 const SHARD_KEYS: readonly Document[] = [{ k: 1 }, { k: 'hashed' }, { k: 1, m: 1 }];
@@ -40,10 +40,11 @@ const FOREIGN = 'foreign';
 
 /** One seed: a sharded collection, `count` operations on it, and what is there at the end. @throws Error that says the seed */
 export async function runSharded(
-  { single, cluster }: ShardedSides,
+  { single, routers }: ShardedSides,
   seed: number,
   count: number,
 ): Promise<ShardedReport> {
+  const [cluster] = routers;
   const random = new SeededRandom(seed);
   const key = SHARD_KEYS[seed % SHARD_KEYS.length]!;
   await Promise.all([single.dropDatabase(), cluster.dropDatabase()]);
@@ -73,14 +74,19 @@ export async function runSharded(
   try {
     for (let at = 0; at < count; at += 1) {
       const operation = await anyOperation(scope);
-      const truth = await outcomeOf(operation, single);
-      const found = await outcomeOf(operation, cluster);
+      const router = routers[at % routers.length] ?? cluster;
+      const [truth, found] = await Promise.all([
+        outcomeOf(operation, single),
+        outcomeOf(operation, router),
+      ]);
       if (operation.isWrite) writes += 1;
       if (truth.startsWith('error')) errors += 1;
       if (truth === found) continue;
       throw different(seed, at, key, operation, { truth, found });
     }
-    for (const name of [MAIN, FOREIGN]) await compareAll({ single, cluster }, seed, name);
+    for (const name of [MAIN, FOREIGN]) {
+      for (const router of routers) await compareAll({ single, router }, seed, name);
+    }
   } finally {
     mover.stop();
     await moving;
@@ -93,9 +99,13 @@ async function shard(cluster: Db, name: string, key: Document): Promise<void> {
   await admin.command({ shardCollection: `${cluster.databaseName}.${name}`, key });
 }
 
-async function compareAll({ single, cluster }: ShardedSides, seed: number, name: string) {
+async function compareAll(
+  { single, router }: { readonly single: Db; readonly router: Db },
+  seed: number,
+  name: string,
+) {
   const all = (side: Db) => side.collection(name).find().sort({ _id: 1 }).toArray();
-  const [truth, found] = [(await all(single)).map(text), (await all(cluster)).map(text)];
+  const [truth, found] = [(await all(single)).map(text), (await all(router)).map(text)];
   if (truth.join('\n') === found.join('\n')) return;
   const missing = truth.filter((each) => !found.includes(each));
   const extra = found.filter((each) => !truth.includes(each));
