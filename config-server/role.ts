@@ -31,7 +31,7 @@ export function createConfigServerRole({ host: advertisedHost }: ConfigServerRol
         newObjectId: () => service.stamps.objectIds.next(),
       });
       const catalog = new ClusterCatalog(topology, service);
-      const peers = new Peers(service.clock, 'config server');
+      const peers = new Peers(service.clock, 'config server', service.backupBarrier);
       await host.background('openConfigDatabase', (op) => catalog.open(op));
       service.isConfigServer = true;
       const server = new ConfigServer({ host, catalog, peers, advertisedHost });

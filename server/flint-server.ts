@@ -13,6 +13,7 @@ import type { Random } from '../common/random.ts';
 import { TimerWheel } from '../common/timer-wheel.ts';
 import { createPlannerServices, type IntersectionRule, ScriptThreads } from '../query/index.ts';
 import type { StorageEngine } from '../storage/index.ts';
+import { BackupBarrier } from './backup/backup-barrier.ts';
 import { BackupRegistry } from './backup/backup-registry.ts';
 import { OpenBuckets } from './catalog/open-buckets.ts';
 import { CappedCollections } from './catalog/capped-collections.ts';
@@ -182,6 +183,7 @@ export class FlintServer {
     this.service.isStopping = true;
     const listeningEnded = this.listener.stopListening();
     operations.interruptAll(shuttingDown);
+    this.service.backupBarrier.releaseAll();
     await this.ttlMonitor.stop();
     await this.scrubMonitor.stop();
     await this.role?.stop();
@@ -268,6 +270,7 @@ function createService(options: FlintServerOptions, connections: ConnectionCount
       random,
       timeoutMs: () => parameters.get('backupIdleTimeoutMillis'),
     }),
+    backupBarrier: new BackupBarrier({ clock, timers, random }),
     writeGate: new WriteGate(),
     work: new WorkMemory({
       spill: options.engine.spill,

@@ -59,6 +59,8 @@ export interface CommandTraits {
   readonly lenient?: boolean;
   /** It never succeeds on a server alone: the error it answers with. See defineRefusal. */
   readonly refusal?: ErrorCodeName | number;
+  /** Answered while a backup's barrier is up: it tells of nothing that was written. */
+  readonly passesBarrier?: boolean;
   /** Fields that MongoDB does not count to the stable API, although the command belongs to it: refused with apiStrict. */
   readonly unstableFields?: readonly string[];
   /** Which of serverStatus.opcounters it counts in; default 'command'. Write commands count their statements themselves. */

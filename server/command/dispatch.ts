@@ -131,26 +131,36 @@ export class Dispatcher {
     );
   }
 
-  private succeeded(call: Call, reply: ReplyBody, more?: ReplyFields): Answer {
+  private succeeded(call: Call, reply: ReplyBody, more?: ReplyFields): MaybePromise<Answer> {
     const { op } = call;
     try {
       const body = successReply(reply, more ?? this.failCommand.after(op));
       this.finish(call, undefined, body.length);
-      return op.exhaust === undefined
-        ? { kind: 'reply', body }
-        : { kind: 'reply', body, exhaust: op.exhaust };
+      return this.heldBack(
+        call,
+        op.exhaust === undefined
+          ? { kind: 'reply', body }
+          : { kind: 'reply', body, exhaust: op.exhaust },
+      );
     } catch (error) {
       return this.failed(call, error);
     }
   }
 
-  private failed(call: Call, error: unknown): Answer {
+  /** What is known here stays here while a cluster's backup fixes its point. */
+  private heldBack({ command }: Call, answer: Answer): MaybePromise<Answer> {
+    const { backupBarrier } = this.service;
+    if (!backupBarrier.isUp || command.passesBarrier === true) return answer;
+    return backupBarrier.passed().then(() => answer);
+  }
+
+  private failed(call: Call, error: unknown): MaybePromise<Answer> {
     // First: whatever may still go wrong, the operation has let go of what it held.
     call.op.finish();
     const known = this.asCommandError(call.op.reason ?? error);
     const body = this.errorBody(known, this.failCommand.after(call.op));
     this.finish(call, known, body.length);
-    return { kind: 'reply', body };
+    return this.heldBack(call, { kind: 'reply', body });
   }
 
   private closed(call: Call): Answer {

@@ -9,6 +9,8 @@ import {
   configureQueryAnalyzer,
   shardingState,
 } from './sharding/outside-a-cluster.ts';
+import { backupBarrier } from './backup/backupBarrier.ts';
+import { backupBarrierEnd } from './backup/backupBarrierEnd.ts';
 import { backupClose } from './backup/backupClose.ts';
 import { backupOpen } from './backup/backupOpen.ts';
 import { backupOpenJournal } from './backup/backupOpenJournal.ts';
@@ -148,6 +150,8 @@ const COMMANDS = [
   appendOplogNote,
   applyOps,
   autoCompact,
+  backupBarrier,
+  backupBarrierEnd,
   backupClose,
   backupOpen,
   backupOpenJournal,

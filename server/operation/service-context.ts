@@ -8,6 +8,7 @@ import type { Random } from '../../common/random.ts';
 import type { TimerWheel } from '../../common/timer-wheel.ts';
 import type { PlannerServices, ScriptThreads } from '../../query/index.ts';
 import type { StorageEngine } from '../../storage/index.ts';
+import type { BackupBarrier } from '../backup/backup-barrier.ts';
 import type { BackupRegistry } from '../backup/backup-registry.ts';
 import type { CappedCollections } from '../catalog/capped-collections.ts';
 import type { OpenBuckets } from '../catalog/open-buckets.ts';
@@ -68,6 +69,8 @@ export interface ServiceContext {
   readonly cursors: CursorRegistry;
   /** Backups under way. */
   readonly backups: BackupRegistry;
+  /** Up while a cluster's backup fixes its point. */
+  readonly backupBarrier: BackupBarrier;
   /** Closed by fsync with `lock: true`. */
   readonly writeGate: WriteGate;
   /** What operations may hold in memory, in sum. */

@@ -8,6 +8,7 @@ import type { Clock } from '../../common/clock.ts';
 import { CommandError, NetworkError } from '../../common/errors.ts';
 import { uninterruptible, type Interruption } from '../../common/interruption.ts';
 import { FLINTDB_VERSION } from '../../common/version.ts';
+import type { BackupBarrier } from '../backup/backup-barrier.ts';
 import {
   Connection,
   ConnectionPool,
@@ -37,12 +38,17 @@ const MAX_CONNECTIONS = 32;
 export class Peers {
   private readonly clock: Clock;
   private readonly application: string;
+  private readonly barrier: BackupBarrier | undefined;
   private readonly pools = new Map<string, ConnectionPool>();
 
-  /** @param application what the peers' logs call this server */
-  constructor(clock: Clock, application: string) {
+  /**
+   * @param application what the peers' logs call this server
+   * @param barrier while it is up nobody is asked
+   */
+  constructor(clock: Clock, application: string, barrier?: BackupBarrier) {
     this.clock = clock;
     this.application = application;
+    this.barrier = barrier;
   }
 
   /**
@@ -52,6 +58,7 @@ export class Peers {
    */
   async ask(host: string, command: Buffer, options: AskOptions = {}): Promise<Buffer> {
     const { timeoutMs = DEFAULT_TIMEOUT_MS, interruption = uninterruptible, sequences } = options;
+    if (this.barrier?.isUp === true) await this.barrier.passed();
     try {
       const reply = await this.poolOf(host).use(
         (connection) =>

@@ -13,7 +13,7 @@ export function createShardRole(): Role {
     commands: SHARD_COMMANDS,
     start: async (host) => {
       const { service } = host;
-      const peers = new Peers(service.clock, 'shard');
+      const peers = new Peers(service.clock, 'shard', service.backupBarrier);
       const state = new ShardingState(peers);
       state.identity = await host.background('readShardIdentity', (op) =>
         storedIdentity(op.view()),

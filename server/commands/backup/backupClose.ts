@@ -11,6 +11,7 @@ export const backupClose = defineCommand({
   access: { action: 'fsync', on: 'cluster' },
   route: 'never',
   adminOnly: true,
+  passesBarrier: true,
   parse: backupIdOf,
   execute: (id, op) => op.service.backups.close(id),
   reply: () => ({}),

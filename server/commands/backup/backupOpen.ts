@@ -17,6 +17,7 @@ export const backupOpen = defineCommand({
   access: { action: 'fsync', on: 'cluster' },
   route: 'never',
   adminOnly: true,
+  passesBarrier: true,
   parse: () => undefined,
   async execute(_request, op) {
     const opening = op.engine.openBackup();

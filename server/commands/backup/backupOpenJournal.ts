@@ -15,6 +15,7 @@ export const backupOpenJournal = defineCommand({
   access: { action: 'fsync', on: 'cluster' },
   route: 'never',
   adminOnly: true,
+  passesBarrier: true,
   parse(body) {
     const after = body.document('after');
     const commitNumber = getField(after, 'commitNumber');

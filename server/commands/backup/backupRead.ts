@@ -34,6 +34,7 @@ export const backupRead = defineCommand({
   access: { action: 'fsync', on: 'cluster' },
   route: 'never',
   adminOnly: true,
+  passesBarrier: true,
   parse: (body) => ({ id: backupIdOf(body), request: requestOf(body) }),
   execute: ({ id, request }, op) =>
     op.service.backups.use(id, (contents) => read(contents, request, op)),

@@ -35,6 +35,7 @@ const TRAITS = {
   access: { action: 'none', on: 'anything' },
   route: 'router',
   beforeAuth: true,
+  passesBarrier: true,
   lenient: true,
 } as const;
 

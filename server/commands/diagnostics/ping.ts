@@ -9,6 +9,7 @@ export const ping = defineCommand({
   route: 'router',
   apiVersions: ['1'],
   beforeAuth: true,
+  passesBarrier: true,
   lenient: true,
   parse: () => undefined,
   execute: () => undefined,
