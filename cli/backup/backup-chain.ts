@@ -18,6 +18,7 @@ import { FailedCommand } from '../command-line/subcommand.ts';
 import { BackupDamage } from './backup-damage.ts';
 import {
   decodeDescription,
+  decodeEnd,
   type BackupDescription,
   type FullDescription,
   type JournalDescription,
@@ -43,6 +44,8 @@ export interface ChainEnd {
   readonly coveredTo: Timestamp;
   /** Files of the journal that end within a frame: they were interrupted, or have lost their end. */
   readonly cut: readonly CutFile[];
+  /** The last file of the journal, when it has no end: whoever wrote it was interrupted, or still follows the journal. */
+  readonly open: { readonly file: string; readonly isFollowed: boolean } | undefined;
 }
 
 export interface CutFile {
@@ -110,15 +113,30 @@ export async function forEachJournalPiece(
   visit: (piece: JournalPiece) => Promise<'go on' | 'stop'>,
 ): Promise<ChainEnd> {
   const cut: CutFile[] = [];
-  let end: ChainEnd = { last: description.point, coveredTo: description.point.timestamp, cut };
+  let end: ChainEnd = {
+    last: description.point,
+    coveredTo: description.point.timestamp,
+    cut,
+    open: undefined,
+  };
   for (const file of journals) {
     const reader = await FrameReader.open(file);
     try {
       const first = await reader.next();
       if (first === undefined) continue;
-      refuseForeign(file, decodeDescription(file, first), description);
+      const journal = decodeDescription(file, first);
+      refuseForeign(file, journal, description);
+      const { isFollowed } = journal;
+      end = { ...end, open: { file, isFollowed } };
       for (let frame = await reader.next(); frame !== undefined; frame = await reader.next()) {
-        if (frame.header.kind === 'end') continue;
+        if (end.open === undefined) {
+          throw new BackupDamage(file, frame.offset, 'there is more behind its end');
+        }
+        if (frame.header.kind === 'end') {
+          decodeEnd(file, frame);
+          end = { ...end, open: undefined };
+          continue;
+        }
         if (frame.header.kind !== 'journal') {
           throw new BackupDamage(
             file,
@@ -135,7 +153,7 @@ export async function forEachJournalPiece(
           const piece = { ...span, after: end.last, file, offset: frame.offset };
           const verdict = await visit(piece);
           end = {
-            cut,
+            ...end,
             last: isNew ? span.last : end.last,
             coveredTo:
               compareTimestamps(span.coveredTo, end.coveredTo) > 0 ? span.coveredTo : end.coveredTo,

@@ -4,12 +4,10 @@
  * Promises: it changes nothing in the target but what it adds, unless it is told to replace; what another run may need is on the disk
  * before it says that it is done.
  */
-import { mkdir, open, rm, stat } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { foregroundClock, sleep, systemClock } from '../../common/clock.ts';
-import { systemRandom } from '../../common/random.ts';
-import { FLINTDB_VERSION } from '../../common/version.ts';
 import { MongoError, MongoServerError, type BaseClient } from '../../client/index.ts';
 import type { CommitPoint } from '../../storage/index.ts';
 import type { Progress } from '../command-line/progress.ts';
@@ -27,17 +25,18 @@ import {
   type ChainEnd,
 } from './backup-chain.ts';
 import { BackupDamage } from './backup-damage.ts';
-import { encodeDescription } from './description.ts';
-import { fileSink, FrameWriter, streamSink, type FrameSink } from './frame-writer.ts';
+import { fileSink, streamSink } from './frame-writer.ts';
 import {
+  beginFullBackup,
   canGoOn,
   goOnWithBackup,
   lookAtFile,
-  takeFullBackup,
   type FullBackupOptions,
   type FullBackupSummary,
+  type OpenFullBackup,
 } from './full-backup.ts';
 import { JournalArchive } from './journal-archive.ts';
+import { beginJournalFile, firstBackupId, syncDirectory } from './journal-file.ts';
 import { RateLimit } from './rate-limit.ts';
 import { isNotFound, isPositionLost, ServerBackup } from './server-backup.ts';
 import { lockTarget } from './target-lock.ts';
@@ -129,7 +128,7 @@ export class BackupJob {
       );
     }
     const description = await describe(join(target, first));
-    const [sinceId] = await firstFileOf(since);
+    const sinceId = await firstBackupId(since);
     if (description.kind !== 'journal' || description.since.backupId !== sinceId) {
       throw new FailedCommand(
         `${target} goes on from another backup than ${since}. Name another directory.`,
@@ -152,13 +151,14 @@ export class BackupJob {
     const options: FullBackupOptions = { rate: this.rate, progress: this.options.progress };
     if (target === '-') {
       return this.fullSummary(
-        await takeFullBackup(this.server, streamSink(process.stdout), options),
+        await (await beginFullBackup(this.server, streamSink(process.stdout), options)).run(),
       );
     }
     const path = join(target, BASE_NAME);
     const resumed = await this.tryGoOn(path, options);
-    if (resumed !== undefined) return this.fullSummary(resumed);
-    const summary = await takeFullBackup(this.server, await fileSink(path, 0), options);
+    if (resumed !== undefined) return this.fullSummary(await resumed.run());
+    const begun = await beginFullBackup(this.server, await fileSink(path, 0), options);
+    const summary = await begun.run();
     await syncDirectory(target);
     return this.fullSummary(summary);
   }
@@ -167,7 +167,7 @@ export class BackupJob {
   private async tryGoOn(
     path: string,
     options: FullBackupOptions,
-  ): Promise<FullBackupSummary | undefined> {
+  ): Promise<OpenFullBackup | undefined> {
     if ((await stat(path).catch(() => undefined)) === undefined) return undefined;
     const { progress, force } = this.options;
     const existing = await lookAtFile(path).catch((error: unknown) => {
@@ -226,12 +226,19 @@ export class BackupJob {
     // Asked before a file is made: the server may have no journal for it.
     const { storeId } = chain.description;
     await this.server.close(await this.openJournal(end, storeId, target, sincePath));
-    const { writer, backupId } = await this.beginJournal(target, chain, end.last, sincePath);
+    // Asked before the file is there, which says nothing of itself yet.
+    const since = { backupId: await this.sinceId(chain, sincePath), path: sincePath };
+    const start = { storeId, isFollowed: follow };
+    const first = { ...start, after: end.last, since };
+    const { writer, backupId } = await beginJournalFile(target, first);
     const archive = new JournalArchive(this.server, writer, end, {
       storeId,
       follow,
       fileBytes: target === '-' ? undefined : (this.options.fileBytes ?? DEFAULT_FILE_BYTES),
-      nextFile: async (after) => (await this.beginJournal(target, chain, after, '.')).writer,
+      nextFile: async (after) => {
+        const place = { backupId: await this.sinceId(chain, '.'), path: '.' };
+        return (await beginJournalFile(target, { ...start, after, since: place })).writer;
+      },
       rate: this.rate,
       task: progress.begin('journal', { unit: 'bytes' }),
       isStopped: () => this.isStopped,
@@ -239,9 +246,11 @@ export class BackupJob {
     try {
       if (follow) progress.say(`Following the journal from ${timestampText(end.coveredTo)} on.`);
       await this.runToEnd(archive);
-    } finally {
+    } catch (error) {
       await archive.close();
+      throw error;
     }
+    await archive.end();
     return {
       kind: 'journal',
       backupId,
@@ -253,45 +262,11 @@ export class BackupJob {
     };
   }
 
-  /** Begins the next file of a directory. */
-  private async beginJournal(
-    target: string,
-    chain: BackupChain,
-    after: CommitPoint,
-    sincePath: string,
-  ): Promise<{ readonly writer: FrameWriter; readonly backupId: string }> {
-    // Asked before the file is there, which says nothing of itself yet.
-    const since = { backupId: await this.sinceId(chain, sincePath), path: sincePath };
-    const { sink, backupId } = await this.journalSink(target);
-    const writer = await FrameWriter.open(sink, backupId);
-    try {
-      await writer.write(
-        'start',
-        encodeDescription({
-          kind: 'journal',
-          backupId,
-          createdAt: new Date(systemClock.wallMs()),
-          version: FLINTDB_VERSION,
-          storeId: chain.description.storeId,
-          after,
-          since,
-        }),
-      );
-      await writer.sync();
-      if (target !== '-') await syncDirectory(target);
-    } catch (error) {
-      await writer.close();
-      throw error;
-    }
-    return { writer, backupId };
-  }
-
   /** What a journal goes on from: the first file of the place that `sincePath` names. */
   private async sinceId(chain: BackupChain, sincePath: string): Promise<string> {
     const { target, since } = this.options;
     const place = sincePath === '.' || since === undefined ? target : since;
-    const [first] = await firstFileOf(place);
-    return first ?? chain.description.backupId;
+    return (await firstBackupId(place)) ?? chain.description.backupId;
   }
 
   /** A server that is restarted, or away for a while, is waited for by who follows it. */
@@ -329,14 +304,6 @@ export class BackupJob {
     }
   }
 
-  private async journalSink(target: string): Promise<{ sink: FrameSink; backupId: string }> {
-    const backupId = systemRandom.bytes(16).toString('hex');
-    if (target === '-') return { sink: streamSink(process.stdout), backupId };
-    const names = await journalFilesIn(target);
-    const number = Number(/\d+/.exec(names.at(-1) ?? '0')?.[0] ?? 0) + 1;
-    return { sink: await fileSink(join(target, journalName(number)), 0), backupId };
-  }
-
   private async prepareDirectory(): Promise<void> {
     const { target } = this.options;
     const found = await stat(target).catch(() => undefined);
@@ -370,14 +337,6 @@ export class BackupJob {
   }
 }
 
-async function firstFileOf(place: string): Promise<string[]> {
-  const { base, journals } = await findChain(place);
-  const found = await stat(place);
-  if (!found.isDirectory()) return [(await describe(place)).backupId];
-  const own = [base, ...journals].filter((file) => resolve(file, '..') === resolve(place));
-  return own.length === 0 ? [] : [(await describe(own[0])).backupId];
-}
-
 async function stateOf(path: string): Promise<'finished' | 'unfinished' | 'unusable' | 'missing'> {
   if ((await stat(path).catch(() => undefined)) === undefined) return 'missing';
   return (await lookAtFile(path)).state;
@@ -401,15 +360,6 @@ function giveWay(): void {
     setPriority(NICENESS);
   } catch {
     // As it was, then.
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
 

@@ -43,6 +43,8 @@ export interface JournalDescription extends Description {
   readonly after: CommitPoint;
   /** The backup that it goes on from: its id, and its place as seen from the directory of this file. */
   readonly since: { readonly backupId: string; readonly path: string };
+  /** It grows until whoever follows is stopped: what is there counts, with an end or without. */
+  readonly isFollowed: boolean;
 }
 
 export type BackupDescription = FullDescription | JournalDescription;
@@ -66,11 +68,12 @@ export function encodeDescription(description: BackupDescription): Buffer {
     storeId: binaryOf(storeId),
   };
   if (description.kind === 'journal') {
-    const { after, since } = description;
+    const { after, since, isFollowed } = description;
     return bsonOf({
       ...common,
       after: pointDocument(after),
       since: { backupId: binaryOf(since.backupId), path: since.path },
+      isFollowed,
     });
   }
   const { point, runs, entryBytes, serverBackup } = description;
@@ -114,6 +117,7 @@ function readDescription(document: Document): BackupDescription {
       kind: 'journal',
       after: pointOf(document['after']),
       since: { backupId: hexOf(since.backupId), path: String(since.path) },
+      isFollowed: document['isFollowed'] === true,
     };
   }
   if (document['kind'] !== 'full') throw new TypeError('another kind');

@@ -34,6 +34,8 @@ const SYNC_BYTES = 64 * 1024 * 1024;
 export interface FullBackupOptions {
   readonly rate: RateLimit;
   readonly progress: Progress;
+  /** For progress; default backup. */
+  readonly label?: string;
 }
 
 export interface FullBackupSummary {
@@ -117,12 +119,20 @@ export async function canGoOn(server: ServerBackup, at: Unfinished): Promise<boo
   }
 }
 
+/** A backup of which the server holds everything still, and which is copied by run(). */
+export interface OpenFullBackup {
+  readonly description: FullDescription;
+  run(): Promise<FullBackupSummary>;
+  /** Gives up before run(): the file can be gone on with. */
+  close(): Promise<void>;
+}
+
 /** Begins a backup. */
-export async function takeFullBackup(
+export async function beginFullBackup(
   server: ServerBackup,
   sink: FrameSink,
   options: FullBackupOptions,
-): Promise<FullBackupSummary> {
+): Promise<OpenFullBackup> {
   const { id, point, runs, entryBytes } = await server.open();
   const description: FullDescription = {
     kind: 'full',
@@ -145,7 +155,7 @@ export async function takeFullBackup(
     nextSector: undefined,
     plainBytes: 0,
   };
-  return new FullCopy(server, writer, at, options).run(false);
+  return new FullCopy(server, writer, { at, resumed: false }, options);
 }
 
 /** Goes on with one that was interrupted. */
@@ -154,16 +164,17 @@ export async function goOnWithBackup(
   path: string,
   at: Unfinished,
   options: FullBackupOptions,
-): Promise<FullBackupSummary> {
+): Promise<OpenFullBackup> {
   const sink = await fileSink(path, at.position.offset);
   const writer = await FrameWriter.open(sink, at.description.backupId, at.position);
-  return new FullCopy(server, writer, at, options).run(true);
+  return new FullCopy(server, writer, { at, resumed: true }, options);
 }
 
-class FullCopy {
+class FullCopy implements OpenFullBackup {
   private readonly server: ServerBackup;
   private readonly writer: FrameWriter;
   private readonly at: Unfinished;
+  private readonly resumed: boolean;
   private readonly options: FullBackupOptions;
   private readonly task: Task;
   private plainBytes = 0;
@@ -172,22 +183,31 @@ class FullCopy {
   constructor(
     server: ServerBackup,
     writer: FrameWriter,
-    at: Unfinished,
+    { at, resumed }: { readonly at: Unfinished; readonly resumed: boolean },
     options: FullBackupOptions,
   ) {
     this.server = server;
     this.writer = writer;
     this.at = at;
+    this.resumed = resumed;
     this.options = options;
     const { point, runs, entryBytes } = at.description;
     const sectors = runs.reduce((sum, { count }) => sum + count, 0);
     const total = entryBytes + sectors * point.sectorBytes;
-    this.task = options.progress.begin('backup', { total, unit: 'bytes' });
+    this.task = options.progress.begin(options.label ?? 'backup', { total, unit: 'bytes' });
     if (at.plainBytes > 0) this.task.advance(at.plainBytes);
   }
 
-  async run(resumed: boolean): Promise<FullBackupSummary> {
-    const { writer, at } = this;
+  get description(): FullDescription {
+    return this.at.description;
+  }
+
+  close(): Promise<void> {
+    return this.writer.close();
+  }
+
+  async run(): Promise<FullBackupSummary> {
+    const { writer, at, resumed } = this;
     const { description } = at;
     try {
       if (at.nextSector === undefined) await this.copyEntries();
@@ -245,6 +265,7 @@ class FullCopy {
   }
 
   private async keep(kind: 'entries' | 'sectors', contents: Buffer, bytes: number): Promise<void> {
+    await this.options.rate.resumed();
     await this.writer.write(kind, contents);
     this.plainBytes += contents.length;
     this.unsyncedBytes += contents.length;

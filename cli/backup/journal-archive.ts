@@ -9,10 +9,13 @@ import {
   encodeJournalFrame,
   journalEntryLength,
   journalEntryStamp,
+  type CommitNumber,
   type CommitPoint,
   type Timestamp,
 } from '../../storage/index.ts';
+import { systemClock } from '../../common/clock.ts';
 import type { Task } from '../command-line/progress.ts';
+import { encodeEnd } from './description.ts';
 import type { FrameWriter } from './frame-writer.ts';
 import type { RateLimit } from './rate-limit.ts';
 import type { ServerBackup } from './server-backup.ts';
@@ -30,8 +33,10 @@ const HIGHEST_INCREMENT = 2 ** 32 - 1;
 export interface ArchiveOptions {
   /** Whose journal it is, 32 hexadecimal digits. */
   readonly storeId: string;
-  /** On and on, until `isStopped`; else up to what the server has now. */
+  /** On and on, until `isStopped`; else up to what the server has now, or to `until`. */
   readonly follow: boolean;
+  /** Ends with this commit, or soon behind it, which the server has made and may not have flushed yet. */
+  readonly until?: CommitNumber;
   readonly rate: RateLimit;
   readonly task: Task;
   readonly isStopped: () => boolean;
@@ -47,12 +52,16 @@ export class JournalArchive {
   coveredTo: Timestamp;
   commits = 0;
   plainBytes = 0;
+  /** Up to here it is on the disk. */
+  durable: CommitNumber;
   private readonly server: ServerBackup;
   private writer: FrameWriter;
   private readonly options: ArchiveOptions;
   /** As `coveredTo`, but not in the file yet. */
   private known: Timestamp;
   private unsyncedBytes = 0;
+  /** Of entries in the file that is being filled. */
+  private fileBytes = 0;
   /** Of the files before this one. */
   private closedBytes = 0;
   /** Entries of a commit whose last one has not come yet. */
@@ -68,6 +77,7 @@ export class JournalArchive {
     this.server = server;
     this.writer = writer;
     this.last = start.last;
+    this.durable = start.last.commitNumber;
     this.coveredTo = start.coveredTo;
     this.known = start.coveredTo;
     this.options = options;
@@ -78,21 +88,42 @@ export class JournalArchive {
     return this.closedBytes + this.writer.storedBytes;
   }
 
+  /** What was to be copied has been. */
+  async end(): Promise<void> {
+    try {
+      await this.writer.write(
+        'end',
+        encodeEnd({
+          commitNumber: this.last.commitNumber,
+          frames: this.writer.frames,
+          plainBytes: this.fileBytes,
+          completedAt: new Date(systemClock.wallMs()),
+        }),
+      );
+      await this.sync();
+    } finally {
+      await this.writer.close();
+    }
+  }
+
+  /** Gives up: the file stays without an end. */
   close(): Promise<void> {
     return this.writer.close();
   }
 
   /** @throws MongoServerError: see isPositionLost; whatever the connection says. It may be run again then. */
   async run(): Promise<void> {
-    const { follow, isStopped, task, rate } = this.options;
+    const { follow, isStopped, task, rate, until } = this.options;
     this.rest = Buffer.alloc(0);
     const id = await this.server.openJournal(this.last, this.options.storeId);
-    while (!isStopped()) {
-      const { bytes, coveredSeconds } = await this.server.journal(id, follow ? AWAIT_MS : 0);
+    const waits = follow || until !== undefined;
+    while (!isStopped() && (until === undefined || this.last.commitNumber < until)) {
+      const { bytes, coveredSeconds } = await this.server.journal(id, waits ? AWAIT_MS : 0);
+      await rate.resumed();
       await this.keep(bytes, coveredSeconds);
       task.advance(bytes.length);
       await rate.passed(bytes.length);
-      if (!follow && bytes.length === 0) break;
+      if (!waits && bytes.length === 0) break;
     }
     // A frame without entries: up to here nothing more was written.
     await this.write(this.last, Buffer.alloc(0));
@@ -121,6 +152,7 @@ export class JournalArchive {
     const span = { before, last: this.last, coveredTo: this.coveredTo };
     await this.writer.write('journal', encodeJournalFrame(span, entries));
     this.plainBytes += entries.length;
+    this.fileBytes += entries.length;
     this.unsyncedBytes += entries.length;
     // A full piece is followed by the next one at once.
     if (entries.length < FULL_PIECE_BYTES || this.unsyncedBytes >= SYNC_BYTES) await this.sync();
@@ -128,16 +160,18 @@ export class JournalArchive {
   }
 
   private async sync(): Promise<void> {
+    const { commitNumber } = this.last;
     await this.writer.sync();
+    this.durable = commitNumber;
     this.unsyncedBytes = 0;
   }
 
   private async roll(): Promise<void> {
     const { fileBytes, nextFile } = this.options;
     if (fileBytes === undefined || this.writer.storedBytes < fileBytes) return;
-    await this.sync();
-    await this.writer.close();
+    await this.end();
     this.closedBytes += this.writer.storedBytes;
+    this.fileBytes = 0;
     this.writer = await nextFile(this.last);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Holds a copy to so many bytes a second, on average since it began.
+ * Holds a copy to so many bytes a second, on average since it began, and can make it pause.
  */
 import { sleep, type Clock } from '../../common/clock.ts';
 import { UsageError } from '../../server/index.ts';
@@ -32,12 +32,29 @@ export class RateLimit {
   private readonly bytesPerSecond: number | undefined;
   private readonly startMs: number;
   private bytes = 0;
+  private pause: Promise<unknown> | undefined;
 
   /** @param bytesPerSecond undefined: as fast as it goes */
   constructor(clock: Clock, bytesPerSecond: number | undefined) {
     this.clock = clock;
     this.bytesPerSecond = bytesPerSecond;
     this.startMs = clock.monotonicMs();
+  }
+
+  /** Nothing is copied while `work` is under way: it must not wait for a piece that is being compressed. */
+  async pauseFor<Result>(work: () => Promise<Result>): Promise<Result> {
+    const running = work();
+    this.pause = running.catch(() => undefined);
+    try {
+      return await running;
+    } finally {
+      this.pause = undefined;
+    }
+  }
+
+  /** Asked before a piece is worked on: resolves when nothing makes the copy pause. */
+  async resumed(): Promise<void> {
+    while (this.pause !== undefined) await this.pause;
   }
 
   /** Resolves when so many bytes more may have been copied. */

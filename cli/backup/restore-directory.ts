@@ -40,6 +40,7 @@ export async function restoreDirectory(
 ): Promise<RestoreReport> {
   const check = await checkBackup(chain, options.progress);
   refuseUnreachable(chain, check, options.to);
+  if (options.to === undefined) refuseUnfinished(check);
   return writeStore(chain.base, options, async (store, description) => {
     let at: CommitPoint = description.point;
     await forEachJournalPiece(chain, async (piece) => {
@@ -117,6 +118,14 @@ function withAdvice(error: unknown): unknown {
   if (!(error instanceof FailedCommand) || !error.message.includes('is not empty')) return error;
   return new FailedCommand(
     `${error.message}. Name an empty directory, or say --force: a store that is there goes.`,
+  );
+}
+
+/** Of an incremental backup that was interrupted nobody knows what is missing. */
+function refuseUnfinished({ open, coveredTo }: BackupCheck): void {
+  if (open === undefined || open.isFollowed) return;
+  throw new FailedCommand(
+    `${open.file} is not finished. Run the same flint backup again, and it goes on; or restore what there is, up to ${timestampText(coveredTo)}, with --to.`,
   );
 }
 

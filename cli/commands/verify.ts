@@ -9,7 +9,13 @@ import { systemRandom } from '../../common/random.ts';
 import { loadServer } from '../../server/index.ts';
 import type { GivenOptions } from '../../server/index.ts';
 import { verifyStore, type Timestamp, type VerifyReport } from '../../storage/index.ts';
-import { findChain, isBackup, timestampText, type CutFile } from '../backup/backup-chain.ts';
+import {
+  findChain,
+  isBackup,
+  timestampText,
+  type ChainEnd,
+  type CutFile,
+} from '../backup/backup-chain.ts';
 import { BackupDamage, reportDamage } from '../backup/backup-damage.ts';
 import { checkBackup } from '../backup/check-backup.ts';
 import { byteText, Progress } from '../command-line/progress.ts';
@@ -71,7 +77,7 @@ async function verifyBackup(given: GivenOptions, path: string): Promise<number> 
     const chain = await findChain(path, base);
     const check = await checkBackup(chain, new Progress({ quiet: given.get('quiet') === true }));
     const { description } = chain;
-    const { last, coveredTo, files, storedBytes, entries, sectors, cut } = check;
+    const { last, coveredTo, files, storedBytes, entries, sectors, cut, open } = check;
     const report = {
       sound: true,
       files,
@@ -82,11 +88,12 @@ async function verifyBackup(given: GivenOptions, path: string): Promise<number> 
       to: exact(last.timestamp),
       commitNumber: last.commitNumber,
       cut,
+      finished: open === undefined,
     };
     process.stdout.write(
       given.get('json') === true
         ? `${JSON.stringify(report)}\n`
-        : `Sound: ${files} files, ${byteText(storedBytes)}. It restores any point in time from ${timestampText(description.point.timestamp)} to ${timestampText(coveredTo)} (last commit ${last.commitNumber}).\n${cut.map(cutText).join('')}`,
+        : `Sound: ${files} files, ${byteText(storedBytes)}. It restores any point in time from ${timestampText(description.point.timestamp)} to ${timestampText(coveredTo)} (last commit ${last.commitNumber}).\n${cut.map(cutText).join('')}${openText(open)}`,
     );
     return EXIT.clean;
   } catch (error) {
@@ -97,6 +104,13 @@ async function verifyBackup(given: GivenOptions, path: string): Promise<number> 
 
 function cutText({ file, offset }: CutFile): string {
   return `${file} ends within a frame, at offset ${offset}: it was interrupted there, or has lost its end.\n`;
+}
+
+function openText(open: ChainEnd['open']): string {
+  if (open === undefined) return '';
+  return open.isFollowed
+    ? `${open.file} has no end: whoever follows the journal still does, or was interrupted.\n`
+    : `${open.file} is not finished: run the same flint backup again.\n`;
 }
 
 function exact({ seconds, increment }: Timestamp): string {
