@@ -12,8 +12,10 @@ export * from './portable.ts';
 export {
   Cluster,
   ClusterError,
+  layOutCluster,
   openCluster,
   startCluster,
+  type ClusterLayout,
   type ClusterMember,
   type MemberState,
   type StartClusterOptions,

@@ -17,12 +17,15 @@ export { CUT_INDEX_KEY_PREFIX_BYTES } from './format/tree-key.ts';
 export { RestoredStore, type RestoreOptions } from './backup/restored-store.ts';
 export {
   BACKUP_FRAME,
+  decodeClusterPoint,
   decodeFrameHeader,
   decodeJournalFrame,
   decodeSectors,
+  encodeClusterPoint,
   encodeFrameHeader,
   encodeJournalFrame,
   encodeSectors,
+  type ClusterPoint,
   type FrameCodec,
   type FrameHeader,
   type FrameKind,

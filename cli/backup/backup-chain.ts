@@ -83,6 +83,7 @@ export async function findChain(path: string, basePath?: string): Promise<Backup
   for (let steps = 0; steps < LONGEST_CHAIN; steps += 1) {
     const [file] = first;
     const description = await describe(file);
+    if (description.kind === 'cluster') throw notOneServer(file);
     if (description.kind === 'full') {
       return { base: file, description, journals: [...first.slice(1), ...journals] };
     }
@@ -105,6 +106,10 @@ export async function describe(file: string): Promise<BackupDescription> {
   } finally {
     await reader.close();
   }
+}
+
+function notOneServer(file: string): FailedCommand {
+  return new FailedCommand(`${file} is a cluster's: name its directory.`);
 }
 
 /** Walks the journal of a chain, each commit once, and refuses a gap. */
@@ -190,6 +195,7 @@ function refuseForeign(
   journal: BackupDescription,
   base: FullDescription,
 ): asserts journal is JournalDescription {
+  if (journal.kind === 'cluster') throw notOneServer(file);
   if (journal.kind === 'full') throw new FailedCommand(`${file} holds a store, not a journal.`);
   if (journal.storeId === base.storeId) return;
   throw new FailedCommand(

@@ -8,7 +8,7 @@ import { mkdir, rm, stat } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { foregroundClock, sleep, systemClock } from '../../common/clock.ts';
-import { MongoError, MongoServerError, type BaseClient } from '../../client/index.ts';
+import type { BaseClient, MongoServerError } from '../../client/index.ts';
 import type { CommitPoint } from '../../storage/index.ts';
 import type { Progress } from '../command-line/progress.ts';
 import { FailedCommand } from '../command-line/subcommand.ts';
@@ -38,7 +38,7 @@ import {
 import { JournalArchive } from './journal-archive.ts';
 import { beginJournalFile, firstBackupId, syncDirectory } from './journal-file.ts';
 import { RateLimit } from './rate-limit.ts';
-import { isNotFound, isPositionLost, ServerBackup } from './server-backup.ts';
+import { isPassing, isPositionLost, ServerBackup } from './server-backup.ts';
 import { lockTarget } from './target-lock.ts';
 
 export interface BackupJobOptions {
@@ -70,9 +70,7 @@ export interface BackupSummary {
 /** A tool in the background gives way to the server beside it. */
 const NICENESS = 10;
 const RETRY_MS = 1000;
-const DEFAULT_FILE_BYTES = 256 * 1024 * 1024;
-/** The server is going away, or has: InterruptedAtShutdown, ShutdownInProgress. */
-const ENDING_CODES: readonly unknown[] = [11_600, 91];
+export const DEFAULT_FILE_BYTES = 256 * 1024 * 1024;
 
 export class BackupJob {
   private readonly server: ServerBackup;
@@ -346,13 +344,6 @@ function gap(archive: JournalArchive, error: MongoServerError): FailedCommand {
   return new FailedCommand(
     `what was copied ends at ${timestampText(archive.last.timestamp)} (commit ${archive.last.commitNumber}), and ${error.message}. The server has let go what lies in between: take a new backup in another directory.`,
   );
-}
-
-/** What may be gone in a while: a server that restarts, a connection that is lost. */
-function isPassing(error: unknown): boolean {
-  if (isNotFound(error)) return true;
-  if (error instanceof MongoServerError) return ENDING_CODES.includes(error.code);
-  return error instanceof MongoError;
 }
 
 function giveWay(): void {

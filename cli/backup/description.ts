@@ -16,12 +16,15 @@ import type { Frame } from './frame-reader.ts';
 const FORMAT = 'flintdb-backup';
 const RUN_BYTES = 12;
 
-interface Description {
+interface AnyDescription {
   /** 32 hexadecimal digits. */
   readonly backupId: string;
   readonly createdAt: Date;
   /** Of the program that wrote it. */
   readonly version: string;
+}
+
+interface Description extends AnyDescription {
   /** Of the store that it was taken of, 32 hexadecimal digits. */
   readonly storeId: string;
 }
@@ -47,7 +50,29 @@ export interface JournalDescription extends Description {
   readonly isFollowed: boolean;
 }
 
-export type BackupDescription = FullDescription | JournalDescription;
+/** One server of a cluster. */
+export interface ClusterServer {
+  /** config, or the shard's name. */
+  readonly name: string;
+  /** host:port when the backup was taken. */
+  readonly host: string;
+  /** Of its backup, in the cluster's; of its data, in a directory of flint up. */
+  readonly directory: string;
+  /** 32 hexadecimal digits. */
+  readonly storeId: string;
+}
+
+/** All servers of a cluster, each in a directory of its own. */
+export interface ClusterDescription extends AnyDescription {
+  readonly kind: 'cluster';
+  /** The config server first, then the shards by their names. */
+  readonly servers: readonly ClusterServer[];
+  /** The cluster's backup that this one goes on from, as seen from its directory; undefined: none, it is a whole one. */
+  readonly since: { readonly backupId: string; readonly path: string } | undefined;
+}
+
+export type ServerDescription = FullDescription | JournalDescription;
+export type BackupDescription = ServerDescription | ClusterDescription;
 
 /** What the last frame says: the backup is whole. */
 export interface BackupEnd {
@@ -58,15 +83,19 @@ export interface BackupEnd {
 }
 
 export function encodeDescription(description: BackupDescription): Buffer {
-  const { kind, backupId, createdAt, version, storeId } = description;
-  const common = {
-    format: FORMAT,
-    kind,
-    backupId: binaryOf(backupId),
-    createdAt,
-    version,
-    storeId: binaryOf(storeId),
-  };
+  const { kind, backupId, createdAt, version } = description;
+  const start = { format: FORMAT, kind, backupId: binaryOf(backupId), createdAt, version };
+  if (description.kind === 'cluster') {
+    const { servers, since } = description;
+    return bsonOf({
+      ...start,
+      servers: servers.map((server) => ({ ...server, storeId: binaryOf(server.storeId) })),
+      ...(since === undefined
+        ? {}
+        : { since: { backupId: binaryOf(since.backupId), path: since.path } }),
+    });
+  }
+  const common = { ...start, storeId: binaryOf(description.storeId) };
   if (description.kind === 'journal') {
     const { after, since, isFollowed } = description;
     return bsonOf({
@@ -104,12 +133,13 @@ export function decodeDescription(file: string, frame: Frame): BackupDescription
 
 function readDescription(document: Document): BackupDescription {
   if (document['format'] !== FORMAT) throw new TypeError('another format');
-  const common = {
+  const start = {
     backupId: hexOf(document['backupId']),
     createdAt: dateOf(document['createdAt']),
     version: String(document['version']),
-    storeId: hexOf(document['storeId']),
   };
+  if (document['kind'] === 'cluster') return { ...start, ...readCluster(document) };
+  const common = { ...start, storeId: hexOf(document['storeId']) };
   if (document['kind'] === 'journal') {
     const { since } = document;
     return {
@@ -133,6 +163,24 @@ function readDescription(document: Document): BackupDescription {
     runs: unpackRuns(bytesOf(document['sectors'])),
     entryBytes: Number(document['entryBytes']),
     serverBackup: String(document['serverBackup']),
+  };
+}
+
+function readCluster(document: Document): Omit<ClusterDescription, keyof AnyDescription> {
+  const { servers, since } = document;
+  if (!Array.isArray(servers)) throw new TypeError('no servers');
+  return {
+    kind: 'cluster',
+    servers: servers.map((server: Document) => ({
+      name: String(server['name']),
+      host: String(server['host']),
+      directory: String(server['directory']),
+      storeId: hexOf(server['storeId']),
+    })),
+    since:
+      since === undefined
+        ? undefined
+        : { backupId: hexOf(since.backupId), path: String(since.path) },
   };
 }
 

@@ -5,6 +5,7 @@ import {
   compareTimestamps,
   journalEntryLength,
   journalEntryStamp,
+  type CommitNumber,
   type CommitPoint,
   type Timestamp,
 } from '../../storage/index.ts';
@@ -33,11 +34,31 @@ export function parsePointInTime(text: string): Timestamp {
   );
 }
 
-/** The commits of a piece of a journal behind `after`, up to `to`. */
+/**
+ * A time of a cluster's backup: its points have milliseconds.
+ * @param text '2026-11-20T14:46:40Z' (the end of that second) or '2026-11-20T14:46:40.250Z', exactly @returns since 1970 @throws UsageError
+ */
+export function parseWallMs(text: string): number {
+  const match = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)$/.exec(text);
+  const ms = match === null ? NaN : Date.parse(text);
+  if (match !== null && Number.isFinite(ms) && ms >= 0)
+    return match[1] === undefined ? ms + 999 : ms;
+  throw new UsageError(
+    `--to of a cluster needs a time with its zone such as 2026-11-20T14:46:40Z or 2026-11-20T14:46:40.250Z, not '${text}'.`,
+  );
+}
+
+export interface PointLimit {
+  /** undefined: no limit. */
+  readonly to: Timestamp | undefined;
+  readonly toCommit?: CommitNumber;
+}
+
+/** The commits of a piece of a journal behind `after`, up to a limit. */
 export function commitsUpTo(
   entries: Buffer,
   after: CommitPoint,
-  to: Timestamp | undefined,
+  { to, toCommit }: PointLimit,
 ): { readonly entries: Buffer; readonly last: CommitPoint } {
   let last = after;
   let start = 0;
@@ -46,6 +67,7 @@ export function commitsUpTo(
     const next = at + journalEntryLength(entries, at, entries.length);
     const { cn, ts } = journalEntryStamp(entries, at);
     if (to !== undefined && compareTimestamps(ts, to) > 0) break;
+    if (toCommit !== undefined && cn !== undefined && cn > toCommit) break;
     at = next;
     if (cn === undefined) continue;
     if (cn <= after.commitNumber) start = at;

@@ -9,6 +9,7 @@ import { systemRandom } from '../../common/random.ts';
 import {
   compareTimestamps,
   RestoredStore,
+  type CommitNumber,
   type CommitPoint,
   type Timestamp,
 } from '../../storage/index.ts';
@@ -25,6 +26,10 @@ export interface DirectoryRestoreOptions {
   readonly force: boolean;
   /** undefined: up to the last commit that there is. */
   readonly to: Timestamp | undefined;
+  /** Of a cluster's point: up to this commit, whatever its time. */
+  readonly toCommit?: CommitNumber;
+  /** For progress; default restore. */
+  readonly label?: string;
   readonly progress: Progress;
 }
 
@@ -40,11 +45,20 @@ export async function restoreDirectory(
 ): Promise<RestoreReport> {
   const check = await checkBackup(chain, options.progress);
   refuseUnreachable(chain, check, options.to);
-  if (options.to === undefined) refuseUnfinished(check);
+  if (options.toCommit !== undefined) refuseMissing(chain, check, options.toCommit);
+  else if (options.to === undefined) refuseUnfinished(check);
+  return restoreChecked(chain, options);
+}
+
+/** Of a chain that has been checked. @throws BackupDamage, FailedCommand */
+export function restoreChecked(
+  chain: BackupChain,
+  options: DirectoryRestoreOptions,
+): Promise<RestoreReport> {
   return writeStore(chain.base, options, async (store, description) => {
     let at: CommitPoint = description.point;
     await forEachJournalPiece(chain, async (piece) => {
-      const chosen = commitsUpTo(piece.entries, piece.after, options.to);
+      const chosen = commitsUpTo(piece.entries, piece.after, options);
       await store.appendJournal(chosen.entries);
       if (chosen.last.commitNumber > at.commitNumber) at = chosen.last;
       const isBehind = chosen.last.commitNumber < piece.last.commitNumber;
@@ -72,12 +86,12 @@ export function restoreDirectoryFromStream(
 
 async function writeStore(
   path: string,
-  { dbpath, force, progress }: DirectoryRestoreOptions,
+  { dbpath, force, progress, label = 'restore' }: DirectoryRestoreOptions,
   finish: (store: RestoredStore, description: FullDescription) => Promise<CommitPoint>,
 ): Promise<RestoreReport> {
   let store: RestoredStore | undefined;
   let plainBytes = 0;
-  const task = progress.begin('restore', { unit: 'bytes' });
+  const task = progress.begin(label, { unit: 'bytes' });
   const began = (): RestoredStore => {
     if (store === undefined) throw new FailedCommand(`${path} does not begin as a backup does.`);
     return store;
@@ -118,6 +132,19 @@ function withAdvice(error: unknown): unknown {
   if (!(error instanceof FailedCommand) || !error.message.includes('is not empty')) return error;
   return new FailedCommand(
     `${error.message}. Name an empty directory, or say --force: a store that is there goes.`,
+  );
+}
+
+/** @throws FailedCommand when a commit that a cluster's point names is not there */
+export function refuseMissing(
+  { description, base }: BackupChain,
+  { last }: BackupCheck,
+  commit: CommitNumber,
+): void {
+  const from = description.point.commitNumber;
+  if (from <= commit && commit <= last.commitNumber) return;
+  throw new FailedCommand(
+    `${base} and its journal hold commits ${from} to ${last.commitNumber}, and the cluster's point needs commit ${commit}.`,
   );
 }
 

@@ -8,9 +8,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../common/clock.ts';
 import { systemRandom } from '../../common/random.ts';
-import type { BaseClient } from '../../client/index.ts';
+import { getField } from '../../bson/index.ts';
+import { startCluster, type BaseClient } from '../../client/index.ts';
 import { loadServer } from '../../server/index.ts';
 import { openEngine, type StorageEngine } from '../../storage/index.ts';
+import { orFail } from '../command-line/cluster-options.ts';
 import { withClient } from '../command-line/connect.ts';
 import type { NamespaceFilter } from '../command-line/namespace-filter.ts';
 import type { Progress } from '../command-line/progress.ts';
@@ -18,7 +20,13 @@ import { FailedCommand } from '../command-line/subcommand.ts';
 import { startEmbedded } from '../programs/embedded.ts';
 import { copyDocuments } from '../transfer/copy-documents.ts';
 import { NamespaceLoader } from '../transfer/namespace-loader.ts';
-import { listNamespaces } from '../transfer/namespaces.ts';
+import {
+  dataCollectionOf,
+  listNamespaces,
+  type NamespaceDescription,
+} from '../transfer/namespaces.ts';
+import { isRouter } from './cluster-servers.ts';
+import type { ClusterRestoreReport } from './restore-cluster.ts';
 import type { RestoreReport } from './restore-directory.ts';
 
 const BUCKETS = 'system.buckets.';
@@ -63,11 +71,39 @@ export async function restoreIntoServer(
   });
 }
 
+/** @param restore writes a cluster into a directory, which is empty @throws FailedCommand */
+export async function restoreClusterIntoServer(
+  restore: (dir: string, force: boolean) => Promise<ClusterRestoreReport>,
+  options: ServerRestoreOptions,
+): Promise<{ readonly report: ClusterRestoreReport } & Copied> {
+  return withClient(options.uri, async (target) => {
+    const dir = await mkdtemp(join(options.workDirectory ?? tmpdir(), 'flint-restore-'));
+    try {
+      const report = await restore(dir, false);
+      const cluster = await orFail(startCluster({ dir }));
+      try {
+        const copied = await withClient(cluster.uri, (source) => copyAll(source, target, options));
+        return { report, ...copied };
+      } finally {
+        await cluster.stop();
+      }
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
+  });
+}
+
+interface Copied {
+  readonly namespaces: number;
+  readonly documents: number;
+  readonly refused: number;
+}
+
 async function copyAll(
   source: BaseClient,
   target: BaseClient,
   { filter, force, progress }: ServerRestoreOptions,
-): Promise<{ namespaces: number; documents: number; refused: number }> {
+): Promise<Copied> {
   const namespaces = await listNamespaces(source, filter);
   if (namespaces.length === 0) throw new FailedCommand('the backup has no such namespace.');
   const loader = new NamespaceLoader(target, { drop: force, progress });
@@ -78,11 +114,36 @@ async function copyAll(
       ? new FailedCommand(error.message.replace('--drop', '--force'))
       : error;
   }
+  await shardAlike(source, target, namespaces);
   for (const namespace of namespaces) {
     if (namespace.kind !== 'view') await copyDocuments(source, namespace, loader);
     await loader.finish(namespace);
   }
   return { namespaces: namespaces.length, documents: loader.documents, refused: loader.refused };
+}
+
+/** What is sharded where it comes from is sharded by the same key where it goes, if that is a cluster, too. */
+async function shardAlike(
+  source: BaseClient,
+  target: BaseClient,
+  namespaces: readonly NamespaceDescription[],
+): Promise<void> {
+  if (!(await isRouter(source)) || !(await isRouter(target))) return;
+  const sharded = await source.db('config').collection('collections').find({}).toArray();
+  for (const namespace of namespaces) {
+    const name = `${namespace.database}.${dataCollectionOf(namespace)}`;
+    const entry = sharded.find(({ _id }) => String(_id) === name);
+    if (entry === undefined) continue;
+    const { key, unique } = entry;
+    // Of the collection's own collation no shard key makes use.
+    const hasCollation = getField(namespace.options, 'collation') !== undefined;
+    await target.db('admin').command({
+      shardCollection: name,
+      key,
+      ...(unique === true ? { unique } : {}),
+      ...(hasCollation ? { collation: { locale: 'simple' } } : {}),
+    });
+  }
 }
 
 /** Drops everything from a restored directory that the filter does not take. @returns how many namespaces are left */

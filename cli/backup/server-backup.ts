@@ -4,8 +4,8 @@
  * Promises: pieces come one after the other, the next one asked for while the last one is being worked on.
  */
 import { Binary, type Document } from 'bson';
-import { MongoServerError, type BaseClient } from '../../client/index.ts';
-import type { BackupPoint, CommitPoint, SectorRun } from '../../storage/index.ts';
+import { MongoError, MongoServerError, type BaseClient } from '../../client/index.ts';
+import type { BackupPoint, CommitNumber, CommitPoint, SectorRun } from '../../storage/index.ts';
 import { bytesOf, pointDocument, pointOf, pointOfReply } from './description.ts';
 
 export interface OpenedBackup {
@@ -22,6 +22,14 @@ export interface EntriesReply {
   readonly isLast: boolean;
 }
 
+/** What a server names while nothing that it says leaves it. */
+export interface RaisedBarrier {
+  readonly id: string;
+  readonly commitNumber: CommitNumber;
+  /** By its clock, milliseconds since 1970. */
+  readonly wallMs: number;
+}
+
 export interface JournalReply {
   readonly bytes: Buffer;
   readonly upTo: CommitPoint;
@@ -34,6 +42,9 @@ const BAD_VALUE = 2;
 const NOT_FOUND = 43;
 /** CappedPositionLost: the journal begins later, or has another history. */
 const POSITION_LOST = 136;
+
+/** The server is going away, or has: InterruptedAtShutdown, ShutdownInProgress. */
+const ENDING_CODES: readonly unknown[] = [11_600, 91];
 
 export class ServerBackup {
   private readonly client: BaseClient;
@@ -85,6 +96,23 @@ export class ServerBackup {
     };
   }
 
+  /** @param limitMs after which the server goes on by itself */
+  async raiseBarrier(limitMs: number): Promise<RaisedBarrier> {
+    const reply = await this.run({ backupBarrier: 1, limitMillis: limitMs });
+    const localTime: unknown = reply['localTime'];
+    return {
+      id: String(reply['barrier']),
+      // It was one where it comes from; the brand exists for the compiler only.
+      commitNumber: Number(reply['commitNumber']) as CommitNumber,
+      wallMs: localTime instanceof Date ? localTime.getTime() : 0,
+    };
+  }
+
+  /** @returns for how long it was up, milliseconds @throws MongoServerError when the server has gone on by itself */
+  async releaseBarrier(id: string): Promise<number> {
+    return Number((await this.run({ backupBarrierEnd: id }))['heldMillis']);
+  }
+
   /** What the server held for it can be used again. One that it has closed already is no error. */
   async close(id: string): Promise<void> {
     try {
@@ -110,4 +138,11 @@ export function isLetGo(error: unknown): boolean {
 
 export function isPositionLost(error: unknown): error is MongoServerError {
   return error instanceof MongoServerError && error.code === POSITION_LOST;
+}
+
+/** What may be gone in a while: a server that restarts, a connection that is lost. */
+export function isPassing(error: unknown): boolean {
+  if (isNotFound(error)) return true;
+  if (error instanceof MongoServerError) return ENDING_CODES.includes(error.code);
+  return error instanceof MongoError;
 }

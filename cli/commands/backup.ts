@@ -7,6 +7,8 @@ import type { GivenOptions } from '../../server/index.ts';
 import { UsageError } from '../../server/index.ts';
 import { MongoError } from '../../client/index.ts';
 import { BackupJob, type BackupSummary } from '../backup/backup-job.ts';
+import { ClusterBackupJob, type ClusterBackupSummary } from '../backup/cluster-backup-job.ts';
+import { isRouter } from '../backup/cluster-servers.ts';
 import { timestampText } from '../backup/backup-chain.ts';
 import { BackupDamage, reportDamage } from '../backup/backup-damage.ts';
 import { parseFileBytes, parseRate } from '../backup/rate-limit.ts';
@@ -69,6 +71,14 @@ Examples:
       help: 'With --follow: the journal goes on in another file when one has so many bytes. Default 256MB.',
     },
     {
+      flag: 'pointEvery',
+      type: 'integer',
+      value: '<seconds>',
+      range: [1, 86_400],
+      group: GROUP,
+      help: 'With --follow, of a cluster: how often there is a point in time that can be restored. Default 1.',
+    },
+    {
       flag: 'force',
       type: 'switch',
       group: GROUP,
@@ -119,7 +129,7 @@ Examples:
         const since = textOf(given, 'since');
         const rate = textOf(given, 'rate');
         const fileSize = textOf(given, 'fileSize');
-        const job = new BackupJob(client, {
+        const options = {
           target,
           since,
           follow: given.get('follow') === true,
@@ -127,11 +137,21 @@ Examples:
           bytesPerSecond: rate === undefined ? undefined : parseRate(rate),
           fileBytes: fileSize === undefined ? undefined : parseFileBytes(fileSize),
           progress,
-        });
+        };
+        const job = (await isRouter(client))
+          ? new ClusterBackupJob(client, {
+              ...options,
+              uri,
+              clientOptions: CLIENT_OPTIONS,
+              pointEveryMs: Number(given.get('pointEvery') ?? DEFAULT_POINT_SECONDS) * 1000,
+            })
+          : new BackupJob(client, options);
         const stop = (): void => job.stop();
         process.once('SIGINT', stop).once('SIGTERM', stop);
         try {
-          tell(given, target, await job.run());
+          const summary = await job.run();
+          if (summary.kind === 'cluster') tellOfCluster(given, target, summary);
+          else tell(given, target, summary);
         } catch (error) {
           if (error instanceof BackupDamage) return reportDamage(error, given);
           // A full disk, a pipe that nobody reads any more.
@@ -150,7 +170,8 @@ Examples:
 /** Who follows a journal is there again soon after the server is. */
 const CLIENT_OPTIONS = { heartbeatFrequencyMS: 1000 };
 const MONGODUMP_ONLY = ['archive', 'gzip', 'nsInclude', 'nsExclude'];
-const FLINTDB_ONLY = ['since', 'follow', 'rate', 'fileSize'];
+const FLINTDB_ONLY = ['since', 'follow', 'rate', 'fileSize', 'pointEvery'];
+const DEFAULT_POINT_SECONDS = 1;
 
 async function backupMongodump(
   given: GivenOptions,
@@ -192,6 +213,27 @@ function tell(given: GivenOptions, target: string, summary: BackupSummary): void
     given.get('json') === true
       ? `${JSON.stringify(report)}\n`
       : `${target} is ${kind === 'full' ? 'the store' : 'the journal'} as of commit ${commitNumber}, ${timestampText(timestamp)}: ${byteText(plainBytes)} in ${byteText(storedBytes)}, ${seconds.toFixed(1)} s (${rate}/s).\n`,
+  );
+}
+
+function tellOfCluster(given: GivenOptions, target: string, summary: ClusterBackupSummary): void {
+  const { at, servers, heldMs, plainBytes, storedBytes, seconds, points, ...rest } = summary;
+  const time = new Date(at.wallMs).toISOString();
+  const longestMs = Math.max(0, ...heldMs);
+  const report = {
+    ...rest,
+    time,
+    commits: Object.fromEntries(servers.map((name, index) => [name, at.commits[index]])),
+    points,
+    heldMillis: { longest: Number(longestMs.toFixed(1)), all: heldMs.map(Math.round) },
+    bytes: plainBytes,
+    storedBytes,
+    seconds: Number(seconds.toFixed(3)),
+  };
+  process.stdout.write(
+    given.get('json') === true
+      ? `${JSON.stringify(report)}\n`
+      : `${target} is the cluster (${servers.join(', ')}) as of ${time}: ${byteText(plainBytes)} in ${byteText(storedBytes)}, ${seconds.toFixed(1)} s. Clients waited for at most ${longestMs.toFixed(0)} ms at ${points} points.\n`,
   );
 }
 

@@ -7,13 +7,20 @@ import type { GivenOptions } from '../../server/index.ts';
 import { UsageError } from '../../server/index.ts';
 import { findChain, isBackup, timestampText } from '../backup/backup-chain.ts';
 import { BackupDamage, reportDamage } from '../backup/backup-damage.ts';
-import { parsePointInTime } from '../backup/points-in-time.ts';
+import { timeText } from '../backup/check-cluster.ts';
+import { isClusterBackup } from '../backup/cluster-manifest.ts';
+import { parsePointInTime, parseWallMs } from '../backup/points-in-time.ts';
+import { restoreCluster, type ClusterRestoreReport } from '../backup/restore-cluster.ts';
 import {
   restoreDirectory,
   restoreDirectoryFromStream,
   type RestoreReport,
 } from '../backup/restore-directory.ts';
-import { keepNamespaces, restoreIntoServer } from '../backup/restore-namespaces.ts';
+import {
+  keepNamespaces,
+  restoreClusterIntoServer,
+  restoreIntoServer,
+} from '../backup/restore-namespaces.ts';
 import { withClient } from '../command-line/connect.ts';
 import { givenList } from '../command-line/given-list.ts';
 import { namespaceFilter, type NamespaceFilter } from '../command-line/namespace-filter.ts';
@@ -117,6 +124,7 @@ async function restoreBackup(
   progress: Progress,
 ): Promise<number> {
   const to = textOf(given, 'to');
+  if (await isClusterBackup(backup)) return restoreClusterBackup(given, backup, target, progress);
   const point = to === undefined ? undefined : parsePointInTime(to);
   const filter = filterOf(given);
   const force = given.get('force') === true;
@@ -151,6 +159,65 @@ async function restoreBackup(
   const kept = namespaces === undefined ? '' : ` (${namespaces} namespaces)`;
   tell(given, `${target}${kept} is as of`, report, namespaces === undefined ? {} : { namespaces });
   return EXIT.clean;
+}
+
+async function restoreClusterBackup(
+  given: GivenOptions,
+  backup: string,
+  target: string,
+  progress: Progress,
+): Promise<number> {
+  const to = textOf(given, 'to');
+  const filter = filterOf(given);
+  const write = (dir: string, force: boolean): Promise<ClusterRestoreReport> =>
+    restoreCluster(backup, {
+      dir,
+      force,
+      toMs: to === undefined ? undefined : parseWallMs(to),
+      base: textOf(given, 'base'),
+      progress,
+    });
+  const force = given.get('force') === true;
+  if (isConnectionString(target)) {
+    const { report, namespaces, documents, refused } = await restoreClusterIntoServer(write, {
+      uri: target,
+      filter: filter ?? (() => true),
+      force,
+      workDirectory: textOf(given, 'workDir'),
+      progress,
+    });
+    const what = `${documentText(documents)} in ${namespaces} namespaces, ${refused} refused; as of`;
+    tellOfCluster(given, what, report, { namespaces, documents, refused });
+    return refused === 0 ? EXIT.clean : EXIT.failed;
+  }
+  if (filter !== undefined) {
+    throw new UsageError(
+      '--nsInclude and --nsExclude of a cluster are for a running server or cluster: name its connection string.',
+    );
+  }
+  const report = await write(target, force);
+  tellOfCluster(given, `${target} (flint up --dir ${target}) is as of`, report, {});
+  return EXIT.clean;
+}
+
+function tellOfCluster(
+  given: GivenOptions,
+  what: string,
+  { point, servers, plainBytes }: ClusterRestoreReport,
+  more: Readonly<Record<string, number>>,
+): void {
+  const report = {
+    kind: 'cluster',
+    time: timeText(point.wallMs),
+    commits: Object.fromEntries(servers.map((name, index) => [name, point.commits[index]])),
+    bytes: plainBytes,
+    ...more,
+  };
+  process.stdout.write(
+    given.get('json') === true
+      ? `${JSON.stringify(report)}\n`
+      : `Restored: ${what} ${report.time}, ${servers.length} servers (${servers.join(', ')}).\n`,
+  );
 }
 
 async function restoreMongodump(

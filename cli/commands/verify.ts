@@ -18,6 +18,8 @@ import {
 } from '../backup/backup-chain.ts';
 import { BackupDamage, reportDamage } from '../backup/backup-damage.ts';
 import { checkBackup } from '../backup/check-backup.ts';
+import { checkClusterBackup, timeText } from '../backup/check-cluster.ts';
+import { isClusterBackup } from '../backup/cluster-manifest.ts';
 import { byteText, Progress } from '../command-line/progress.ts';
 import { findingText, progressOnTerminal } from '../command-line/findings-text.ts';
 import { asFailedCommand, type Subcommand } from '../command-line/subcommand.ts';
@@ -53,6 +55,7 @@ Examples:
   ],
   async run(given, [dbpath]) {
     const isFile = (await stat(dbpath).catch(() => undefined))?.isFile() === true;
+    if (await isClusterBackup(dbpath)) return verifyCluster(given, dbpath);
     if (isFile || (await isBackup(dbpath))) return verifyBackup(given, dbpath);
     const { indexKeyGenerator } = await loadServer();
     const report = await verifyStore({
@@ -70,6 +73,35 @@ Examples:
     return report.sound ? EXIT.clean : EXIT.damaged;
   },
 };
+
+async function verifyCluster(given: GivenOptions, path: string): Promise<number> {
+  try {
+    const progress = new Progress({ quiet: given.get('quiet') === true });
+    const check = await checkClusterBackup(path, optionText(given, 'base'), progress);
+    const { points } = check.manifest;
+    const [from, to] = [points[0], points[points.length - 1]].map(({ wallMs }) => timeText(wallMs));
+    const names = check.servers.map(({ server }) => server.name);
+    const report = {
+      sound: true,
+      kind: 'cluster',
+      servers: names,
+      files: check.files,
+      storedBytes: check.storedBytes,
+      points: points.length,
+      from,
+      to,
+    };
+    process.stdout.write(
+      given.get('json') === true
+        ? `${JSON.stringify(report)}\n`
+        : `Sound: ${names.length} servers (${names.join(', ')}), ${check.files} files, ${byteText(check.storedBytes)}. It restores ${points.length} points in time from ${from} to ${to}.\n`,
+    );
+    return EXIT.clean;
+  } catch (error) {
+    if (error instanceof BackupDamage) return reportDamage(error, given);
+    throw error;
+  }
+}
 
 async function verifyBackup(given: GivenOptions, path: string): Promise<number> {
   const base = optionText(given, 'base');

@@ -68,6 +68,22 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<C
   return cluster;
 }
 
+/** A directory that becomes a cluster's without being started: the members' data first, then write(). */
+export interface ClusterLayout {
+  /** Where a member's data go; the directory is made. */
+  data(name: string): string;
+  /** From now on startCluster brings these members up. */
+  write(members: readonly ClusterMember[]): void;
+}
+
+export function layOutCluster(dir: string): ClusterLayout {
+  const directory = new ClusterDirectory(dir);
+  return {
+    data: (name) => directory.data(name),
+    write: (members) => directory.write(members),
+  };
+}
+
 /** The cluster in a directory, whatever runs of it. @throws ClusterError when there is none */
 export function openCluster(dir: string): Cluster {
   const directory = new ClusterDirectory(dir);

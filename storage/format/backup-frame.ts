@@ -28,7 +28,14 @@ export const BACKUP_FRAME = {
 const MAGIC = 0x504b4246; // 'FBKP' as little-endian bytes
 
 /** Numbers are permanent. */
-export const FRAME_KIND = { start: 1, entries: 2, sectors: 3, journal: 4, end: 5 } as const;
+export const FRAME_KIND = {
+  start: 1,
+  entries: 2,
+  sectors: 3,
+  journal: 4,
+  end: 5,
+  point: 6,
+} as const;
 export type FrameKind = keyof typeof FRAME_KIND;
 const KIND_NAMES: ReadonlyMap<number, FrameKind> = new Map([
   [FRAME_KIND.start, 'start'],
@@ -36,6 +43,7 @@ const KIND_NAMES: ReadonlyMap<number, FrameKind> = new Map([
   [FRAME_KIND.sectors, 'sectors'],
   [FRAME_KIND.journal, 'journal'],
   [FRAME_KIND.end, 'end'],
+  [FRAME_KIND.point, 'point'],
 ]);
 
 /** Numbers are permanent. */
@@ -190,6 +198,51 @@ export function decodeJournalFrame(contents: Buffer): JournalSpan & { readonly e
     },
     coveredTo: readTimestamp(contents, BACKUP_JOURNAL.coveredTo),
     entries: contents.subarray(BACKUP_JOURNAL.size),
+  };
+}
+
+/** Head of a `point` frame's contents; a commit number (u64) of each server follows. docs/format/backup.md#point */
+export const BACKUP_POINT = {
+  wallMs: 0, // u64  by the config server's clock, since 1970
+  servers: 8, // u32
+  reserved: 12, // u32
+  size: 16,
+} as const;
+
+const COMMIT_BYTES = 8;
+
+/** Where all servers of a cluster stood at one moment. */
+export interface ClusterPoint {
+  readonly wallMs: number;
+  /** In the order in which the backup names its servers. */
+  readonly commits: readonly CommitNumber[];
+}
+
+export function encodeClusterPoint({ wallMs, commits }: ClusterPoint): Buffer {
+  const bytes = Buffer.alloc(BACKUP_POINT.size + commits.length * COMMIT_BYTES);
+  writeU64(bytes, wallMs, BACKUP_POINT.wallMs);
+  bytes.writeUInt32LE(commits.length, BACKUP_POINT.servers);
+  for (const [index, commit] of commits.entries()) {
+    writeU64(bytes, commit, BACKUP_POINT.size + index * COMMIT_BYTES);
+  }
+  return bytes;
+}
+
+/** @param servers so many there must be @throws CorruptionError malformed */
+export function decodeClusterPoint(contents: Buffer, servers: number): ClusterPoint {
+  const isWhole =
+    contents.length === BACKUP_POINT.size + servers * COMMIT_BYTES &&
+    contents.readUInt32LE(BACKUP_POINT.servers) === servers;
+  if (!isWhole) {
+    throw new CorruptionError('malformed', 'backup', 'a point of a cluster has a wrong length');
+  }
+  return {
+    wallMs: readU64(contents, BACKUP_POINT.wallMs),
+    commits: Array.from(
+      { length: servers },
+      // What was written there was one; the brand exists for the compiler only.
+      (_, index) => readU64(contents, BACKUP_POINT.size + index * COMMIT_BYTES) as CommitNumber,
+    ),
   };
 }
 
