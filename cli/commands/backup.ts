@@ -30,7 +30,8 @@ export const backup: Subcommand = {
   description: `Copies a running FlintDB as it is at one commit, while it goes on serving. The target is a directory, made if need be, or
 - for standard output. A backup that was interrupted goes on when the same command is run again. --since copies what
 was written since another backup, out of the journal (a server keeps it as --oplogSize and --oplogMinRetentionHours
-say); where the journal does not reach back so far, the backup becomes a full one. --follow takes a backup, if the
+say); where the journal does not reach back so far, the backup becomes a full one. Of a router, the whole cluster is copied, all
+shards and the config server at one point. --follow takes a backup, if the
 directory has none, and then streams the journal there until it is stopped (Ctrl-C, SIGTERM): any point in time
 since then can be restored.
 Exit code: 0 done, 1 it could not be done, 4 what the target holds already is damaged.
@@ -39,6 +40,7 @@ Examples:
   flint backup mongodb://localhost:27017 /backups/monday
   flint backup mongodb://localhost:27017 /backups/tuesday --since /backups/monday
   flint backup mongodb://localhost:27017 /backups/live --follow
+  flint backup mongodb://router:27017 /backups/cluster
   flint backup mongodb://localhost:27017 - --rate 50MB | ssh vault 'cat > flintdb.backup'
   flint backup mongodb://localhost:27017 ./dump --format mongodump`,
   options: [

@@ -39,7 +39,8 @@ export const restore: Subcommand = {
   description: `Brings back what flint backup took. The target is a data directory that is empty or not there yet, for a server to
 start on, or the connection string of a running server. The backup is a directory, a file, or - for standard input. It is
 checked first; one that is damaged is refused, and nothing is written. --to restores an earlier point in time
-out of the journal that --since or --follow brought; what is missing in between is refused, never skipped.
+out of the journal that --since or --follow brought; what is missing in between is refused, never skipped. A cluster's backup
+goes into a directory for flint up, or into a running cluster; --to restores the last point that is not later.
 Exit code: 0 restored, 4 the backup is damaged, 1 it could not be done, or the server refused documents.
 
 Examples:

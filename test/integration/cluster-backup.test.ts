@@ -206,7 +206,7 @@ describe('flint backup of a cluster', function () {
     assert.match(again.stderr, /is a finished backup/);
     const running = await flint('restore', place('full'), place('live'), '--force', '--quiet');
     assert.match(running.stderr, /runs/);
-    const taken = await flint('restore', place('full'), place('since'), '--quiet');
+    const taken = await flint('restore', place('full'), place('full'), '--quiet');
     assert.match(taken.stderr, /is not empty and holds no cluster/);
     const output = await flint('backup', cluster.uri, '-', '--quiet');
     assert.match(output.stderr, /not to standard output/);

@@ -4,9 +4,11 @@ import { CorruptionError } from '../../../common/errors.ts';
 import type { CommitNumber } from '../../../storage/contract.ts';
 import {
   BACKUP_FRAME,
+  decodeClusterPoint,
   decodeFrameHeader,
   decodeJournalFrame,
   decodeSectors,
+  encodeClusterPoint,
   encodeFrameHeader,
   encodeJournalFrame,
   encodeSectors,
@@ -46,12 +48,15 @@ const SPAN = {
   coveredTo: { seconds: 1_763_650_030, increment: 2 ** 32 - 1 },
 };
 
+const POINT = { wallMs: 1_763_650_000_250, commits: [42 as CommitNumber, 7 as CommitNumber] };
+
 describe('a frame of a backup', () => {
   it('is the bytes of docs/format/backup.md', () => {
     const dumps = [
       ['entries', entries()],
       ['sectors', encodeSectors(2 ** 33, 1, Buffer.from('a sector'))],
       ['journal', encodeJournalFrame(SPAN, Buffer.from('entries'))],
+      ['point', encodeClusterPoint(POINT)],
     ] as const;
     const text = dumps
       .map(
@@ -75,6 +80,8 @@ describe('a frame of a backup', () => {
       encodeJournalFrame(SPAN, Buffer.from('x')),
     );
     assert.deepEqual([span, packed.toString()], [SPAN, 'x']);
+    assert.deepEqual(decodeClusterPoint(encodeClusterPoint(POINT), 2), POINT);
+    assert.throws(() => decodeClusterPoint(encodeClusterPoint(POINT), 3), CorruptionError);
     const seen: string[] = [];
     forEachStoreEntry(Buffer.concat([entries(), entries()]), (key, value) =>
       seen.push(key.toString('hex'), value.toString()),
