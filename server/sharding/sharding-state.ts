@@ -133,41 +133,47 @@ export class ShardingState {
     return this.collections.get(namespace)?.known?.routing?.entry.pattern;
   }
 
-  /** Reads a collection's routing, all that came after what is known: what the config server had at the call is in it. */
+  /**
+   * Reads a collection's routing, all that came after what is known. The reading begins after the call: whoever has heard that
+   * something changed sees it. One that is under way may have begun before.
+   */
   async refresh(op: RoutedOperation, namespace: string): Promise<KnownCollection> {
-    const running = this.refreshing.get(namespace);
-    // It began before, perhaps before a migration was committed: joining it would teach the old owner that it owns the range still.
-    if (running !== undefined) await op.waitFor(running.catch(() => {}));
+    const earlier = this.refreshing.get(namespace);
+    if (earlier !== undefined) await op.waitFor(earlier.catch(() => {}));
     return this.learn(op, namespace);
   }
 
-  /** As refresh, but a reading that is under way already will do. */
+  /** The same, or what a reading under way finds. */
   private async learn(op: RoutedOperation, namespace: string): Promise<KnownCollection> {
     const { shardName, configHost } = this.requiredIdentity;
     const state = this.collection(namespace);
-    await this.once(op, namespace, async () => {
-      const read: ReadMetadata = (from, filter, sort) =>
-        this.peers.find(configHost, from, filter, {
-          timeoutMs: REFRESH_TIMEOUT_MS,
-          ...(sort === undefined ? {} : { sort }),
-        });
-      const routing = await readRouting(read, namespace, state.known?.routing);
-      // What has not changed stays, with its users: a removal waits for those of before a change, and for no others.
-      if (state.known?.isStill(routing) !== true) {
-        state.known = new KnownCollection(routing, shardName);
-      }
-    });
-    const { known } = state;
-    if (known !== undefined) return known;
-    throw new CommandError('ConflictingOperationInProgress', `${namespace} was dropped meanwhile`);
+    for (let attempt = 1; attempt <= REFRESHES; attempt += 1) {
+      await this.once(op, namespace, async (isCurrent) => {
+        const read: ReadMetadata = (from, filter, sort) =>
+          this.peers.find(configHost, from, filter, {
+            timeoutMs: REFRESH_TIMEOUT_MS,
+            ...(sort === undefined ? {} : { sort }),
+          });
+        const routing = await readRouting(read, namespace, state.known?.routing);
+        // What has not changed stays, with its users: a removal waits for those of before a change, and for no others.
+        if (isCurrent() && state.known?.isStill(routing) !== true) {
+          state.known = new KnownCollection(routing, shardName);
+        }
+      });
+      const { known } = state;
+      if (known !== undefined) return known;
+    }
+    throw new CommandError('ConflictingOperationInProgress', `${namespace} changed meanwhile`);
   }
 
-  /** The next command reads again. */
+  /** The next command reads again. What is being read now may be older, and does not count. */
   forget(namespace: string): void {
+    this.refreshing.delete(namespace);
     this.collection(namespace).known = undefined;
   }
 
   forgetDatabase(name: string): void {
+    this.refreshing.delete(slotOfDatabase(name));
     this.databases.delete(name);
   }
 
@@ -255,26 +261,35 @@ export class ShardingState {
 
   private refreshDatabase(op: RoutedOperation, name: string): Promise<void> {
     const { configHost } = this.requiredIdentity;
-    // No namespace has this form.
-    return this.once(op, `${name}.`, async () => {
+    return this.once(op, slotOfDatabase(name), async (isCurrent) => {
       const filter = documentOf({ _id: name });
       const [document] = await this.peers.find(configHost, 'config.databases', filter, {
         timeoutMs: REFRESH_TIMEOUT_MS,
       });
+      if (!isCurrent()) return;
       if (document === undefined) this.databases.delete(name);
       else this.databases.set(name, databaseFromDocument(document));
     });
   }
 
   /** One reading at a time for each name; who comes while one is under way waits for it, and looks whether it was enough. */
-  private once(op: RoutedOperation, name: string, read: () => Promise<void>): Promise<void> {
-    let running = this.refreshing.get(name);
-    if (running === undefined) {
-      running = read().finally(() => this.refreshing.delete(name));
-      this.refreshing.set(name, running);
-      // Who waits may be interrupted, and then nobody hears how it ended.
-      running.catch(() => {});
-    }
+  private once(
+    op: RoutedOperation,
+    name: string,
+    read: (isCurrent: () => boolean) => Promise<void>,
+  ): Promise<void> {
+    const known = this.refreshing.get(name);
+    if (known !== undefined) return op.waitFor(known);
+    // Forgotten meanwhile, or read by somebody else after that.
+    const isCurrent = (): boolean => this.refreshing.get(name) === running;
+    const running: Promise<void> = Promise.resolve()
+      .then(() => read(isCurrent))
+      .finally(() => {
+        if (isCurrent()) this.refreshing.delete(name);
+      });
+    this.refreshing.set(name, running);
+    // Who waits may be interrupted, and then nobody hears how it ended.
+    running.catch(() => {});
     return op.waitFor(running);
   }
 }
@@ -283,6 +298,11 @@ export class ShardingState {
 export function hold(op: RoutedOperation, known: KnownCollection): void {
   op.reads.push(known);
   op.onRelease(known.use());
+}
+
+/** No namespace has this form. */
+function slotOfDatabase(name: string): string {
+  return `${name}.`;
 }
 
 /** The router's knowledge is older than the shard's own: reading again would teach the shard nothing. */
