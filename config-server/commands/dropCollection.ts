@@ -6,12 +6,14 @@
  */
 import { documentOf, getField, stringValue } from '../../bson/index.ts';
 import { tassert } from '../../common/assert.ts';
+import { CommandError } from '../../common/errors.ts';
 import { type Expectation, type TopologyKey } from '../../server/index.ts';
 import {
   defineCommand,
   type CollectionRouting,
   type Command,
   type OperationContext,
+  type ShardEntry,
   uuidValue,
 } from '../../server/cluster.ts';
 import type { ConfigServer, ConfigServerSource } from '../config-server.ts';
@@ -42,26 +44,40 @@ async function drop(server: ConfigServer, op: OperationContext, namespace: strin
   await dropOnShards(server, op, namespace);
 }
 
-async function forget(
-  { catalog }: ConfigServer,
+/** In the turn of its chunks: what a split or a migration makes of them meanwhile must not stay behind. */
+function forget(
+  { catalog, locks }: ConfigServer,
   op: OperationContext,
   { entry: { namespace, uuid } }: CollectionRouting,
 ): Promise<void> {
-  const key = { set: 'collections', id: stringValue(namespace) };
-  const before = await catalog.topology.get(key);
-  const puts: Expectation[] = [{ key, value: undefined }];
-  const tags = await catalog.read(op, 'config.tags', documentOf({ ns: namespace }));
-  const chunks = await catalog.read(op, 'config.chunks', documentOf({ uuid: uuidValue(uuid) }));
-  for (const [set, documents] of [
-    ['tags', tags],
-    ['chunks', chunks],
-  ] as const) {
-    for (const document of documents) puts.push({ key: keyOf(set, document), value: undefined });
-  }
-  const details = documentOf({ uuid: uuidValue(uuid) });
-  const change = { expected: [{ key, value: before }], puts };
-  await catalog.change(op, change, { what: 'dropCollection', namespace, details });
+  return locks.run(`chunks of ${namespace}`, async () => {
+    const key = { set: 'collections', id: stringValue(namespace) };
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      const before = await catalog.topology.get(key);
+      if (before === undefined) return;
+      const puts: Expectation[] = [{ key, value: undefined }];
+      const tags = await catalog.read(op, 'config.tags', documentOf({ ns: namespace }));
+      const chunks = await catalog.read(op, 'config.chunks', documentOf({ uuid: uuidValue(uuid) }));
+      for (const [set, documents] of [
+        ['tags', tags],
+        ['chunks', chunks],
+      ] as const) {
+        for (const document of documents)
+          puts.push({ key: keyOf(set, document), value: undefined });
+      }
+      const details = documentOf({ uuid: uuidValue(uuid) });
+      const change = { expected: [{ key, value: before }], puts };
+      if (await catalog.change(op, change, { what: 'dropCollection', namespace, details })) return;
+    }
+    // Its documents stay, as long as the metadata say that they are there.
+    throw new CommandError(
+      'ConflictingOperationInProgress',
+      `${namespace} was changed by others again and again while it was being dropped`,
+    );
+  });
 }
+
+const ATTEMPTS = 10;
 
 /** A shard that is not there fails it: doing it again goes on. */
 async function dropOnShards(
@@ -86,19 +102,40 @@ async function dropWholeDatabase(
     await server.locks.run(namespace, () => drop(server, op, namespace));
   }
   await server.locks.run(`${name}.`, async () => {
-    for (const shard of await catalog.shards(op)) {
-      await server.peers.ask(shard.host, documentOf({ dropDatabase: 1, $db: name }), {
-        interruption: op,
-      });
-    }
+    const shards = await catalog.shards(op);
+    await dropOnAll(server, op, name, shards);
     const key = { set: 'databases', id: stringValue(name) };
-    const before = await catalog.topology.get(key);
-    if (before === undefined) return;
-    const change = { expected: [{ key, value: before }], puts: [{ key, value: undefined }] };
-    const entry = { what: 'dropDatabase', namespace: name, details: documentOf({}) };
-    await catalog.change(op, change, entry);
+    for (let attempt = 0; ; attempt += 1) {
+      const before = await catalog.topology.get(key);
+      if (before === undefined) break;
+      const change = { expected: [{ key, value: before }], puts: [{ key, value: undefined }] };
+      const entry = { what: 'dropDatabase', namespace: name, details: documentOf({}) };
+      if (await catalog.change(op, change, entry)) break;
+      if (attempt < ATTEMPTS) continue;
+      throw new CommandError(
+        'ConflictingOperationInProgress',
+        `Database ${name} changed meanwhile`,
+      );
+    }
+    // Routers that still know it are refused from now on; what they have written until then goes, too.
+    for (const shard of shards) {
+      await server.askShard(op, shard, { _flushDatabaseCacheUpdates: name });
+    }
+    await dropOnAll(server, op, name, shards);
   });
   return name;
+}
+
+async function dropOnAll(
+  server: ConfigServer,
+  op: OperationContext,
+  name: string,
+  shards: readonly ShardEntry[],
+): Promise<void> {
+  for (const shard of shards) {
+    const drop = documentOf({ dropDatabase: 1, $db: name });
+    await server.peers.ask(shard.host, drop, { interruption: op });
+  }
 }
 
 function keyOf(set: string, document: Buffer): TopologyKey {

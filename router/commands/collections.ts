@@ -20,7 +20,12 @@ import {
 import { MergedCursor } from '../merge/merged-cursor.ts';
 import { openCursors } from '../merge/open-cursors.ts';
 import { databaseOf } from '../network/read-all.ts';
-import { withRoute, type CollectionRoute, type ShardTarget } from '../routing/collection-route.ts';
+import {
+  primaryTarget,
+  withRoute,
+  type CollectionRoute,
+  type ShardTarget,
+} from '../routing/collection-route.ts';
 import { numberIn } from '../writes/write-outcome.ts';
 import { askAll, askOwners, ownersOf, primaryOf, type ShardAnswer } from './ask-shards.ts';
 import { namespaceOf, type Call } from './routed-command.ts';
@@ -118,8 +123,7 @@ export function runRenameCollection(call: Call): Promise<ReplyBody> {
         );
       }
     }
-    const shard = await router.shards.get(route.database.primary, op);
-    const [answer] = await askAll(call, [{ shard, versions: {} }]);
+    const [answer] = await askAll(call, [await primaryTarget(router, op, route)]);
     return onlyReply(answer, from);
   });
 }

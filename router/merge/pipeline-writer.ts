@@ -54,9 +54,7 @@ export class RoutedWriter implements OutputWriter {
     }
     const { router, op } = this;
     await router.routing.createDatabase(databaseOf(namespace), op);
-    if ((await router.routing.collection(namespace, op)) !== undefined) {
-      throw new CommandError(28769, `${namespace} cannot be sharded when using $out`);
-    }
+    await this.checkNotSharded(namespace);
     const temporary = `${databaseOf(namespace)}.tmp.agg_out.${op.service.random.bytes(8).toString('hex')}`;
     await this.createLike(temporary, namespace);
     try {
@@ -157,14 +155,27 @@ export class RoutedWriter implements OutputWriter {
     );
   }
 
-  private async rename(from: string, to: string): Promise<void> {
+  /** @throws CommandError 28769 */
+  private async checkNotSharded(namespace: string): Promise<void> {
     const { router, op } = this;
-    const database = await router.routing.createDatabase(databaseOf(to), op);
-    const shard = await router.shards.get(database.primary, op);
-    await shard.command(
-      documentOf({ renameCollection: from, to, dropTarget: true, $db: 'admin' }),
-      op,
-    );
+    if ((await router.routing.collection(namespace, op)) === undefined) return;
+    throw new CommandError(28769, `${namespace} cannot be sharded when using $out`);
+  }
+
+  private rename(from: string, to: string): Promise<Buffer> {
+    const { router, op } = this;
+    return withRoute(router, op, from, async (route) => {
+      // It may have been sharded since: then the shard has refused, and this is the second time.
+      await this.checkNotSharded(to);
+      if (route === undefined) {
+        throw new CommandError('NamespaceNotFound', `database ${databaseOf(from)} not found`);
+      }
+      const { shard, versions } = await primaryTarget(router, op, route);
+      const out = new DocumentBuilder(256).appendString('renameCollection', from);
+      out.appendString('to', to).appendBoolean('dropTarget', true).appendString('$db', 'admin');
+      appendVersions(out, versions);
+      return shard.command(out.finish(), op);
+    });
   }
 
   private onPrimary(namespace: string, command: Buffer): Promise<Buffer> {

@@ -55,6 +55,8 @@ export interface CommandTraits {
   readonly takesWriteConcern?: boolean;
   /** Takes a readConcern although its kind does not say so. */
   readonly takesReadConcern?: boolean;
+  /** It changes what a collection is, its options, indexes or name: a migration waits for it as for a write, and it for a migration. */
+  readonly changesCollection?: boolean;
   /** Takes any field: unknown ones are ignored, as in MongoDB's older commands. */
   readonly lenient?: boolean;
   /** It never succeeds on a server alone: the error it answers with. See defineRefusal. */
@@ -136,7 +138,7 @@ function runnerOf<Request, Plan, Result>(
             ? plan.then((ready) => finish(definition.execute(ready, op), op))
             : finish(definition.execute(plan, op), op);
         };
-  const isWrite = definition.kind === 'write';
+  const isWrite = definition.kind === 'write' || definition.changesCollection === true;
   return (body, op) => {
     const request = parse(body, op);
     const run = (): MaybePromise<ReplyBody> =>

@@ -45,6 +45,13 @@ export function admitInvolved(op: OperationContext, read: RoutedRead): void {
   if (!isPlain || pipeline.length > 0) new Admission(op, sharding, read.view).admit(read);
 }
 
+/** The same for a command that names another collection which it writes to. */
+export function admitOutput(op: OperationContext, view: ReadView, output: string): void {
+  const { sharding } = op.service;
+  if (sharding === undefined || op.routedBy?.shardVersion === undefined) return;
+  new Admission(op, sharding, view).admitOutput(output);
+}
+
 class Admission {
   private readonly op: OperationContext;
   private readonly sharding: ShardingState;
@@ -73,6 +80,12 @@ class Admission {
     this.checkNamed(named);
     if (this.shardedOf(reads) !== undefined) throw joinedShardedView();
     this.hold(reads, output);
+  }
+
+  admitOutput(output: string): void {
+    this.look([output]);
+    this.checkNamed([output]);
+    this.hold([], output);
   }
 
   /** Each name, and where it is a view's, all that the view reads. */

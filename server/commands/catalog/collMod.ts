@@ -100,6 +100,7 @@ export const collMod = defineCommand({
   name: 'collMod',
   help: 'Changes options of a collection, of a view, or of an index.',
   kind: 'admin',
+  changesCollection: true,
   takesWriteConcern: true,
   access: { action: 'collMod', on: 'collection' },
   route: 'allShards',

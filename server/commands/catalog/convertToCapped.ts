@@ -19,6 +19,7 @@ export const convertToCapped = defineCommand({
   name: 'convertToCapped',
   help: 'Makes a collection capped.',
   kind: 'admin',
+  changesCollection: true,
   takesWriteConcern: true,
   access: { action: 'convertToCapped', on: 'collection' },
   route: 'primaryShard',

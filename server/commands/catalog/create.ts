@@ -33,6 +33,7 @@ export const create = defineCommand({
   name: 'create',
   help: 'Creates a collection or a view.',
   kind: 'admin',
+  changesCollection: true,
   takesWriteConcern: true,
   access: { action: 'createCollection', on: 'collection' },
   route: 'primaryShard',

@@ -15,6 +15,7 @@ export const drop = defineCommand({
   name: 'drop',
   help: 'Drops a collection.',
   kind: 'admin',
+  changesCollection: true,
   takesWriteConcern: true,
   access: { action: 'dropCollection', on: 'collection' },
   route: 'primaryShard',

@@ -13,11 +13,13 @@ import {
   wholeNamespace,
 } from '../../catalog/namespace.ts';
 import { defineCommand } from '../../command/define-command.ts';
+import { admitOutput } from '../../sharding/involved-collections.ts';
 
 export const renameCollection = defineCommand({
   name: 'renameCollection',
   help: 'Renames a collection.',
   kind: 'admin',
+  changesCollection: true,
   adminOnly: true,
   takesWriteConcern: true,
   access: { action: 'renameCollection', on: 'cluster' },
@@ -43,7 +45,9 @@ export const renameCollection = defineCommand({
     if (source === target) {
       throw new CommandError('IllegalOperation', "Can't rename a collection to itself");
     }
+    admitOutput(op, op.view(), target);
     return op.transact((transaction) => {
+      if (op.routedBy !== undefined) op.service.sharding?.enterTransaction(op, target);
       const collection = transaction.collection(source);
       if (collection === undefined) {
         throw new CommandError('NamespaceNotFound', `Source collection ${source} does not exist`);

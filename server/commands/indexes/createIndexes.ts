@@ -39,6 +39,7 @@ export const createIndexes = defineCommand({
   name: 'createIndexes',
   help: 'Builds indexes on a collection.',
   kind: 'admin',
+  changesCollection: true,
   takesWriteConcern: true,
   access: { action: 'createIndex', on: 'collection' },
   route: 'primaryShard',

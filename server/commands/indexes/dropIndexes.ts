@@ -24,6 +24,7 @@ export const dropIndexes = defineCommand({
   aliases: ['deleteIndexes'],
   help: 'Drops indexes of a collection.',
   kind: 'admin',
+  changesCollection: true,
   takesWriteConcern: true,
   access: { action: 'dropIndex', on: 'collection' },
   route: 'primaryShard',
