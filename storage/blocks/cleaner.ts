@@ -139,7 +139,7 @@ async function moveAll(parts: CleanerParts, survivors: Survivor[]): Promise<void
 
 /**
  * What must be kept of the pages that touch an extent; undefined when one of them is damaged, or the disk cannot read it: a bad block
- * must not keep every later checkpoint from its end.
+ * must not keep every later checkpoint from its end. Also undefined while it cannot be told whether a page in it is dead.
  * @param taken pages that were looked at already, by their address: one may touch several extents
  */
 async function survivorsIn(
@@ -148,13 +148,17 @@ async function survivorsIn(
   taken: Set<number>,
 ): Promise<Survivor[] | undefined> {
   const survivors: Survivor[] = [];
+  const looked: number[] = [];
   try {
-    for (const { header, bytes } of await pagesTouching(parts, extent)) {
+    const { pages, cutOffAt } = await pagesTouching(parts, extent);
+    for (const { header, bytes } of pages) {
       if (taken.has(header.address)) continue;
+      looked.push(header.address);
       if (!isCompressionLoaded(header.compression)) await loadCompression(header.compression);
       addSurvivors(parts, header, recordsOfPage(plainPage(bytes, header), header), survivors);
-      taken.add(header.address);
     }
+    // What is moved with another extent is not found here again: the next checkpoint can tell.
+    if (cutOffAt !== undefined && !isAll(parts, extent, survivors)) return undefined;
   } catch (error) {
     const isBadBlock = error instanceof DeviceError && error.errno === 'EIO';
     if (error instanceof DamagedPageError) parts.onDamage(error.sector);
@@ -162,7 +166,24 @@ async function survivorsIn(
     else throw error;
     return undefined;
   }
+  for (const address of looked) taken.add(address);
   return survivors;
+}
+
+/** Whether nothing lives in an extent but what was found: then a page in it that has lost its end is dead. */
+function isAll(
+  { allocation, layout }: CleanerParts,
+  extent: number,
+  survivors: readonly Survivor[],
+): boolean {
+  let found = 0;
+  for (const { document, from } of survivors) {
+    if (document === undefined) continue;
+    layout.forEachLiveExtent(from, (touched, bytes) => {
+      if (touched === extent) found += bytes;
+    });
+  }
+  return found === allocation.stored[extent].liveBytes;
 }
 
 function addSurvivors(

@@ -8,6 +8,7 @@ import { CorruptionError } from '../../common/errors.ts';
 import { EXTENT_STATE } from '../format/manifest.ts';
 import { verifyPage, type PageHeader } from '../format/page.ts';
 import type { AllocationMap } from './allocation-map.ts';
+import { isCutOff } from './cut-off-page.ts';
 import type { StoreLayout } from './layout.ts';
 
 export interface ExtentPagesParts {
@@ -36,22 +37,28 @@ export class DamagedPageError extends Error {
   }
 }
 
-/** In order of address. @throws DamagedPageError, DeviceError */
-export async function pagesTouching(
-  parts: ExtentPagesParts,
-  extent: number,
-): Promise<ExtentPage[]> {
+/** The pages of an extent. */
+export interface ExtentPages {
+  /** In order of address. */
+  readonly pages: readonly ExtentPage[];
+  /** Where what is left of a dead page begins, behind all others. */
+  readonly cutOffAt: number | undefined;
+}
+
+/** @throws DamagedPageError, DeviceError */
+export async function pagesTouching(parts: ExtentPagesParts, extent: number): Promise<ExtentPages> {
   const { allocation, layout } = parts;
   const { filledSectors, leadingSectors } = allocation.stored[extent];
   const pages: ExtentPage[] = [];
+  let cutOffAt: number | undefined;
   if (leadingSectors > 0) pages.push(...(await pageReachingInto(parts, extent)));
   const ownSectors = filledSectors - leadingSectors;
   if (ownSectors > 0) {
     const first = layout.firstSectorOf(extent) + leadingSectors;
     const bytes = await parts.readSectors(first, ownSectors + sectorsBehind(parts, extent));
-    for (const page of pagesIn(parts, bytes, first, ownSectors)) pages.push(page);
+    cutOffAt = addPages(parts, { bytes, first, sectorCount: ownSectors }, pages);
   }
-  return pages;
+  return { pages, cutOffAt };
 }
 
 /**
@@ -76,10 +83,9 @@ async function pageReachingInto(parts: ExtentPagesParts, extent: number): Promis
   const inside = layout.firstSectorOf(extent);
   const end = inside + stored[extent].leadingSectors;
   const bytes = await parts.readSectors(first, end - first);
-  for (const page of pagesIn(parts, bytes, first, layout.firstSectorOf(before + 1) - first)) {
-    if (page.header.address + page.sectorCount === end) return [page];
-  }
-  return [];
+  const pages: ExtentPage[] = [];
+  addPages(parts, { bytes, first, sectorCount: layout.firstSectorOf(before + 1) - first }, pages);
+  return pages.filter(({ header, sectorCount }) => header.address + sectorCount === end);
 }
 
 /** How far the last page of an extent may reach beyond it. */
@@ -92,26 +98,33 @@ function sectorsBehind({ allocation, layout }: ExtentPagesParts, extent: number)
   }
 }
 
-/** Those that begin within the first `sectorCount` sectors of the bytes, which stand at `first`. */
-function* pagesIn(
-  { layout, storeId }: ExtentPagesParts,
-  bytes: Buffer,
-  first: number,
-  sectorCount: number,
-): Generator<ExtentPage> {
+/** What was read from `first` on; pages begin within the first `sectorCount` sectors of it. */
+interface ReadExtent {
+  readonly bytes: Buffer;
+  readonly first: number;
+  readonly sectorCount: number;
+}
+
+/** @returns where what is left of a dead page begins @throws DamagedPageError */
+function addPages(
+  { layout, storeId, allocation }: ExtentPagesParts,
+  { bytes, first, sectorCount }: ReadExtent,
+  pages: ExtentPage[],
+): number | undefined {
   const { sectorBytes } = layout;
   for (let sectors = 0; sectors < sectorCount;) {
     const rest = bytes.subarray(sectors * sectorBytes);
     const address = first + sectors;
-    let page: ExtentPage;
     try {
       const { header, pageBytes } = verifyPage(rest, sectorBytes, { address, storeId });
-      page = { header, bytes: rest, sectorCount: pageBytes / sectorBytes };
+      pages.push({ header, bytes: rest, sectorCount: pageBytes / sectorBytes });
+      sectors += pageBytes / sectorBytes;
     } catch (error) {
-      if (error instanceof CorruptionError) throw new DamagedPageError(address, error);
-      throw error;
+      if (!(error instanceof CorruptionError)) throw error;
+      // It is the last one: it fills the extent.
+      if (isCutOff(layout, allocation.stored, { address, bytes: rest, storeId })) return address;
+      throw new DamagedPageError(address, error);
     }
-    yield page;
-    sectors += page.sectorCount;
   }
+  return undefined;
 }

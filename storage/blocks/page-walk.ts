@@ -11,6 +11,7 @@ import type { RequestQueue } from '../device/request-queue.ts';
 import { EXTENT_STATE, type ManifestExtent } from '../format/manifest.ts';
 import { isCompressionLoaded, loadCompression } from '../format/page-compression.ts';
 import { claimedPageBytes, plainPage, verifyPage, type PageHeader } from '../format/page.ts';
+import { isCutOff } from './cut-off-page.ts';
 import type { StoreLayout } from './layout.ts';
 
 /** No page is longer: the largest document, and room for what is around it. */
@@ -20,6 +21,8 @@ export interface PageWalkSource {
   readonly queue: RequestQueue;
   readonly layout: StoreLayout;
   readonly storeId: string;
+  /** Of the manifest that is walked. */
+  readonly extents: readonly ManifestExtent[];
 }
 
 export interface PageVisitor {
@@ -29,15 +32,15 @@ export interface PageVisitor {
   damaged(sector: number, sectorCount: number, error: CorruptionError | DeviceError): void;
 }
 
-/** Walks one extent's pages, those that begin in it. */
+/** Walks one extent's pages, those that begin in it. What is left of a dead one is passed over. */
 export async function walkExtent(
   source: PageWalkSource,
   index: number,
-  extent: ManifestExtent,
   visitor: PageVisitor,
 ): Promise<void> {
+  const { layout, queue, extents, storeId } = source;
+  const extent = extents[index];
   if (extent.state !== EXTENT_STATE.used) return;
-  const { layout, queue } = source;
   const first = layout.firstSectorOf(index) + extent.leadingSectors;
   const end = layout.firstSectorOf(index) + extent.filledSectors;
   if (end <= first) return;
@@ -60,7 +63,10 @@ export async function walkExtent(
       const next = nextPage(source, sector + 1, end, (at) =>
         buffer.subarray((at - first) * layout.sectorBytes),
       );
-      visitor.damaged(sector, next - sector, found ?? fileIsShort(source));
+      const beginning = { address: sector, bytes: rest, storeId };
+      if (next < end || unreadable.has(sector) || !isCutOff(layout, extents, beginning)) {
+        visitor.damaged(sector, next - sector, found ?? fileIsShort(source));
+      }
       sector = next;
     }
   } finally {

@@ -38,7 +38,7 @@ export async function collectPages(
     report.onProgress({ step: 'pages', done: index, total: manifest.extents.length });
     // The checkpoint's own manifest was read, and older ones are of no use.
     if (extent.owner === MANIFEST_OWNER) continue;
-    await walkExtent(source, index, extent, {
+    await walkExtent(source, index, {
       page(header, bytes) {
         pages += 1;
         if (header.kind !== PAGE_KIND.records || !exists.has(header.collection)) return;

@@ -171,7 +171,8 @@ class Repair {
     rebuild: RecordMapRebuild,
   ): Promise<PageCollection> {
     const { queue, layout, reading } = survey;
-    const source = { queue, layout, storeId: reading.superblock.storeId };
+    const { extents } = manifest;
+    const source = { queue, layout, storeId: reading.superblock.storeId, extents };
     const damages: Finding[] = [];
     const report = {
       onFinding: (each: Finding) => damages.push(each),

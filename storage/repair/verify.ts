@@ -147,14 +147,15 @@ class Verification {
     readonly damages: readonly Finding[];
   }> {
     const { queue, layout, reading, manifest } = survey;
-    const source = { queue, layout, storeId: reading.superblock.storeId };
+    const extents = manifest?.extents ?? [];
+    const source = { queue, layout, storeId: reading.superblock.storeId, extents };
     const damages: Finding[] = [];
     let pages = 0;
     let bytes = 0;
     try {
-      for (const [index, extent] of manifest?.extents.entries() ?? []) {
-        this.onProgress({ step: 'pages', done: index, total: manifest?.extents.length ?? 0 });
-        await walkExtent(source, index, extent, {
+      for (const index of extents.keys()) {
+        this.onProgress({ step: 'pages', done: index, total: extents.length });
+        await walkExtent(source, index, {
           page(_header, page) {
             pages += 1;
             bytes += page.length;

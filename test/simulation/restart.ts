@@ -150,6 +150,9 @@ function checkIndexNames(model: Model, collection: CollectionDescription): void 
   }
 }
 
+/** What validate says of a record that the disk refused to read. */
+const PASSING_ERROR = /record (\d+): .*simulated fault #/g;
+
 interface CheckedParts {
   readonly view: ReadView;
   readonly collection: CollectionDescription;
@@ -192,6 +195,10 @@ async function checkDamaged(
   }
   const report = await engine.validate(namespace, { full: true }, uninterruptible);
   const named = new Set<number>(report.corruptRecords);
+  // An error that was planned for the start, and is met only now, is gone at the next reading.
+  for (const [, record] of report.errors.join('\n').matchAll(PASSING_ERROR)) {
+    if (!unreadable.has(Number(record))) named.delete(Number(record));
+  }
   assert.deepEqual(named, unreadable, `${namespace}: validate names what cannot be read`);
   if (taintedRecords.size === 0) {
     const others = world.faults.unexplained(report.errors).filter((error) => !DAMAGE.test(error));

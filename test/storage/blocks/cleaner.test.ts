@@ -168,6 +168,47 @@ describe('cleaner', () => {
     await reopened.close();
   });
 
+  it('empties an extent out of which a large document reached that is gone, with the extents behind', async () => {
+    await write((writer) => {
+      for (let record = 1900; record < 2020; record += 1) {
+        append(writer, COLLECTION, record, documentOf(COLLECTION, record, 1000), places);
+      }
+      append(
+        writer,
+        COLLECTION,
+        2020,
+        documentOf(COLLECTION, 2020, Math.floor(2.5 * EXTENT_BYTES)),
+        places,
+      );
+    });
+    const extentOf = (record: number): number =>
+      Math.floor((places.get(record)!.sector * 4096) / EXTENT_BYTES);
+    const extent = extentOf(2020);
+    const before = [...places.keys()].filter((record) => extentOf(record) === extent);
+    assert.ok(before.length > 2, 'the large document begins behind others');
+    const remove = (writer: Writer, records: readonly number[]): void => {
+      for (const record of records) {
+        writer.supersede(ident(COLLECTION), places.get(record)!);
+        writer.appendTombstone(ident(COLLECTION), recordId(record));
+        places.delete(record);
+      }
+    };
+    await write((writer) => remove(writer, [2020]));
+    // What lay behind is free now, and others write there.
+    await write(() => {});
+    await write((writer) => {
+      for (let record = 3000; record < 3200; record += 1) {
+        append(writer, COLLECTION, record, documentOf(COLLECTION, record, 1000), places);
+      }
+    });
+    const [kept, ...others] = before.filter((record) => record !== 2020);
+    await write((writer) => remove(writer, others));
+    for (let round = 0; round < 3; round += 1) await write(() => {}, 100 * EXTENT_BYTES);
+    assert.equal(store.statistics().extents.damaged, 0);
+    assert.notEqual(extentOf(kept), extent);
+    await assertRecords(store, COLLECTION, places);
+  });
+
   it('gives back the space of a queue, whose records all die soon, beside what stays for ever', async () => {
     let first = 2000;
     const used: number[] = [];

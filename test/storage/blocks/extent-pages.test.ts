@@ -17,7 +17,7 @@ describe('The pages that touch an extent', () => {
     map.settle(1);
     map.free(map.reclaimable(2, 2));
     map.takeSectors(OWNER + 1, 16, 9);
-    const pages = await pagesTouching(
+    const { pages } = await pagesTouching(
       {
         layout,
         allocation: map,
