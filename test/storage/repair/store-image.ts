@@ -96,8 +96,10 @@ export async function makeImage(dbpath: string, older?: string): Promise<Image> 
 
 async function copyStore(from: string, to: string): Promise<void> {
   await rm(to, { recursive: true, force: true });
-  // Sockets cannot be copied.
-  await cp(from, to, { recursive: true, filter: (path) => !path.includes('flintd') });
+  // Sockets cannot be copied, and files that are still being made may have another name by then.
+  const filter = (path: string): boolean =>
+    !path.includes('flintd') && !path.endsWith('.unfinished');
+  await cp(from, to, { recursive: true, filter });
 }
 
 function copyOf(contents: Contents): Contents {
