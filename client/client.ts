@@ -219,8 +219,7 @@ export class BaseClient extends Emitter implements ClientContext {
         throw new MongoNotConnectedError('Client must be connected before running operations');
       await this.#connect(limits);
     }
-    if (this.#transport === undefined)
-      throw new MongoClientClosedError('Operation interrupted because client was closed');
+    if (this.#transport === undefined) throw new MongoClientClosedError();
     return this.#transport;
   }
 
@@ -290,6 +289,7 @@ export class BaseClient extends Emitter implements ClientContext {
 
   async #close(): Promise<void> {
     const transport = this.#transport;
+    transport?.interrupt();
     // Before their sessions: a server keeps a cursor that nobody asks for for ten minutes.
     const limits = { timeoutMS: CLOSE_MS };
     await Promise.all([...this.openCursors].map((cursor) => cursor.close(limits)));

@@ -75,6 +75,10 @@ export class MongoServerClosedError extends MongoAPIError {
 
 /** The client was closed while the operation ran. */
 export class MongoClientClosedError extends MongoAPIError {
+  constructor(message = 'Operation interrupted because client was closed') {
+    super(message);
+  }
+
   override get name(): string {
     return 'MongoClientClosedError';
   }

@@ -131,6 +131,8 @@ export interface Transport {
   connect(wanted: ServerWanted): Promise<void>;
   /** @throws MongoServerSelectionError after serverSelectionTimeoutMS; MongoTopologyClosedError; MongoOperationTimeoutError; the signal's reason. */
   selectServer(wanted: ServerWanted): Promise<Server>;
+  /** The client closes: what is in flight fails with MongoClientClosedError. What its end asks for itself comes after it. */
+  interrupt(): void;
   /** Ends connections and monitors. What is in flight fails. Idempotent. */
   close(): Promise<void>;
 }

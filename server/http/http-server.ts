@@ -10,6 +10,7 @@ import { Hono } from 'hono';
 import { ObjectIdGenerator } from '../../bson/index.ts';
 import type { ServiceContext } from '../operation/service-context.ts';
 import type { CommandRunner, ConnectionTally } from './command-runner.ts';
+import { ACTIONS } from './actions/actions.ts';
 import { mountDataApi } from './data-api.ts';
 import type { GuardOptions } from './guard.ts';
 import { metricsText } from './prometheus.ts';
@@ -34,6 +35,8 @@ const MAX_CONNECTIONS = 1024;
 /** A request's headers, and a whole request, arrive within so many milliseconds. */
 const HEADERS_MS = 10_000;
 const REQUEST_MS = 60_000;
+/** How often Node looks for those that did not; its default is half a minute. */
+const CHECK_MS = 1_000;
 /** A connection without a request stays for so long. */
 const IDLE_MS = 60_000;
 
@@ -47,7 +50,10 @@ export async function startHttpServer(
   const servers: Server[] = [];
   let port = options.port;
   for (const address of options.addresses) {
-    const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+    const server = createAdaptorServer({
+      fetch: app.fetch,
+      serverOptions: { connectionsCheckingInterval: CHECK_MS },
+    }) as Server;
     server.maxConnections = MAX_CONNECTIONS;
     server.on('connection', (socket) => {
       numbers.set(socket, options.tally.opened());
@@ -69,12 +75,18 @@ export function createApp(
   numbers: WeakMap<Socket, number>,
 ): Hono<{ Bindings: HttpBindings }> {
   const app = new Hono<{ Bindings: HttpBindings }>();
+  const { clock, log, random, metrics } = service;
+  app.use('*', async (context, next) => {
+    const startedMs = clock.monotonicMs();
+    await next();
+    const micros = (clock.monotonicMs() - startedMs) * 1000;
+    metrics.http.note(nameOf(context.req.path), context.res.status, micros);
+  });
   // Alive means that the event loop answers; ready means that clients may be sent here.
   app.get('/healthz', (context) => context.text('ok\n'));
   app.get('/readyz', (context) =>
     isReady() ? context.text('ready\n') : context.text('stopping\n', 503),
   );
-  const { clock, log, random } = service;
   const ids = new ObjectIdGenerator(clock, random);
   // Health checks come by any name; everything else is behind the guard.
   mountDataApi(app, {
@@ -91,6 +103,15 @@ export function createApp(
     }),
   );
   return app;
+}
+
+const ROUTES = new Set(['command', 'healthz', 'readyz', 'metrics', 'openapi.json']);
+
+/** What counters are kept by: an action, a route, or `other`, whatever clients ask for. */
+function nameOf(path: string): string {
+  const [, first = '', action = ''] = path.split('/');
+  if (first === 'action' && ACTIONS.some(({ name }) => name === action)) return action;
+  return ROUTES.has(first) && action === '' ? first : 'other';
 }
 
 function listen(server: Server, host: string, port: number): Promise<number> {

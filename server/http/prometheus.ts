@@ -73,10 +73,28 @@ function serverMetrics(service: ServiceContext): Metric[] {
       type: 'histogram',
       samples: LATENCY_KINDS.flatMap((kind) =>
         durationSamples(
-          kind,
+          { kind },
           metrics.latencyHistograms[kind],
           metrics.latencies[kind].latencyMicros,
         ),
+      ),
+    },
+    counter(
+      'flintdb_http_requests_total',
+      'Requests over HTTP by action (or route) and status.',
+      [...metrics.http.all()].flatMap(([action, { statuses }]) =>
+        [...statuses].map(([status, value]) => ({
+          labels: { action, status: String(status) },
+          value,
+        })),
+      ),
+    ),
+    {
+      name: 'flintdb_http_request_duration_seconds',
+      help: 'Duration of requests over HTTP, until the head of their answer.',
+      type: 'histogram',
+      samples: [...metrics.http.all()].flatMap(([action, { histogram: counts, micros }]) =>
+        durationSamples({ action }, counts, micros),
       ),
     },
     gauge('flintdb_operations_running', 'Operations that run now.', [
@@ -156,18 +174,22 @@ function histogram(
 }
 
 /** @param buckets counts by power of two, in microseconds. */
-function durationSamples(kind: string, buckets: readonly number[], sumMicros: number): Sample[] {
+function durationSamples(
+  labels: Readonly<Record<string, string>>,
+  buckets: readonly number[],
+  sumMicros: number,
+): Sample[] {
   let below = 0;
   const samples = buckets.slice(0, -1).map((count, power): Sample => {
     below += count;
-    return { suffix: '_bucket', labels: { kind, le: `${2 ** power / 1e6}` }, value: below };
+    return { suffix: '_bucket', labels: { ...labels, le: `${2 ** power / 1e6}` }, value: below };
   });
   const total = below + (buckets.at(-1) ?? 0);
   return [
     ...samples,
-    { suffix: '_bucket', labels: { kind, le: '+Inf' }, value: total },
-    { suffix: '_sum', labels: { kind }, value: sumMicros / 1e6 },
-    { suffix: '_count', labels: { kind }, value: total },
+    { suffix: '_bucket', labels: { ...labels, le: '+Inf' }, value: total },
+    { suffix: '_sum', labels, value: sumMicros / 1e6 },
+    { suffix: '_count', labels, value: total },
   ];
 }
 

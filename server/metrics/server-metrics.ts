@@ -1,6 +1,8 @@
 /**
  * Counters of one server, for serverStatus and /metrics. Plain numbers that their owners add to: no locks, no allocation.
  */
+import { emptyHistogram } from './duration-histogram.ts';
+import { HttpRequests } from './http-requests.ts';
 
 /** MongoDB's opcounters: what clients ask for, by kind. */
 export interface OperationCounters {
@@ -39,13 +41,6 @@ export interface LatencyCounters {
   latencyMicros: number;
 }
 
-/** The last one is for all that is longer than half an hour. */
-const HISTOGRAM_BUCKETS = 32;
-
-function emptyHistogram(): number[] {
-  return Array.from({ length: HISTOGRAM_BUCKETS }, () => 0);
-}
-
 export class ServerMetrics {
   readonly operations: OperationCounters = {
     insert: 0,
@@ -70,7 +65,7 @@ export class ServerMetrics {
     writes: { ops: 0, latencyMicros: 0 },
     commands: { ops: 0, latencyMicros: 0 },
   };
-  /** Operations by kind and duration: entry n counts those of less than 2^n microseconds, and no fewer than half of that. */
+  /** Operations by kind and duration. */
   readonly latencyHistograms: Readonly<Record<'reads' | 'writes' | 'commands', number[]>> = {
     reads: emptyHistogram(),
     writes: emptyHistogram(),
@@ -91,6 +86,8 @@ export class ServerMetrics {
     bytes: 0,
   };
   readonly ttl = { deletedDocuments: 0, invalidTTLIndexSkips: 0, passes: 0, subPasses: 0 };
+  /** Of the HTTP port: none where there is none. */
+  readonly http = new HttpRequests();
   private readonly commands = new Map<string, CommandCounters>();
 
   /** The counters of one command: taken once per command definition, then added to. */

@@ -6,6 +6,7 @@
  */
 import { foregroundClock, type Clock } from '../../../common/clock.ts';
 import {
+  MongoClientClosedError,
   MongoOperationTimeoutError,
   MongoTopologyClosedError,
 } from '../../errors/driver-errors.ts';
@@ -38,8 +39,10 @@ export class HttpTransport implements Transport {
   private readonly address: string;
   private readonly settings: ClientSettings;
   private isClosed = false;
-  /** Each ends one wait. */
+  /** Each ends one wait between two attempts. */
   private readonly waits = new Set<(reason: Error) => void>();
+  /** Each ends one request. */
+  private readonly requests = new Set<(reason: Error) => void>();
   private readonly underWay = new Set<Promise<unknown>>();
   private server: Server | undefined;
   private lastRequestId = 0;
@@ -69,10 +72,14 @@ export class HttpTransport implements Transport {
     return this.server ?? (await this.find(wanted));
   }
 
+  interrupt(): void {
+    for (const end of this.requests) end(new MongoClientClosedError());
+  }
+
   async close(): Promise<void> {
     this.server = undefined;
     this.isClosed = true;
-    for (const end of this.waits) end(topologyClosed());
+    for (const end of [...this.waits, ...this.requests]) end(topologyClosed());
     await Promise.allSettled(this.underWay);
   }
 
@@ -86,6 +93,7 @@ export class HttpTransport implements Transport {
       try {
         return await this.greet({ signal: wanted.signal, timeoutMs });
       } catch (error) {
+        if (error instanceof MongoClientClosedError) throw topologyClosed();
         if (!isOfTheWay(error)) throw error;
         if (this.clock.monotonicMs() + RETRY_MS >= endMs) {
           throw this.selectionFailed(error, operationMs <= selectionMs);
@@ -164,7 +172,7 @@ export class HttpTransport implements Transport {
     const socketMs: number = this.settings.all['socketTimeoutMS'] || Infinity;
     const onAbort = (): void => end(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
-    this.waits.add(end);
+    this.requests.add(end);
     const limitMs = Math.min(timeoutMs, socketMs);
     const timer =
       limitMs === Infinity
@@ -178,7 +186,7 @@ export class HttpTransport implements Transport {
           );
     return () => {
       signal?.removeEventListener('abort', onAbort);
-      this.waits.delete(end);
+      this.requests.delete(end);
       timer?.cancel();
     };
   }

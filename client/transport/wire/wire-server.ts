@@ -13,6 +13,7 @@ import {
   type PoolObserver,
 } from '../../../wire/index.ts';
 import type { Clock } from '../../../common/clock.ts';
+import { MongoClientClosedError } from '../../errors/driver-errors.ts';
 import { MongoError, MongoErrorLabel } from '../../errors/mongo-error.ts';
 import {
   MongoNetworkError,
@@ -75,6 +76,8 @@ export class WireServer implements Server {
   private epoch = 0;
   private lastRequestId = 0;
   private inFlight = 0;
+  /** How often all that was in flight was interrupted; what began before knows by it. */
+  private interruptions = 0;
   private lastFailure: Error | undefined;
   private closed = false;
 
@@ -135,6 +138,12 @@ export class WireServer implements Server {
     this.clear(error, error instanceof MongoNetworkTimeoutError);
   }
 
+  /** What is in flight fails, as the client's end says; the pool goes on for what that end needs. */
+  interrupt(): void {
+    this.interruptions += 1;
+    this.pool?.interruptLent();
+  }
+
   close(): void {
     if (this.closed) return;
     this.closed = true;
@@ -157,9 +166,14 @@ export class WireServer implements Server {
     options: RequestOptions,
     deadlineMs: number,
   ): Promise<Uint8Array | undefined> {
+    const { interruptions } = this;
+    const throwIfInterrupted = (): void => {
+      if (interruptions !== this.interruptions) throw new MongoClientClosedError();
+    };
     const connection = await this.checkOut(options, deadlineMs);
     const { epoch, pool } = this;
     try {
+      throwIfInterrupted();
       this.lastRequestId += 1;
       options.onSend?.({
         address: this.options.address,
@@ -170,6 +184,7 @@ export class WireServer implements Server {
       });
       return await this.exchange(connection, message, options, deadlineMs);
     } catch (error) {
+      throwIfInterrupted();
       const failure = asClientError(error);
       // A time-out says nothing of other connections; the loss of one says that the server may be gone.
       const isLoss =

@@ -99,6 +99,10 @@ export class WireTransport implements Transport {
     return this.choose(wanted);
   }
 
+  interrupt(): void {
+    for (const server of this.servers.values()) server.interrupt();
+  }
+
   close(): Promise<void> {
     if (this.closed) return Promise.resolve();
     this.closed = true;
@@ -318,6 +322,7 @@ export class WireTransport implements Transport {
         try {
           if (settle() === false) {
             this.waiters.push(waiter);
+            this.requestChecks();
             return;
           }
         } catch (error) {
@@ -330,8 +335,13 @@ export class WireTransport implements Transport {
         reject: (error) => finish(() => reject(error)),
       };
       this.waiters.push(waiter);
-      for (const server of this.servers.values()) server.monitor.requestCheck();
+      this.requestChecks();
     });
+  }
+
+  /** While somebody waits for a server, nobody sleeps a whole heartbeat: after each news that was not enough, too. */
+  private requestChecks(): void {
+    for (const server of this.servers.values()) server.monitor.requestCheck();
   }
 
   private selectionFailed(limitMs: number, operationTimedOut: boolean): Error {

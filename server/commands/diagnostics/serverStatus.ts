@@ -9,6 +9,7 @@ import { getField } from '../../../bson/index.ts';
 import { splitNamespace } from '../../catalog/namespace.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { ReplyFields, ReplyValue } from '../../command/reply.ts';
+import type { HttpCounters, HttpRequests } from '../../metrics/http-requests.ts';
 import type { ScrubMetrics } from '../../metrics/server-metrics.ts';
 import { memoryParts, processMemoryBytes } from '../../metrics/memory-parts.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
@@ -121,10 +122,35 @@ const SECTIONS: Readonly<Record<string, Section>> = {
     connections: { bufferedBytes: long(connections.bufferedBytes) },
     operations: { running: operations.count },
     deadlines: { set: timers.size },
+    http: httpFields(metrics.http),
     scrub: scrubFields(metrics.scrub),
     memory: memoryFields(engine, work, connections.receiving),
   }),
 };
+
+/** undefined before the first request. */
+function httpFields(http: HttpRequests): ReplyFields | undefined {
+  const counted = [...http.all()];
+  if (counted.length === 0) return undefined;
+  const sum = (of: (counters: HttpCounters) => number): bigint =>
+    long(counted.reduce((before, [, counters]) => before + of(counters), 0));
+  return {
+    requests: sum(({ requests }) => requests),
+    latency: sum(({ micros }) => micros),
+    actions: Object.fromEntries(
+      counted.map(([name, { requests, micros, statuses }]) => [
+        name,
+        {
+          requests: long(requests),
+          latency: long(micros),
+          statuses: Object.fromEntries(
+            [...statuses].map(([status, count]) => [String(status), long(count)]),
+          ),
+        },
+      ]),
+    ),
+  };
+}
 
 function scrubFields(scrub: ScrubMetrics): ReplyFields {
   const { lastPassEndedMs, running, ...counts } = scrub;

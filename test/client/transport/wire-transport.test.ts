@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import {
   FlintClient,
+  MongoClientClosedError,
   MongoNetworkError,
   MongoOperationTimeoutError,
   MongoServerSelectionError,
@@ -28,6 +29,52 @@ describe('the wire transport', () => {
       return true;
     });
     await client.close();
+  });
+
+  it('finds a server that comes while somebody waits for it, within a second or so', async () => {
+    const late = createServer();
+    const port = await new Promise<number>((resolve) => {
+      late.listen(0, '127.0.0.1', () => resolve((late.address() as AddressInfo).port));
+    });
+    await new Promise((resolve) => late.close(resolve));
+    const client = new FlintClient(`mongodb://127.0.0.1:${port}/`);
+    let failures = 0;
+    client.on('serverHeartbeatFailed', () => (failures += 1));
+    const answered = client.db('admin').command({ ping: 1 });
+    while (failures === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const coming = await startServer({ inProcess: true, memory: true, port });
+    const startedMs = performance.now();
+    assert.equal((await answered)['ok'], 1);
+    // The next heartbeat would be ten seconds away.
+    assert.ok(performance.now() - startedMs < 4000, `${performance.now() - startedMs} ms`);
+    await client.close();
+    await coming.stop();
+  });
+
+  it('interrupts at close what is in flight, and what waits for a connection', async () => {
+    const client = await FlintClient.connect(server.uri, { maxPoolSize: 1 });
+    const db = client.db('admin');
+    await db.collection('items').insertMany([{ a: 1 }, { a: 2 }]);
+    const cursor = db.collection('items').find().batchSize(1);
+    await cursor.next();
+    const outcomes = Promise.allSettled([
+      db.command({ sleep: 1, millis: 2000 }),
+      db.command({ ping: 1 }),
+    ]);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    const startedMs = performance.now();
+    await client.close();
+    assert.ok(performance.now() - startedMs < 1500, `${performance.now() - startedMs} ms`);
+    for (const outcome of await outcomes) {
+      assert.ok(outcome.status === 'rejected');
+      assert.ok(outcome.reason instanceof MongoClientClosedError, String(outcome.reason));
+      assert.equal(outcome.reason.message, 'Operation interrupted because client was closed');
+    }
+    // Its cursor was ended all the same, over a connection of its own.
+    const other = await FlintClient.connect(server.uri);
+    const { metrics } = await other.db('admin').command({ serverStatus: 1 });
+    assert.equal(Number(metrics.cursor.open.total), 0);
+    await other.close();
   });
 
   it('finds another server when one seed is not there', async () => {

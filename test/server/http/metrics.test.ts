@@ -23,6 +23,17 @@ describe('server/http: metrics', () => {
     await items.insertOne({ a: 1 }, { writeConcern: { j: true } });
     await items.findOne();
     const port = Number(Reflect.get(server.program.readyLine, 'httpPort'));
+    const url = `http://127.0.0.1:${port}`;
+    for (const body of [{ database: 'a', collection: 'b' }, { database: 'a' }, { none: 1 }]) {
+      await fetch(`${url}/action/findOne`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    }
+    await fetch(`${url}/action/findOne`);
+    await fetch(`${url}/../?x=${'y'.repeat(50)}`);
+    await fetch(`${url}/healthz`, { headers: { Host: 'evil.example' } });
     const response = await fetch(`http://127.0.0.1:${port}/metrics`);
     assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
     families = parse(await response.text());
@@ -54,6 +65,31 @@ describe('server/http: metrics', () => {
       );
       assert.ok(Number(total?.value) >= 1, kind);
     }
+  });
+
+  it('count requests over HTTP by action and status, with their durations', async () => {
+    const requests = families.get('flintdb_http_requests_total')?.samples ?? [];
+    const counted = Object.fromEntries(
+      requests.map(({ labels, value }) => [`${labels['action']} ${labels['status']}`, value]),
+    );
+    assert.deepEqual(counted, {
+      'findOne 200': 1,
+      'findOne 400': 2,
+      'findOne 405': 1,
+      'other 404': 1,
+      'healthz 200': 1,
+    });
+    const durations = families.get('flintdb_http_request_duration_seconds')?.samples ?? [];
+    const count = durations.find(
+      ({ name, labels }) => name.endsWith('_count') && labels['action'] === 'findOne',
+    );
+    assert.equal(count?.value, 4);
+    const status = await server.client.db('admin').command({ serverStatus: 1 });
+    const { http } = status['flintdb'];
+    assert.deepEqual(http.actions.findOne.statuses, { 200: 1, 400: 2, 405: 1 });
+    assert.equal(http.actions.metrics.requests, 1);
+    assert.equal(http.requests, 7);
+    assert.ok(http.latency > 0);
   });
 
   it('have histograms whose buckets grow up to their count', () => {
