@@ -8,8 +8,8 @@
  * projects load; nothing of the server is in it. Its part for browsers is one file that imports nothing.
  */
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { build } from 'esbuild';
 
 const STARTED = ['flintd', 'flints', 'flint'];
@@ -146,5 +146,31 @@ async function bundleSdk(outdir) {
   removeOthers(outdir, written);
 }
 
+/** Entries of package.json whose types there are. */
+const TYPED = ['client/index', 'client/testing/memory-server', 'client/http'];
+
+/**
+ * The declarations once more, as those of CommonJS modules: TypeScript refuses to `require` what it takes for an ES module, and by the
+ * package.json above them it does. Only after tsc has emitted any.
+ */
+function copyDeclarations(outdir) {
+  if (!existsSync(`dist/${TYPED[0]}.d.ts`)) return;
+  rmSync(outdir, { recursive: true, force: true });
+  const copied = new Set();
+  const waiting = TYPED.map((name) => `${name}.d.ts`);
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    if (copied.has(path)) continue;
+    copied.add(path);
+    const text = readFileSync(join('dist', path), 'utf8');
+    mkdirSync(join(outdir, dirname(path)), { recursive: true });
+    writeFileSync(join(outdir, path), text);
+    for (const [, name] of text.matchAll(/(?:from |import\()'(\.[^']*)\.ts'/g)) {
+      waiting.push(join(dirname(path), `${name}.d.ts`));
+    }
+  }
+  writeFileSync(join(outdir, 'package.json'), '{ "type": "commonjs" }\n');
+}
+
 await bundlePrograms('dist/programs');
 await bundleSdk('dist/sdk');
+copyDeclarations('dist/commonjs');

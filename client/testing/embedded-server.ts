@@ -3,11 +3,10 @@
  *
  * The server is no part of the SDK: it is loaded by its path when somebody asks for it, the one place where the SDK reaches up.
  */
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import type { FlintdProcess, FlintdProcessOptions } from './flintd-process.ts';
+import { leaveWill, REMOVE_DIRECTORY } from './last-will.ts';
+import { makeTemporaryDirectory, removeAbandonedDirectories } from './temporary-directory.ts';
 
 /** Beside the sources it is a source, beside what is built it is built. */
 const PROGRAM = import.meta.url.endsWith('.ts')
@@ -22,10 +21,9 @@ interface Running {
 
 export async function startInProcess(options: FlintdProcessOptions): Promise<FlintdProcess> {
   const { args, dbPath, inMemory } = options;
-  const temporary =
-    inMemory || dbPath !== undefined ? undefined : mkdtempSync(join(tmpdir(), 'flintdb-'));
+  const temporary = inMemory || dbPath !== undefined ? undefined : makeTemporaryDirectory();
   const directory = dbPath ?? temporary;
-  const letGo = temporary === undefined ? undefined : removeWithUs(temporary);
+  const letGo = temporary === undefined ? undefined : leaveWill(REMOVE_DIRECTORY, temporary);
   const remove = (): void => {
     if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true, maxRetries: 3 });
     letGo?.();
@@ -34,6 +32,7 @@ export async function startInProcess(options: FlintdProcessOptions): Promise<Fli
     const where = directory === undefined ? ['--inMemory'] : ['--dbpath', directory];
     const server = await startProgram([...where, ...args]);
     process.once('exit', remove);
+    if (temporary !== undefined) removeAbandonedDirectories();
     return {
       port: server.port,
       httpPort: server.httpPort,
@@ -49,25 +48,6 @@ export async function startInProcess(options: FlintdProcessOptions): Promise<Fli
     remove();
     throw error;
   }
-}
-
-/**
- * Has a directory removed when this process is gone, however it went: a signal runs no code of ours. A shell waits for the end
- * of its standard input, which is ours; in a session of its own, it outlives a Ctrl-C that is meant for us.
- * @returns ends the shell.
- */
-function removeWithUs(directory: string): () => void {
-  if (process.platform === 'win32') return () => {};
-  const shell = spawn('/bin/sh', ['-c', 'cat > /dev/null; rm -rf -- "$0"', directory], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  // Where there is no shell, the directory goes with an end that runs our code.
-  shell.on('error', () => {});
-  shell.stdin.on('error', () => {});
-  shell.unref();
-  if ('unref' in shell.stdin && typeof shell.stdin.unref === 'function') shell.stdin.unref();
-  return () => shell.stdin.end();
 }
 
 async function startProgram(args: readonly string[]): Promise<Running> {

@@ -6,11 +6,10 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { foregroundClock } from '../../common/clock.ts';
+import { makeTemporaryDirectory, removeAbandonedDirectories } from './temporary-directory.ts';
 
 export interface FlintdProcessOptions {
   /** Besides those that say where the data are and how it ends. */
@@ -40,8 +39,7 @@ const KEPT_OUTPUT = 16 * 1024;
 /** @throws Error with what it printed, when it does not start. */
 export async function startFlintdProcess(options: FlintdProcessOptions): Promise<FlintdProcess> {
   const { args, dbPath, inMemory, startTimeoutMs } = options;
-  const temporary =
-    inMemory || dbPath !== undefined ? undefined : mkdtempSync(join(tmpdir(), 'flintdb-'));
+  const temporary = inMemory || dbPath !== undefined ? undefined : makeTemporaryDirectory();
   const directory = dbPath ?? temporary;
   const child = spawn(
     process.execPath,
@@ -54,7 +52,10 @@ export async function startFlintdProcess(options: FlintdProcessOptions): Promise
     { stdio: ['pipe', 'pipe', 'pipe'], env: ownEnvironment() },
   );
   try {
-    const { port, httpPort, pid } = await readyLine(child, startTimeoutMs);
+    const ready = readyLine(child, startTimeoutMs);
+    // While it starts there is nothing else to do.
+    if (temporary !== undefined) removeAbandonedDirectories();
+    const { port, httpPort, pid } = await ready;
     letGo(child);
     let stopping: Promise<void> | undefined;
     return {

@@ -266,13 +266,16 @@ const REPL_SET_OPTIONS = new Set([
   'spawn',
 ]);
 
-/** One flintd with the identity of a replica set. */
+/**
+ * One flintd with the identity of a replica set. As long as FlintDB has none, it checks its options and says so at start(): what would
+ * work without a set and what would not is the caller's to know before his tests fail in the middle.
+ */
 export class MongoMemoryReplSet extends Emitter {
   readonly #name: string;
   readonly #server: MongoMemoryServer;
   #state: MongoMemoryReplSetStates = 'stopped';
 
-  /** @throws Error with flintd's reason, as long as it cannot be a member of a replica set. */
+  /** @throws Error that says what to use instead, as long as FlintDB has no replica sets. */
   static async create(options: MongoMemoryReplSetOptions = {}): Promise<MongoMemoryReplSet> {
     const set = new MongoMemoryReplSet(options);
     await set.start();
@@ -330,12 +333,12 @@ export class MongoMemoryReplSet extends Emitter {
     return this.#state;
   }
 
-  start(): Promise<void> {
-    return this.#server.start();
+  async start(): Promise<void> {
+    await this.#server.start().catch(refuseWithAdvice);
   }
 
-  waitUntilRunning(): Promise<void> {
-    return this.#server.ensureInstance().then(() => undefined);
+  async waitUntilRunning(): Promise<void> {
+    await this.#server.ensureInstance().catch(refuseWithAdvice);
   }
 
   getUri(database?: string, ip?: string): string {
@@ -353,6 +356,16 @@ export class MongoMemoryReplSet extends Emitter {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
+}
+
+/** @throws the error as it is, when it is another one than that there are no replica sets yet. */
+function refuseWithAdvice(error: unknown): never {
+  if (!(error instanceof Error) || !error.message.includes('--replSet')) throw error;
+  throw new Error(
+    'MongoMemoryReplSet cannot start: replica sets come with a later version of FlintDB. MongoMemoryServer starts a standalone server, ' +
+      "which refuses transactions and change streams as MongoDB's does; all else works on it.",
+    { cause: error },
+  );
 }
 
 const STATE_OF_SET: Readonly<Record<MongoMemoryServerStates, MongoMemoryReplSetStates>> = {

@@ -5,9 +5,6 @@
  * the same cluster comes up from it again, on the same ports; without one it is gone with this process.
  */
 import { deserialize, serialize, type Document } from 'bson';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { foregroundClock } from '../../common/clock.ts';
 import { FLINTDB_VERSION } from '../../common/version.ts';
 import { Connection } from '../../wire/index.ts';
@@ -18,6 +15,8 @@ import {
   type MemberKind,
 } from './cluster-directory.ts';
 import { endMember, startMember, type StartMemberOptions } from './cluster-member.ts';
+import { KILL_MEMBERS, leaveWill, REMOVE_DIRECTORY } from './last-will.ts';
+import { makeTemporaryDirectory } from './temporary-directory.ts';
 
 export { ClusterError, type ClusterMember } from './cluster-directory.ts';
 
@@ -47,7 +46,7 @@ const HOST = '127.0.0.1';
 /** @throws ClusterError that says why, when it does not start: then nothing of it runs. */
 export async function startCluster(options: StartClusterOptions = {}): Promise<Cluster> {
   const { dir, detached = false, args = [], startTimeoutMs } = options;
-  const temporary = dir === undefined ? mkdtempSync(join(tmpdir(), 'flintdb-')) : undefined;
+  const temporary = dir === undefined ? makeTemporaryDirectory() : undefined;
   const directory = new ClusterDirectory(dir ?? temporary ?? '');
   directory.create();
   const cluster = new Cluster(directory, {
@@ -59,6 +58,7 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<C
   const known = directory.read();
   cluster.checkStopped();
   const members = known === undefined ? newMembers(options) : sameMembers(known, options);
+  if (!detached) cluster.endWithUs();
   try {
     await cluster.startAll(members);
   } catch (error) {
@@ -112,6 +112,7 @@ type ClusterSettings = Omit<StartMemberOptions, 'configHost'> & { readonly isTem
 export class Cluster {
   readonly #directory: ClusterDirectory;
   readonly #settings: ClusterSettings;
+  #withdrawWill = (): void => {};
 
   /** Made by startCluster and openCluster. */
   constructor(directory: ClusterDirectory, settings: ClusterSettings) {
@@ -167,6 +168,7 @@ export class Cluster {
       count += outcomes.filter(Boolean).length;
     }
     if (this.#settings.isTemporary) this.#directory.remove();
+    this.#withdrawWill();
     return count;
   }
 
@@ -182,6 +184,12 @@ export class Cluster {
     throw new ClusterError(
       `the cluster in ${this.dir} runs already: ${names}. flint down ends it, flint status shows it.`,
     );
+  }
+
+  /** For startCluster: nothing of it outlives this process, and a temporary directory does not either. */
+  endWithUs(): void {
+    const will = this.#settings.isTemporary ? `${KILL_MEMBERS}; ${REMOVE_DIRECTORY}` : KILL_MEMBERS;
+    this.#withdrawWill = leaveWill(will, this.#directory.path);
   }
 
   /** For startCluster. @param members with port 0 where any free one will do */

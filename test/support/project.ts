@@ -29,8 +29,9 @@ export function projectDirectory(packages: readonly string[]): string {
 /** Copies: a link to the tree itself would be taken for sources of the project. */
 function installFlintDb(modules: string): void {
   const target = join(modules, 'flintdb');
-  for (const path of ['package.json', 'bin', 'dist/programs', 'dist/sdk']) {
-    cpSync(join(ROOT, path), join(target, path), { recursive: true });
+  for (const path of ['package.json', 'bin', 'dist/programs', 'dist/sdk', 'dist/commonjs']) {
+    if (existsSync(join(ROOT, path)))
+      cpSync(join(ROOT, path), join(target, path), { recursive: true });
   }
   for (const floor of ['bson', 'client', 'common', 'wire']) {
     const declarations = join(ROOT, 'dist', floor);

@@ -111,12 +111,23 @@ describe('MongoMemoryServer', () => {
 });
 
 describe('MongoMemoryReplSet', () => {
-  it("tells its states, and flintd's reason as long as there are no replica sets", async () => {
+  it('tells its states, and what to use as long as there are no replica sets', async () => {
     const set = new MongoMemoryReplSet({ replSet: { name: 'rs', oplogSize: 8 } });
     const states: string[] = [];
     set.on('stateChange', (state: string) => states.push(state));
     assert.equal(set.state, 'stopped');
-    await assert.rejects(set.start(), /--replSet/);
+    await assert.rejects(set.start(), (error: unknown) => {
+      assert.ok(error instanceof Error);
+      assert.match(
+        error.message,
+        /later version of FlintDB\. MongoMemoryServer starts a standalone/,
+      );
+      assert.match(String(error.cause), /--replSet/);
+      return true;
+    });
     assert.deepEqual(states, ['init', 'stopped']);
+    await assert.rejects(set.waitUntilRunning(), /MongoMemoryServer/);
+    assert.throws(() => set.getUri(), /does not run/);
+    assert.equal(await set.stop(), false);
   });
 });

@@ -4,7 +4,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import {
@@ -112,6 +114,47 @@ describe('what startServer leaves behind', () => {
       await until(() => !isRunning(pid));
     });
   }
+
+  it('is nothing once the next server starts, when parent and child were killed together', async () => {
+    const parent = spawn(
+      process.execPath,
+      ['--import', 'tsx', fileURLToPath(new URL('parent.job.ts', import.meta.url)), 'child'],
+      { stdio: ['ignore', 'pipe', 'inherit'], detached: true },
+    );
+    const [line] = await once(createInterface({ input: parent.stdout }), 'line');
+    const { dbPath, pid }: { dbPath: string; pid: number } = JSON.parse(String(line));
+    process.kill(-(parent.pid ?? 0), 'SIGKILL');
+    await until(() => !isRunning(pid) && !isRunning(parent.pid ?? 0));
+    assert.equal(existsSync(dbPath), true);
+    const own = mkdtempSync(dbPath.replace(/-\d+-\d+-\w+$/, `-${process.pid}-1-`));
+    const foreign = mkdtempSync(join(tmpdir(), 'flintdb-0badb007.1-1-1-'));
+    const living = await startServer();
+    const next = await startServer();
+    // Gone: that of the killed, and one of an earlier process of our number. Left: what lives, and what another boot made.
+    assert.deepEqual([dbPath, own, foreign, living.dbPath ?? ''].map(existsSync), [
+      false,
+      false,
+      true,
+      true,
+    ]);
+    rmSync(foreign, { recursive: true });
+    await living.stop();
+    await next.stop();
+  });
+
+  it('is nothing of a cluster when the parent is killed', async () => {
+    const parent = spawn(
+      process.execPath,
+      ['--import', 'tsx', fileURLToPath(new URL('parent.job.ts', import.meta.url)), 'cluster'],
+      { stdio: ['ignore', 'pipe', 'inherit'], detached: true },
+    );
+    const [line] = await once(createInterface({ input: parent.stdout }), 'line');
+    const { dbPath, pids }: { dbPath: string; pids: number[] } = JSON.parse(String(line));
+    assert.equal(pids.filter(isRunning).length, 3);
+    process.kill(-(parent.pid ?? 0), 'SIGKILL');
+    await until(() => !pids.some(isRunning));
+    await until(() => !existsSync(dbPath));
+  });
 
   it('is nothing when the server itself is killed, once it is stopped', async () => {
     const server = await startServer();
