@@ -7,7 +7,8 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { BSON, Long, UUID, type Document } from 'mongodb';
+import { BSON, Long, MongoClient, UUID, type Db, type Document } from 'mongodb';
+import { startCluster, type Cluster } from '../../client/index.ts';
 import { RawClient } from '../server/raw-client.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from '../support/programs.ts';
 import { contentsOf } from '../support/server-contents.ts';
@@ -21,12 +22,49 @@ const MAJORITY = { writeConcern: { w: 'majority' } };
 const COMMAND_NOT_FOUND = 59;
 const OP_REPLY_DOCUMENT = 36;
 
-describe('the messages of the database tools', () => {
+describe('the messages of the database tools, sent to flintd,', () => {
   const server = serverForTests();
+  replay({
+    port: () => server.program.port,
+    freshDatabase: () => server.freshDatabase(),
+    message: undefined,
+  });
+});
+
+describe('the messages of the database tools, sent to flints,', () => {
+  let cluster: Cluster;
+  let client: MongoClient;
+  let databases = 0;
+  before('start a cluster', async () => {
+    cluster = await startCluster({ shards: 2 });
+    client = await new MongoClient(cluster.uri).connect();
+  });
+  after(async () => {
+    await client.close();
+    await cluster.stop();
+  });
+  replay({
+    port: () => cluster.members.find(({ kind }) => kind === 'router')?.port ?? 0,
+    freshDatabase: () => client.db(`tools_${(databases += 1)}`),
+    message: 'isdbgrid',
+  });
+});
+
+/** Who the tools speak to. */
+interface Receiver {
+  port(): number;
+  /** A database that no other test has used. */
+  freshDatabase(): Db;
+  /** As hello has it. */
+  readonly message: string | undefined;
+}
+
+/** One test for each thing that the tools do. */
+function replay(receiver: Receiver): void {
   let client: RawClient;
   const lsid = { id: new UUID() };
   before('connect', async () => {
-    client = await RawClient.open(server.program.port);
+    client = await RawClient.open(receiver.port());
   });
   after(() => client.socket.destroy());
 
@@ -67,7 +105,7 @@ describe('the messages of the database tools', () => {
           application: { name },
         },
       };
-      const own = await RawClient.open(server.program.port);
+      const own = await RawClient.open(receiver.port());
       own.socket.write(
         encodeOpQuery({
           requestId: 1,
@@ -87,7 +125,7 @@ describe('the messages of the database tools', () => {
   it('ask what kind of server it is', async () => {
     await ok('admin', { ping: 1 });
     const node = await ok('admin', { ismaster: 1 });
-    assert.deepEqual([node['setName'], node['msg']], [undefined, undefined]);
+    assert.deepEqual([node['setName'], node['msg']], [undefined, receiver.message]);
     const { version, versionArray } = await ok('admin', { buildInfo: 1 });
     assert.match(String(version), /^\d+\.\d+\.\d+/);
     assert.ok(versionArray.length >= 3);
@@ -96,7 +134,7 @@ describe('the messages of the database tools', () => {
   });
 
   it('of mongodump read everything', async () => {
-    const db = server.freshDatabase();
+    const db = receiver.freshDatabase();
     const name = db.databaseName;
     await fillWithVariedData(db);
     const { databases } = await ok('admin', { listDatabases: 1, filter: {}, nameOnly: true });
@@ -156,7 +194,7 @@ describe('the messages of the database tools', () => {
   });
 
   it('of mongorestore make collections, fill them and make their indexes', async () => {
-    const name = server.freshDatabase().databaseName;
+    const name = receiver.freshDatabase().databaseName;
     const idIndex = { key: { _id: 1 }, name: '_id_', ns: `${name}.items` };
     await ok(name, {
       create: 'items',
@@ -247,7 +285,7 @@ describe('the messages of the database tools', () => {
   });
 
   it('of mongoexport count and find', async () => {
-    const db = server.freshDatabase();
+    const db = receiver.freshDatabase();
     const name = db.databaseName;
     await db.collection<{ _id: number }>('c').insertMany([{ _id: 2 }, { _id: 1 }]);
     await ok(name, { listCollections: 1, filter: { name: 'c' }, cursor: {} });
@@ -272,7 +310,7 @@ describe('the messages of the database tools', () => {
   });
 
   it('of mongoimport insert, upsert, merge and delete', async () => {
-    const db = server.freshDatabase();
+    const db = receiver.freshDatabase();
     const name = db.databaseName;
     await ok(name, { drop: 'c', ...MAJORITY });
     const options = { bypassEmptyTsReplacement: true, ...MAJORITY };
@@ -306,7 +344,7 @@ describe('the messages of the database tools', () => {
   it('say good-bye', async () => {
     await ok('admin', { endSessions: [lsid] });
   });
-});
+}
 
 /** Where the tools lie: FLINT_DATABASE_TOOLS, or the path. */
 function toolPath(name: string): string | undefined {
