@@ -15,7 +15,7 @@ const run = promisify(execFile);
 const tsc = (cwd: string, args: readonly string[]): Promise<{ stdout: string }> =>
   run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), ...args], { cwd }).catch(
     (error: { stdout?: string }) => {
-      throw new Error(error.stdout ?? String(error));
+      throw new Error(error.stdout ?? 'tsc did not run', { cause: error });
     },
   );
 
