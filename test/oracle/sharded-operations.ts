@@ -11,6 +11,7 @@ import { document } from './documents.ts';
 import { COLLATIONS } from './indexes.ts';
 import { anyPipeline } from './pipelines.ts';
 import { anyFilter, anyQuery } from './queries.ts';
+import { text } from './texts.ts';
 import { pick, type Plain, scalar, value, weighted } from './values.ts';
 
 /** The same operation on any database: what it gives is compared. */
@@ -191,6 +192,16 @@ async function bulk(scope: OperationScope): Promise<AnyBulkWriteOperation[]> {
     );
   }
   return operations;
+}
+
+/** No two of them are about one document: without an order, shards and statements to all of them take what turn they like. */
+function isOfAnyOrder(operations: readonly AnyBulkWriteOperation[]): boolean {
+  const ids = operations.map((operation) => {
+    const [kind, given] = Object.entries(operation)[0] as [string, Document];
+    if (kind.endsWith('Many')) return undefined;
+    return text((kind === 'insertOne' ? given['document'] : given['filter'])['_id']);
+  });
+  return !ids.includes(undefined) && new Set(ids).size === ids.length;
 }
 
 /** As the command bulkWrite has it. */
@@ -574,7 +585,7 @@ const WRITES: readonly (readonly [weight: number, name: string, make: Maker])[] 
     'bulk write',
     async (scope) => {
       const operations = await bulk(scope);
-      const ordered = scope.random.below(2) === 0;
+      const ordered = scope.random.below(2) === 0 || !isOfAnyOrder(operations);
       return {
         what: { operations, ordered },
         run: (collection) => collection.bulkWrite(operations, { ordered }),
@@ -585,8 +596,10 @@ const WRITES: readonly (readonly [weight: number, name: string, make: Maker])[] 
     4,
     'bulkWrite',
     async (scope) => {
-      const ops = (await bulk(scope)).map(asOperation);
-      const how = { ordered: scope.random.below(2) === 0, errorsOnly: scope.random.below(3) === 0 };
+      const operations = await bulk(scope);
+      const ops = operations.map(asOperation);
+      const ordered = scope.random.below(2) === 0 || !isOfAnyOrder(operations);
+      const how = { ordered, errorsOnly: scope.random.below(3) === 0 };
       return {
         what: { ops, how },
         run: async (collection, { client }) => {

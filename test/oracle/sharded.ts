@@ -35,6 +35,8 @@ export interface ShardedSides {
 
 const SHARD_KEYS: readonly Document[] = [{ k: 1 }, { k: 'hashed' }, { k: 1, m: 1 }];
 const DOCUMENTS = 60;
+const SHOWN_LINES = 5;
+const SHOWN_LINE = 500;
 const MAIN = 'main';
 const FOREIGN = 'foreign';
 
@@ -107,11 +109,17 @@ async function compareAll(
   const all = (side: Db) => side.collection(name).find().sort({ _id: 1 }).toArray();
   const [truth, found] = [(await all(single)).map(text), (await all(router)).map(text)];
   if (truth.join('\n') === found.join('\n')) return;
-  const missing = truth.filter((each) => !found.includes(each));
-  const extra = found.filter((each) => !truth.includes(each));
+  const missing = shortened(truth.filter((each) => !found.includes(each)));
+  const extra = shortened(found.filter((each) => !truth.includes(each)));
   throw new Error(
     `seed ${seed}: ${name} at the end: ${found.length} documents, not ${truth.length}; missing\n${missing.join('\n')}\nextra\n${extra.join('\n')}`,
   );
+}
+
+/** Who looks into a failure runs its seed again: a few lines of it are enough. */
+function shortened(lines: readonly string[]): string[] {
+  const shown = lines.slice(0, SHOWN_LINES).map((line) => line.slice(0, SHOWN_LINE));
+  return lines.length > SHOWN_LINES ? [...shown, `and ${lines.length - SHOWN_LINES} more`] : shown;
 }
 
 function different(
@@ -123,9 +131,10 @@ function different(
 ): Error {
   const [wanted, given] = [truth.split('\n'), found.split('\n')];
   const only = (of: readonly string[], not: readonly string[]): string =>
-    of.filter((line) => !not.includes(line)).join('\n  ') || 'nothing that the other has not';
+    shortened(of.filter((line) => !not.includes(line))).join('\n  ') ||
+    'nothing that the other has not';
   return new Error(
-    `seed ${seed}, operation ${at}, shard key ${text(key)}: ${name} ${text(what)}\none server gives ${wanted.length}\n  ${only(wanted, given)}\nthe cluster ${given.length}\n  ${only(given, wanted)}`,
+    `seed ${seed}, operation ${at}, shard key ${text(key)}: ${name} ${text(what).slice(0, 4 * SHOWN_LINE)}\none server gives ${wanted.length}\n  ${only(wanted, given)}\nthe cluster ${given.length}\n  ${only(given, wanted)}`,
   );
 }
 

@@ -2,7 +2,7 @@
  * One writer's book: what was acknowledged, and what nobody answered for.
  *
  * Promises: an acknowledged change is expected exactly. A document whose last change has no answer may have it or not, from then on and
- * for ever: nobody writes to it again, because the change may still be on its way.
+ * until nothing is under way anywhere and somebody has looked: nobody writes to it before, because the change may still come.
  */
 import type { DocumentId, Version } from './documents.ts';
 
@@ -14,7 +14,7 @@ export interface Change {
 }
 
 export class Ledger {
-  readonly totals = { inserts: 0, updates: 0, deletes: 0, unanswered: 0 };
+  readonly totals = { inserts: 0, updates: 0, deletes: 0, unanswered: 0, found: 0 };
   private readonly versions = new Map<DocumentId, number>();
   private readonly uncertain = new Map<DocumentId, Change>();
 
@@ -45,6 +45,20 @@ export class Ledger {
       this.uncertain.set(change.id, change);
       this.totals.unanswered += 1;
     }
+  }
+
+  /** Nothing is under way: what is there now of changes without answer is what there is. @returns the documents that are there */
+  settle(found: ReadonlyMap<DocumentId, number>): DocumentId[] {
+    const there: DocumentId[] = [];
+    for (const id of this.uncertain.keys()) {
+      const version = found.get(id);
+      if (version === undefined) continue;
+      this.versions.set(id, version);
+      there.push(id);
+    }
+    this.totals.found += this.uncertain.size;
+    this.uncertain.clear();
+    return there;
   }
 
   /** @returns what is wrong with this reading of all documents of the writer, as sentences */

@@ -14,6 +14,9 @@ const FEW_CHUNKS = 6;
 const MANY_CHUNKS = 24;
 
 export class Mover {
+  /** The collection of whose chunks one is being moved through this router. */
+  moving: string | undefined;
+  readonly router: string;
   private readonly client: MongoClient;
   private readonly random: Random;
   private readonly report: Report;
@@ -22,7 +25,9 @@ export class Mover {
   private readonly writers: number;
 
   constructor(parts: {
+    /** Connected to this router alone. */
     readonly client: MongoClient;
+    readonly router: string;
     readonly random: Random;
     readonly report: Report;
     readonly shards: readonly string[];
@@ -30,6 +35,7 @@ export class Mover {
     readonly writers: number;
   }) {
     this.client = parts.client;
+    this.router = parts.router;
     this.random = parts.random;
     this.report = parts.report;
     this.shards = parts.shards;
@@ -50,6 +56,8 @@ export class Mover {
         this.report.violation(`${name}: ${wrong}`);
       }
       command = this.choose(name, chunks);
+      const isMove = 'moveChunk' in command || 'moveRange' in command;
+      this.moving = isMove ? `torture.${name}` : undefined;
       await this.client.db('admin').command(command);
       this.report.succeeded(Object.keys(command)[0] ?? '');
     } catch (error) {
@@ -57,6 +65,8 @@ export class Mover {
       this.report.failed(what, nameOf(error));
       if (!isExpectedOfMoves(error)) this.report.violation(`${what}: ${String(error)}`);
       await sleep(AFTER_FAILURE_MS);
+    } finally {
+      this.moving = undefined;
     }
   }
 

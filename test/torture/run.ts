@@ -24,6 +24,7 @@ import {
 } from './placement.ts';
 import { Reader } from './readers.ts';
 import { Report } from './report.ts';
+import type { StepTable } from './step-table.ts';
 import { Writer } from './writer.ts';
 
 export interface TortureOptions {
@@ -37,6 +38,8 @@ export interface TortureOptions {
   readonly kills?: boolean;
   /** The caller's directory, for whoever wants to look at the logs afterwards. */
   readonly dir?: string;
+  /** Ends when something is wrong, for planted bugs. Default false. */
+  readonly stopsAtViolation?: boolean;
   readonly onViolation?: (line: string) => void;
   /** Hears now and then how it goes. */
   readonly onProgress?: (line: string) => void;
@@ -45,37 +48,50 @@ export interface TortureOptions {
 export interface TortureTotals {
   readonly report: Report;
   readonly kills: ReadonlyMap<string, number>;
+  readonly steps: StepTable;
   readonly inserts: number;
   readonly updates: number;
   readonly deletes: number;
   readonly unanswered: number;
+  /** Of those without answer so many were looked up when nothing was under way, and are expected exactly from then on. */
+  readonly found: number;
   /** At the end. */
   readonly documents: number;
-  /** From the last kill until nothing was left of migrations, milliseconds. */
+  /** From the last kill of a round until nothing was left of migrations, the longest time, milliseconds. */
   readonly settleMs: number;
+  /** How often everything stood still and was checked whole: books, placement, config.chunks, checkMetadataConsistency. */
+  readonly checks: number;
   /** Whether checkMetadataConsistency was there to be asked. */
   readonly checkedItself: boolean;
 }
 
 /** A router that is killed leaves cursors on the shards, and what they may want to read is not removed before they end. */
 const CURSORS_END_SOON = ['--setParameter', 'cursorTimeoutMillis=4000'];
+/** Fail points stop migrations at their steps. */
+const FAIL_POINTS = ['--setParameter', 'enableTestCommands=1'];
 const STABLE_DOCUMENTS = 300;
 const SETTLE_MS = 60_000;
 const PROGRESS_MS = 10_000;
+const ROUTERS = 2;
+/** Then all stands still, and is checked. */
+const ROUND_MS = 60_000;
 const MOVERS = 3;
 const READERS = 2;
+
+/** Each client has connections of its own. @param uri default: all routers */
+type Connect = (uri?: string) => Promise<MongoClient>;
 
 export async function runTorture(options: TortureOptions): Promise<TortureTotals> {
   const { shards = 3, dir } = options;
   const cluster = await startCluster({
     shards,
-    routers: 2,
-    args: CURSORS_END_SOON,
+    routers: ROUTERS,
+    args: [...CURSORS_END_SOON, ...FAIL_POINTS],
     ...(dir === undefined ? {} : { dir }),
   });
   const clients: MongoClient[] = [];
-  const connect = async (): Promise<MongoClient> => {
-    const client = new MongoClient(cluster.uri, {
+  const connect: Connect = async (uri = cluster.uri) => {
+    const client = new MongoClient(uri, {
       retryWrites: false,
       retryReads: false,
       maxPoolSize: 2,
@@ -96,9 +112,9 @@ export async function runTorture(options: TortureOptions): Promise<TortureTotals
 async function torture(
   options: TortureOptions,
   cluster: Cluster,
-  connect: () => Promise<MongoClient>,
+  connect: Connect,
 ): Promise<TortureTotals> {
-  const { seed, clients = 16, kills = true } = options;
+  const { seed, clients = 16, kills = true, stopsAtViolation = false } = options;
   const report = new Report(options.onViolation);
   const router = await connect();
   await prepare(router);
@@ -115,47 +131,68 @@ async function torture(
     compound: new ChunkHistory(),
   };
   const addresses = shardsOf(cluster);
-  const movers = Array.from({ length: MOVERS }, (_, index) => {
-    const random = new SeededRandom(seed * 1_000 + 500 + index);
-    const names = addresses.map(({ name }) => name);
-    return { random, names };
+  const movers = await Promise.all(
+    Array.from({ length: MOVERS }, async (_, index) => {
+      const router = `router${1 + (index % ROUTERS)}`;
+      return new Mover({
+        client: await connect(cluster.uriOf(router)),
+        router,
+        random: new SeededRandom(seed * 1_000 + 500 + index),
+        report,
+        shards: addresses.map(({ name }) => name),
+        histories,
+        writers: clients,
+      });
+    }),
+  );
+  const readers = await Promise.all(
+    Array.from({ length: READERS }, async (_, index) => {
+      const random = new SeededRandom(seed * 1_000 + 600 + index);
+      return new Reader(await connect(), random, report, STABLE_DOCUMENTS);
+    }),
+  );
+  const killer = new Killer({
+    cluster,
+    random: new SeededRandom(seed * 1_000 + 700),
+    report,
+    routerOf: (namespace) => movers.find(({ moving }) => moving === namespace)?.router,
   });
-  const killer = new Killer(cluster, new SeededRandom(seed * 1_000 + 700), report);
+  const workers = [...writers, ...movers, ...readers];
   const endMs = performance.now() + options.seconds * 1000;
-  let isWritingOver = false;
-  const isOver = (): boolean => performance.now() > endMs;
-  const areWritesOver = (): boolean => isWritingOver;
-  const working: Promise<void>[] = writers.map((writer) => writer.workUntil(areWritesOver));
-  for (const { random, names } of movers) {
-    const parts = { client: await connect(), random, report, shards: names };
-    const mover = new Mover({ ...parts, histories, writers: clients });
-    working.push(mover.workUntil(areWritesOver));
+  const shallStop = (): boolean => stopsAtViolation && report.violations.length > 0;
+  let checks = 0;
+  let settleMs = 0;
+  let areChecked = false;
+  while (performance.now() < endMs && !shallStop()) {
+    const roundEndMs = Math.min(endMs, performance.now() + ROUND_MS);
+    const isRoundOver = (): boolean => performance.now() > roundEndMs || shallStop();
+    let areWritesOver = false;
+    const working = workers.map((worker) => worker.workUntil(() => areWritesOver));
+    working.push(tell(options, { report, writers, killer }, () => areWritesOver));
+    if (kills) await killer.workUntil(isRoundOver);
+    else while (!isRoundOver()) await sleep(100);
+    areWritesOver = true;
+    await Promise.all(working);
+    settleMs = Math.max(settleMs, await settle(addresses, report));
+    areChecked = await checkAll({ router, addresses, writers, histories, report });
+    checks += 1;
   }
-  for (let index = 0; index < READERS; index += 1) {
-    const random = new SeededRandom(seed * 1_000 + 600 + index);
-    const reader = new Reader(await connect(), random, report, STABLE_DOCUMENTS);
-    working.push(reader.workUntil(areWritesOver));
-  }
-  working.push(tell(options, { report, writers, killer }, areWritesOver));
-  if (kills) await killer.workUntil(isOver);
-  else while (!isOver()) await sleep(100);
-  isWritingOver = true;
-  await Promise.all(working);
-  const settleMs = await settle(addresses, report);
-  const checkedItself = await checkAll({ router, addresses, writers, histories, report });
   const totals = writers.map(({ ledger }) => ledger.totals);
   const sum = (what: keyof Writer['ledger']['totals']): number =>
     totals.reduce((total, each) => total + each[what], 0);
   return {
     report,
     kills: killer.byMember,
+    steps: killer.table,
     inserts: sum('inserts'),
     updates: sum('updates'),
     deletes: sum('deletes'),
     unanswered: sum('unanswered'),
+    found: sum('found'),
     documents: writers.reduce((total, { ledger }) => total + ledger.size, 0),
     settleMs,
-    checkedItself,
+    checks,
+    checkedItself: areChecked,
   };
 }
 
@@ -205,22 +242,22 @@ interface Checked {
 /** @returns whether the cluster could be asked to check itself */
 async function checkAll(parts: Checked): Promise<boolean> {
   const { router, addresses, writers, histories, report } = parts;
-  for (const writer of writers) await writer.check();
+  for (const writer of writers) await writer.checkAtRest();
   for (const name of COLLECTION_NAMES) {
     for (const wrong of checkChunks(await readChunks(router, name), histories[name])) {
-      report.violation(`at the end, ${name}: ${wrong}`);
+      report.violation(`at rest, ${name}: ${wrong}`);
     }
     const { versions, violations } = await checkPlacement(router, addresses, name);
-    for (const wrong of violations) report.violation(`at the end, ${wrong}`);
+    for (const wrong of violations) report.violation(`at rest, ${wrong}`);
     writers.forEach((writer, index) => {
       if (writer.name !== name) return;
       for (const wrong of writer.ledger.compare(versionsOfOwner(versions, index + 1))) {
-        report.violation(`at the end on the shards, ${name}: ${wrong}`);
+        report.violation(`at rest on the shards, ${name}: ${wrong}`);
       }
     });
     const stable = versionsOfOwner(versions, 0).size;
     if (stable !== STABLE_DOCUMENTS) {
-      report.violation(`at the end, ${name}: ${stable} documents that never change`);
+      report.violation(`at rest, ${name}: ${stable} documents that never change`);
     }
   }
   const own = await ownCheck(router);

@@ -26,8 +26,10 @@ const MOST_DOCUMENTS = 200;
 const LARGEST_BATCH = 12;
 /** Of all steps so many read. */
 const READ_SHARE = 0.2;
-/** Whoever tries again at once spends all documents on one server that is down. */
-const AFTER_FAILURE_MS = 50;
+/** Whoever writes again at once spends all documents on a server that is down: from one look to the next until it is back. */
+const AFTER_FAILURE_MS = 100;
+/** After so many looks it writes again, whatever it saw. */
+const MOST_LOOKS = 100;
 
 interface Write {
   readonly changes: readonly Change[];
@@ -71,10 +73,16 @@ export class Writer {
     }
   }
 
+  /** Nothing is under way: reads all, and learns what became of the changes without answer. @throws what the read throws */
+  async checkAtRest(): Promise<void> {
+    const found = await this.check();
+    this.ids.push(...this.ledger.settle(found));
+  }
+
   /** All that this writer has written, read at once. @throws what the read throws */
-  async check(): Promise<void> {
+  private async check(): Promise<ReadonlyMap<DocumentId, number>> {
     const found = await this.collection.find({ owner: this.number }).sort({ k: 1 }).toArray();
-    this.compare('a read of all', found);
+    return this.compare('a read of all', found);
   }
 
   private async write(): Promise<void> {
@@ -87,7 +95,7 @@ export class Writer {
       this.ledger.leaveOpen(changes);
       this.report.failed('write', nameOf(error));
       if (!isExpected(error)) this.report.violation(`writer ${this.number}: ${String(error)}`);
-      await sleep(AFTER_FAILURE_MS);
+      await this.untilServed();
       return;
     }
     if (count !== changes.length) {
@@ -99,6 +107,19 @@ export class Writer {
     this.ledger.acknowledge(changes);
   }
 
+  /** Until every shard answers again: what is written to one that is down is a change without answer. */
+  private async untilServed(): Promise<void> {
+    for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
+      await sleep(AFTER_FAILURE_MS);
+      try {
+        await this.collection.countDocuments({ owner: this.number, version: 0 });
+        return;
+      } catch (error) {
+        if (!isExpected(error)) throw error;
+      }
+    }
+  }
+
   private async checkSome(): Promise<void> {
     try {
       const dice = this.random.next();
@@ -108,7 +129,7 @@ export class Writer {
     } catch (error) {
       this.report.failed('read', nameOf(error));
       if (!isExpected(error)) this.report.violation(`writer ${this.number}: ${String(error)}`);
-      await sleep(AFTER_FAILURE_MS);
+      await this.untilServed();
     }
   }
 
@@ -122,7 +143,10 @@ export class Writer {
     );
   }
 
-  private compare(where: string, documents: readonly TestDocument[]): void {
+  private compare(
+    where: string,
+    documents: readonly TestDocument[],
+  ): ReadonlyMap<DocumentId, number> {
     const found = new Map<DocumentId, number>();
     for (const document of documents) {
       const flaw = flawOf(document);
@@ -135,6 +159,7 @@ export class Writer {
     for (const wrong of this.ledger.compare(found)) {
       this.report.violation(`${this.name}, ${where}: ${wrong}`);
     }
+    return found;
   }
 
   private chooseWrite(): Write {
