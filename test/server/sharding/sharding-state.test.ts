@@ -28,37 +28,6 @@ class Straight implements RoutedOperation {
   }
 }
 
-/** A config server that knows no collection, and answers when it is told to. */
-class SlowPeers extends Peers {
-  readonly asked: (() => void)[] = [];
-
-  override find(): Promise<Buffer[]> {
-    return new Promise((resolve) => {
-      this.asked.push(() => resolve([]));
-    });
-  }
-}
-
-describe('what a shard reads from the config server', () => {
-  it('is read anew after a call, though a reading of before is under way', async () => {
-    const peers = new SlowPeers(new ManualClock(), 'test');
-    const state = new ShardingState(peers);
-    state.identity = { shardName: 's0', clusterId: '0'.repeat(24), configHost: 'localhost:1' };
-    const steps: string[] = [];
-    const first = state.refresh(new Straight(), 'db.c').then(() => steps.push('first'));
-    // From here on the config server might answer otherwise.
-    const second = state.refresh(new Straight(), 'db.c').then(() => steps.push('second'));
-    assert.equal(peers.asked.length, 1);
-    peers.asked[0]?.();
-    await first;
-    await new Promise(setImmediate);
-    assert.deepEqual(steps, ['first']);
-    assert.equal(peers.asked.length, 2);
-    peers.asked[1]?.();
-    await second;
-  });
-});
-
 describe('writes without versions on a shard', () => {
   let state: ShardingState;
 
