@@ -17,6 +17,8 @@ const BLOCK_CHUNKS = 512;
 
 interface Block {
   readonly chunks: readonly Chunk[];
+  /** Where each chunk ends: a search reads these alone, side by side, instead of touching chunks all over the memory. */
+  readonly ends: readonly KeyText[];
   /** The newest chunk of each shard. */
   readonly newest: ReadonlyMap<string, Chunk>;
 }
@@ -31,6 +33,8 @@ export class ChunkMap {
   readonly generation: CollectionGeneration;
   readonly count: number;
   private readonly blocks: readonly Block[];
+  /** Where each block ends. */
+  private readonly ends: readonly KeyText[];
   private readonly newest: ReadonlyMap<string, Chunk>;
   private readonly collectionVersion: ShardVersion;
   /** The shards of each block, then of each two, each four, ...; made when a range first reaches over several blocks. */
@@ -39,6 +43,7 @@ export class ChunkMap {
   private constructor(generation: CollectionGeneration, blocks: readonly Block[]) {
     this.generation = generation;
     this.blocks = blocks;
+    this.ends = blocks.map((block) => lastOf(block).maxText);
     this.count = blocks.reduce((sum, block) => sum + block.chunks.length, 0);
     this.newest = newestOf(blocks.map((block) => [...block.newest.values()]));
     let placement = { major: 0, minor: 0 };
@@ -73,8 +78,8 @@ export class ChunkMap {
 
   /** The chunk that has this key. */
   chunkOf(key: KeyText): Chunk {
-    const { chunks } = this.blocks[firstWhere(this.blocks, (block) => lastOf(block).maxText > key)];
-    return chunks[firstWhere(chunks, (chunk) => chunk.maxText > key)];
+    const { chunks, ends } = this.blocks[firstBeyond(this.ends, key)];
+    return chunks[firstBeyond(ends, key)];
   }
 
   /** The chunk with exactly these bounds. */
@@ -86,7 +91,7 @@ export class ChunkMap {
 
   /** All chunks that have keys of the range, in order. */
   *overlapping(range: KeyTextRange): Generator<Chunk> {
-    const start = firstWhere(this.blocks, (block) => lastOf(block).maxText > range.min);
+    const start = firstBeyond(this.ends, range.min);
     for (let at = start; at < this.blocks.length; at += 1) {
       const { chunks } = this.blocks[at];
       const first = at === start ? firstWhere(chunks, (chunk) => chunk.maxText > range.min) : 0;
@@ -100,7 +105,7 @@ export class ChunkMap {
   /** The shards that have keys of the range. Costs the logarithm of the blocks, and the chunks of two blocks at most. */
   shardsOf(range: KeyTextRange): ReadonlySet<string> {
     const shards = new Set<string>();
-    const first = firstWhere(this.blocks, (block) => lastOf(block).maxText > range.min);
+    const first = firstBeyond(this.ends, range.min);
     const last = firstWhere(this.blocks, (block) => lastOf(block).maxText >= range.max);
     this.addShards(shards, range, first);
     if (last === first || shards.size === this.newest.size) return shards;
@@ -195,6 +200,18 @@ function summariesOf(blocks: readonly Block[]): ReadonlySet<string>[][] {
   return levels;
 }
 
+/** The index of the first end that lies beyond the key. The length when none does. */
+function firstBeyond(ends: readonly KeyText[], key: KeyText): number {
+  let low = 0;
+  let high = ends.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ends[middle] > key) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
 /** The index of the first element that fits, where all after it do, too. The length when none does. */
 function firstWhere<Element>(
   elements: readonly Element[],
@@ -254,7 +271,11 @@ function blocksOf(chunks: readonly Chunk[]): Block[] {
     const start = Math.floor((index * chunks.length) / count);
     const end = Math.floor(((index + 1) * chunks.length) / count);
     const part = chunks.slice(start, end);
-    blocks.push({ chunks: part, newest: newestOf([part]) });
+    blocks.push({
+      chunks: part,
+      ends: part.map(({ maxText }) => maxText),
+      newest: newestOf([part]),
+    });
   }
   return blocks;
 }
