@@ -27,17 +27,21 @@ export class Killer {
   private readonly report: Report;
   /** The router through which a collection's chunk is being moved. */
   private readonly routerOf: (namespace: string) => string | undefined;
+  /** Reads a collection while a migration of it stands still: what is on both shards then must come once. */
+  private readonly look: (namespace: string) => Promise<void>;
 
   constructor(parts: {
     readonly cluster: Cluster;
     readonly random: Random;
     readonly report: Report;
     readonly routerOf: (namespace: string) => string | undefined;
+    readonly look: (namespace: string) => Promise<void>;
   }) {
     this.cluster = parts.cluster;
     this.random = parts.random;
     this.report = parts.report;
     this.routerOf = parts.routerOf;
+    this.look = parts.look;
   }
 
   /** When it resolves, all run. */
@@ -73,7 +77,9 @@ export class Killer {
     try {
       const stopped = await members.stopAt(cell);
       if (stopped === undefined) return;
-      const name = this.nameOf(cell, await members.partiesOf(cell, stopped));
+      const parties = await members.partiesOf(cell, stopped);
+      if (parties.namespace !== undefined) await this.look(parties.namespace);
+      const name = this.nameOf(cell, parties);
       if (name === undefined) return;
       if (await this.kill(name)) this.table.killed(cell);
       // The others go on while it is away, or when it is back.

@@ -10,6 +10,7 @@ import { isExpected, nameOf } from './refusals.ts';
 import type { Report } from './report.ts';
 
 const AFTER_FAILURE_MS = 50;
+const LOOK_MS = 500;
 
 export class Reader {
   private readonly client: MongoClient;
@@ -43,6 +44,21 @@ export class Reader {
         }
       });
     }
+  }
+
+  /** Counts at once, or not at all: in the middle of a critical section readers wait. */
+  async look(namespace: string): Promise<void> {
+    const collection = this.client
+      .db('torture')
+      .collection<TestDocument>(namespace.slice(namespace.indexOf('.') + 1));
+    let count: number;
+    try {
+      count = await collection.countDocuments({ owner: 0 }, { maxTimeMS: LOOK_MS });
+    } catch {
+      return;
+    }
+    this.report.scans += 1;
+    this.compare(collection, 'a count in the middle of a migration', count);
   }
 
   /** In the order of the keys half of the time, in small batches, so that chunks move meanwhile. */

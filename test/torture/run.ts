@@ -156,6 +156,9 @@ async function torture(
     random: new SeededRandom(seed * 1_000 + 700),
     report,
     routerOf: (namespace) => movers.find(({ moving }) => moving === namespace)?.router,
+    look: async (namespace) => {
+      for (const reader of readers) await reader.look(namespace);
+    },
   });
   const workers = [...writers, ...movers, ...readers];
   const endMs = performance.now() + options.seconds * 1000;

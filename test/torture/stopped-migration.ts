@@ -71,7 +71,7 @@ export class Members {
       return {
         donor: place === 'donor' ? name : (text(trace?.['donorShardId']) ?? other),
         recipient: place === 'recipient' ? name : (text(trace?.['recipientShardId']) ?? other),
-        namespace: text(trace?.['nss']),
+        namespace: text(trace?.['nss']) ?? (await this.collectionToRemove(name)),
       };
     } catch {
       // It has just been killed by somebody else.
@@ -92,6 +92,11 @@ export class Members {
       recipient: text(commit?.['toShard']),
       namespace: text(commit?.['_configsvrCommitChunkMigration']),
     };
+  }
+
+  private async collectionToRemove(name: string): Promise<string | undefined> {
+    const task = await this.client(name).db('config').collection('rangeDeletions').findOne();
+    return text(task?.['nss']);
   }
 
   private traces(name: string): Promise<Document[]> {
