@@ -15,7 +15,7 @@ import {
 import type { ConfigServer } from '../config-server.ts';
 
 /** Kept by every server for itself. */
-const INTERNAL_DATABASES = new Set(['admin', 'config', 'local']);
+export const INTERNAL_DATABASES = new Set(['admin', 'config', 'local']);
 
 /** The entry of a database that is new to the cluster. */
 export function newDatabase(server: ConfigServer, name: string, primary: string): Expectation {

@@ -22,6 +22,7 @@ import { createDatabase, enableSharding } from './createDatabase.ts';
 import { dropCollection, dropDatabase } from './dropCollection.ts';
 import { listShards } from './listShards.ts';
 import { mergeAllChunksOnShard, mergeChunks } from './mergeChunks.ts';
+import { commitMovePrimary, movePrimary, resolveMovePrimary } from './movePrimary.ts';
 import { moveChunk, moveRange } from './moveRange.ts';
 import { refineCollectionShardKey } from './refineCollectionShardKey.ts';
 import { removeShard } from './removeShard.ts';
@@ -41,6 +42,7 @@ export function configServerCommands(server: ConfigServerSource): readonly Comma
     checkMetadataConsistency(server),
     clearJumboFlag(server),
     commitChunkMigration(server),
+    commitMovePrimary(server),
     configureCollectionBalancing(server),
     createDatabase(server),
     dropCollection(server),
@@ -50,11 +52,13 @@ export function configServerCommands(server: ConfigServerSource): readonly Comma
     mergeAllChunksOnShard(server),
     mergeChunks(server),
     moveChunk(server),
+    movePrimary(server),
     moveRange(server),
     refineCollectionShardKey(server),
     removeShard(server),
     removeShardFromZone(server),
     resolveChunkMigration(server),
+    resolveMovePrimary(server),
     setAllowMigrations(server),
     shardCollection(server),
     split(server),

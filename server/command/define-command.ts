@@ -139,16 +139,35 @@ function runnerOf<Request, Plan, Result>(
             : finish(definition.execute(plan, op), op);
         };
   const isWrite = definition.kind === 'write' || definition.changesCollection === true;
+  const changesDefinitions = definition.kind === 'admin' && definition.takesWriteConcern === true;
   return (body, op) => {
     const request = parse(body, op);
     const run = (): MaybePromise<ReplyBody> =>
       op.routedBy !== undefined || letHasScripts(op)
         ? preparing(() => perform(request, op))
         : perform(request, op);
-    if (op.routedBy === undefined || body.namespace === undefined) return run();
-    const admitted = op.service.sharding?.admit(op, { namespace: body.namespace, isWrite });
-    return admitted instanceof Promise ? admitted.then(run) : run();
+    const { sharding } = op.service;
+    if (sharding === undefined) return run();
+    const enter = (): MaybePromise<ReplyBody> => {
+      // What a router sends for a sharded collection does not concern the unsharded ones.
+      const isForSharded = op.routedBy?.shardVersion?.isUnsharded === false;
+      if (changesDefinitions && !isForSharded) {
+        sharding.enterDefinitionChange(op, databaseIn(body));
+      }
+      return run();
+    };
+    if (op.routedBy === undefined) return enter();
+    const admitted =
+      body.namespace === undefined
+        ? sharding.admitToDatabase(op, body.database)
+        : sharding.admit(op, { namespace: body.namespace, isWrite });
+    return admitted instanceof Promise ? admitted.then(enter) : enter();
   };
+}
+
+/** The database that a command is about: that of its namespace, which need not be the one it was sent to. */
+function databaseIn({ namespace, database }: CommandBody): string {
+  return namespace === undefined ? database : namespace.slice(0, namespace.indexOf('.'));
 }
 
 function letHasScripts({ commandBody }: OperationContext): boolean {

@@ -5,6 +5,7 @@ import { ArrayBuilder, FieldCursor, getField, isEmpty } from '../../bson/index.t
 import { CommandError } from '../../common/errors.ts';
 import type { CollectionDescription, CollectionUuid, Transaction } from '../../storage/index.ts';
 import { checkDatabaseCase } from '../catalog/namespace.ts';
+import { compressionIn } from '../catalog/wired-tiger-config.ts';
 
 export interface CollectionCopy {
   readonly namespace: string;
@@ -45,8 +46,9 @@ export function createCopy(transaction: Transaction, copy: CollectionCopy): Coll
     checkDatabaseCase(transaction, namespace);
     const [idIndex] = specs;
     collection = transaction.createCollection(namespace, {
-      uuid: brandedUuid(uuid),
+      uuid: checkedUuid(uuid),
       options,
+      ...compressionIn(options),
       ...(idIndex === undefined || isEmpty(options) ? {} : { idIndex }),
     });
   }
@@ -65,7 +67,8 @@ export function createCopy(transaction: Transaction, copy: CollectionCopy): Coll
   return collection;
 }
 
-function brandedUuid(uuid: string): CollectionUuid {
+/** @throws CommandError InvalidUUID */
+export function checkedUuid(uuid: string): CollectionUuid {
   if (/^[0-9a-f]{32}$/.test(uuid)) return uuid as CollectionUuid;
   throw new CommandError('InvalidUUID', `'${uuid}' is no UUID of a collection`);
 }

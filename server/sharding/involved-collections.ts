@@ -152,6 +152,7 @@ class Admission {
       const known = this.known.get(name);
       if (known !== undefined) hold(this.op, known);
     }
+    if (output !== undefined) this.sharding.useForOutput(this.op, output);
     const written = output === undefined ? undefined : this.known.get(output);
     if (output !== undefined && written !== undefined) {
       this.op.writes = new Map([[output, written]]);

@@ -37,7 +37,7 @@ import { ShardKeyPattern } from './shard-key-pattern.ts';
 import { indexRange, shardKeyIndex } from './shard-key-walk.ts';
 import { placementValue } from './shard-version.ts';
 import type { ShardingState } from './sharding-state.ts';
-import { changeFacts, readFacts, recordById } from './stored-facts.ts';
+import { changeFacts, newFactId, readFacts, recordById } from './stored-facts.ts';
 
 export const COORDINATORS = 'config.migrationCoordinators';
 
@@ -181,7 +181,7 @@ class Migration {
     }
     const coordinator: Coordinator = {
       ...request,
-      id: newMigrationId(op),
+      id: newFactId(op),
       uuid: collection.uuid,
       fromShard: state.requiredIdentity.shardName,
       pattern: routing.entry.pattern.pattern,
@@ -554,13 +554,6 @@ class Migration {
 function isIn(document: Buffer, pattern: ShardKeyPattern, { min, max }: KeyTextRange): boolean {
   const { text } = pattern.keyOf(document);
   return text >= min && text < max;
-}
-
-function newMigrationId(op: OperationContext): RawValue {
-  const bytes = op.service.random.bytes(16);
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  return uuidValue(bytes.toString('hex'));
 }
 
 /** Lets the config server say how it ended, once and for all, unless that is known. */

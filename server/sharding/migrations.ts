@@ -6,27 +6,32 @@ import type { RoleHost } from '../role.ts';
 import type { CriticalSection } from './collection-state.ts';
 import { MigrationSource } from './migration-source.ts';
 import { MigrationTarget } from './migration-target.ts';
+import { PrimaryMoveSource } from './primary-move-source.ts';
+import { PrimaryMoveTarget } from './primary-move-target.ts';
 import { runRangeDeletions } from './range-deletions.ts';
 import type { ShardingState } from './sharding-state.ts';
-
-/** Until the next try, when something is in the way. */
-const RETRY_MS = 500;
+import { untilDone } from './until-done.ts';
 
 const byState = new WeakMap<ShardingState, Migrations>();
 
 export class Migrations {
   readonly source: MigrationSource;
   readonly target: MigrationTarget;
+  readonly primarySource: PrimaryMoveSource;
+  readonly primaryTarget: PrimaryMoveTarget;
   private readonly host: RoleHost;
   private readonly state: ShardingState;
   private cleaning: Promise<void> | undefined;
   private finishing: Promise<void> = Promise.resolve();
+  private finishingPrimaries: Promise<void> = Promise.resolve();
 
   constructor(host: RoleHost, state: ShardingState) {
     this.host = host;
     this.state = state;
     this.source = new MigrationSource(host, state);
     this.target = new MigrationTarget(state);
+    this.primarySource = new PrimaryMoveSource(host, state);
+    this.primaryTarget = new PrimaryMoveTarget(state);
     byState.set(state, this);
   }
 
@@ -37,6 +42,17 @@ export class Migrations {
       this.source.holdInterrupted(op),
     );
     void this.finish(held);
+    await this.host.background('holdDatabases', (op) => this.primarySource.holdInterrupted(op));
+    void this.finishPrimaryMoves();
+  }
+
+  /** Both shards of every movePrimary that has ended hear of it, and drop what is not theirs. */
+  finishPrimaryMoves(): Promise<void> {
+    const run = this.finishingPrimaries.then(() =>
+      untilDone(this.host, 'finishMovePrimary', (op) => this.primarySource.finishAll(op)),
+    );
+    this.finishingPrimaries = run;
+    return run;
   }
 
   /**
@@ -45,7 +61,7 @@ export class Migrations {
    */
   finish(held: ReadonlyMap<string, CriticalSection> = new Map()): Promise<void> {
     const run = this.finishing.then(() =>
-      this.untilDone('finishMigrations', async (op) => {
+      untilDone(this.host, 'finishMigrations', async (op) => {
         const { undecided, isLeft } = await this.source.finishAll(op);
         for (const [namespace, section] of held) {
           if (undecided.has(namespace)) continue;
@@ -63,7 +79,7 @@ export class Migrations {
   clean(): Promise<void> {
     const before = this.cleaning ?? Promise.resolve();
     const run = before.then(() =>
-      this.untilDone('removeRanges', (op) => runRangeDeletions(op, this.state)),
+      untilDone(this.host, 'removeRanges', (op) => runRangeDeletions(op, this.state)),
     );
     this.cleaning = run;
     return run;
@@ -71,40 +87,8 @@ export class Migrations {
 
   async stop(): Promise<void> {
     await this.finishing;
+    await this.finishingPrimaries;
     await this.cleaning;
-  }
-
-  /** Repeats until `work` says that nothing is left. Never throws. */
-  private async untilDone(
-    name: string,
-    work: (op: Parameters<Parameters<RoleHost['background']>[1]>[0]) => Promise<boolean>,
-  ): Promise<void> {
-    while (!this.host.service.isStopping) {
-      const isLeft = await this.host
-        .background(name, async (op) => {
-          try {
-            if (!(await work(op))) return false;
-          } catch (error) {
-            if (op.reason !== undefined) throw error;
-            this.report(name, error);
-          }
-          await op.sleep(RETRY_MS);
-          return true;
-        })
-        // Killed by an operator, or by the end of the server.
-        .catch(() => true);
-      if (!isLeft) return;
-    }
-  }
-
-  private report(name: string, error: unknown): void {
-    this.host.service.log.write({
-      severity: 'W',
-      component: 'CONTROL',
-      id: 2_600_002,
-      message: 'Work of migrations failed; it is tried again',
-      attributes: { name, error: String(error) },
-    });
   }
 }
 

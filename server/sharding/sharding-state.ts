@@ -10,8 +10,9 @@
 import { documentOf } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import { WriteConflictError, type MaybePromise } from '../../storage/index.ts';
-import { databaseFromDocument, type DatabaseEntry } from './catalog-entries.ts';
+import { databaseFromDocument } from './catalog-entries.ts';
 import { CollectionState, KnownCollection } from './collection-state.ts';
+import { DatabaseState } from './database-state.ts';
 import type { MigrationChanges } from './migration-changes.ts';
 import { MigrationStatistics } from './migration-statistics.ts';
 import type { Peers } from './peers.ts';
@@ -42,7 +43,7 @@ export class ShardingState {
   /** Where changes of the collection are noted that is being migrated. */
   changes: MigrationChanges | undefined;
   private readonly collections = new Map<string, CollectionState>();
-  private readonly databases = new Map<string, DatabaseEntry>();
+  private readonly databases = new Map<string, DatabaseState>();
   private readonly refreshing = new Map<string, Promise<void>>();
   /** What operations under way are counted for as writers. */
   private readonly writing = new WeakMap<RoutedOperation, Set<string>>();
@@ -69,6 +70,20 @@ export class ShardingState {
     return state;
   }
 
+  database(name: string): DatabaseState {
+    let state = this.databases.get(name);
+    if (state === undefined) {
+      state = new DatabaseState(name);
+      this.databases.set(name, state);
+    }
+    return state;
+  }
+
+  /** Namespaces of the database of which something is known or under way. */
+  namespacesOf(database: string): string[] {
+    return [...this.collections.keys()].filter((namespace) => databaseOf(namespace) === database);
+  }
+
   /** Lets a command in whose router agrees with this shard. @throws CommandError StaleConfig, StaleDbVersion */
   admit(op: RoutedOperation, admission: Admission): MaybePromise<void> {
     const database = databaseOf(admission.namespace);
@@ -78,6 +93,27 @@ export class ShardingState {
       return undefined;
     }
     return this.admitAfterRefresh(op, admission);
+  }
+
+  /** The same for a command on a database as a whole. @throws CommandError StaleDbVersion */
+  admitToDatabase(op: RoutedOperation, name: string): MaybePromise<void> {
+    if (op.routedBy?.databaseVersion === undefined || OWN_DATABASES.has(name)) return undefined;
+    const { shardName } = this.requiredIdentity;
+    const state = this.database(name);
+    const isReady = (): boolean =>
+      state.blocked === undefined && this.agreesOnDatabase(op, name, shardName);
+    if (!isReady()) return this.waitForDatabase(op, name, isReady);
+    op.onRelease(state.use(op));
+    return undefined;
+  }
+
+  /**
+   * Counts an operation that changes definitions of unsharded collections or views of a database until it ends.
+   * @throws CommandError MovePrimaryInProgress
+   */
+  enterDefinitionChange(op: RoutedOperation, database: string): void {
+    if (this.identity === undefined || OWN_DATABASES.has(database)) return;
+    op.onRelease(this.database(database).enterDefinitionChange());
   }
 
   /**
@@ -96,6 +132,8 @@ export class ShardingState {
     if (expected !== undefined && expected !== state.known) {
       throw new CommandError('QueryPlanKilled', `${namespace} was moved, sharded or dropped`);
     }
+    this.checkStays(namespace);
+    this.checkIsHere(op, namespace);
     op.onRelease(this.beginWrite(op, namespace));
   }
 
@@ -109,12 +147,34 @@ export class ShardingState {
     for (let blocked = state.blocks(true); blocked !== undefined; blocked = state.blocks(true)) {
       await op.waitFor(blocked);
     }
+    this.checkStays(namespace);
     const end = this.beginWrite(op, namespace);
     try {
       return await work();
     } finally {
       end();
     }
+  }
+
+  /** @throws CommandError MovePrimaryInProgress for an unsharded collection that is about to go */
+  private checkStays(namespace: string): void {
+    const state = this.databases.get(databaseOf(namespace));
+    if (state?.isMoving !== true || this.shardKeyOf(namespace) !== undefined) return;
+    state.checkMayChange(namespace);
+  }
+
+  /** The operation writes to a collection besides its own; called when it begins. */
+  useForOutput(op: RoutedOperation, namespace: string): void {
+    const database = databaseOf(namespace);
+    if (!OWN_DATABASES.has(database)) op.onRelease(this.database(database).use(op));
+  }
+
+  /** @throws CommandError StaleDbVersion for an operation that was let in before its database went to another shard */
+  private checkIsHere(op: RoutedOperation, namespace: string): void {
+    const name = databaseOf(namespace);
+    const received = op.routedBy?.databaseVersion;
+    if (received === undefined || this.databases.get(name)?.isOutdated(op) !== true) return;
+    throw staleDbVersionError(name, received, undefined);
   }
 
   /** What it inserts is another shard's, or has no shard key: the router's knowledge is wrong, whatever its version says. */
@@ -174,14 +234,38 @@ export class ShardingState {
 
   forgetDatabase(name: string): void {
     this.refreshing.delete(slotOfDatabase(name));
-    this.databases.delete(name);
+    this.database(name).forget();
   }
 
   private agreesOnDatabase(op: RoutedOperation, database: string, shardName: string): boolean {
     const received = op.routedBy?.databaseVersion;
     if (received === undefined) return true;
-    const known = this.databases.get(database);
+    const known = this.databases.get(database)?.known;
     return known !== undefined && known.primary === shardName && known.version.equals(received);
+  }
+
+  /** A command with the version of its database is for an unsharded collection. */
+  private databaseOf(op: RoutedOperation, namespace: string): DatabaseState | undefined {
+    if (op.routedBy?.databaseVersion === undefined) return undefined;
+    return this.database(databaseOf(namespace));
+  }
+
+  private async waitForDatabase(
+    op: RoutedOperation,
+    name: string,
+    isReady: () => boolean,
+  ): Promise<void> {
+    const state = this.database(name);
+    for (let refreshes = 0; !isReady();) {
+      if (state.blocked !== undefined) {
+        await op.waitFor(state.blocked);
+        continue;
+      }
+      if (refreshes === REFRESHES) throw this.staleDatabase(op, name);
+      refreshes += 1;
+      await this.refreshDatabase(op, name);
+    }
+    op.onRelease(state.use(op));
   }
 
   /** @returns false when something has to be waited for or read first */
@@ -189,6 +273,8 @@ export class ShardingState {
     const received = op.routedBy?.shardVersion;
     const state = this.collection(namespace);
     if (state.blocks(isWrite) !== undefined) return false;
+    const database = this.databaseOf(op, namespace);
+    if (database?.blocked !== undefined) return false;
     if (received !== undefined) {
       const { known } = state;
       if (known === undefined) return false;
@@ -197,7 +283,9 @@ export class ShardingState {
       // From now on, not only from when its plan opens: what it may see is not removed.
       if (!isWrite || known.ownership !== undefined) hold(op, known);
     }
+    if (isWrite && database?.isMoving === true) database.checkMayChange(namespace);
     if (isWrite) op.onRelease(this.beginWrite(op, namespace));
+    if (database !== undefined) op.onRelease(database.use(op));
     return true;
   }
 
@@ -222,7 +310,7 @@ export class ShardingState {
     const { shardName } = this.requiredIdentity;
     const state = this.collection(namespace);
     for (let refreshes = 0; ;) {
-      const blocked = state.blocks(isWrite);
+      const blocked = state.blocks(isWrite) ?? this.databaseOf(op, namespace)?.blocked;
       if (blocked !== undefined) {
         await op.waitFor(blocked);
         continue;
@@ -243,12 +331,8 @@ export class ShardingState {
   private stale(op: RoutedOperation, { namespace }: Admission, agrees: boolean): CommandError {
     const database = databaseOf(namespace);
     const { shardName } = this.requiredIdentity;
-    const { databaseVersion, shardVersion } = op.routedBy ?? {};
-    if (!agrees && databaseVersion !== undefined) {
-      const known = this.databases.get(database);
-      const wanted = known?.primary === shardName ? known.version : undefined;
-      return staleDbVersionError(database, databaseVersion, wanted);
-    }
+    const { shardVersion } = op.routedBy ?? {};
+    if (!agrees) return this.staleDatabase(op, database);
     if (shardVersion === undefined) throw new Error('an admission without a version');
     return staleConfigError({
       namespace,
@@ -259,7 +343,16 @@ export class ShardingState {
     });
   }
 
-  private refreshDatabase(op: RoutedOperation, name: string): Promise<void> {
+  private staleDatabase(op: RoutedOperation, name: string): CommandError {
+    const received = op.routedBy?.databaseVersion;
+    if (received === undefined) throw new Error('a database disagrees with no version');
+    const known = this.databases.get(name)?.known;
+    const isOurs = known?.primary === this.requiredIdentity.shardName;
+    return staleDbVersionError(name, received, isOurs ? known.version : undefined);
+  }
+
+  /** Reads a database's entry. */
+  refreshDatabase(op: RoutedOperation, name: string): Promise<void> {
     const { configHost } = this.requiredIdentity;
     return this.once(op, slotOfDatabase(name), async (isCurrent) => {
       const filter = documentOf({ _id: name });
@@ -267,8 +360,8 @@ export class ShardingState {
         timeoutMs: REFRESH_TIMEOUT_MS,
       });
       if (!isCurrent()) return;
-      if (document === undefined) this.databases.delete(name);
-      else this.databases.set(name, databaseFromDocument(document));
+      this.database(name).known =
+        document === undefined ? undefined : databaseFromDocument(document);
     });
   }
 

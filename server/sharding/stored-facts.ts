@@ -5,6 +5,7 @@ import { encodeIndexKey, getField, type RawValue } from '../../bson/index.ts';
 import { tassert } from '../../common/assert.ts';
 import type { ReadView, RecordId, Transaction } from '../../storage/index.ts';
 import type { OperationContext } from '../operation/operation-context.ts';
+import { uuidValue } from './routing.ts';
 
 /** A document to write, or (undefined) to remove. */
 export interface FactChange {
@@ -39,6 +40,14 @@ export async function readFacts(op: OperationContext, namespace: string): Promis
   return facts;
 }
 
+/** A random UUID for the `_id` of a new one. */
+export function newFactId(op: OperationContext): RawValue {
+  const bytes = op.service.random.bytes(16);
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  return uuidValue(bytes.toString('hex'));
+}
+
 export interface StoredRecord {
   readonly recordId: RecordId;
   readonly document: Buffer;
@@ -65,7 +74,8 @@ export function idOf(document: Buffer): RawValue {
   return id;
 }
 
-async function changeFact(
+/** The same as a part of a transaction. */
+export async function changeFact(
   transaction: Transaction,
   { namespace, id, value }: FactChange,
 ): Promise<void> {

@@ -22,12 +22,12 @@ export class TestCluster {
     this.shards = shards;
   }
 
-  /** @param count shards, named s0, s1, ... */
-  static async start(count: number): Promise<TestCluster> {
+  /** @param count shards, named s0, s1, ...; every server gets `args`, too */
+  static async start(count: number, args: readonly string[] = []): Promise<TestCluster> {
     const names = Array.from({ length: count }, (_, index) => `s${index}`);
     const [config, ...shards] = await Promise.all([
-      startMember('config', ['--configsvr']),
-      ...names.map((name) => startMember(name, ['--shardsvr'])),
+      startMember('config', ['--configsvr', ...args]),
+      ...names.map((name) => startMember(name, ['--shardsvr', ...args])),
     ]);
     const cluster = new TestCluster(config, shards);
     for (const shard of shards) {

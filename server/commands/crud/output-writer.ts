@@ -16,6 +16,7 @@ import {
   checkDatabaseCase,
   checkHasRecords,
   requireCollection,
+  splitNamespace,
 } from '../../catalog/namespace.ts';
 import { documentToInsert } from '../../catalog/stored-document.ts';
 import {
@@ -54,6 +55,7 @@ export class PipelineWriter implements OutputWriter {
   ): Promise<void> {
     checkCreatable(namespace);
     const { op } = this;
+    op.service.sharding?.enterDefinitionChange(op, splitNamespace(namespace).database);
     // The pipeline reads on in the operation's own view.
     const view = op.engine.snapshot();
     op.onRelease(() => view.close());

@@ -12,8 +12,15 @@ import {
 } from './flushRoutingTableCacheUpdates.ts';
 import { getStatsForBalancing } from './getStatsForBalancing.ts';
 import { getShardVersion } from './getShardVersion.ts';
+import { movePrimary } from './movePrimary.ts';
 import { moveRange } from './moveRange.ts';
 import { prepareShardCollection } from './prepareShardCollection.ts';
+import {
+  finishReceivePrimary,
+  flushReceivedPrimary,
+  receivePrimaryDocuments,
+  startReceivePrimary,
+} from './receivePrimary.ts';
 import { finishReceive, flushReceived, receiveDocuments, startReceive } from './receiveRange.ts';
 import { splitVector } from './splitVector.ts';
 
@@ -23,14 +30,19 @@ export const SHARD_COMMANDS: readonly Command[] = [
   createCollectionParticipant,
   dropCollectionParticipant,
   finishReceive,
+  finishReceivePrimary,
   flushReceived,
+  flushReceivedPrimary,
   flushDatabaseCacheUpdates,
   flushRoutingTableCacheUpdates,
   getShardVersion,
   getStatsForBalancing,
+  movePrimary,
   moveRange,
   prepareShardCollection,
   receiveDocuments,
+  receivePrimaryDocuments,
   splitVector,
   startReceive,
+  startReceivePrimary,
 ];

@@ -8,7 +8,7 @@ import { uassert } from '../../../common/assert.ts';
 import { CommandError } from '../../../common/errors.ts';
 import type { CollectionDescription, Transaction } from '../../../storage/index.ts';
 import { cappedLimitsOf } from '../../catalog/capped-collections.ts';
-import { collectionForWrite } from '../../catalog/namespace.ts';
+import { collectionForWrite, splitNamespace } from '../../catalog/namespace.ts';
 import { defineCommand } from '../../command/define-command.ts';
 import type { OperationContext } from '../../operation/operation-context.ts';
 import { beginPreparation } from '../../sharding/preparations.ts';
@@ -59,6 +59,7 @@ async function prepare(
 ): Promise<CollectionDescription> {
   const { namespace } = request;
   const state = shardingOf(op);
+  state.enterDefinitionChange(op, splitNamespace(namespace).database);
   const section = await state.collection(namespace).enterCriticalSection(async (drained) => {
     let isOver = false;
     void drained.then(() => {
