@@ -32,7 +32,7 @@ export class DatabaseState {
   private held: Held | undefined;
   private readonly users = new Set<RoutedOperation>();
   /** Of the users those that were let in before the collections went. */
-  private outdated: ReadonlySet<RoutedOperation> = new Set();
+  private outdated = new WeakSet<RoutedOperation>();
   private definitionChanges = 0;
 
   constructor(name: string) {
@@ -78,7 +78,7 @@ export class DatabaseState {
   /** What is known is old: the collections have gone, or may have. */
   forget(): void {
     this.known = undefined;
-    this.outdated = new Set(this.users);
+    this.outdated = new WeakSet(this.users);
   }
 
   /** It may read on from where it was let in, but what it wrote would be dropped. */
