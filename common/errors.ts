@@ -176,6 +176,7 @@ export const ERROR_CODES = {
   ExceededTimeLimit: 262,
   OperationNotSupportedInTransaction: 263,
   TooManyFilesOpen: 264,
+  OrphanedRangeCleanUpFailed: 265,
   FailPointSetFailed: 266,
   PreparedTransactionInProgress: 267,
   CannotBackup: 268,

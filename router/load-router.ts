@@ -20,12 +20,17 @@ export interface RunningRouter {
 export async function loadRouter(): Promise<LoadedRouter> {
   const { createServer, createCommandTable } = await loadServer();
   const { Router } = await import('./router.ts');
+  const { settingsRole } = await import('./cluster-settings.ts');
   const { createRouterCommands } = await import('./commands/table.ts');
   return {
     createServer: (configHost, options) => {
       const router = new Router(configHost, options.clock);
       const commands = createRouterCommands(createCommandTable(), router);
-      return { server: createServer(options, commands), close: () => router.close() };
+      const role = settingsRole(router);
+      return {
+        server: createServer({ ...options, role }, commands),
+        close: () => router.close(),
+      };
     },
   };
 }

@@ -1,7 +1,8 @@
 /**
- * What all operations of one router share: the shards, what is known of the data's places, and who it is.
+ * What all operations of one router share: the shards, what is known of the data's places, and what the cluster has set.
  */
 import type { Clock } from '../common/clock.ts';
+import { ClusterSettings } from './cluster-settings.ts';
 import { parseHost } from './network/host.ts';
 import { RemoteServer } from './network/remote-server.ts';
 import { CONFIG_SHARD, ShardRegistry } from './network/shard-registry.ts';
@@ -11,6 +12,7 @@ import { tassert } from '../common/assert.ts';
 export class Router {
   readonly shards: ShardRegistry;
   readonly routing: RoutingCache;
+  readonly settings: ClusterSettings;
 
   /** @param configHost host:port */
   constructor(configHost: string, clock: Clock) {
@@ -18,6 +20,7 @@ export class Router {
     tassert(address !== undefined, 'a router needs the address of a config server');
     this.shards = new ShardRegistry(new RemoteServer(CONFIG_SHARD, address, clock), clock);
     this.routing = new RoutingCache(this.shards);
+    this.settings = new ClusterSettings(this.shards);
   }
 
   close(): void {

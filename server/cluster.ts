@@ -32,6 +32,9 @@ export {
   parseWriteOptions,
   type WriteError,
 } from './commands/crud/write-batch.ts';
+export { parseReadConcern } from './command/read-concern.ts';
+export { checkWriteConcern, parseWriteConcern } from './command/write-concern.ts';
+export type { ClusterParameters } from './options/cluster-parameters.ts';
 export { nestedBody } from './command/nested-body.ts';
 export { replyDocument, type ReplyBody, type ReplyFields } from './command/reply.ts';
 export { type CursorProducer, type CursorReader } from './cursors/cursor-registry.ts';

@@ -1,16 +1,20 @@
 /**
  * _configsvrCheckMetadataConsistency: compares the cluster's metadata with themselves and with what the shards have.
  *
- * Says what it finds in MongoDB's words for it, and changes nothing. What is made or dropped while it looks may seem wrong.
+ * Says what it finds in MongoDB's words for it, and changes nothing: of the whole cluster, of a database (its name as the command's
+ * value), or of a collection (its namespace). What is made or dropped while it looks may seem wrong.
  * Source: MongoDB's manual, "checkMetadataConsistency", "Inconsistency Types".
  */
 import {
   ArrayBuilder,
   arrayValue,
+  BsonType,
   documentOf,
   EMPTY_DOCUMENT,
   FieldCursor,
   getField,
+  stringValue,
+  type RawValue,
 } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import {
@@ -41,11 +45,14 @@ export function checkMetadataConsistency(server: ConfigServerSource): Command {
       'Compares metadata of the cluster with each other.',
       'checkMetadataConsistency',
     ),
-    parse: (body) => {
-      body.refuse('checkIndexes');
+    parse: (body): Scope => {
+      // The router makes the cursor.
       body.ignore('cursor');
+      const checksIndexes = body.safeBoolean('checkIndexes', false);
+      if (body.target.type !== BsonType.string) return { name: undefined, checksIndexes };
+      return { name: body.target.asString(), checksIndexes };
     },
-    execute: (_none, op) => check(server(), op),
+    execute: (scope, op) => check(server(), op, scope),
     reply: (found) => {
       const batch = new ArrayBuilder();
       for (const { type, description, details } of found) {
@@ -62,14 +69,36 @@ export function checkMetadataConsistency(server: ConfigServerSource): Command {
   });
 }
 
-async function check(server: ConfigServer, op: OperationContext): Promise<Inconsistency[]> {
+/** What is looked at. */
+interface Scope {
+  /** A database, a namespace, or (undefined) everything. */
+  readonly name: string | undefined;
+  /** Whether the shards of a collection have the same indexes. */
+  readonly checksIndexes: boolean;
+}
+
+function isWithin({ name }: Scope, namespace: string): boolean {
+  return name === undefined || name === namespace || namespace.startsWith(`${name}.`);
+}
+
+async function check(
+  server: ConfigServer,
+  op: OperationContext,
+  scope: Scope,
+): Promise<Inconsistency[]> {
   const { catalog } = server;
+  const database = scope.name?.split('.', 1)[0];
+  if (database !== undefined && (await catalog.tryDatabase(database)) === undefined) {
+    throw new CommandError('NamespaceNotFound', `database ${database} not found`);
+  }
   const collections = new Map<string, CollectionEntry>();
   const found: Inconsistency[] = [];
   for (const document of await catalog.read(op, 'config.collections')) {
     const entry = collectionFromDocument(document);
+    if (!isWithin(scope, entry.namespace)) continue;
     collections.set(entry.namespace, entry);
     found.push(...(await ofRouting(server, op, entry)));
+    if (scope.checksIndexes) found.push(...(await ofIndexes(server, op, entry)));
   }
   const primaries = new Map<string, string>();
   for (const document of await catalog.read(op, 'config.databases')) {
@@ -78,6 +107,7 @@ async function check(server: ConfigServer, op: OperationContext): Promise<Incons
   }
   for (const shard of await catalog.shards(op)) {
     for (const { namespace, uuid } of await collectionsOn(server, op, shard)) {
+      if (!isWithin(scope, namespace)) continue;
       const entry = collections.get(namespace);
       const primary = primaries.get(namespace.slice(0, namespace.indexOf('.')));
       if (entry !== undefined && entry.uuid !== uuid) {
@@ -130,6 +160,75 @@ async function ofRouting(
   const known = new Set((await catalog.shards(op)).map(({ name }) => name));
   const zones = await zoneRanges(server, op, entry);
   return [...corrupted, ...findInconsistencies({ entry, chunks, zones, shards: known })];
+}
+
+/** Of the shards that have chunks: what one has and another lacks, or has otherwise. */
+async function ofIndexes(
+  server: ConfigServer,
+  op: OperationContext,
+  { namespace, uuid }: CollectionEntry,
+): Promise<Inconsistency[]> {
+  const { catalog } = server;
+  const filter = documentOf({ uuid: uuidValue(uuid) });
+  const chunks = await catalog.read(op, 'config.chunks', filter);
+  const names = new Set(chunks.map((chunk) => getField(chunk, 'shard')?.asString() ?? ''));
+  const byIndex = new Map<string, Map<string, Buffer>>();
+  for (const shard of await catalog.shards(op)) {
+    if (!names.has(shard.name)) continue;
+    for (const spec of await indexesOn(server, op, shard, namespace)) {
+      const name = getField(spec, 'name')?.asString() ?? '';
+      byIndex.set(name, (byIndex.get(name) ?? new Map<string, Buffer>()).set(shard.name, spec));
+    }
+  }
+  const found: Inconsistency[] = [];
+  for (const [indexName, specs] of byIndex) {
+    const missing = [...names].filter((name) => !specs.has(name));
+    const [first, ...others] = specs.values();
+    const isSame = others.every((spec) => spec.equals(first));
+    if (missing.length === 0 && isSame) continue;
+    found.push({
+      type: 'InconsistentIndex',
+      description:
+        'Found an index of a sharded collection that is inconsistent between different shards',
+      details: {
+        namespace,
+        info: documentOf({
+          indexName,
+          shards: textArray([...specs.keys()]),
+          missingFromShards: textArray(missing),
+          inconsistentProperties: textArray(isSame ? [] : ['spec']),
+        }),
+      },
+    });
+  }
+  return found;
+}
+
+async function indexesOn(
+  { peers }: ConfigServer,
+  op: OperationContext,
+  { host }: ShardEntry,
+  namespace: string,
+): Promise<Buffer[]> {
+  const dot = namespace.indexOf('.');
+  const command = documentOf({
+    listIndexes: namespace.slice(dot + 1),
+    cursor: documentOf({ batchSize: MANY }),
+    $db: namespace.slice(0, dot),
+  });
+  try {
+    const reply = await peers.ask(host, command, { interruption: op });
+    return documentsIn(getField(reply, 'cursor')?.asDocument() ?? EMPTY_DOCUMENT, 'firstBatch');
+  } catch (error) {
+    if (error instanceof CommandError && error.codeName === 'NamespaceNotFound') return [];
+    throw error;
+  }
+}
+
+function textArray(texts: readonly string[]): RawValue {
+  const array = new ArrayBuilder();
+  for (const text of texts) array.push(stringValue(text));
+  return arrayValue(array.finish());
 }
 
 async function collectionsOn(

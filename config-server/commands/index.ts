@@ -19,6 +19,7 @@ import {
   setAllowMigrations,
 } from './configureCollectionBalancing.ts';
 import { createDatabase, enableSharding } from './createDatabase.ts';
+import { getDefaultRWConcern, setDefaultRWConcern } from './defaultRWConcern.ts';
 import { dropCollection, dropDatabase } from './dropCollection.ts';
 import { listShards } from './listShards.ts';
 import { mergeAllChunksOnShard, mergeChunks } from './mergeChunks.ts';
@@ -26,6 +27,11 @@ import { commitMovePrimary, movePrimary, resolveMovePrimary } from './movePrimar
 import { moveChunk, moveRange } from './moveRange.ts';
 import { refineCollectionShardKey } from './refineCollectionShardKey.ts';
 import { removeShard } from './removeShard.ts';
+import {
+  abortReshardCollection,
+  cleanupReshardCollection,
+  commitReshardCollection,
+} from './resharding.ts';
 import { resolveChunkMigration } from './resolveChunkMigration.ts';
 import { shardCollection } from './shardCollection.ts';
 import { split } from './split.ts';
@@ -33,6 +39,7 @@ import { addShardToZone, removeShardFromZone, updateZoneKeyRange } from './zones
 
 export function configServerCommands(server: ConfigServerSource): readonly Command[] {
   return [
+    abortReshardCollection(server),
     addShard(server),
     addShardToZone(server),
     balancerCollectionStatus(server),
@@ -40,14 +47,17 @@ export function configServerCommands(server: ConfigServerSource): readonly Comma
     balancerStatus(server),
     balancerStop(server),
     checkMetadataConsistency(server),
+    cleanupReshardCollection(server),
     clearJumboFlag(server),
     commitChunkMigration(server),
     commitMovePrimary(server),
+    commitReshardCollection(server),
     configureCollectionBalancing(server),
     createDatabase(server),
     dropCollection(server),
     dropDatabase(server),
     enableSharding(server),
+    getDefaultRWConcern(server),
     listShards(server),
     mergeAllChunksOnShard(server),
     mergeChunks(server),
@@ -60,6 +70,7 @@ export function configServerCommands(server: ConfigServerSource): readonly Comma
     resolveChunkMigration(server),
     resolveMovePrimary(server),
     setAllowMigrations(server),
+    setDefaultRWConcern(server),
     shardCollection(server),
     split(server),
     updateZoneKeyRange(server),

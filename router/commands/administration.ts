@@ -3,17 +3,26 @@
  *
  * What the router answers itself is what it knows itself: who the shards are, what its cache holds.
  */
-import { DocumentBuilder, fieldsOf, objectIdValue } from '../../bson/index.ts';
+import {
+  DocumentBuilder,
+  documentOf,
+  EMPTY_DOCUMENT,
+  fieldsOf,
+  objectIdValue,
+} from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import {
   defineCommand,
+  DocumentListProducer,
+  firstBatch,
   isGenericArgument,
+  nestedBody,
   placementValue,
   timestampOfBigInt,
   type Command,
   type ReplyBody,
 } from '../../server/cluster.ts';
-import { databaseOf } from '../network/read-all.ts';
+import { databaseOf, readCursor } from '../network/read-all.ts';
 import type { Router } from '../router.ts';
 import type { Call } from './routed-command.ts';
 import { passedOn } from './shard-reply.ts';
@@ -27,14 +36,16 @@ interface Administration {
 }
 
 const FORWARDED: readonly Administration[] = [
+  { name: 'abortReshardCollection', help: 'Gives a resharding up.' },
   { name: 'addShard', help: 'Adds a shard to the cluster.' },
   { name: 'addShardToZone', help: 'Makes a shard take the data of a zone.' },
   { name: 'balancerCollectionStatus', help: 'Says whether a collection is balanced.' },
   { name: 'balancerStart', help: 'Starts the balancer.' },
   { name: 'balancerStatus', help: 'Says what the balancer does.' },
   { name: 'balancerStop', help: 'Stops the balancer.' },
-  { name: 'checkMetadataConsistency', help: 'Compares metadata of the cluster with each other.' },
+  { name: 'cleanupReshardCollection', help: 'Removes what a resharding left.' },
   { name: 'clearJumboFlag', help: 'Lets a chunk be moved again.', concerns: 'collection' },
+  { name: 'commitReshardCollection', help: 'Ends a resharding at once.' },
   {
     name: 'configureCollectionBalancing',
     help: "Changes how a collection's chunks are balanced.",
@@ -67,6 +78,7 @@ const FORWARDED: readonly Administration[] = [
 export function administrationCommands(router: Router): Command[] {
   return [
     ...FORWARDED.map((each) => forwarded(router, each)),
+    checkMetadataConsistency(router),
     flushRouterConfig(router),
     getShardMap(router),
     getShardVersion(router),
@@ -127,6 +139,41 @@ async function forward(
       `no such command: '${name}' (the config server does not support it yet)`,
     );
   }
+}
+
+/** Sent to admin it looks at the cluster, to another database at that one or at the collection that it names. */
+function checkMetadataConsistency(router: Router): Command {
+  return {
+    ...traits('checkMetadataConsistency', 'Compares metadata of the cluster with each other.'),
+    adminOnly: false,
+    run: async (body, op) => {
+      const { database, target } = body;
+      const isCollection = target.typeName === 'string';
+      if (!isCollection && !target.isNumber) {
+        throw body.wrongType(body.command, target, "expected types '[string, int, long, double]'");
+      }
+      const isCluster = database === 'admin' && !isCollection;
+      const namespace = isCollection ? body.collection() : database;
+      const checkIndexes = body.safeBoolean('checkIndexes', false);
+      const options = body.document('cursor', EMPTY_DOCUMENT);
+      const batchSize = nestedBody('cursor', options, body).limit('batchSize');
+      body.rejectUnknownFields();
+      const documents = await readCursor(
+        router.shards.config,
+        op,
+        documentOf({
+          _configsvrCheckMetadataConsistency: isCluster ? 1 : namespace,
+          checkIndexes,
+          $db: 'admin',
+        }),
+      );
+      return firstBatch(op, {
+        namespace: isCollection ? namespace : `${database}.$cmd.aggregate`,
+        producer: new DocumentListProducer(documents),
+        batchSize,
+      });
+    },
+  };
 }
 
 function flushRouterConfig(router: Router): Command {

@@ -31,6 +31,12 @@ import { runFilemd5, runMapReduce } from './map-reduce.ts';
 import { routedKillOp, runCurrentOp } from './operations.ts';
 import { runCount, runDistinct } from './reads.ts';
 import { routedCommand, type RunRouted } from './routed-command.ts';
+import {
+  runGetDefaultRWConcern,
+  runOnConfigServer,
+  runSetClusterParameter,
+  runSetDefaultRWConcern,
+} from './settings.ts';
 import { runDelete, runInsert, runUpdate } from './writes.ts';
 
 const ROUTED: Readonly<Record<string, RunRouted>> = {
@@ -56,6 +62,8 @@ const ROUTED: Readonly<Record<string, RunRouted>> = {
   findAndModify: runFindAndModify,
   fsync: runOnCluster,
   fsyncUnlock: runOnCluster,
+  getClusterParameter: runOnConfigServer,
+  getDefaultRWConcern: runGetDefaultRWConcern,
   insert: runInsert,
   listCollections: runListCollections,
   listDatabases: runListDatabases,
@@ -66,6 +74,8 @@ const ROUTED: Readonly<Record<string, RunRouted>> = {
   planCacheListFilters: (call) => runOnOwners(call),
   planCacheSetFilter: (call) => runOnOwners(call),
   renameCollection: runRenameCollection,
+  setClusterParameter: runSetClusterParameter,
+  setDefaultRWConcern: runSetDefaultRWConcern,
   update: runUpdate,
   validate: runValidate,
 };

@@ -7,7 +7,13 @@
  * Source: MongoDB's server documentation of its command parser (IDL): duplicate, unknown, missing and mistyped fields.
  */
 import { CommandError } from '../../common/errors.ts';
-import { BsonType, type BsonTypeCode, FieldCursor, type RawValue } from '../../bson/index.ts';
+import {
+  BsonType,
+  type BsonTypeCode,
+  FieldCursor,
+  setField,
+  type RawValue,
+} from '../../bson/index.ts';
 import type { DocumentSequence } from '../../wire/index.ts';
 import { namespaceOf } from '../catalog/namespace.ts';
 
@@ -72,6 +78,15 @@ export class CommandBody {
     this.byName?.set(name, field);
     this.taken.push(field);
     this.nameLengths |= 1 << name.length;
+  }
+
+  /** The same command with another generic argument at its end, for who sends it on: here it counts no more. */
+  withGeneric(name: string, value: RawValue): CommandBody {
+    const { command, generic, target, sequences } = this;
+    const bytes = setField(this.bytes, name, value);
+    const changed = new CommandBody(command, { bytes, generic, target, sequences });
+    for (const field of this.taken) changed.addField(field.name, field.value);
+    return changed;
   }
 
   /** The namespace "database.collection" that the command's first field names. */

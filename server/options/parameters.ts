@@ -150,6 +150,14 @@ const PARAMETERS = [
     help: 'Refuses queries that would have to read a whole collection.',
   },
   {
+    name: 'orphanCleanupDelaySecs',
+    initial: 0,
+    setAtStartup: true,
+    setAtRuntime: true,
+    range: [0, 2 ** 31 - 1],
+    help: 'Seconds for which a shard keeps documents that a migration has taken away, unless somebody waits for their removal; readers that began before are waited for besides.',
+  },
+  {
     name: 'partialMessageTimeoutMillis',
     initial: 30_000,
     setAtStartup: true,

@@ -47,6 +47,8 @@ export interface MigrationRequest {
   readonly max: Buffer;
   readonly toShard: string;
   readonly toHost: string;
+  /** Somebody waits until what has gone is removed. */
+  readonly waitsForDelete: boolean;
 }
 
 /** What the trace says. */
@@ -622,7 +624,12 @@ async function finish(
 }
 
 function taskOf(coordinator: Coordinator) {
-  return { ...coordinator, migrationId: coordinator.id, donor: coordinator.fromShard };
+  return {
+    ...coordinator,
+    migrationId: coordinator.id,
+    donor: coordinator.fromShard,
+    isDelayed: !coordinator.waitsForDelete,
+  };
 }
 
 function coordinatorFact(coordinator: Coordinator) {
@@ -635,6 +642,7 @@ function coordinatorFact(coordinator: Coordinator) {
     recipientHost: coordinator.toHost,
     range: documentOf({ min: coordinator.min, max: coordinator.max }),
     keyPattern: coordinator.pattern,
+    waitForDelete: coordinator.waitsForDelete,
   });
   return { namespace: COORDINATORS, id: coordinator.id, value };
 }
@@ -656,5 +664,6 @@ function coordinatorFrom(document: Buffer): Coordinator {
     pattern: field('keyPattern').asDocument(),
     min: field('min', range).asDocument(),
     max: field('max', range).asDocument(),
+    waitsForDelete: getField(document, 'waitForDelete')?.isTruthy() === true,
   };
 }

@@ -10,8 +10,10 @@
  */
 import {
   booleanValue,
+  dateValue,
   documentOf,
   getField,
+  setField,
   stringValue,
   unsetField,
   type RawValue,
@@ -41,6 +43,8 @@ export interface RangeDeletion {
   readonly min: Buffer;
   readonly max: Buffer;
   readonly donor: string;
+  /** The removal waits for orphanCleanupDelaySecs; absent: it begins at once. */
+  readonly isDelayed?: boolean;
 }
 
 /** A new task that does nothing yet. */
@@ -53,7 +57,7 @@ export function pendingTask(task: RangeDeletion): FactChange {
     range: documentOf({ min: task.min, max: task.max }),
     keyPattern: task.pattern,
     pending: booleanValue(true),
-    whenToClean: stringValue('now'),
+    whenToClean: stringValue(task.isDelayed === true ? 'delayed' : 'now'),
   });
   return { namespace: RANGE_DELETIONS, id: task.migrationId, value };
 }
@@ -70,7 +74,8 @@ export async function readyTask(
 ): Promise<FactChange | undefined> {
   for (const document of await readFacts(op, RANGE_DELETIONS)) {
     if (!idOf(document).toBytes().equals(migrationId.toBytes())) continue;
-    const value = unsetField(document, 'pending');
+    const ready = unsetField(document, 'pending');
+    const value = setField(ready, 'readySince', dateValue(op.service.clock.wallMs()));
     return { namespace: RANGE_DELETIONS, id: migrationId, value };
   }
   return undefined;
@@ -80,6 +85,11 @@ export async function readyTask(
 export async function hasTasks(op: OperationContext, uuid: string): Promise<boolean> {
   const tasks = await readFacts(op, RANGE_DELETIONS);
   return tasks.some((document) => taskFrom(document).uuid === uuid);
+}
+
+/** Waits until nothing of the collection is left that is to be removed, or may be. */
+export async function waitForRemovals(op: OperationContext, uuid: string): Promise<void> {
+  while (await hasTasks(op, uuid)) await op.sleep(REMOVAL_POLL_MS);
 }
 
 /** Waits until what a migration left here is removed, whatever else is still to be removed. */
@@ -110,9 +120,16 @@ export async function runRangeDeletions(
   let isLeft = false;
   for (const document of await readFacts(op, RANGE_DELETIONS)) {
     if (getField(document, 'pending') !== undefined) continue;
-    if (!(await runTask(op, state, document))) isLeft = true;
+    if (isTooEarly(op, document) || !(await runTask(op, state, document))) isLeft = true;
   }
   return isLeft;
+}
+
+function isTooEarly({ service }: OperationContext, task: Buffer): boolean {
+  if (getField(task, 'whenToClean')?.asString() !== 'delayed') return false;
+  const delayMs = service.parameters.get('orphanCleanupDelaySecs') * 1000;
+  const sinceMs = getField(task, 'readySince')?.asDateMs() ?? 0;
+  return service.clock.wallMs() < sinceMs + delayMs;
 }
 
 interface Task {

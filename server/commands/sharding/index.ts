@@ -4,6 +4,7 @@
 import type { Command } from '../../command/define-command.ts';
 import { addShardIdentity } from './addShardIdentity.ts';
 import { checkShardKeyIndex } from './checkShardKeyIndex.ts';
+import { cleanupOrphaned } from './cleanupOrphaned.ts';
 import { createCollectionParticipant } from './createCollectionParticipant.ts';
 import { dropCollectionParticipant } from './dropCollectionParticipant.ts';
 import {
@@ -27,6 +28,7 @@ import { splitVector } from './splitVector.ts';
 export const SHARD_COMMANDS: readonly Command[] = [
   addShardIdentity,
   checkShardKeyIndex,
+  cleanupOrphaned,
   createCollectionParticipant,
   dropCollectionParticipant,
   finishReceive,

@@ -12,7 +12,7 @@ import { namespaceIn, shardingOf, shardTraits } from './shard-command.ts';
 
 export const moveRange = defineCommand({
   ...shardTraits('_shardsvrMoveRange', 'Gives a range of a collection to another shard.'),
-  parse: (body): MigrationRequest & { readonly waitsForDelete: boolean } => {
+  parse: (body): MigrationRequest => {
     body.ignore('fromShard');
     return {
       namespace: namespaceIn(body),
@@ -23,7 +23,7 @@ export const moveRange = defineCommand({
       waitsForDelete: body.boolean('waitForDelete', false),
     };
   },
-  execute: async ({ waitsForDelete, ...request }, op) => {
+  execute: async (request, op) => {
     const migrations = migrationsOf(shardingOf(op));
     let id: RawValue;
     try {
@@ -31,7 +31,7 @@ export const moveRange = defineCommand({
     } finally {
       void migrations.finish();
     }
-    if (waitsForDelete) await waitForRemoval(op, id);
+    if (request.waitsForDelete) await waitForRemoval(op, id);
   },
   reply: () => ({}),
 });
