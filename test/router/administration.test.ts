@@ -292,4 +292,160 @@ describe('administration of a cluster', () => {
       assert.equal((await db.collection('spread').indexes()).length, 3);
     });
   });
+
+  describe('checkMetadataConsistency', () => {
+    it('looks at the cluster, at a database, or at a collection, and answers with a cursor', async () => {
+      const [good, bad] = [`${database}.good`, `${database}.bad`];
+      await admin({ shardCollection: good, key: { a: 1 } });
+      await admin({ shardCollection: bad, key: { a: 1 } });
+      for (const _id of [1, 2, 3]) await admin({ split: bad, middle: { a: _id } });
+      const check = async (on: Db, command: Document) => (await on.command(command))['cursor'];
+      assert.deepEqual(await check(db, { checkMetadataConsistency: 1 }), {
+        firstBatch: [],
+        id: 0,
+        ns: `${database}.$cmd.aggregate`,
+      });
+      const { uuid } = (await entryOf(bad)) ?? {};
+      await metadata('chunks').deleteMany({ uuid, 'min.a': { $in: [1, 3] } });
+      const types = ({ firstBatch }: Document): string[] =>
+        firstBatch.map(({ type }: Document) => type);
+      const found = await check(db, { checkMetadataConsistency: 1, cursor: { batchSize: 1 } });
+      assert.equal(found.firstBatch.length, 1);
+      assert.notEqual(String(found.id), '0');
+      const rest = await db.command({ getMore: found.id, collection: '$cmd.aggregate' });
+      assert.deepEqual(
+        [...types(found), ...rest['cursor'].nextBatch.map(({ type }: Document) => type)],
+        ['RoutingTableRangeGap', 'RoutingTableMissingMaxKey'],
+      );
+      const ofBad = await check(db, { checkMetadataConsistency: 'bad' });
+      assert.deepEqual([ofBad.ns, types(ofBad).length], [bad, 2]);
+      assert.deepEqual(types(await check(db, { checkMetadataConsistency: 'good' })), []);
+      const whole = await check(cluster.client.db('admin'), { checkMetadataConsistency: 1 });
+      assert.equal(whole.ns, 'admin.$cmd.aggregate');
+      assert.equal(types(whole).length, 2);
+      await metadata('collections').deleteOne({ uuid });
+      await metadata('chunks').deleteMany({ uuid });
+    });
+
+    it('compares the indexes of the shards when it is asked to', async () => {
+      const namespace = `${database}.indexed`;
+      await admin({ shardCollection: namespace, key: { a: 1 } });
+      await admin({ split: namespace, middle: { a: 0 } });
+      await admin({ moveChunk: namespace, find: { a: 1 }, to: 'shard1' });
+      const check = async (): Promise<Document[]> =>
+        (await db.command({ checkMetadataConsistency: 'indexed', checkIndexes: true }))['cursor']
+          .firstBatch;
+      assert.deepEqual(await check(), []);
+      await cluster.onShard(1).db(database).collection('indexed').createIndex({ b: 1 });
+      const [found] = await check();
+      assert.equal(found['type'], 'InconsistentIndex');
+      assert.deepEqual(found['details'].info.missingFromShards, ['shard0']);
+    });
+
+    it('refuses what it does not know', async () => {
+      const missing = cluster.client.db('no_such_database');
+      await assert.rejects(missing.command({ checkMetadataConsistency: 1 }), { code: 26 });
+      await assert.rejects(db.command({ checkMetadataConsistency: { a: 1 } }), { code: 14 });
+      await assert.rejects(db.command({ checkMetadataConsistency: 1, unknown: 1 }), {
+        code: 40415,
+      });
+    });
+  });
+
+  describe('settings of the cluster', () => {
+    it('keeps cluster parameters at the config server, and goes by them', async () => {
+      const get = async (): Promise<Document> =>
+        (await admin({ getClusterParameter: 'defaultMaxTimeMS' }))['clusterParameters'][0];
+      assert.equal(Number((await get())['readOperations']), 0);
+      await db.collection('slow').insertMany(many(10));
+      const slow = () => db.collection('slow').find({ $where: 'sleep(100) || true' }).toArray();
+      assert.equal((await slow()).length, 10);
+      await admin({ setClusterParameter: { defaultMaxTimeMS: { readOperations: 50 } } });
+      assert.equal(Number((await get())['readOperations']), 50);
+      await assert.rejects(slow(), { code: 50 });
+      await admin({ setClusterParameter: { defaultMaxTimeMS: { readOperations: 0 } } });
+      assert.equal((await slow()).length, 10);
+      await assert.rejects(admin({ getClusterParameter: 'nothing' }), { code: 4 });
+      await assert.rejects(admin({ setClusterParameter: { nothing: {} } }), { code: 4 });
+    });
+
+    it('has default concerns that writes without one get', async () => {
+      const before = await admin({ getDefaultRWConcern: 1 });
+      assert.deepEqual(before['defaultReadConcern'], { level: 'local' });
+      assert.equal(before['defaultWriteConcernSource'], 'implicit');
+      const set = (fields: Document) => admin({ setDefaultRWConcern: 1, ...fields });
+      await assert.rejects(set({}), { code: 2 });
+      await assert.rejects(set({ defaultReadConcern: { level: 'snapshot' } }), { code: 2 });
+      await assert.rejects(set({ defaultWriteConcern: { w: 0 } }), { code: 2 });
+      await assert.rejects(set({ defaultWriteConcern: { w: 2 } }), { code: 2 });
+      const journaled = { w: 'majority', j: true, wtimeout: 0 };
+      const after = await set({
+        defaultReadConcern: { level: 'majority' },
+        defaultWriteConcern: { w: 'majority', j: true },
+      });
+      assert.deepEqual(after['defaultReadConcern'], { level: 'majority' });
+      assert.deepEqual(after['defaultWriteConcern'], journaled);
+      assert.equal(after['defaultWriteConcernSource'], 'global');
+      assert.ok(after['updateWallClockTime'] instanceof Date);
+      await db.collection('plain').insertOne({ a: 1 });
+      await db.collection('plain').updateOne({ a: 1 }, { $set: { b: 1 } });
+      await db.collection('plain').createIndex({ a: 1 });
+      await assert.rejects(set({ defaultWriteConcern: {} }), { code: 20 });
+      const again = await set({ defaultReadConcern: {}, defaultWriteConcern: { w: 1 } });
+      assert.deepEqual(again['defaultReadConcern'], { level: 'local' });
+      assert.deepEqual(
+        (await stale.db('admin').command({ getDefaultRWConcern: 1 }))['defaultWriteConcern'],
+        { w: 1, wtimeout: 0 },
+      );
+    });
+
+    it('knows the routers that are there', async () => {
+      const names = () => metadata('mongos').find().toArray();
+      for (let round = 0; round < 100 && (await names()).length < 2; round += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      const ports = (await names()).map(({ _id }) => Number(String(_id).split(':').at(-1))).sort();
+      assert.deepEqual(ports, cluster.routers.map(({ port }) => port).sort());
+    });
+  });
+
+  describe('orphaned documents', () => {
+    it('stay for as long as an operator wants, and are waited for', async () => {
+      const namespace = `${database}.orphans`;
+      await admin({ shardCollection: namespace, key: { a: 1 } });
+      await admin({ split: namespace, middle: { a: 0 } });
+      await db.collection<Document>('orphans').insertMany(many(20));
+      const donor = cluster.onShard(0);
+      const left = () => donor.db(database).collection('orphans').countDocuments();
+      const delay = (orphanCleanupDelaySecs: number) =>
+        donor.db('admin').command({ setParameter: 1, orphanCleanupDelaySecs });
+      await delay(1000);
+      await admin({ moveChunk: namespace, find: { a: 1 }, to: 'shard1' });
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      assert.equal(await left(), 20);
+      assert.equal(await db.collection('orphans').countDocuments(), 20);
+      await delay(0);
+      const cleanup = (ns: string, more: Document = {}) =>
+        donor.db('admin').command({ cleanupOrphaned: ns, ...more });
+      assert.equal((await cleanup(namespace))['ok'], 1);
+      assert.equal(await left(), 0);
+      assert.equal((await cleanup(`${database}.nothing`))['ok'], 1);
+      await assert.rejects(cleanup(namespace, { startingFromKey: { b: 1 } }), { code: 265 });
+      await assert.rejects(cleanup('nonsense'), { code: 73 });
+      await assert.rejects(delay(-1), { code: 2 });
+      await delay(1000);
+      await admin({ moveChunk: namespace, find: { a: -1 }, to: 'shard1', _waitForDelete: true });
+      await delay(0);
+    });
+  });
+
+  it('has no resharding under way, and says so', async () => {
+    const namespace = `${database}.resharded`;
+    await admin({ shardCollection: namespace, key: { a: 1 } });
+    await assert.rejects(admin({ abortReshardCollection: namespace }), { code: 339 });
+    await assert.rejects(admin({ commitReshardCollection: namespace }), { code: 339 });
+    assert.equal((await admin({ cleanupReshardCollection: namespace }))['ok'], 1);
+    const asked = admin({ reshardCollection: namespace, key: { b: 1 } });
+    await assert.rejects(asked, { code: 59, message: /reshardCollection/ });
+  });
 });
