@@ -20,7 +20,7 @@ export interface RunningRouter {
 export async function loadRouter(): Promise<LoadedRouter> {
   const { createServer, createCommandTable } = await loadServer();
   const { Router } = await import('./router.ts');
-  const { settingsRole } = await import('./cluster-settings.ts');
+  const { settingsRole } = await import('./settings-role.ts');
   const { createRouterCommands } = await import('./commands/table.ts');
   return {
     createServer: (configHost, options) => {

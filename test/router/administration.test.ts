@@ -404,8 +404,8 @@ describe('administration of a cluster', () => {
       for (let round = 0; round < 100 && (await names()).length < 2; round += 1) {
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
-      const ports = (await names()).map(({ _id }) => Number(String(_id).split(':').at(-1))).sort();
-      assert.deepEqual(ports, cluster.routers.map(({ port }) => port).sort());
+      const ports = (await names()).map(({ _id }) => Number(String(_id).split(':').at(-1)));
+      assert.deepEqual(new Set(ports), new Set(cluster.routers.map(({ port }) => port)));
     });
   });
 
