@@ -31,6 +31,8 @@ export class ConfigServer {
   readonly peers: Peers;
   /** By namespace, by "chunks of " and a namespace, by "database." for a database, and "" for the shards. */
   readonly locks = new NamespaceLocks();
+  /** Namespaces of which no range moves, because they are being renamed. */
+  readonly renaming = new Set<string>();
   /** Absent until it has started. */
   balancer: BalancerControl | undefined;
   private readonly advertisedHost: string;

@@ -6,6 +6,7 @@ import { type Role } from '../server/index.ts';
 import { Peers } from '../server/cluster.ts';
 import { Balancer } from './balancer/balancer.ts';
 import { ClusterCatalog } from './catalog/cluster-catalog.ts';
+import { finishRenames } from './commands/renameCollection.ts';
 import { configServerCommands } from './commands/index.ts';
 import { ConfigServer } from './config-server.ts';
 import { EmbeddedTopology } from './topology/embedded-topology.ts';
@@ -39,10 +40,12 @@ export function createConfigServerRole({ host: advertisedHost }: ConfigServerRol
       server.balancer = balancer;
       running = server;
       balancer.start();
+      const renames = finishRenames(server);
       return {
         stop: async () => {
           running = undefined;
           await balancer.stop();
+          await renames;
           peers.close();
         },
       };

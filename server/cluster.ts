@@ -58,6 +58,7 @@ export {
 export { chunkFromDocument, makeChunk, type Chunk } from './sharding/chunk.ts';
 export { ChunkMap, type KeyTextRange } from './sharding/chunk-map.ts';
 export { pauseAtStep } from './sharding/migration-steps.ts';
+export { untilDone } from './sharding/until-done.ts';
 export { DatabaseVersion } from './sharding/database-version.ts';
 export {
   ABOVE_ALL_KEYS,

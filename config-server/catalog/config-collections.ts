@@ -19,7 +19,8 @@ const COLLECTIONS: Readonly<Record<string, readonly ConfigIndex[]>> = {
   version: [],
   shards: [{ key: { host: 1 }, unique: true }],
   databases: [],
-  collections: [],
+  collections: [{ key: { uuid: 1 } }],
+  pendingRenames: [],
   chunks: [
     { key: { uuid: 1, min: 1 }, unique: true },
     { key: { uuid: 1, shard: 1, min: 1 }, unique: true },

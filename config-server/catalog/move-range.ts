@@ -73,7 +73,13 @@ export async function moveRangeTo(
 }
 
 /** @throws CommandError ConflictingOperationInProgress after setAllowMigrations: false */
-async function checkAllowed({ catalog }: ConfigServer, namespace: string): Promise<void> {
+async function checkAllowed({ catalog, renaming }: ConfigServer, namespace: string): Promise<void> {
+  if (renaming.has(namespace)) {
+    throw new CommandError(
+      'ConflictingOperationInProgress',
+      `The collection ${namespace} is being renamed`,
+    );
+  }
   const document = await catalog.topology.get({ set: 'collections', id: stringValue(namespace) });
   const allowed = document === undefined ? undefined : getField(document, 'allowMigrations');
   if (allowed?.isTruthy() !== false) return;

@@ -27,6 +27,7 @@ import { commitMovePrimary, movePrimary, resolveMovePrimary } from './movePrimar
 import { moveChunk, moveRange } from './moveRange.ts';
 import { refineCollectionShardKey } from './refineCollectionShardKey.ts';
 import { removeShard } from './removeShard.ts';
+import { renameCollection } from './renameCollection.ts';
 import {
   abortReshardCollection,
   cleanupReshardCollection,
@@ -67,6 +68,7 @@ export function configServerCommands(server: ConfigServerSource): readonly Comma
     refineCollectionShardKey(server),
     removeShard(server),
     removeShardFromZone(server),
+    renameCollection(server),
     resolveChunkMigration(server),
     resolveMovePrimary(server),
     setAllowMigrations(server),

@@ -97,7 +97,7 @@ export async function runDropDatabase(call: Call): Promise<ReplyBody> {
   return passedOn(reply);
 }
 
-/** Within one database, and only whole: a sharded collection's metadata do not follow yet. */
+/** What is not sharded keeps its shard. */
 export function runRenameCollection(call: Call): Promise<ReplyBody> {
   const { router, op, body } = call;
   const from = body.target.typeName === 'string' ? body.target.asString() : '';
@@ -108,12 +108,8 @@ export function runRenameCollection(call: Call): Promise<ReplyBody> {
       throw new CommandError('NamespaceNotFound', `Source collection ${from} does not exist`);
     }
     const target = await router.routing.collection(to, op);
-    if (route.sharded !== undefined || target !== undefined) {
-      throw new CommandError(
-        'NotImplemented',
-        'renaming sharded collections is not supported by FlintDB yet',
-      );
-    }
+    if (route.sharded !== undefined) return renameSharded(call, from, to);
+    if (target !== undefined) await dropShardedTarget(call, to);
     if (databaseOf(from) !== databaseOf(to)) {
       const other = await router.routing.createDatabase(databaseOf(to), op);
       if (other.primary !== route.database.primary) {
@@ -126,6 +122,38 @@ export function runRenameCollection(call: Call): Promise<ReplyBody> {
     const [answer] = await askAll(call, [await primaryTarget(router, op, route)]);
     return onlyReply(answer, from);
   });
+}
+
+/** The config server does it: chunks keep their places, and every shard follows. */
+async function renameSharded(
+  { router, op, body }: Call,
+  from: string,
+  to: string,
+): Promise<ReplyBody> {
+  body.refuse('stayTemp', 'collectionUUID');
+  const dropTarget = body.safeBoolean('dropTarget', false);
+  try {
+    await router.shards.config.command(
+      documentOf({ _configsvrRenameCollection: from, to, dropTarget, $db: 'admin' }),
+      op,
+    );
+  } finally {
+    router.routing.collectionIsStale(from);
+    router.routing.collectionIsStale(to);
+  }
+  return {};
+}
+
+/** What is not sharded takes the place of what is. */
+async function dropShardedTarget({ router, op, body }: Call, to: string): Promise<void> {
+  if (!body.safeBoolean('dropTarget', false)) {
+    throw new CommandError('NamespaceExists', 'target namespace exists');
+  }
+  await router.shards.config.command(
+    documentOf({ _configsvrDropCollection: to, $db: 'admin' }),
+    op,
+  );
+  router.routing.collectionIsStale(to);
 }
 
 export function runListCollections(call: Call): Promise<ReplyBody> {

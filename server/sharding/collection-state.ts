@@ -27,6 +27,10 @@ export class KnownCollection {
     this.ownership = routing === undefined ? undefined : this.ownershipBy(routing, shardName);
   }
 
+  get isUnsharded(): boolean {
+    return this.routing === undefined;
+  }
+
   /** Operations that were let in by it, or plans that filter by it, go on. */
   get isUsed(): boolean {
     return this.users > 0;

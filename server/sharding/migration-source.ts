@@ -77,6 +77,12 @@ const DRAIN_ATTEMPTS = 20;
 const PAUSE_MS = 100;
 const ASK_TIMEOUT_MS = 30_000;
 
+/** A migration of the collection is under way, or has an end that not all know. */
+export async function hasCoordinators(op: OperationContext, uuid: string): Promise<boolean> {
+  const coordinators = await readFacts(op, COORDINATORS);
+  return coordinators.some((document) => coordinatorFrom(document).uuid === uuid);
+}
+
 export class MigrationSource {
   private readonly host: RoleHost;
   private readonly state: ShardingState;
@@ -514,7 +520,11 @@ class Migration {
         const outcome = isCommitted
           ? 'committed'
           : await decide(op, state, coordinatorFact(coordinator).value);
-        await state.refresh(op, coordinator.namespace);
+        await state.refresh(op, coordinator.namespace).catch((error: unknown) => {
+          // A collection that is being renamed waits for this: who comes next reads what is true then.
+          if (!(error instanceof CommandError) || error.codeName !== 'StaleConfig') throw error;
+          state.forget(coordinator.namespace);
+        });
         return outcome;
       } catch (error) {
         if (op.reason !== undefined) throw error;

@@ -18,7 +18,7 @@ import {
   unsetField,
   type RawValue,
 } from '../../bson/index.ts';
-import type { MaybePromise, RecordId } from '../../storage/index.ts';
+import type { MaybePromise, RecordId, Transaction } from '../../storage/index.ts';
 import type { OperationContext } from '../operation/operation-context.ts';
 import type { KeyTextRange } from './chunk-map.ts';
 import { pauseAtStep } from './migration-steps.ts';
@@ -26,7 +26,14 @@ import { uuidValue } from './routing.ts';
 import { ShardKeyPattern, type KeyText } from './shard-key-pattern.ts';
 import { indexRange, shardKeyIndex } from './shard-key-walk.ts';
 import type { ShardingState } from './sharding-state.ts';
-import { changeFacts, idOf, readFacts, recordById, type FactChange } from './stored-facts.ts';
+import {
+  changeFact,
+  changeFacts,
+  idOf,
+  readFacts,
+  recordById,
+  type FactChange,
+} from './stored-facts.ts';
 
 export const RANGE_DELETIONS = 'config.rangeDeletions';
 
@@ -79,6 +86,28 @@ export async function readyTask(
     return { namespace: RANGE_DELETIONS, id: migrationId, value };
   }
   return undefined;
+}
+
+/** The collection has another name now. */
+export async function renameTasks(
+  transaction: Transaction,
+  uuid: string,
+  namespace: string,
+): Promise<void> {
+  const collection = transaction.collection(RANGE_DELETIONS);
+  if (collection === undefined) return;
+  const tasks: Buffer[] = [];
+  const cursor = transaction.scanRecords(collection);
+  try {
+    while (await cursor.next()) tasks.push(Buffer.from(cursor.document));
+  } finally {
+    cursor.close();
+  }
+  for (const task of tasks) {
+    if (taskFrom(task).uuid !== uuid) continue;
+    const value = setField(task, 'nss', stringValue(namespace));
+    await changeFact(transaction, { namespace: RANGE_DELETIONS, id: idOf(task), value });
+  }
 }
 
 /** Documents of the collection are here, or may be, that do not count. */

@@ -3,10 +3,27 @@
  */
 import type { Role } from '../role.ts';
 import { SHARD_COMMANDS } from '../commands/sharding/index.ts';
+import type { ReadView, StorageEngine } from '../../storage/index.ts';
+import { checkedUuid } from './collection-copy.ts';
 import { Migrations } from './migrations.ts';
 import { Peers } from './peers.ts';
 import { storedIdentity } from './shard-identity.ts';
-import { ShardingState } from './sharding-state.ts';
+import { ShardingState, type LocalNames } from './sharding-state.ts';
+
+function namesIn(engine: StorageEngine): LocalNames {
+  const look = <Found>(question: (view: ReadView) => Found): Found => {
+    const view = engine.snapshot();
+    try {
+      return question(view);
+    } finally {
+      view.close();
+    }
+  };
+  return {
+    namespaceOf: (uuid) => look((view) => view.collectionByUuid(checkedUuid(uuid))?.namespace),
+    uuidOf: (namespace) => look((view) => view.collection(namespace)?.uuid),
+  };
+}
 
 export function createShardRole(): Role {
   return {
@@ -15,6 +32,7 @@ export function createShardRole(): Role {
       const { service } = host;
       const peers = new Peers(service.clock, 'shard', service.backupBarrier);
       const state = new ShardingState(peers);
+      state.localNames = namesIn(service.engine);
       state.identity = await host.background('readShardIdentity', (op) =>
         storedIdentity(op.view()),
       );

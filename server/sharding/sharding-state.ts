@@ -16,12 +16,19 @@ import { DatabaseState } from './database-state.ts';
 import type { MigrationChanges } from './migration-changes.ts';
 import { MigrationStatistics } from './migration-statistics.ts';
 import type { Peers } from './peers.ts';
-import { readRouting, type ReadMetadata } from './routing.ts';
+import { readRouting, uuidValue, type CollectionRouting, type ReadMetadata } from './routing.ts';
 import type { RoutedOperation } from './routed-by.ts';
 import type { ShardIdentity } from './shard-identity.ts';
 import type { ShardKeyPattern } from './shard-key-pattern.ts';
 import { ShardVersion } from './shard-version.ts';
 import { staleConfigError, staleDbVersionError } from './stale-errors.ts';
+
+/** The collections of this server, as they are called now. */
+export interface LocalNames {
+  /** @param uuid 32 hexadecimal digits */
+  namespaceOf(uuid: string): string | undefined;
+  uuidOf(namespace: string): string | undefined;
+}
 
 /** How a command wants to a collection. */
 export interface Admission {
@@ -42,6 +49,8 @@ export class ShardingState {
   identity: ShardIdentity | undefined;
   /** Where changes of the collection are noted that is being migrated. */
   changes: MigrationChanges | undefined;
+  /** How collections are called on this server; absent: nobody looks. */
+  localNames: LocalNames | undefined;
   private readonly collections = new Map<string, CollectionState>();
   private readonly databases = new Map<string, DatabaseState>();
   private readonly refreshing = new Map<string, Promise<void>>();
@@ -215,6 +224,7 @@ export class ShardingState {
             ...(sort === undefined ? {} : { sort }),
           });
         const routing = await readRouting(read, namespace, state.known?.routing);
+        await this.checkNames(namespace, routing, read);
         // What has not changed stays, with its users: a removal waits for those of before a change, and for no others.
         if (isCurrent() && state.known?.isStill(routing) !== true) {
           state.known = new KnownCollection(routing, shardName);
@@ -224,6 +234,37 @@ export class ShardingState {
       if (known !== undefined) return known;
     }
     throw new CommandError('ConflictingOperationInProgress', `${namespace} changed meanwhile`);
+  }
+
+  /**
+   * A collection that was renamed has its new name at the config server first, and on this shard a moment later: until then neither
+   * name is what it seems.
+   * @throws CommandError StaleConfig: the router asks again
+   */
+  private async checkNames(
+    namespace: string,
+    routing: CollectionRouting | undefined,
+    read: ReadMetadata,
+  ): Promise<void> {
+    if (this.localNames === undefined) return;
+    let isBehind = false;
+    if (routing !== undefined) {
+      const local = this.localNames.namespaceOf(routing.entry.uuid);
+      isBehind = local !== undefined && local !== namespace;
+    } else {
+      const { known } = this.collection(namespace);
+      const uuid = known?.isUnsharded === true ? undefined : this.localNames.uuidOf(namespace);
+      const filter = uuid === undefined ? undefined : documentOf({ uuid: uuidValue(uuid) });
+      isBehind = filter !== undefined && (await read('config.collections', filter)).length > 0;
+    }
+    if (!isBehind) return;
+    throw staleConfigError({
+      namespace,
+      received: ShardVersion.IGNORED,
+      wanted: undefined,
+      shardId: this.requiredIdentity.shardName,
+      because: 'a rename has not reached this shard yet:',
+    });
   }
 
   /** The next command reads again. What is being read now may be older, and does not count. */

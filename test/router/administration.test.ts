@@ -293,6 +293,116 @@ describe('administration of a cluster', () => {
     });
   });
 
+  describe('renameCollection', () => {
+    /** {a: 1} with a chunk on each shard, and documents from -5 to 4. */
+    async function spread(name: string): Promise<void> {
+      const namespace = `${database}.${name}`;
+      await admin({ shardCollection: namespace, key: { a: 1 } });
+      await admin({ split: namespace, middle: { a: 0 } });
+      await admin({ moveChunk: namespace, find: { a: 0 }, to: 'shard1', _waitForDelete: true });
+      await db
+        .collection(name)
+        .insertMany(Array.from({ length: 10 }, (_, a) => ({ a: a - 5, name })));
+    }
+    const count = (of: MongoClient, name: string): Promise<number> =>
+      of.db(database).collection(name).countDocuments();
+
+    it('gives a sharded collection another name, with its chunks, zones and indexes', async () => {
+      await spread('old');
+      await db.collection('old').createIndex({ b: 1 });
+      await admin({ addShardToZone: 'shard1', zone: 'named' });
+      const range = { min: { a: 0 }, max: { a: new MaxKey() } };
+      await admin({ updateZoneKeyRange: `${database}.old`, ...range, zone: 'named' });
+      assert.equal(await count(stale, 'old'), 10);
+      const before = await entryOf(`${database}.old`);
+      const chunks = await chunksOf(`${database}.old`);
+      await db.collection('old').rename('new');
+      assert.equal(await entryOf(`${database}.old`), null);
+      const after = await entryOf(`${database}.new`);
+      assert.deepEqual([after?.['uuid'], after?.['key']], [before?.['uuid'], { a: 1 }]);
+      assert.deepEqual(await chunksOf(`${database}.new`), chunks);
+      assert.equal((await metadata('tags').findOne({ ns: `${database}.new` }))?.['tag'], 'named');
+      assert.equal(await metadata('pendingRenames').countDocuments(), 0);
+      for (const of of [cluster.client, stale]) {
+        assert.equal(await count(of, 'new'), 10);
+        assert.equal(await count(of, 'old'), 0);
+      }
+      await stale.db(database).collection('new').insertOne({ a: 50 });
+      assert.equal((await db.collection('new').indexes()).length, 3);
+      await stale.db(database).collection('old').insertOne({ other: 1 });
+      assert.equal(await count(cluster.client, 'old'), 1);
+      assert.equal(await count(cluster.client, 'new'), 11);
+      await admin({ updateZoneKeyRange: `${database}.new`, ...range, zone: null });
+      await admin({ moveChunk: `${database}.new`, find: { a: 1 }, to: 'shard0' });
+      assert.equal(await count(stale, 'new'), 11);
+    });
+
+    it('replaces what has the name, sharded or not, when it is told to', async () => {
+      await spread('source');
+      await spread('target');
+      const rename = (dropTarget: boolean) =>
+        db.collection('source').rename('target', { dropTarget });
+      await assert.rejects(rename(false), { code: 48 });
+      assert.equal(await count(stale, 'target'), 10);
+      const { uuid } = (await entryOf(`${database}.target`)) ?? {};
+      await rename(true);
+      assert.equal(await metadata('chunks').countDocuments({ uuid }), 0);
+      const all = await stale.db(database).collection('target').find().toArray();
+      assert.deepEqual([all.length, new Set(all.map(({ name }) => name)).size], [10, 1]);
+      await db.collection('single').insertOne({ single: 1 });
+      await assert.rejects(db.collection('target').rename('single'), { code: 48 });
+      await db.collection('target').rename('single', { dropTarget: true });
+      assert.equal(await count(stale, 'single'), 10);
+      await db.collection('plain').insertOne({ plain: 1 });
+      await assert.rejects(db.collection('plain').rename('single'), { code: 48 });
+      await db.collection('plain').rename('single', { dropTarget: true });
+      assert.equal(await entryOf(`${database}.single`), null);
+      for (const of of [cluster.client, stale]) assert.equal(await count(of, 'single'), 1);
+    });
+
+    it('loses no write that is made meanwhile by the one name or the other', async () => {
+      await spread('left');
+      const names = ['left', 'right', 'third', 'fourth'];
+      let at = 0;
+      let isOver = false;
+      const write = async (of: MongoClient, from: number): Promise<number> => {
+        let written = 0;
+        for (; !isOver; written += 1) {
+          await of
+            .db(database)
+            .collection(names[at])
+            .insertOne({ a: from + written });
+        }
+        return written;
+      };
+      const writers = [write(cluster.client, 1_000), write(stale, -1_000_000)];
+      for (; at < 3; at += 1) await db.collection(names[at]).rename(names[at + 1]);
+      isOver = true;
+      const written = (await Promise.all(writers)).reduce((sum, each) => sum + each, 0);
+      const counts = await Promise.all(names.map((name) => count(stale, name)));
+      assert.equal(
+        counts.reduce((sum, each) => sum + each, 0),
+        written + 10,
+      );
+      assert.ok(counts[3] >= 10);
+    });
+
+    it('refuses what it cannot rename', async () => {
+      await spread('source');
+      const rename = (to: string) => admin({ renameCollection: `${database}.source`, to });
+      await assert.rejects(rename(`${database}_other.x`), { code: 125 });
+      await assert.rejects(rename(`${database}.source`), { code: 20 });
+      await assert.rejects(rename(`${database}.${'x'.repeat(300)}`), { code: 73 });
+      await db.createCollection('view', { viewOn: 'source' });
+      await assert.rejects(rename(`${database}.view`), { code: 48 });
+      await admin({ addShardToZone: 'shard0', zone: 'taken' });
+      const range = { min: { a: 0 }, max: { a: 1 }, zone: 'taken' };
+      await admin({ updateZoneKeyRange: `${database}.zoned`, ...range });
+      await assert.rejects(rename(`${database}.zoned`), { code: 125 });
+      assert.equal(await count(stale, 'source'), 10);
+    });
+  });
+
   describe('checkMetadataConsistency', () => {
     it('looks at the cluster, at a database, or at a collection, and answers with a cursor', async () => {
       const [good, bad] = [`${database}.good`, `${database}.bad`];

@@ -23,6 +23,7 @@ import {
   startReceivePrimary,
 } from './receivePrimary.ts';
 import { finishReceive, flushReceived, receiveDocuments, startReceive } from './receiveRange.ts';
+import { drainMigrations, renameCollectionParticipant } from './renameCollectionParticipant.ts';
 import { splitVector } from './splitVector.ts';
 
 export const SHARD_COMMANDS: readonly Command[] = [
@@ -30,6 +31,7 @@ export const SHARD_COMMANDS: readonly Command[] = [
   checkShardKeyIndex,
   cleanupOrphaned,
   createCollectionParticipant,
+  drainMigrations,
   dropCollectionParticipant,
   finishReceive,
   finishReceivePrimary,
@@ -44,6 +46,7 @@ export const SHARD_COMMANDS: readonly Command[] = [
   prepareShardCollection,
   receiveDocuments,
   receivePrimaryDocuments,
+  renameCollectionParticipant,
   splitVector,
   startReceive,
   startReceivePrimary,

@@ -227,6 +227,38 @@ describe('movePrimary', () => {
     assert.equal(await client.db(database).collection('plain').countDocuments(), 50);
   });
 
+  for (const victim of ['config', 's1'] as const) {
+    it(`is like a rename of a sharded collection: that survives kill -9 of ${victim}, too`, async () => {
+      const database = await filled(1);
+      const [from, to] = [`${database}.from`, `${database}.to`];
+      const admin = client.db('admin');
+      await admin.command({ shardCollection: from, key: { a: 1 } });
+      await admin.command({ split: from, middle: { a: 0 } });
+      await admin.command({ moveChunk: from, find: { a: 0 }, to: 's1' });
+      const documents = Array.from({ length: 10 }, (_, a) => ({ a: a - 5 }));
+      await client.db(database).collection('from').insertMany(documents);
+      assert.equal(await stale.db(database).collection('from').countDocuments(), 10);
+      await block('s1', '_shardsvrRenameCollectionParticipant', 1_000);
+      const renaming = admin.command({ renameCollection: from, to }).catch(() => {});
+      await sleep(400);
+      await member(victim).program.kill();
+      await member(victim).program.restart();
+      await renaming;
+      for (const of of [client, stale]) {
+        assert.equal(await of.db(database).collection('to').countDocuments(), 10);
+        assert.equal(await of.db(database).collection('from').countDocuments(), 0);
+      }
+      for (let round = 0; round < 100; round += 1) {
+        if ((await cluster.metadata.collection('pendingRenames').countDocuments()) === 0) break;
+        await sleep(50);
+      }
+      assert.equal(await cluster.metadata.collection('pendingRenames').countDocuments(), 0);
+      for (const shard of ['s0', 's1']) {
+        assert.equal((await namesOn(shard, database)).includes('from'), false);
+      }
+    });
+  }
+
   const STEPS: readonly { at: string; command: string; victims: readonly string[] }[] = [
     { at: 's1', command: '_shardsvrStartReceivePrimary', victims: ['s0', 's1'] },
     { at: 's1', command: '_shardsvrFlushReceivedPrimary', victims: ['s0', 's1', 'config'] },
