@@ -41,13 +41,7 @@ export function addShard(server: ConfigServerSource): Command {
     parse: (body): AddShardRequest => {
       const host = textIn(body);
       const name = body.string('name', undefined);
-      if (host.includes('/')) {
-        throw new CommandError(
-          'NotImplemented',
-          `'${host}' is a replica set: those as shards are not supported by this version of FlintDB`,
-        );
-      }
-      parseHost(host);
+      for (const member of membersOf(host)) parseHost(member);
       if (name === '') throw new CommandError('BadValue', 'shard name cannot be empty');
       if (name === 'config') {
         throw new CommandError('BadValue', "'config' is not a valid name for a shard");
@@ -59,12 +53,25 @@ export function addShard(server: ConfigServerSource): Command {
   });
 }
 
+/** Of "host:port", or of "set/host:port,host:port". */
+function membersOf(host: string): string[] {
+  return host.slice(host.indexOf('/') + 1).split(',');
+}
+
 async function add(
   server: ConfigServer,
   op: OperationContext,
   { host, name }: AddShardRequest,
 ): Promise<string> {
   const { catalog } = server;
+  if (host.includes('/')) {
+    const [member] = membersOf(host);
+    await checkServer(server, op, member);
+    throw new CommandError(
+      'NotImplemented',
+      `'${host}' is a replica set: those as shards are not supported by this version of FlintDB`,
+    );
+  }
   const shards = await catalog.shards(op);
   const same = shards.find((shard) => shard.host === host);
   if (same !== undefined) {

@@ -58,7 +58,10 @@ describe('metadata of a cluster', () => {
     await assert.rejects(add(alone.port), { code: 96, message: /not started with --shardsvr/ });
     await alone.dispose();
     await assert.rejects(add(1), { code: 6 });
-    await assert.rejects(cluster.admin({ _configsvrAddShard: 'rs/127.0.0.1:1' }), { code: 238 });
+    const addSet = (port: number) =>
+      cluster.admin({ _configsvrAddShard: `rs/127.0.0.1:${port},127.0.0.1:1` });
+    await assert.rejects(addSet(1), { code: 6 });
+    await assert.rejects(addSet(cluster.shards[0].program.port), { code: 238 });
     await assert.rejects(cluster.admin({ _configsvrAddShard: 'nonsense' }), { code: 9 });
   });
 

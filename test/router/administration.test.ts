@@ -3,6 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { Long, MaxKey, MinKey, MongoClient, type Db, type Document } from 'mongodb';
+import { runMongosh } from '../support/clients.ts';
 import { HandMadeCluster } from './hand-made-cluster.ts';
 
 describe('administration of a cluster', () => {
@@ -547,6 +548,20 @@ describe('administration of a cluster', () => {
       await admin({ moveChunk: namespace, find: { a: -1 }, to: 'shard1', _waitForDelete: true });
       await delay(0);
     });
+  });
+
+  it('is shown by mongosh', async function () {
+    this.timeout(60_000);
+    const namespace = `${database}.shown`;
+    await admin({ shardCollection: namespace, key: { a: 1 } });
+    await admin({ split: namespace, middle: { a: 0 } });
+    const text = await runMongosh(cluster.routers[0].uri, 'sh.status()');
+    for (const part of ['shards', 'active mongoses', 'balancer', 'databases']) {
+      assert.match(text, new RegExp(`^${part}$`, 'm'));
+    }
+    assert.match(text, /'8\.0\.\d+': 2/);
+    assert.ok(text.includes(`'${namespace}': {`));
+    assert.match(text, /chunkMetadata: \[ \{ shard: 'shard0', nChunks: 2 \} \]/);
   });
 
   it('has no resharding under way, and says so', async () => {
