@@ -49,15 +49,17 @@ describe('a router that knows too little, as a writer', () => {
     await admin.command({ moveRange: namespace, min: { _id: COUNT / 2 }, toShard });
   }
 
-  it('renames nothing that has been sharded', async () => {
+  it('renames what has been sharded as a whole, and replaces it only when it is told to', async () => {
     assert.equal(await stale.collection('many').countDocuments(), COUNT);
     await spread('many');
-    await assert.rejects(stale.renameCollection('many', 'other'), { codeName: 'NotImplemented' });
-    await assert.rejects(stale.renameCollection('few', 'many', { dropTarget: true }), {
-      codeName: 'NotImplemented',
-    });
-    assert.equal(await db.collection('many').countDocuments(), COUNT);
-    assert.equal(await db.collection('few').countDocuments(), 2);
+    await assert.rejects(stale.renameCollection('few', 'many'), { code: 48 });
+    await stale.renameCollection('many', 'other');
+    for (const of of [db, stale]) {
+      assert.equal(await of.collection('other').countDocuments(), COUNT);
+      assert.equal(await of.collection('many').countDocuments(), 0);
+    }
+    await stale.renameCollection('few', 'other', { dropTarget: true });
+    for (const of of [db, stale]) assert.equal(await of.collection('other').countDocuments(), 2);
   });
 
   it('replaces nothing that has been sharded by $out', async () => {
