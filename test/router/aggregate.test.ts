@@ -298,6 +298,53 @@ describe('aggregate through a router', () => {
     });
   });
 
+  it('joins by asking for what it needs, in batches', async () => {
+    const db = cluster.client.db('agg');
+    await cluster.shard('agg.foreign', { a: 1 }, [
+      { min: { a: new MinKey() }, max: { a: 2_000 }, shard: 'shard0' },
+      { min: { a: 2_000 }, max: { a: new MaxKey() }, shard: 'shard1' },
+    ]);
+    const foreign = db.collection('foreign');
+    const padding = 'x'.repeat(1_000);
+    await foreign.insertMany(Array.from({ length: 4_000 }, (_, a) => ({ a, padding })));
+    const local = db.collection('joined');
+    const COUNT = 1_200;
+    const own = Array.from({ length: COUNT }, (_, n) => ({
+      _id: n as never,
+      // An array, null, nothing, a regular expression, and ordinary numbers.
+      ...(n === 0 ? { k: [1, 3_999] } : n === 1 ? { k: null } : n === 2 ? {} : { k: n % 100 }),
+      ...(n === 3 ? { k: /x/ } : {}),
+    }));
+    await local.insertMany(own);
+    const sent = async (): Promise<{ bytes: number; aggregates: number }> => {
+      const both = await Promise.all(
+        [0, 1].map((index) => cluster.onShard(index).db('admin').command({ serverStatus: 1 })),
+      );
+      return {
+        bytes: both.reduce((sum, status) => sum + Number(status['network'].bytesOut), 0),
+        aggregates: both.reduce(
+          (sum, status) => sum + Number(status['metrics'].commands.aggregate.total),
+          0,
+        ),
+      };
+    };
+    const before = await sent();
+    const joined = await local
+      .aggregate([
+        { $sort: { _id: 1 } },
+        { $lookup: { from: 'foreign', localField: 'k', foreignField: 'a', as: 'found' } },
+        { $project: { n: { $size: '$found' } } },
+      ])
+      .toArray();
+    const after = await sent();
+    assert.deepEqual(
+      joined.map(({ n }) => n),
+      Array.from({ length: COUNT }, (_, n) => (n === 0 ? 2 : n < 4 ? 0 : 1)),
+    );
+    assert.ok(after.bytes - before.bytes < 1_000_000, `${after.bytes - before.bytes} bytes`);
+    assert.ok(after.aggregates - before.aggregates < 20, 'few commands');
+  });
+
   it('moves little of a large group', async () => {
     const explained = await items
       .aggregate([{ $group: { _id: '$third', n: { $sum: 1 } } }])

@@ -1,9 +1,10 @@
 /**
  * $lookup: joins each document with those of another collection that match.
  *
- * Owns: the choice between three ways. A pipeline that does not depend on the document runs once. An equality on a field
- * without an index builds a hash table of the other collection once, as long as it fits. All else plans a pipeline per
- * document, with the values of `let` as constants, so that the planner can use indexes.
+ * Owns: the choice between four ways. A pipeline that does not depend on the document runs once. An equality on a field
+ * without an index builds a hash table of the other collection once, as long as it fits. An equality with a collection of other servers
+ * asks for what a batch of documents needs. All else plans a pipeline per document, with the values of `let` as constants, so that the
+ * planner can use indexes.
  */
 import {
   ArrayBuilder,
@@ -50,6 +51,17 @@ interface LookupSpecification {
   readonly pipeline: readonly Buffer[] | undefined;
 }
 
+interface Batch {
+  readonly documents: readonly Buffer[];
+  position: number;
+}
+
+/** A batch that is joined at once has so many documents, or different values, or bytes at most. */
+const BATCH_COUNT = 500;
+const BATCH_BYTES = 4 * 1024 * 1024;
+/** What they match, bytes. */
+const BATCH_MATCH_BYTES = 32 * 1024 * 1024;
+
 type HashTable = ReadonlyMap<string, readonly number[]>;
 
 class LookupSource extends PullSource {
@@ -62,6 +74,8 @@ class LookupSource extends PullSource {
   private table: HashTable | undefined;
   private foreignDocuments: Buffer[] = [];
   private hashIsTried = false;
+  /** Documents whose matches are in the table, and those that come next; of a collection elsewhere only. */
+  private batch: Batch | undefined;
 
   constructor(run: PipelineRun, input: DocumentSource, specification: LookupSpecification) {
     super(run.yielder);
@@ -72,12 +86,56 @@ class LookupSource extends PullSource {
 
   protected step(): SourceStep {
     if (this.yielder.tick()) return AGAIN;
+    if (this.isElsewhere && this.specification.pipeline === undefined) return this.nextOfBatch();
     const document = this.input.next();
     if (document === undefined) return undefined;
     if (this.table !== undefined && !(document instanceof Promise)) {
       return this.joined(document, this.fromTable(document, this.table));
     }
     return this.later(document);
+  }
+
+  /** The other collection's documents come over the network. */
+  private get isElsewhere(): boolean {
+    return this.run.host.openPipeline !== undefined;
+  }
+
+  private async nextOfBatch(): Promise<Buffer | undefined> {
+    if (this.batch === undefined || this.batch.position === this.batch.documents.length) {
+      await this.fillBatch();
+    }
+    const { batch, table } = this;
+    const document = batch?.documents[batch.position];
+    if (batch === undefined || document === undefined) return undefined;
+    batch.position += 1;
+    const matches =
+      table === undefined ? await this.runPipeline(document) : this.fromTable(document, table);
+    return this.joined(document, matches);
+  }
+
+  /** Takes some documents, and asks once for the matches of all of them. Too many matches are asked for one by one. */
+  private async fillBatch(): Promise<void> {
+    const { local, foreign, from } = this.specification;
+    this.table = undefined;
+    const documents: Buffer[] = [];
+    const wanted = new Map<string, RawValue>();
+    const { collator } = this.run.context;
+    let bytes = 0;
+    while (documents.length < BATCH_COUNT && wanted.size < BATCH_COUNT && bytes < BATCH_BYTES) {
+      const next = await this.input.next();
+      if (next === undefined) break;
+      const document = ownedDocument(next);
+      documents.push(document);
+      bytes += document.length;
+      const values = valuesAt(document, local!);
+      for (const value of values.length === 0 ? [NULL] : values) {
+        wanted.set(canonicalKey(value, collator), value);
+      }
+    }
+    this.batch = { documents, position: 0 };
+    if (documents.length === 0) return;
+    const most = Math.min(this.run.maxStageBytes, BATCH_MATCH_BYTES);
+    this.table = await this.buildTable(from, foreign!, [this.matchAny([...wanted.values()])], most);
   }
 
   private async later(pending: Buffer | Promise<Buffer | undefined>): Promise<Buffer | undefined> {
@@ -115,7 +173,10 @@ class LookupSource extends PullSource {
   }
 
   private matchStage(document: Buffer, local: FieldPath): Buffer {
-    const values = valuesAt(document, local);
+    return this.matchAny(valuesAt(document, local));
+  }
+
+  private matchAny(values: readonly RawValue[]): Buffer {
     const wanted = new ArrayBuilder();
     for (const value of values.length === 0 ? [NULL] : values) wanted.push(value);
     const isPlain = values.every((value) => value.type !== BsonType.regex);
@@ -146,19 +207,25 @@ class LookupSource extends PullSource {
       (index) => index.ready && index.fields[0]?.path === foreign.text,
     );
     if (hasIndex === true) return;
-    this.table = await this.buildTable(from, foreign);
+    this.table = await this.buildTable(from, foreign, [], this.run.maxStageBytes);
   }
 
-  private async buildTable(from: string, foreign: FieldPath): Promise<HashTable | undefined> {
+  /** undefined: it would have more than `mostBytes`. */
+  private async buildTable(
+    from: string,
+    foreign: FieldPath,
+    pipeline: readonly Buffer[],
+    mostBytes: number,
+  ): Promise<HashTable | undefined> {
     const table = new Map<string, number[]>();
     const documents: Buffer[] = [];
-    const source = this.run.openPipeline(from, []);
+    const source = this.run.openPipeline(from, pipeline);
     const { collator } = this.run.context;
     let bytes = 0;
     try {
       await drain(source, (document) => {
         bytes += document.length;
-        if (bytes > this.run.maxStageBytes) throw new TableTooLargeError();
+        if (bytes > mostBytes) throw new TableTooLargeError();
         const position = documents.push(ownedDocument(document)) - 1;
         const visit = (value: RawValue | undefined): boolean => {
           const key = canonicalKey(value, collator);
@@ -206,6 +273,7 @@ class LookupSource extends PullSource {
 
   close(): void {
     this.table = undefined;
+    this.batch = undefined;
     this.foreignDocuments = [];
     this.independent = undefined;
     this.input.close();
