@@ -25,6 +25,7 @@ import {
 import type { ConfigServer, ConfigServerSource } from '../config-server.ts';
 import { newDatabase } from '../catalog/databases.ts';
 import { configTraits, textIn } from './arguments.ts';
+import { userWritesAreBlocked } from './setUserWriteBlockMode.ts';
 
 interface AddShardRequest {
   readonly host: string;
@@ -88,7 +89,12 @@ async function add(
   }
   const databases = await databasesOf(server, op, host);
   await checkDatabases(server, databases, chosen);
-  await join(server, op, { name: chosen, host, isDraining: false });
+  const joining = { name: chosen, host, isDraining: false };
+  await join(server, op, joining);
+  await server.askShard(op, joining, {
+    _shardsvrSetUserWriteBlockMode: 1,
+    global: await userWritesAreBlocked(server),
+  });
   const shardKey = { set: 'shards', id: stringValue(chosen) };
   const shard = documentOf({
     _id: chosen,

@@ -18,12 +18,16 @@ import {
 } from '../../server/cluster.ts';
 import type { ConfigServer, ConfigServerSource } from '../config-server.ts';
 import { configTraits, namespaceIn, textIn } from './arguments.ts';
+import { checkUserWrites } from './setUserWriteBlockMode.ts';
 
 export function dropCollection(server: ConfigServerSource): Command {
   return defineCommand({
     ...configTraits('_configsvrDropCollection', 'Drops a collection of the cluster.', 'internal'),
     parse: (body) => namespaceIn(body),
-    execute: (namespace, op) => server().locks.run(namespace, () => drop(server(), op, namespace)),
+    execute: async (namespace, op) => {
+      await checkUserWrites(server());
+      await server().locks.run(namespace, () => drop(server(), op, namespace));
+    },
     reply: () => ({}),
   });
 }
@@ -32,7 +36,10 @@ export function dropDatabase(server: ConfigServerSource): Command {
   return defineCommand({
     ...configTraits('_configsvrDropDatabase', 'Drops a database of the cluster.', 'internal'),
     parse: (body) => textIn(body),
-    execute: (name, op) => dropWholeDatabase(server(), op, name),
+    execute: async (name, op) => {
+      await checkUserWrites(server());
+      return dropWholeDatabase(server(), op, name);
+    },
     reply: (name) => ({ dropped: name }),
   });
 }

@@ -34,6 +34,7 @@ import {
   commitReshardCollection,
 } from './resharding.ts';
 import { resolveChunkMigration } from './resolveChunkMigration.ts';
+import { setUserWriteBlockMode } from './setUserWriteBlockMode.ts';
 import { shardCollection } from './shardCollection.ts';
 import { split } from './split.ts';
 import { addShardToZone, removeShardFromZone, updateZoneKeyRange } from './zones.ts';
@@ -73,6 +74,7 @@ export function configServerCommands(server: ConfigServerSource): readonly Comma
     resolveMovePrimary(server),
     setAllowMigrations(server),
     setDefaultRWConcern(server),
+    setUserWriteBlockMode(server),
     shardCollection(server),
     split(server),
     updateZoneKeyRange(server),

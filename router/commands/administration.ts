@@ -66,6 +66,7 @@ const FORWARDED: readonly Administration[] = [
   { name: 'removeShard', help: 'Drains a shard, and takes it out of the cluster.' },
   { name: 'removeShardFromZone', help: 'Makes a shard leave a zone.' },
   { name: 'setAllowMigrations', help: 'Lets chunks of a collection move.', concerns: 'collection' },
+  { name: 'setUserWriteBlockMode', help: 'Blocks the writes of clients, or lets them go.' },
   {
     name: 'shardCollection',
     help: 'Spreads a collection over the shards.',

@@ -104,10 +104,10 @@ interface ExplainedPipeline {
 
 function pipelineOf({ body }: Call, command: Buffer): ExplainedPipeline {
   const source = { bytes: command, sequences: [], database: body.database };
-  const { namespace, pipeline, collation } = parseAggregate(
-    parseRequest('aggregate', source).body,
-    true,
-  );
+  // Else it is the aggregate itself that asks, with an option of its own.
+  const isInside = body.target.type === BsonType.object;
+  const nested = parseRequest('aggregate', source).body;
+  const { namespace, pipeline, collation } = parseAggregate(nested, isInside);
   return { namespace, pipeline, collation };
 }
 

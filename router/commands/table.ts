@@ -23,6 +23,14 @@ import {
   runValidate,
 } from './collections.ts';
 import { runDbStats, runListDatabases, runOnCluster } from './databases.ts';
+import {
+  refusedReplSetGetStatus,
+  routerPools,
+  routerProfile,
+  routerStatus,
+  runOnAllServers,
+  runValidateMetadata,
+} from './diagnostics.ts';
 import { runExplain } from './explain.ts';
 import { runFindAndModify } from './find-and-modify.ts';
 import { runFind } from './find.ts';
@@ -76,17 +84,35 @@ const ROUTED: Readonly<Record<string, RunRouted>> = {
   renameCollection: runRenameCollection,
   setClusterParameter: runSetClusterParameter,
   setDefaultRWConcern: runSetDefaultRWConcern,
+  setFeatureCompatibilityVersion: runOnAllServers,
+  setIndexCommitQuorum: (call) => runOnOwners(call),
   update: runUpdate,
   validate: runValidate,
+  validateDBMetadata: runValidateMetadata,
+};
+
+/** flintd's own, which say something else of a router. */
+const ADAPTED: Readonly<Record<string, (original: Command, router: Router) => Command>> = {
+  connPoolStats: routerPools,
+  hello: routerHello,
+  isMaster: routerHello,
+  killOp: routedKillOp,
+  profile: routerProfile,
+  replSetGetStatus: refusedReplSetGetStatus,
+  serverStatus: routerStatus,
 };
 
 /** flintd's definitions that do the same here: they look at the server that runs them. */
 const OWN: ReadonlySet<string> = new Set([
   'configureFailPoint',
+  'createSearchIndexes',
+  'dropSearchIndex',
   'killAllSessions',
   'killAllSessionsByPattern',
   'killSessions',
+  'listSearchIndexes',
   'shutdown',
+  'updateSearchIndex',
 ]);
 
 /** @param flintd all of flintd's commands */
@@ -95,11 +121,11 @@ export function createRouterCommands(flintd: CommandTable, router: Router): Comm
   const known = new Set(commands.map(({ name }) => name));
   const unsupported = new Set([...flintd.unsupportedNames()].filter((name) => !known.has(name)));
   for (const command of flintd.all()) {
+    if (known.has(command.name)) continue;
     const run = ROUTED[command.name];
+    const adapt = ADAPTED[command.name];
     if (run !== undefined) commands.push(routedCommand(command, router, run));
-    else if (command.name === 'hello' || command.name === 'isMaster') {
-      commands.push(routerHello(command));
-    } else if (command.name === 'killOp') commands.push(routedKillOp(command, router));
+    else if (adapt !== undefined) commands.push(adapt(command, router));
     else if (isOwn(command)) commands.push(command);
     else for (const name of [command.name, ...(command.aliases ?? [])]) unsupported.add(name);
   }

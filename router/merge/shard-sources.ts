@@ -58,6 +58,8 @@ export async function ofAllShards(
   stages.pushDocument(documentOf({ [stage]: documentValue(argument) }));
   const command = new DocumentBuilder().appendInt32('aggregate', 1);
   command.append('pipeline', arrayValue(stages.finish())).appendDocument('cursor', EMPTY_DOCUMENT);
+  const comment = getField(op.commandBody, 'comment');
+  if (comment !== undefined) command.append('comment', comment);
   command.appendString('$db', 'admin');
   appendLimits(command, op);
   const body = command.finish();

@@ -68,6 +68,14 @@ export class RoutingCache {
     this.shards = shards;
   }
 
+  get databaseCount(): number {
+    return this.databases.size;
+  }
+
+  get collectionCount(): number {
+    return this.collections.size;
+  }
+
   /** undefined: there is no such database. @throws CommandError when the config server cannot be asked */
   database(name: string, interruption: Interruption): Promise<DatabaseRoute | undefined> {
     if (CONFIG_DATABASES.has(name)) {

@@ -265,7 +265,8 @@ export class OperationContext implements Interruption, RunningOperation {
 
   /** Runs a write once nobody holds fsync's lock. For writes that are no transaction of the operation's own: index builds. */
   insideWriteGate<Result>(write: () => MaybePromise<Result>): MaybePromise<Result> {
-    const { writeGate } = this.service;
+    const { writeGate, sharding } = this.service;
+    sharding?.userWrites.check(this);
     if (writeGate.isClosed) {
       const { over, cancel } = writeGate.whenOpen();
       return this.waitFor(over)

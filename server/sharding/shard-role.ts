@@ -36,6 +36,7 @@ export function createShardRole(): Role {
       state.identity = await host.background('readShardIdentity', (op) =>
         storedIdentity(op.view()),
       );
+      await host.background('readUserWrites', (op) => state.userWrites.load(op));
       const migrations = new Migrations(host, state);
       await migrations.start();
       service.sharding = state;

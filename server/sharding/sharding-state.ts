@@ -22,6 +22,7 @@ import type { ShardIdentity } from './shard-identity.ts';
 import type { ShardKeyPattern } from './shard-key-pattern.ts';
 import { ShardVersion } from './shard-version.ts';
 import { staleConfigError, staleDbVersionError } from './stale-errors.ts';
+import { UserWrites } from './user-writes.ts';
 
 /** The collections of this server, as they are called now. */
 export interface LocalNames {
@@ -46,6 +47,7 @@ const REFRESH_TIMEOUT_MS = 10_000;
 export class ShardingState {
   readonly peers: Peers;
   readonly statistics = new MigrationStatistics();
+  readonly userWrites = new UserWrites();
   identity: ShardIdentity | undefined;
   /** Where changes of the collection are noted that is being migrated. */
   changes: MigrationChanges | undefined;

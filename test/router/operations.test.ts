@@ -204,4 +204,103 @@ describe('operations of shards through a router', () => {
       ]);
     });
   });
+
+  describe('a router', () => {
+    it('tells of itself as mongos does: serverStatus, connPoolStats, profile', async () => {
+      const status = await admin.command({ serverStatus: 1 });
+      assert.equal(status['process'], 'mongos');
+      assert.equal('storageEngine' in status, false);
+      assert.match(status['sharding'].configsvrConnectionString, /^127\.0\.0\.1:\d+$/);
+      assert.ok(status['shardingStatistics'].catalogCache.numCollectionEntries > 0);
+      const without = await admin.command({ serverStatus: 1, sharding: 0, metrics: 0 });
+      assert.equal('sharding' in without || 'metrics' in without, false);
+      const pools = await admin.command({ connPoolStats: 1 });
+      assert.equal(Object.keys(pools['hosts']).length, 3);
+      assert.ok(pools['totalCreated'] >= 3);
+      assert.equal(pools['totalCreated'], pools['pools']['flints-shards'].poolCreated);
+      assert.equal((await db.command({ profile: -1 }))['was'], 0);
+      await assert.rejects(db.command({ profile: 1 }), { codeName: 'BadValue' });
+      await assert.rejects(admin.command({ replSetGetStatus: 1 }), {
+        message: 'replSetGetStatus is not supported through mongos',
+      });
+    });
+
+    it('passes on what all servers have to do, and puts together what they find', async () => {
+      const set = { setFeatureCompatibilityVersion: '8.0', confirm: true };
+      assert.equal((await admin.command(set))['ok'], 1);
+      await assert.rejects(admin.command({ ...set, setFeatureCompatibilityVersion: '3.0' }));
+      await db.collection('texts').createIndex({ word: 'text' });
+      const found = await admin.command({
+        validateDBMetadata: 1,
+        apiParameters: { version: '1', strict: true },
+        db: 'operations',
+      });
+      assert.ok(found['apiVersionErrors'].length > 0);
+      await assert.rejects(db.command({ createSearchIndexes: 'x', indexes: [] }), {
+        codeName: 'SearchNotEnabled',
+      });
+    });
+
+    it('explains a pipeline by its own option', async () => {
+      const pipeline = [{ $match: { k: 1 } }, { $group: { _id: '$k' } }];
+      const asked = { aggregate: 'spread', pipeline, explain: true };
+      assert.ok('shards' in (await db.command(asked)));
+      const documents = { aggregate: 1, pipeline: [{ $documents: [{ a: 1 }] }], cursor: {} };
+      assert.equal((await admin.command({ explain: documents }))['ok'], 1);
+    });
+  });
+
+  describe('the writes of users', () => {
+    const blocking = (global: boolean): Promise<Document> =>
+      admin.command({ setUserWriteBlockMode: 1, global });
+    const refused = { code: 371 };
+
+    afterEach(() => blocking(false));
+
+    it('are blocked on all shards, of all kinds, and reads are not', async () => {
+      const name = await capped(1);
+      await blocking(true);
+      await blocking(true);
+      const spread = db.collection('spread');
+      const attempts: (() => Promise<unknown>)[] = [
+        () => spread.insertOne({ k: 100 }),
+        () => spread.updateOne({ k: 1 }, { $set: { x: 1 } }),
+        () => spread.updateMany({}, { $set: { x: 1 } }),
+        () => spread.deleteMany({}),
+        () => spread.findOneAndUpdate({ k: 2 }, { $set: { x: 1 } }),
+        () => spread.aggregate([{ $out: 'copied' }]).toArray(),
+        () => spread.createIndex({ x: 1 }),
+        () => spread.drop(),
+        () => db.createCollection('new'),
+        () => db.dropDatabase(),
+        () => db.renameCollection(name, 'other'),
+        () => db.command({ collMod: 'spread', validator: {} }),
+      ];
+      for (const attempt of attempts) await assert.rejects(attempt(), refused, String(attempt));
+      assert.equal(await spread.countDocuments(), 20);
+      await client.db('config').collection('settings').countDocuments();
+      await blocking(false);
+      await spread.updateMany({}, { $set: { x: 1 } });
+      assert.equal(await spread.countDocuments({ x: 1 }), 20);
+    });
+
+    it('stay blocked when a shard starts again, and chunks move all the same', async () => {
+      await admin.command({ shardCollection: 'operations.moved', key: { k: 1 } });
+      await db.collection('moved').insertMany([{ k: 1 }, { k: 2 }]);
+      await blocking(true);
+      const to = 'shard1';
+      await admin.command({ moveChunk: 'operations.moved', find: { k: 1 }, to });
+      await cluster.kill('shard2');
+      await cluster.start('shard2');
+      await assert.rejects(db.collection('plain').insertOne({}), refused);
+      assert.equal(await db.collection('moved').countDocuments(), 2);
+    });
+
+    it('are asked about with a boolean', async () => {
+      await assert.rejects(admin.command({ setUserWriteBlockMode: 1 }));
+      await assert.rejects(admin.command({ setUserWriteBlockMode: 1, global: 3 }), {
+        codeName: 'TypeMismatch',
+      });
+    });
+  });
 });

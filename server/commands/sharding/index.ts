@@ -24,6 +24,7 @@ import {
 } from './receivePrimary.ts';
 import { finishReceive, flushReceived, receiveDocuments, startReceive } from './receiveRange.ts';
 import { drainMigrations, renameCollectionParticipant } from './renameCollectionParticipant.ts';
+import { setUserWriteBlockMode } from './setUserWriteBlockMode.ts';
 import { splitVector } from './splitVector.ts';
 
 export const SHARD_COMMANDS: readonly Command[] = [
@@ -47,6 +48,7 @@ export const SHARD_COMMANDS: readonly Command[] = [
   receiveDocuments,
   receivePrimaryDocuments,
   renameCollectionParticipant,
+  setUserWriteBlockMode,
   splitVector,
   startReceive,
   startReceivePrimary,
