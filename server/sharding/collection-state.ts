@@ -102,7 +102,10 @@ export class CollectionState {
   /** Operations or plans go on that may still want documents of this collection which have gone to other shards. */
   earlierIsUsed(uuid: string): boolean {
     this.forgetUnused();
-    for (const { routing } of this.earlier) if (routing?.entry.uuid === uuid) return true;
+    for (const { routing } of this.earlier) {
+      // Whoever began before it was sharded reads the same documents.
+      if (routing === undefined || routing.entry.uuid === uuid) return true;
+    }
     return false;
   }
 
