@@ -394,7 +394,12 @@ export class ShardingState {
     return staleDbVersionError(name, received, isOurs ? known.version : undefined);
   }
 
-  /** Reads a database's entry. */
+  /** The primary shard of a database, as far as it is known. */
+  primaryOf(database: string): string | undefined {
+    return this.databases.get(database)?.known?.primary;
+  }
+
+  /** Reads a database\'s entry. */
   refreshDatabase(op: RoutedOperation, name: string): Promise<void> {
     const { configHost } = this.requiredIdentity;
     return this.once(op, slotOfDatabase(name), async (isCurrent) => {

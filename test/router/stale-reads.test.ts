@@ -144,6 +144,33 @@ describe('a router that has not heard that a collection was sharded', () => {
     await assert.rejects(local.aggregate([{ $out: 'base' }]).toArray(), { code: 28_769 });
   });
 
+  it('renames neither it nor anything over it', async () => {
+    await local.insertOne({ _id: 'x' as never });
+    await moveAway();
+    const rename = { renameCollection: `${db.databaseName}.local`, to: `${db.databaseName}.base` };
+    await assert.rejects(stale.db('admin').command({ ...rename, dropTarget: true }));
+    const other = `${db.databaseName}.other`;
+    await assert.rejects(
+      stale.db('admin').command({ renameCollection: `${db.databaseName}.base`, to: other }),
+    );
+    assert.equal(await base.countDocuments(), COUNT);
+    assert.equal(await local.countDocuments(), COUNT + 1);
+  });
+
+  it('renames into a database of the same shard, and into no other', async () => {
+    const admin = stale.db('admin');
+    const [near, far] = [`near${next}`, `far${next}`];
+    await other.db('admin').command({ enableSharding: near, primaryShard: 'shard1' });
+    await other.db('admin').command({ enableSharding: far, primaryShard: 'shard2' });
+    const from = `${db.databaseName}.local`;
+    await assert.rejects(admin.command({ renameCollection: from, to: `${far}.x` }), {
+      codeName: 'CommandFailed',
+    });
+    await admin.command({ renameCollection: from, to: `${near}.x` });
+    assert.equal(await stale.db(near).collection('x').countDocuments(), COUNT);
+    assert.equal(await local.countDocuments(), 0);
+  });
+
   it('goes on with a cursor that was open before', async () => {
     const cursor = local.aggregate([BY_PIPELINE], { batchSize: 1 });
     assert.equal((await cursor.next())?.['found'].length, 1);
