@@ -334,6 +334,8 @@ class MergePart implements CursorProducer {
       source: (stage, argument, where) => {
         if (stage === '$mergeCursors') return this.documents();
         if (stage === '$shardedDataDistribution') return shardedDataDistribution(router, this.op);
+        // Without a query analyzer nothing is sampled.
+        if (stage === '$listSampledQueries') return [];
         const ownDocuments = own.source?.(stage, argument, where);
         return sourceOfShards(router, this.op, stage, argument) ?? ownDocuments;
       },

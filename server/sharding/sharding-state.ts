@@ -399,7 +399,7 @@ export class ShardingState {
     return this.databases.get(database)?.known?.primary;
   }
 
-  /** Reads a database\'s entry. */
+  /** Reads a database's entry. */
   refreshDatabase(op: RoutedOperation, name: string): Promise<void> {
     const { configHost } = this.requiredIdentity;
     return this.once(op, slotOfDatabase(name), async (isCurrent) => {

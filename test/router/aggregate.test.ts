@@ -235,6 +235,8 @@ describe('aggregate through a router', () => {
       .aggregate([{ $documents: [{ x: 1 }, { x: 2 }] }, { $match: { x: 2 } }])
       .toArray();
     assert.deepEqual(found, [{ x: 2 }]);
+    const sampled = cluster.client.db('admin').aggregate([{ $listSampledQueries: {} }]);
+    assert.deepEqual(await sampled.toArray(), []);
   });
 
   it('refuses what is wrong with the codes of one server', async () => {
