@@ -211,6 +211,7 @@ export const ERROR_CODES = {
   TransactionTooLargeForCache: 388,
   ReauthenticationRequired: 391,
   CannotCreateChunkDistribution: 405,
+  QueryRejectedBySettings: 411,
   SocketException: 9001,
   LegacyNotPrimary: 10058,
   NotWritablePrimary: 10107,

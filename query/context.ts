@@ -44,6 +44,8 @@ export interface QueryContext {
   readonly scripts?: Scripts | undefined;
   /** Absent: every document counts. */
   readonly ownership?: Ownership | undefined;
+  /** Names or key patterns of the indexes that may be used, by namespace; where none of them is there, all may. Absent: all. */
+  readonly indexHints?: ReadonlyMap<string, readonly (string | Buffer)[]> | undefined;
 }
 
 /** What filters the documents of this collection, if anything does. */

@@ -10,6 +10,7 @@ export {
   type CommandTraits,
   type Route,
 } from './command/define-command.ts';
+export { indexHintsIn } from './sharding/index-hints.ts';
 export { isGenericArgument, parseRequest } from './command/generic-arguments.ts';
 export { checkWritable } from './catalog/namespace.ts';
 export { BulkWriteReplies } from './commands/crud/bulk-write-replies.ts';
@@ -21,6 +22,8 @@ export { md5OfChunks, parseFilemd5 } from './commands/crud/filemd5.ts';
 export { matchingOperations, parseCurrentOp } from './commands/diagnostics/currentOp.ts';
 export { openPlan } from './commands/crud/find.ts';
 export { mapReduceOver, parseMapReduce } from './commands/crud/mapReduce.ts';
+export { parseDistinct } from './commands/crud/distinct.ts';
+export { parseFind as parseFindRequest } from './commands/crud/find.ts';
 export { parseAggregate } from './commands/crud/aggregate.ts';
 export { pipelineHost } from './commands/crud/server-sources.ts';
 export { queryContext } from './commands/crud/query-context.ts';

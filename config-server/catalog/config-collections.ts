@@ -29,6 +29,7 @@ const COLLECTIONS: Readonly<Record<string, readonly ConfigIndex[]>> = {
   tags: [{ key: { ns: 1, min: 1 }, unique: true }, { key: { ns: 1, tag: 1 } }],
   mongos: [],
   settings: [],
+  querySettings: [],
   user_writes_critical_sections: [],
   locks: [],
   changelog: [{ key: { time: 1 }, expireAfterSeconds: MONTH_SECONDS }],

@@ -25,6 +25,7 @@ import { listShards } from './listShards.ts';
 import { mergeAllChunksOnShard, mergeChunks } from './mergeChunks.ts';
 import { commitMovePrimary, movePrimary, resolveMovePrimary } from './movePrimary.ts';
 import { moveChunk, moveRange } from './moveRange.ts';
+import { removeQuerySettings, setQuerySettings } from './querySettings.ts';
 import { refineCollectionShardKey } from './refineCollectionShardKey.ts';
 import { removeShard } from './removeShard.ts';
 import { renameCollection } from './renameCollection.ts';
@@ -67,6 +68,7 @@ export function configServerCommands(server: ConfigServerSource): readonly Comma
     movePrimary(server),
     moveRange(server),
     refineCollectionShardKey(server),
+    removeQuerySettings(server),
     removeShard(server),
     removeShardFromZone(server),
     renameCollection(server),
@@ -74,6 +76,7 @@ export function configServerCommands(server: ConfigServerSource): readonly Comma
     resolveMovePrimary(server),
     setAllowMigrations(server),
     setDefaultRWConcern(server),
+    setQuerySettings(server),
     setUserWriteBlockMode(server),
     shardCollection(server),
     split(server),

@@ -40,7 +40,9 @@ export function planFind(
   context: QueryContext,
 ): QueryPlan {
   const isWhole =
-    collection !== undefined && ownershipOf(context, collection.namespace) === undefined;
+    collection !== undefined &&
+    context.indexHints === undefined &&
+    ownershipOf(context, collection.namespace) === undefined;
   const express = isWhole ? tryExpress(collection, request, context) : undefined;
   if (express !== undefined && !express.takesLong) return express;
   const filter = compileQueryFilter(request.filter, context);

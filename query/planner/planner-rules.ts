@@ -1,6 +1,7 @@
 /**
  * What an operator of the server set for all queries: index filters, and that no collection may be scanned.
  */
+import { getField } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import type { QueryContext } from '../context.ts';
 import type { Filter } from '../matcher/filter.ts';
@@ -15,14 +16,34 @@ export function indexFilterFor(
   request: { readonly sort?: Buffer; readonly projection?: Buffer },
   { filter, context }: { readonly filter: Filter; readonly context: QueryContext },
 ): ((index: IndexDescription) => boolean) | undefined {
+  const hinted = hintedIndexes(collection, context);
+  if (hinted !== undefined) return hinted;
   const cache = context.planner?.planCaches.peek(collection);
   if (cache?.hasFilters !== true) return undefined;
   const { sort, projection } = request;
   const set = cache.filterOf(shapeOf({ tree: filter.tree, sort, projection, context }));
   if (set === undefined) return undefined;
+  return among(set.indexes);
+}
+
+/** By the operation's query settings, which go before index filters. */
+function hintedIndexes(
+  { namespace, indexes }: CollectionDescription,
+  { indexHints }: QueryContext,
+): ((index: IndexDescription) => boolean) | undefined {
+  const allowed = indexHints?.get(namespace);
+  if (allowed === undefined) return undefined;
+  const isAllowed = among(allowed);
+  const mayScan = allowed.some(
+    (each) => typeof each !== 'string' && getField(each, '$natural') !== undefined,
+  );
+  return mayScan || indexes.some(isAllowed) ? isAllowed : undefined;
+}
+
+function among(allowed: readonly (string | Buffer)[]): (index: IndexDescription) => boolean {
   return (index) =>
-    set.indexes.some((allowed) =>
-      typeof allowed === 'string' ? allowed === index.name : hasKeyPattern(index, allowed),
+    allowed.some((each) =>
+      typeof each === 'string' ? each === index.name : hasKeyPattern(index, each),
     );
 }
 

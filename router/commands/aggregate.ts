@@ -16,6 +16,7 @@ export async function runAggregate(call: Call): Promise<ReplyBody> {
   body.rejectUnknownFields();
   op.namespace = request.namespace;
   if (request.isExplain) return explainCommand(call, body.bytes);
+  if (!request.namespace.endsWith('.$cmd.aggregate')) router.querySettings.apply(op, body.bytes);
   const further = new DocumentBuilder();
   for (const name of FURTHER) {
     const value = getField(body.bytes, name);

@@ -63,6 +63,9 @@ export function explainCommand(call: Call, command: Buffer): Promise<ReplyBody> 
   }
   const namespace = `${database}.${collection.asString()}`;
   op.namespace = namespace;
+  if (name === 'find' || name === 'aggregate' || name === 'distinct') {
+    router.querySettings.apply(op, command, { isExplained: true });
+  }
   if (name === 'aggregate') return explainPipeline(call, command, pipelineOf(call, command));
   const filter = filterOf(command) ?? EMPTY_DOCUMENT;
   const collation = documentIn(command, 'collation');

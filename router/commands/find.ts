@@ -62,6 +62,7 @@ export function parseFind(call: Call): FindArguments {
 
 export function runFind(call: Call): Promise<ReplyBody> {
   const request = parseFind(call);
+  call.router.querySettings.apply(call.op, call.body.bytes);
   return withRoute(call.router, call.op, request.namespace, (route) =>
     orOverView(
       () => findOnce(call, request, route),

@@ -65,6 +65,7 @@ export function runCount(call: Call): Promise<ReplyBody> {
 export function runDistinct(call: Call): Promise<ReplyBody> {
   const { router, op, body } = call;
   const namespace = namespaceOf(call);
+  router.querySettings.apply(op, body.bytes);
   const filter = body.document('query', EMPTY_DOCUMENT);
   const collation = body.document('collation', undefined);
   return withRoute(router, op, namespace, async (route) => {

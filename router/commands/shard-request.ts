@@ -27,6 +27,7 @@ const KEPT_BACK: ReadonlySet<string> = new Set([
   'apiDeprecationErrors',
   'shardVersion',
   'databaseVersion',
+  'querySettings',
 ]);
 
 export interface Changes {
@@ -61,8 +62,18 @@ export function shardRequest(op: OperationContext, source: Buffer, changes: Chan
   return out.finish();
 }
 
+/** Of operations whose query has settings. */
+const SETTINGS = new WeakMap<OperationContext, Buffer>();
+
+/** What the operation asks of shards from now on carries the settings of its query. */
+export function attachSettings(op: OperationContext, settings: Buffer): void {
+  SETTINGS.set(op, settings);
+}
+
 /** What every command to a shard ends with. */
 export function appendLimits(out: DocumentBuilder, op: OperationContext): void {
+  const settings = SETTINGS.get(op);
+  if (settings !== undefined) out.appendDocument('querySettings', settings);
   const remainingMs = op.remainingTimeMs;
   if (remainingMs !== undefined)
     out.appendInteger('maxTimeMS', Math.max(1, Math.ceil(remainingMs)));

@@ -37,6 +37,7 @@ import { runFind } from './find.ts';
 import { routerHello } from './hello.ts';
 import { runFilemd5, runMapReduce } from './map-reduce.ts';
 import { routedKillOp, runCurrentOp } from './operations.ts';
+import { runRemoveQuerySettings, runSetQuerySettings } from './query-settings.ts';
 import { runCount, runDistinct } from './reads.ts';
 import { routedCommand, type RunRouted } from './routed-command.ts';
 import {
@@ -81,10 +82,12 @@ const ROUTED: Readonly<Record<string, RunRouted>> = {
   planCacheClearFilters: (call) => runOnOwners(call),
   planCacheListFilters: (call) => runOnOwners(call),
   planCacheSetFilter: (call) => runOnOwners(call),
+  removeQuerySettings: runRemoveQuerySettings,
   renameCollection: runRenameCollection,
   setClusterParameter: runSetClusterParameter,
   setDefaultRWConcern: runSetDefaultRWConcern,
   setFeatureCompatibilityVersion: runOnAllServers,
+  setQuerySettings: runSetQuerySettings,
   setIndexCommitQuorum: (call) => runOnOwners(call),
   update: runUpdate,
   validate: runValidate,

@@ -34,6 +34,7 @@ import {
   type CursorProducer,
   type CursorReader,
 } from '../../server/cluster.ts';
+import { shownSettings } from '../commands/query-settings.ts';
 import { appendLimits, appendVersions } from '../commands/shard-request.ts';
 import { collectionOf, databaseOf } from '../network/read-all.ts';
 import { withRoute, type CollectionRoute, type ShardTarget } from '../routing/collection-route.ts';
@@ -337,6 +338,7 @@ class MergePart implements CursorProducer {
         // Without a query analyzer nothing is sampled.
         if (stage === '$listSampledQueries') return [];
         const ownDocuments = own.source?.(stage, argument, where);
+        if (stage === '$querySettings') return shownSettings({ router, op: this.op }, argument);
         return sourceOfShards(router, this.op, stage, argument) ?? ownDocuments;
       },
       openPipeline: (namespace, pipeline, inner) =>

@@ -5,6 +5,7 @@
  * the write concern, counts it, and shapes the reply. Never throws: whatever goes wrong becomes an error reply.
  * Synchronous when nothing waits, so that a point read costs no promise.
  */
+import { BsonType } from '../../bson/index.ts';
 import { CommandError, CorruptionError, DeviceError } from '../../common/errors.ts';
 import type { MaybePromise } from '../../storage/index.ts';
 import { WriteConflictError } from '../../storage/index.ts';
@@ -29,6 +30,7 @@ import {
 import { checkReadConcern } from './read-concern.ts';
 import { errorReply, successReply, type ReplyBody, type ReplyFields } from './reply.ts';
 import { resourceOf } from './resource.ts';
+import { indexHintsIn, type IndexHints } from '../sharding/index-hints.ts';
 import { parseRoutedBy, type RoutedBy } from '../sharding/routed-by.ts';
 import { limitTime } from './time-limit.ts';
 import { checkWriteConcern, needsJournal } from './write-concern.ts';
@@ -185,6 +187,7 @@ export class Dispatcher {
     this.checkTransaction(generic);
     this.checkConcerns(command, generic);
     op.routedBy = routedBy(generic, this.service);
+    op.indexHints = indexHints(generic, this.service);
     limitTime(op, generic.maxTimeMs > 0 ? generic.maxTimeMs : this.defaultLimitMs(command));
   }
 
@@ -353,6 +356,18 @@ function routedBy(
   if (sharding !== undefined) return parseRoutedBy(shardVersion, databaseVersion);
   const name = shardVersion === undefined ? 'databaseVersion' : 'shardVersion';
   throw new CommandError('NotImplemented', `${name} is for shards: this server is none`);
+}
+
+/** @throws CommandError on a server that is no shard: only routers send them */
+function indexHints(
+  { querySettings }: GenericArguments,
+  { sharding }: ServiceContext,
+): IndexHints | undefined {
+  if (querySettings === undefined) return undefined;
+  if (sharding !== undefined && querySettings.type === BsonType.object) {
+    return indexHintsIn(querySettings.asDocument());
+  }
+  throw new CommandError('NotImplemented', 'querySettings is for shards: this server is none');
 }
 
 /** One command under way. */

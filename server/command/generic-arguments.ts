@@ -34,6 +34,8 @@ export interface GenericArguments {
   /** What a router went by: see server/sharding/. */
   shardVersion: RawValue | undefined;
   databaseVersion: RawValue | undefined;
+  /** What a router found to be set for this shape of query. */
+  querySettings: RawValue | undefined;
 }
 
 /** A request as it arrived. */
@@ -94,6 +96,7 @@ const TABLE: ReadonlyMap<string, Take> = new Map<string, Take>([
   ['$queryHash', ignored],
   ['shardVersion', (generic, value) => (generic.shardVersion = value)],
   ['databaseVersion', (generic, value) => (generic.databaseVersion = value)],
+  ['querySettings', (generic, value) => (generic.querySettings = value)],
   ['coordinator', refused('transactions over several shards')],
   ['readOnly', refused('transactions over several shards')],
   ['startOrContinueTransaction', refused('transactions over several shards')],
@@ -172,6 +175,7 @@ function emptyArguments(database: string): GenericArguments {
     apiDeprecationErrors: undefined,
     shardVersion: undefined,
     databaseVersion: undefined,
+    querySettings: undefined,
   };
 }
 

@@ -26,6 +26,7 @@ import {
 } from '../../storage/index.ts';
 import { OperationReport } from '../profiling/operation-report.ts';
 import type { Session } from '../sessions/session-registry.ts';
+import type { IndexHints } from '../sharding/index-hints.ts';
 import type { Held, RoutedBy } from '../sharding/routed-by.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { maxTimeExpired } from './interruptions.ts';
@@ -80,6 +81,8 @@ export class OperationContext implements Interruption, RunningOperation {
   routedBy: RoutedBy | undefined;
   /** Which documents count, when the operation is about a sharded collection. */
   ownership: Ownership | undefined;
+  /** Which indexes it may use. */
+  indexHints: IndexHints | undefined;
   readonly reads: Held[] = [];
   writes: ReadonlyMap<string, Held> | undefined;
 

@@ -124,6 +124,7 @@ class OperationQueryContext implements QueryContext {
   readonly clock: Clock;
   readonly planner: PlannerServices;
   readonly ownership: Ownership | undefined;
+  readonly indexHints: QueryContext['indexHints'];
   readonly observer: PlanObserver;
   private readonly plainRandom: Random;
   private readonly startedWallMs: number;
@@ -138,6 +139,7 @@ class OperationQueryContext implements QueryContext {
     this.plainRandom = op.service.random;
     this.planner = op.service.planner;
     this.ownership = op.ownership;
+    this.indexHints = op.indexHints;
     this.observer = op.report;
     this.startedWallMs = op.startedWallMs;
     this.op = op;
