@@ -22,7 +22,11 @@ const LOCK = 'querySettings';
 
 export function setQuerySettings(server: ConfigServerSource): Command {
   return defineCommand({
-    ...configTraits('_configsvrSetQuerySettings', 'Sets what is done with queries.', 'querySettings'),
+    ...configTraits(
+      '_configsvrSetQuerySettings',
+      'Sets what is done with queries.',
+      'querySettings',
+    ),
     parse: (body): SetRequest => ({
       hash: textIn(body),
       query: body.document('representativeQuery', undefined),

@@ -40,7 +40,11 @@ export class QuerySettings {
    * Gives a find, distinct or aggregate what is set for its shape: from now on its shards get it, too.
    * @param options.isExplained it is not run: what is refused may be explained. @throws CommandError QueryRejectedBySettings
    */
-  apply(op: OperationContext, query: Buffer, options: { readonly isExplained?: boolean } = {}): void {
+  apply(
+    op: OperationContext,
+    query: Buffer,
+    options: { readonly isExplained?: boolean } = {},
+  ): void {
     this.refreshWhenOld(op);
     if (this.byHash.size === 0) return;
     const found = this.byHash.get(queryShapeOf(op, query, op.database).hash);

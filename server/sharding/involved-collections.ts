@@ -83,9 +83,26 @@ class Admission {
   }
 
   admitOutput(output: string): void {
+    this.checkPrimary(databaseOf(output));
     this.look([output]);
     this.checkNamed([output]);
     this.hold([], output);
+  }
+
+  /** Of the command's own database a version has come; another one's is known, or asked for. @throws CommandError CommandFailed */
+  private checkPrimary(database: string): void {
+    const { op, sharding } = this;
+    if (OWN_DATABASES.has(database)) return;
+    const primary = sharding.primaryOf(database);
+    if (primary === undefined && !LOOKED_AGAIN.has(op)) {
+      LOOKED_AGAIN.add(op);
+      throw new NotPrepared(() => sharding.refreshDatabase(op, database));
+    }
+    if (primary === sharding.requiredIdentity.shardName) return;
+    throw new CommandError(
+      'CommandFailed',
+      'Source and destination collections must be on same shard',
+    );
   }
 
   /** Each name, and where it is a view's, all that the view reads. */

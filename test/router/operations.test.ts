@@ -2,7 +2,14 @@
  * Cursors that wait on a shard, and running operations of shards seen and ended through the router.
  */
 import assert from 'node:assert/strict';
-import { Long, MongoClient, type Db, type Document, type MongoServerError } from 'mongodb';
+import {
+  type Collection,
+  Long,
+  MongoClient,
+  type Db,
+  type Document,
+  type MongoServerError,
+} from 'mongodb';
 import { startCluster } from '../../client/index.ts';
 
 const byText = (a: string, b: string): number => (a < b ? -1 : 1);
@@ -247,6 +254,96 @@ describe('operations of shards through a router', () => {
       assert.ok('shards' in (await db.command(asked)));
       const documents = { aggregate: 1, pipeline: [{ $documents: [{ a: 1 }] }], cursor: {} };
       assert.equal((await admin.command({ explain: documents }))['ok'], 1);
+    });
+  });
+
+  describe('query settings', () => {
+    const shape = { find: 'settled', filter: { a: 1, b: { $gt: 2 } }, $db: 'operations' };
+    let settled: Collection;
+
+    before(async () => {
+      settled = db.collection('settled');
+      await settled.insertMany(Array.from({ length: 20 }, (_, a) => ({ a, b: a })));
+      await settled.createIndexes([{ key: { a: 1 } }, { key: { b: 1 } }]);
+    });
+    afterEach(() => admin.command({ removeQuerySettings: shape }));
+
+    const allow = (allowedIndexes: unknown[]): Document => ({
+      indexHints: { ns: { db: 'operations', coll: 'settled' }, allowedIndexes },
+    });
+    const plan = async (a: number): Promise<string> => {
+      const explained = await settled.find({ b: { $gt: a }, a }).explain('queryPlanner');
+      return JSON.stringify(explained['queryPlanner'].winningPlan);
+    };
+
+    it('let queries of one shape use the indexes that they name, and no others', async () => {
+      assert.match(await plan(3), /"indexName":"a_1"/);
+      const set = { setQuerySettings: shape, settings: allow(['b_1']) };
+      const { queryShapeHash } = await admin.command(set);
+      assert.match(queryShapeHash, /^[0-9A-F]{64}$/);
+      assert.match(await plan(3), /"indexName":"b_1"/);
+      assert.equal((await settled.find({ a: 7, b: { $gt: 5 } }).toArray()).length, 1);
+      const shown = await admin.aggregate([{ $querySettings: {} }]).toArray();
+      assert.deepEqual(shown, [
+        { queryShapeHash, settings: allow(['b_1']), representativeQuery: shape },
+      ]);
+      await admin.command({
+        ...set,
+        setQuerySettings: queryShapeHash,
+        settings: allow([{ a: 1 }]),
+      });
+      assert.match(await plan(3), /"indexName":"a_1"/);
+      await admin.command({ ...set, settings: allow(['none']) });
+      assert.match(await plan(3), /"indexName":"a_1"/);
+      await admin.command({ removeQuerySettings: queryShapeHash });
+      assert.deepEqual(await admin.aggregate([{ $querySettings: {} }]).toArray(), []);
+    });
+
+    it('refuse queries of one shape, finds, distincts and pipelines', async () => {
+      const settings = { reject: true };
+      await admin.command({ setQuerySettings: shape, settings });
+      const rejected = { code: 411 };
+      await assert.rejects(settled.find({ a: 9, b: { $gt: 1 } }).toArray(), rejected);
+      await settled.find({ a: 9, b: { $lt: 1 } }).toArray();
+      await settled.find({ a: 9, b: { $gt: 1 } }).explain('queryPlanner');
+      const others = [
+        { distinct: 'settled', key: 'a', query: { a: 1 }, $db: 'operations' },
+        {
+          aggregate: 'settled',
+          pipeline: [{ $match: { a: 1 } }, { $limit: 3 }],
+          cursor: {},
+          $db: 'operations',
+        },
+      ];
+      for (const other of others) {
+        await admin.command({ setQuerySettings: other, settings });
+      }
+      await assert.rejects(settled.distinct('a', { a: 5 }), rejected);
+      const pipeline = (limit: number): Document[] => [{ $match: { a: 4 } }, { $limit: limit }];
+      await assert.rejects(settled.aggregate(pipeline(7)).toArray(), rejected);
+      for (const other of others) await admin.command({ removeQuerySettings: other });
+      assert.equal((await settled.aggregate(pipeline(7)).toArray()).length, 1);
+    });
+
+    it('are refused when they are wrong', async () => {
+      const set = (query: unknown, settings: Document): Promise<Document> =>
+        admin.command({ setQuerySettings: query, settings });
+      await assert.rejects(set(shape, {}), { code: 7_746_604 });
+      await assert.rejects(set(shape, { nope: 1 }), { codeName: 'IDLUnknownField' });
+      await assert.rejects(set('A'.repeat(64), { reject: true }), { code: 7_746_401 });
+      await assert.rejects(set({ ...shape, filter: { _id: 3 } }, { reject: true }), {
+        code: 7_746_606,
+      });
+      await assert.rejects(set({ ...shape, $db: 'admin' }, { reject: true }), { code: 8_584_900 });
+      await assert.rejects(set({ ...shape, find: 'system.x' }, { reject: true }), {
+        code: 8_584_901,
+      });
+      await assert.rejects(set(shape, { indexHints: { ns: {}, allowedIndexes: [] } }), {
+        code: 8_727_500,
+      });
+      const twice = [allow(['a_1'])['indexHints'], allow(['b_1'])['indexHints']];
+      await assert.rejects(set(shape, { indexHints: twice }), { code: 7_746_608 });
+      await assert.rejects(set({ count: 'settled', $db: 'operations' }, { reject: true }));
     });
   });
 
