@@ -187,7 +187,7 @@ export class Dispatcher {
     this.checkTransaction(generic);
     this.checkConcerns(command, generic);
     op.routedBy = routedBy(generic, this.service);
-    op.indexHints = indexHints(generic, this.service);
+    op.indexHints = indexHints(generic);
     limitTime(op, generic.maxTimeMs > 0 ? generic.maxTimeMs : this.defaultLimitMs(command));
   }
 
@@ -358,16 +358,14 @@ function routedBy(
   throw new CommandError('NotImplemented', `${name} is for shards: this server is none`);
 }
 
-/** @throws CommandError on a server that is no shard: only routers send them */
-function indexHints(
-  { querySettings }: GenericArguments,
-  { sharding }: ServiceContext,
-): IndexHints | undefined {
+/** Routers send them, to the config server as well. @throws CommandError for what is wrong with them */
+function indexHints({ querySettings }: GenericArguments): IndexHints | undefined {
   if (querySettings === undefined) return undefined;
-  if (sharding !== undefined && querySettings.type === BsonType.object) {
-    return indexHintsIn(querySettings.asDocument());
-  }
-  throw new CommandError('NotImplemented', 'querySettings is for shards: this server is none');
+  if (querySettings.type === BsonType.object) return indexHintsIn(querySettings.asDocument());
+  throw new CommandError(
+    'TypeMismatch',
+    `BSON field 'querySettings' is the wrong type '${querySettings.typeName}', expected type 'object'`,
+  );
 }
 
 /** One command under way. */
