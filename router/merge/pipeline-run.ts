@@ -47,7 +47,13 @@ import { shardedDataDistribution } from './sharded-data-distribution.ts';
 import { RoutedWriter } from './pipeline-writer.ts';
 import { sourceOfShards } from './shard-sources.ts';
 import { sortedMerge } from './sort-order.ts';
-import { argumentOf, nameOf, splitPipeline, type SplitPipeline } from './split-pipeline.ts';
+import {
+  argumentOf,
+  nameOf,
+  splitPipeline,
+  tellsOfShard,
+  type SplitPipeline,
+} from './split-pipeline.ts';
 
 export interface RoutedPipeline {
   /** "database.collection", or "database.$cmd.aggregate" for a pipeline on no collection. */
@@ -117,6 +123,9 @@ async function open(
   mayBeWhole: boolean,
 ): Promise<CursorProducer> {
   const { pipeline, collation } = request;
+  if (route === undefined && tellsOfShard(pipeline[0])) {
+    return new MergePart(router, op, request, pipeline, undefined, request.namespace);
+  }
   if (route === undefined) {
     return new MergePart(
       router,
@@ -279,6 +288,7 @@ class MergePart implements CursorProducer {
     request: RoutedPipeline,
     pipeline: readonly Buffer[],
     shards: MergedCursor | undefined,
+    namespace = `${databaseOf(request.namespace)}.${NO_COLLECTION}`,
   ) {
     this.op = op;
     this.shards = shards;
@@ -292,7 +302,7 @@ class MergePart implements CursorProducer {
       op.view(),
       undefined,
       {
-        namespace: `${databaseOf(request.namespace)}.${NO_COLLECTION}`,
+        namespace,
         pipeline,
         host: this.hostFor(router, request, context, bypassValidation),
         ...(allowDiskUse === undefined ? {} : { allowDiskUse }),

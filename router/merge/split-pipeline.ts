@@ -46,8 +46,14 @@ const PER_SHARD: ReadonlySet<string> = new Set([
   '$collStats',
   '$indexStats',
   '$listCatalog',
+  '$listSearchIndexes',
   '$planCacheStats',
 ]);
+
+/** It stands first, and reads no documents. */
+export function tellsOfShard(stage: Buffer | undefined): boolean {
+  return stage !== undefined && PER_SHARD.has(nameOf(stage));
+}
 
 /** By which a sample of all is taken: no user's field has this name. */
 const RANDOM_FIELD = '__random_of_sample';

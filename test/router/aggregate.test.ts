@@ -237,6 +237,16 @@ describe('aggregate through a router', () => {
     assert.deepEqual(found, [{ x: 2 }]);
     const sampled = cluster.client.db('admin').aggregate([{ $listSampledQueries: {} }]);
     assert.deepEqual(await sampled.toArray(), []);
+    const nowhere = cluster.client.db('nowhere').collection('nothing');
+    assert.deepEqual(await nowhere.aggregate([{ $indexStats: {} }]).toArray(), []);
+    await assert.rejects(nowhere.aggregate([{ $collStats: { count: {} } }]).toArray(), {
+      codeName: 'NamespaceNotFound',
+    });
+    for (const collection of [nowhere, items]) {
+      await assert.rejects(collection.aggregate([{ $listSearchIndexes: {} }]).toArray(), {
+        codeName: 'SearchNotEnabled',
+      });
+    }
   });
 
   it('refuses what is wrong with the codes of one server', async () => {
