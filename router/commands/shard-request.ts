@@ -7,6 +7,7 @@
 import { DocumentBuilder, FieldCursor, type RawValue } from '../../bson/index.ts';
 import { isGenericArgument } from '../../server/cluster.ts';
 import type { OperationContext } from '../../server/cluster.ts';
+import { attachedSettings } from '../settings/attached.ts';
 import type { Versions } from '../routing/collection-route.ts';
 
 /** Arguments that are the router's own business. */
@@ -62,17 +63,9 @@ export function shardRequest(op: OperationContext, source: Buffer, changes: Chan
   return out.finish();
 }
 
-/** Of operations whose query has settings. */
-const SETTINGS = new WeakMap<OperationContext, Buffer>();
-
-/** What the operation asks of shards from now on carries the settings of its query. */
-export function attachSettings(op: OperationContext, settings: Buffer): void {
-  SETTINGS.set(op, settings);
-}
-
 /** What every command to a shard ends with. */
 export function appendLimits(out: DocumentBuilder, op: OperationContext): void {
-  const settings = SETTINGS.get(op);
+  const settings = attachedSettings(op);
   if (settings !== undefined) out.appendDocument('querySettings', settings);
   const remainingMs = op.remainingTimeMs;
   if (remainingMs !== undefined)

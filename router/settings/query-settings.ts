@@ -9,9 +9,9 @@ import { EMPTY_DOCUMENT, getField } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import { uninterruptible, type Interruption } from '../../common/interruption.ts';
 import type { OperationContext } from '../../server/cluster.ts';
-import { attachSettings } from '../commands/shard-request.ts';
 import { readAll } from '../network/read-all.ts';
 import type { ShardRegistry } from '../network/shard-registry.ts';
+import { attachSettings } from './attached.ts';
 import { queryShapeOf } from './query-shape.ts';
 
 export interface ShapeSettings {

@@ -9,6 +9,7 @@ import { Migrations } from './migrations.ts';
 import { Peers } from './peers.ts';
 import { storedIdentity } from './shard-identity.ts';
 import { ShardingState, type LocalNames } from './sharding-state.ts';
+import { loadUserWrites } from './stored-user-writes.ts';
 
 function namesIn(engine: StorageEngine): LocalNames {
   const look = <Found>(question: (view: ReadView) => Found): Found => {
@@ -36,7 +37,7 @@ export function createShardRole(): Role {
       state.identity = await host.background('readShardIdentity', (op) =>
         storedIdentity(op.view()),
       );
-      await host.background('readUserWrites', (op) => state.userWrites.load(op));
+      await host.background('readUserWrites', (op) => loadUserWrites(op, state.userWrites));
       const migrations = new Migrations(host, state);
       await migrations.start();
       service.sharding = state;

@@ -2,6 +2,7 @@
  * _shardsvrSetUserWriteBlockMode: the config server says whether clients may write to this shard.
  */
 import { defineCommand } from '../../command/define-command.ts';
+import { setUserWrites } from '../../sharding/stored-user-writes.ts';
 import { shardingOf, shardTraits } from './shard-command.ts';
 
 export const setUserWriteBlockMode = defineCommand({
@@ -10,6 +11,6 @@ export const setUserWriteBlockMode = defineCommand({
     'Blocks the writes of clients, or lets them go.',
   ),
   parse: (body) => body.boolean('global'),
-  execute: (isBlocked, op) => shardingOf(op).userWrites.set(op, isBlocked),
+  execute: (isBlocked, op) => setUserWrites(op, shardingOf(op).userWrites, isBlocked),
   reply: () => ({}),
 });
