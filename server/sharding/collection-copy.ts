@@ -24,11 +24,16 @@ export function indexDefinitions({ indexes }: CollectionDescription): Buffer {
 }
 
 /**
- * Makes the collection as it is elsewhere, unless it is there.
+ * Makes the collection as it is elsewhere, unless it is there. A shard that has no chunks of it heard of no changes of its definition:
+ * there what differs becomes as it is elsewhere, or goes. An index that was dropped must not go on refusing, or removing, documents.
  * @throws CommandError InvalidUUID when another one with documents has its name; CannotCreateCollection when documents are there
  *   and an index is missing
  */
-export function createCopy(transaction: Transaction, copy: CollectionCopy): CollectionDescription {
+export function createCopy(
+  transaction: Transaction,
+  copy: CollectionCopy,
+  { hasChunks = false }: { readonly hasChunks?: boolean } = {},
+): CollectionDescription {
   const { namespace, uuid, options } = copy;
   const specs = specsOf(copy.indexes);
   let collection = transaction.collection(namespace);
@@ -51,7 +56,7 @@ export function createCopy(transaction: Transaction, copy: CollectionCopy): Coll
       ...compressionIn(options),
       ...(idIndex === undefined || isEmpty(options) ? {} : { idIndex }),
     });
-  }
+  } else if (!hasChunks) collection = withoutDifferences(transaction, collection, copy, specs);
   for (const spec of specs) {
     const name = getField(spec, 'name')?.asString();
     if (collection.indexes.some((index) => index.name === name)) continue;
@@ -65,6 +70,23 @@ export function createCopy(transaction: Transaction, copy: CollectionCopy): Coll
     collection = transaction.collection(namespace) ?? collection;
   }
   return collection;
+}
+
+function withoutDifferences(
+  transaction: Transaction,
+  collection: CollectionDescription,
+  { namespace, options }: CollectionCopy,
+  specs: readonly Buffer[],
+): CollectionDescription {
+  if (!collection.options.equals(options)) transaction.modifyCollection(collection, options);
+  const now = (): CollectionDescription => transaction.collection(namespace) ?? collection;
+  for (const { name, spec } of collection.indexes) {
+    if (name === '_id_' || specs.some((wanted) => wanted.equals(spec))) continue;
+    const current = now();
+    const index = current.indexes.find((each) => each.name === name);
+    if (index !== undefined) transaction.dropIndex(current, index);
+  }
+  return now();
 }
 
 /** @throws CommandError InvalidUUID */

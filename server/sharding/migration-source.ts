@@ -187,6 +187,12 @@ class Migration {
     if (collection === undefined || collection.uuid !== routing.entry.uuid) {
       throw new CommandError('NamespaceNotFound', `${namespace} is not on this shard`);
     }
+    // The other shard would not get it: its build knows this shard only.
+    uassert(
+      collection.indexes.every(({ ready }) => ready),
+      'BackgroundOperationInProgressForNamespace',
+      `An index of ${namespace} is being built`,
+    );
     const coordinator: Coordinator = {
       ...request,
       id: newFactId(op),

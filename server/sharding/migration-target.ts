@@ -96,7 +96,8 @@ export class MigrationTarget {
       throw hasEnded();
     }
     await pauseAtStep(op, 'migrateThreadHangAtStep1');
-    await op.transact((transaction) => void createCopy(transaction, copy));
+    const hasChunks = known.routing?.chunks.shards().includes(shardName) === true;
+    await op.transact((transaction) => void createCopy(transaction, copy, { hasChunks }));
     const receiving = { namespace, uuid, pattern, range, work: Promise.resolve() };
     await deleteRange(op, receiving);
     if (this.ended.has(keyOf(migrationId))) throw hasEnded();

@@ -108,6 +108,35 @@ describe('chunk migration', () => {
     assert.equal(await stored(namespace, 's1'), 0);
   });
 
+  it('gives a shard that had no chunks the definition of now, not the one it remembers', async () => {
+    const namespace = await shardedCollection(20);
+    const definition = async (shard: string): Promise<unknown> => {
+      const [database] = namespace.split('.');
+      const db = cluster.shard(shard).client.db(database);
+      const [{ options }] = (await db.listCollections({}).toArray()) as unknown as Document[];
+      return { options, indexes: await db.collection('things').indexes() };
+    };
+    const onOwner = (command: Document): Promise<Document> =>
+      cluster.routed('s0', namespace, command);
+    const expiring = { key: { text: 1 }, name: 'expiring', expireAfterSeconds: 100 };
+    const changing = { key: { b: 1 }, name: 'changing' };
+    await onOwner({ createIndexes: 'things', indexes: [expiring, changing] });
+    await move(namespace, 's1', { waitForDelete: true });
+    await move(namespace, 's0', { waitForDelete: true });
+    await settled();
+    await onOwner({ dropIndexes: 'things', index: ['expiring', 'changing'] });
+    await onOwner({
+      createIndexes: 'things',
+      indexes: [
+        { key: { b: -1 }, name: 'changing' },
+        { key: { c: 1 }, name: 'new' },
+      ],
+    });
+    await onOwner({ collMod: 'things', validator: { a: { $exists: true } } });
+    await move(namespace, 's1', { waitForDelete: true });
+    assert.deepEqual(await definition('s1'), await definition('s0'));
+  });
+
   it('counts what it has cost', async () => {
     const namespace = await shardedCollection(100);
     const { client } = cluster.shard('s0');
