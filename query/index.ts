@@ -22,6 +22,8 @@ export { isMergeable } from './accumulator/registry.ts';
 export { compileUpdate } from './stage/update-with-pipelines.ts';
 export type { Update, UpdateOptions } from './update/update.ts';
 export type { Projection } from './projection/projection.ts';
+export { withMetadata } from './document-metadata.ts';
+export { collectMetadata } from './metadata-needed.ts';
 export { compileProjection } from './projection/compile.ts';
 export { compileExpression } from './expression/compile.ts';
 export type { Expression } from './expression/expression.ts';

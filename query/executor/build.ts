@@ -139,7 +139,7 @@ function makeStage(
     case 'BATCHED_DELETE':
       return new ExplainedWrite(context, below(node.input), node);
     case 'METADATA':
-      return new AttachMetadata(context, below(node.input));
+      return new AttachMetadata(context, below(node.input), node.sortKeys);
     case 'SHOW_RECORD_ID':
       return new ShowRecordId(context, below(node.input));
   }

@@ -19,6 +19,7 @@ import type { IndexDescription, ReadView } from '../../storage/index.ts';
 import { apartFrom } from '../owned.ts';
 import { CoveredDocument } from './covered-document.ts';
 import type { Row } from './row.ts';
+import type { SortOrder } from './sorter.ts';
 import {
   type ExecutionContext,
   MapStage,
@@ -32,6 +33,7 @@ import {
 interface RowProjection {
   readonly projection: Projection;
   readonly filter: Filter | undefined;
+  readonly sortKeys?: SortOrder;
 }
 
 export class Project extends MapStage {
@@ -54,18 +56,20 @@ export class Project extends MapStage {
 }
 
 /** The row's document, projected. */
-export function projectRow(row: Row, { projection, filter }: RowProjection): Buffer {
+export function projectRow(row: Row, { projection, filter, sortKeys }: RowProjection): Buffer {
   const position = projection.needsPosition ? filter?.matchPosition(row.document) : undefined;
-  const metadata = projection.metadataNeeded.size > 0 ? metadataOf(row) : undefined;
+  const metadata = projection.metadataNeeded.size > 0 ? metadataOf(row, sortKeys) : undefined;
   return projection.apply(row.document, position, metadata);
 }
 
-function metadataOf(row: Row): DocumentMetadata {
+/** @param sortKeys for a row that no SORT has left its key in */
+function metadataOf(row: Row, sortKeys: SortOrder | undefined): DocumentMetadata {
   const key = indexKeyOf(row);
+  const sortKey = row.sortKey ?? sortKeys?.keyOf(row.document);
   return {
     ...(row.recordId === undefined ? {} : { recordId: int64Value(BigInt(row.recordId)) }),
     ...(key === undefined ? {} : { indexKey: key }),
-    ...(row.sortKey === undefined ? {} : { sortKey: sortKeyValue(row.sortKey) }),
+    ...(sortKey === undefined ? {} : { sortKey: sortKeyValue(sortKey) }),
   };
 }
 
@@ -213,13 +217,16 @@ export class ShowRecordId extends MapStage {
 export class AttachMetadata extends MapStage {
   private readonly context: ExecutionContext;
 
-  constructor(context: ExecutionContext, input: Stage) {
+  private readonly sortKeys: SortOrder | undefined;
+
+  constructor(context: ExecutionContext, input: Stage, sortKeys: SortOrder | undefined) {
     super(input);
     this.context = context;
+    this.sortKeys = sortKeys;
   }
 
   protected change(): void {
     const { row } = this.context;
-    row.document = withMetadata(row.document, metadataOf(row));
+    row.document = withMetadata(row.document, metadataOf(row, this.sortKeys));
   }
 }

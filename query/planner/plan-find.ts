@@ -26,6 +26,7 @@ import type { PlanNode, ProjectionNode, SortNode } from './plan-node.ts';
 import { projectionFor } from './projection-cache.ts';
 import type { FindRequest, QueryPlan } from './query-plan.ts';
 import { checkSpecialRequest } from './special-path.ts';
+import type { SortOrder } from '../executor/sorter.ts';
 import { parseSort, sortOrderOf, type SortPattern } from './sort-pattern.ts';
 
 /**
@@ -182,14 +183,27 @@ function stackOn(path: AccessPath, parts: StackParts): PlanNode {
   if (skip > 0) node = { stage: 'SKIP', input: node, skip };
   if (limit > 0 && !(mustSort && skip === 0)) node = { stage: 'LIMIT', input: node, limit };
   if (sortedKeys !== undefined) return { ...sortedKeys.projection, input: node };
-  return covered === undefined ? shape(node, parts) : node;
+  return covered === undefined ? shape(node, parts, mustSort ? undefined : keysShown(parts)) : node;
 }
 
 function ownedOnly(input: PlanNode, ownership: Ownership | undefined): PlanNode {
   return ownership === undefined ? input : { stage: 'SHARDING_FILTER', input, ownership };
 }
 
-function shape(node: PlanNode, { request, filter, projection }: StackParts): PlanNode {
+/** The order's keys where {$meta: 'sortKey'} asks for them. */
+function keysShown({ request, projection, sort, context }: StackParts): SortOrder | undefined {
+  if (sort === undefined || sort.natural !== undefined) return undefined;
+  const isAsked =
+    projection?.metadataNeeded.has('sortKey') === true ||
+    request.metadata?.includes('sortKey') === true;
+  return isAsked ? sortOrderOf(sort, context) : undefined;
+}
+
+function shape(
+  node: PlanNode,
+  { request, filter, projection }: StackParts,
+  sortKeys: SortOrder | undefined,
+): PlanNode {
   if (request.returnKey === true) return { stage: 'RETURN_KEY', input: node };
   let shaped = node;
   if (projection !== undefined) {
@@ -199,10 +213,13 @@ function shape(node: PlanNode, { request, filter, projection }: StackParts): Pla
       spec: request.projection ?? EMPTY_DOCUMENT,
       projection,
       filter: projection.needsPosition ? filter : undefined,
+      ...(sortKeys === undefined ? {} : { sortKeys }),
     };
   }
   if (request.showRecordId === true) shaped = { stage: 'SHOW_RECORD_ID', input: shaped };
-  if (request.metadata?.some(isOfRows) === true) shaped = { stage: 'METADATA', input: shaped };
+  if (request.metadata?.some(isOfRows) === true) {
+    shaped = { stage: 'METADATA', input: shaped, ...(sortKeys === undefined ? {} : { sortKeys }) };
+  }
   return shaped;
 }
 

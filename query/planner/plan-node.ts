@@ -141,6 +141,8 @@ export interface ProjectionNode {
   readonly projection: Projection;
   /** The query's filter, when the projection asks for the position of its match. */
   readonly filter: Filter | undefined;
+  /** What {$meta: 'sortKey'} shows where no SORT below has left it: an index gave the order. */
+  readonly sortKeys?: SortOrder;
   /** Of the covered kind: a SORT below has made documents of the entries already. */
   readonly isSorted?: boolean;
 }
@@ -159,6 +161,8 @@ export interface RecordIdNode {
 export interface MetadataNode {
   readonly stage: 'METADATA';
   readonly input: PlanNode;
+  /** As a projection has them. */
+  readonly sortKeys?: SortOrder;
 }
 
 /** Checks what the terms of a $text condition do not tell. */

@@ -27,6 +27,7 @@ import {
   type UpdateParts,
 } from '../writes/one-document.ts';
 import { documentIn } from '../writes/statement.ts';
+import { keepsKey } from '../writes/upsert-key.ts';
 import { numberIn } from '../writes/write-outcome.ts';
 import { askAll } from './ask-shards.ts';
 import type { Call } from './routed-command.ts';
@@ -52,7 +53,13 @@ async function modifyOnce(
   const { router, op } = call;
   const { targets, key } = await targetsOf(router, op, route, request.filter, request.collation);
   const { sharded } = route;
-  const isPlaced = targets.length === 1 && (!request.upsert || key !== undefined);
+  const { filter, upsert } = request;
+  const update = getField(call.body.bytes, 'update');
+  const isInserted =
+    sharded !== undefined &&
+    key !== undefined &&
+    keepsKey({ update, filter, pattern: sharded.entry.pattern, key });
+  const isPlaced = targets.length === 1 && (!upsert || isInserted);
   if (sharded === undefined || isPlaced) {
     const [answer] = await askAll(call, targets);
     return answer === undefined ? nothingFound(request) : passedOn(answer.reply);

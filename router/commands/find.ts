@@ -15,7 +15,7 @@ import { firstBatch, type OperationContext, type ReplyBody } from '../../server/
 import { MergedCursor } from '../merge/merged-cursor.ts';
 import { openCursors } from '../merge/open-cursors.ts';
 import type { ShardCursor } from '../merge/shard-cursor.ts';
-import { sortedMerge, type SortedMerge } from '../merge/sort-order.ts';
+import { nearMerge, sortedMerge, type SortedMerge } from '../merge/sort-order.ts';
 import { TailingCursor } from '../merge/tailing-cursor.ts';
 import { withRoute, type CollectionRoute } from '../routing/collection-route.ts';
 import { orOverView, type ShardedView } from '../routing/views.ts';
@@ -147,12 +147,12 @@ async function findInView(
 /** undefined: in any order. */
 function mergeOf(
   { body }: Call,
-  { sort, projection, collation }: FindArguments,
+  { filter, sort, projection, collation }: FindArguments,
   route: CollectionRoute,
 ): SortedMerge | undefined {
-  if (sort === undefined || isEmpty(sort) || getField(sort, '$natural') !== undefined) {
-    return undefined;
-  }
+  const shown = projection === undefined || isEmpty(projection) ? undefined : projection;
+  if (sort === undefined || isEmpty(sort)) return nearMerge(filter, shown);
+  if (getField(sort, '$natural') !== undefined) return undefined;
   if (body.safeBoolean('returnKey', false)) {
     throw new CommandError(
       'NotImplemented',
@@ -162,21 +162,21 @@ function mergeOf(
   const effective = collation ?? route.sharded?.entry.defaultCollation;
   const collator =
     effective === undefined || isEmpty(effective) ? undefined : compileCollation(effective);
-  return sortedMerge(
-    sort,
-    projection === undefined || isEmpty(projection) ? undefined : projection,
-    collator,
-  );
+  return sortedMerge(sort, shown, collator);
 }
+
+/** More is no limit. */
+const MOST = 2n ** 63n - 1n;
 
 /** Each shard gives as many as all together might be; what is skipped, only the router knows. */
 function changesForShards(
   { skip, limit }: FindArguments,
   merge: SortedMerge | undefined,
 ): Record<string, RawValue | undefined> {
+  const wanted = BigInt(skip) + BigInt(limit);
   return {
     skip: undefined,
-    limit: limit === 0 ? undefined : int64Value(BigInt(skip) + BigInt(limit)),
+    limit: limit === 0 || wanted > MOST ? undefined : int64Value(wanted),
     singleBatch: undefined,
     ...(merge?.projection === undefined ? {} : { projection: documentValue(merge.projection) }),
   };

@@ -41,6 +41,7 @@ import { withRoute, type CollectionRoute, type ShardTarget } from '../routing/co
 import { collationThrough, joinsShardedView, orOverView } from '../routing/views.ts';
 import type { Router } from '../router.ts';
 import { targetsOf } from '../targeting/targets.ts';
+import { unpacked } from './carried-metadata.ts';
 import { MergedCursor } from './merged-cursor.ts';
 import { openCursors } from './open-cursors.ts';
 import { shardedDataDistribution } from './sharded-data-distribution.ts';
@@ -140,10 +141,11 @@ async function open(
   const isWhole = mayBeWhole && (await runsWhole(router, op, request, targets, route));
   if (isWhole) {
     const whole = targets.map((target) => withDatabaseVersion(target, route, pipeline));
-    return onShards(op, request, whole, pipeline, undefined, route);
+    return onShards(op, request, whole, wholePart(pipeline), route);
   }
-  const { shardPart, order, mergePart } = splitRequest(request);
-  const merged = await onShards(op, request, targets, shardPart, order, route);
+  const split = splitRequest(request);
+  const { mergePart } = split;
+  const merged = await onShards(op, request, targets, split, route);
   if (mergePart.length === 0) return merged;
   try {
     return new MergePart(router, op, request, [MERGE_CURSORS, ...mergePart], merged);
@@ -212,12 +214,17 @@ function withDatabaseVersion(
   return { ...target, versions: { ...target.versions, databaseVersion } };
 }
 
+type ShardPart = Omit<SplitPipeline, 'mergePart'>;
+
+function wholePart(pipeline: readonly Buffer[]): ShardPart {
+  return { shardPart: pipeline, order: undefined, carriesMetadata: false };
+}
+
 async function onShards(
   op: OperationContext,
   request: RoutedPipeline,
   targets: readonly ShardTarget[],
-  pipeline: readonly Buffer[],
-  order: Buffer | undefined,
+  { shardPart: pipeline, order, carriesMetadata }: ShardPart,
   route: CollectionRoute,
 ): Promise<MergedCursor> {
   const { batchSize } = request;
@@ -240,7 +247,8 @@ async function onShards(
     order === undefined || cursors.length < 2
       ? undefined
       : sortedMerge(order, undefined, collator).order;
-  return new MergedCursor(cursors, { order: merge }, op);
+  const finish = carriesMetadata ? unpacked : undefined;
+  return new MergedCursor(cursors, { order: merge, finish }, op);
 }
 
 function shardCommand(request: RoutedPipeline, pipeline: readonly Buffer[]): DocumentBuilder {

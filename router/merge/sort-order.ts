@@ -59,6 +59,46 @@ export function sortedMerge(
   };
 }
 
+/** No field of a user's has this name. */
+const DISTANCE_FIELD = '__distance_of_near';
+
+/** The order of a $near in the filter: the nearest first. undefined: it has none. @param projection undefined: none */
+export function nearMerge(filter: Buffer, projection: Buffer | undefined): SortedMerge | undefined {
+  if (!asksForNear(filter)) return undefined;
+  const shown = documentValue(documentOf({ $meta: stringValue('geoNearDistance') }));
+  return {
+    order: {
+      keyOf: (document) => {
+        const distance = getField(document, DISTANCE_FIELD);
+        tassert(distance !== undefined, 'a shard left the distance out');
+        return [distance];
+      },
+      compare: ([a = NULL], [b = NULL]) => compareValues(a, b),
+    },
+    projection: new DocumentBuilder()
+      .appendElementsOf(projection ?? EMPTY_DOCUMENT)
+      .append(DISTANCE_FIELD, shown)
+      .finish(),
+    finish: (document) => unsetField(document, DISTANCE_FIELD),
+  };
+}
+
+const NEAR: ReadonlySet<string> = new Set(['$near', '$nearSphere', '$geoNear']);
+
+/** It stands at the top or within $and: elsewhere shards refuse it. */
+function asksForNear(filter: Buffer): boolean {
+  for (const [name, value] of fieldsOf(filter)) {
+    if (name === '$and' && value.type === BsonType.array) {
+      for (const [, branch] of fieldsOf(value.asDocument())) {
+        if (branch.type === BsonType.object && asksForNear(branch.asDocument())) return true;
+      }
+    } else if (value.type === BsonType.object) {
+      for (const [operator] of fieldsOf(value.asDocument())) if (NEAR.has(operator)) return true;
+    }
+  }
+  return false;
+}
+
 /** By the field that the shards have added. */
 export function byShownKey(sort: Buffer, collator: Collator | undefined): MergeOrder {
   const directions = directionsOf(sort);

@@ -20,13 +20,18 @@ import {
   TRUE,
 } from '../../bson/index.ts';
 import { isMergeable } from '../../query/index.ts';
+import { carrying, metadataAskedBy } from './carried-metadata.ts';
 
 export interface SplitPipeline {
   readonly shardPart: readonly Buffer[];
   /** The order in which the shards' documents come, and in which they are merged; undefined: any. */
   readonly order: Buffer | undefined;
   readonly mergePart: readonly Buffer[];
+  /** What the shards' documents bring along for the router's part is to be unpacked. */
+  readonly carriesMetadata: boolean;
 }
+
+type Parts = Omit<SplitPipeline, 'carriesMetadata'>;
 
 /** One document in, and what comes out depends on nothing else. */
 const PER_DOCUMENT: ReadonlySet<string> = new Set([
@@ -59,6 +64,18 @@ export function tellsOfShard(stage: Buffer | undefined): boolean {
 const RANDOM_FIELD = '__random_of_sample';
 
 export function splitPipeline(pipeline: readonly Buffer[]): SplitPipeline {
+  const parts = partsOf(pipeline);
+  const { shardPart, mergePart } = parts;
+  const last = shardPart.at(-1);
+  // Groups of a shard are no documents.
+  const isGrouped = last !== undefined && nameOf(last) === '$group';
+  const isSorted = shardPart.some((stage) => nameOf(stage) === '$sort');
+  const names = isGrouped ? [] : metadataAskedBy(mergePart, isSorted);
+  if (names.length === 0) return { ...parts, carriesMetadata: false };
+  return { ...parts, shardPart: [...shardPart, carrying(names)], carriesMetadata: true };
+}
+
+function partsOf(pipeline: readonly Buffer[]): Parts {
   const stages = pipeline.flatMap(asSimplerStages);
   const shardPart: Buffer[] = [];
   for (const [at, stage] of stages.entries()) {
@@ -76,7 +93,15 @@ export function splitPipeline(pipeline: readonly Buffer[]): SplitPipeline {
       const isPlain =
         pattern?.type === BsonType.object &&
         Array.from(fieldsOf(pattern.asDocument())).every(([, value]) => value.isNumber);
-      if (!isPlain) return { shardPart, order: undefined, mergePart: stages.slice(at) };
+      if (!isPlain) {
+        const limit = limitOf(stages.slice(at + 1));
+        const first = limit.length === 0 ? [] : [stage, ...limit];
+        return {
+          shardPart: [...shardPart, ...first],
+          order: undefined,
+          mergePart: stages.slice(at),
+        };
+      }
       return afterSort([...shardPart, stage], pattern.asDocument(), stages.slice(at + 1));
     }
     return whole(shardPart, stage, stages.slice(at + 1));
@@ -85,11 +110,7 @@ export function splitPipeline(pipeline: readonly Buffer[]): SplitPipeline {
 }
 
 /** The first stage that needs to see documents of several shards. */
-function whole(
-  shardPart: readonly Buffer[],
-  stage: Buffer,
-  rest: readonly Buffer[],
-): SplitPipeline {
+function whole(shardPart: readonly Buffer[], stage: Buffer, rest: readonly Buffer[]): Parts {
   const mergePart = [stage, ...rest];
   switch (nameOf(stage)) {
     case '$limit':
@@ -109,7 +130,7 @@ function afterSort(
   shardPart: readonly Buffer[],
   order: Buffer,
   mergePart: readonly Buffer[],
-): SplitPipeline {
+): Parts {
   return { shardPart: [...shardPart, ...limitOf(mergePart)], order, mergePart };
 }
 
@@ -138,11 +159,7 @@ function wholeNumber(value: RawValue | undefined): bigint | undefined {
 }
 
 /** Each shard gives its share with random numbers, and those with the smallest ones are the sample. */
-function sampled(
-  shardPart: readonly Buffer[],
-  stage: Buffer,
-  rest: readonly Buffer[],
-): SplitPipeline {
+function sampled(shardPart: readonly Buffer[], stage: Buffer, rest: readonly Buffer[]): Parts {
   const argument = argumentOf(stage);
   const size =
     argument?.type === BsonType.object
@@ -167,11 +184,7 @@ function sampled(
 }
 
 /** Groups of each shard, which the router makes one, where all accumulators can. */
-function grouped(
-  shardPart: readonly Buffer[],
-  stage: Buffer,
-  rest: readonly Buffer[],
-): SplitPipeline {
+function grouped(shardPart: readonly Buffer[], stage: Buffer, rest: readonly Buffer[]): Parts {
   const argument = argumentOf(stage);
   if (argument?.type !== BsonType.object || !mergesInParts(argument.asDocument())) {
     return { shardPart, order: undefined, mergePart: [stage, ...rest] };

@@ -31,7 +31,7 @@ import {
 import { appendLimits, appendVersions, shardRequest } from '../commands/shard-request.ts';
 import { MergedCursor } from '../merge/merged-cursor.ts';
 import { openCursors } from '../merge/open-cursors.ts';
-import { sortedMerge } from '../merge/sort-order.ts';
+import { nearMerge, sortedMerge } from '../merge/sort-order.ts';
 import { collectionOf, databaseOf } from '../network/read-all.ts';
 import {
   shardTarget,
@@ -113,13 +113,18 @@ export async function findDocument(
   const targets = await Promise.all(names.map((name) => shardTarget(router, op, sharded, name)));
   const key = sharded.entry.pattern;
   const shown = new DocumentBuilder().appendInt32('_id', 1);
-  for (const { path } of key.fields) if (path.text !== '_id') shown.appendInt32(path.text, 1);
+  for (const { path } of key.fields) {
+    if (!/^_id(\.|$)/.test(path.text)) shown.appendInt32(path.text, 1);
+  }
   const projection = shown.finish();
   const collation = search.collation ?? sharded.entry.defaultCollation;
   const sort = search.sort === undefined || isEmpty(search.sort) ? undefined : search.sort;
   const collator =
     collation === undefined || isEmpty(collation) ? undefined : compileCollation(collation);
-  const merge = sort === undefined ? undefined : sortedMerge(sort, projection, collator);
+  const merge =
+    sort === undefined
+      ? nearMerge(search.filter, projection)
+      : sortedMerge(sort, projection, collator);
   const { cursors } = await openCursors(op, targets, ({ versions }) => {
     const out = new DocumentBuilder(256);
     out.appendString('find', collectionOf(namespace)).appendDocument('filter', search.filter);

@@ -25,6 +25,7 @@ import { shardNamesOf } from '../targeting/targets.ts';
 import { writeToAll } from './many-documents.ts';
 import { writeToOne } from './one-document.ts';
 import { ARRAY_OF, type Statement } from './statement.ts';
+import { keepsKey } from './upsert-key.ts';
 import type { WriteBatch, WriteScope } from './write-batch.ts';
 import { WriteOutcome, writeErrorsOf } from './write-outcome.ts';
 
@@ -184,7 +185,12 @@ class WriteRun {
     const { names, key } = shardNamesOf(sharded, statement.filter, statement.collation);
     if (names.length > 1) return undefined;
     // What is inserted when nothing matches may belong elsewhere.
-    if (statement.upsert && key === undefined) return undefined;
+    if (statement.upsert) {
+      const { pattern } = sharded.entry;
+      const update = getField(statement.raw, 'u');
+      const { filter } = statement;
+      if (key === undefined || !keepsKey({ update, filter, pattern, key })) return undefined;
+    }
     return names[0];
   }
 
