@@ -1,11 +1,20 @@
 /**
  * The directory of a cluster: what stands in it, and which of its processes run.
  *
- * Owns: `cluster.json`, the list of members with their ports, and for each member a folder with `data/`, `pid`, `log` and `ready`. A pid
+ * Owns: `cluster.json`, the list of members with their ports, `starting`, the pid of who starts them, and for each member a folder with `data/`, `pid`, `log` and `ready`. A pid
  * counts only while a process of that number runs from this very folder: a number that somebody else has by now is stale.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 
 export type MemberKind = 'config' | 'shard' | 'router';
 
@@ -26,13 +35,15 @@ export class ClusterError extends Error {
 
 const FORMAT = 1;
 const MANIFEST = 'cluster.json';
+const LOCK = 'starting';
 
 export class ClusterDirectory {
   /** Absolute. */
   readonly path: string;
 
   constructor(path: string) {
-    this.path = resolve(path);
+    // By whichever links somebody comes, the processes are found under one name.
+    this.path = realPath(resolve(path));
   }
 
   /** undefined: there is no cluster in it. @throws ClusterError for one that cannot be read */
@@ -55,7 +66,7 @@ export class ClusterDirectory {
   /** Makes it a cluster's. @throws ClusterError when something else is in it. */
   create(): void {
     const isTaken = existsSync(this.path) && readdirSync(this.path).length > 0;
-    if (isTaken && !existsSync(join(this.path, MANIFEST))) {
+    if (isTaken && ![MANIFEST, LOCK].some((name) => existsSync(join(this.path, name)))) {
       throw new ClusterError(
         `${this.path} is not empty and holds no cluster: give another directory with --dir.`,
       );
@@ -63,9 +74,33 @@ export class ClusterDirectory {
     mkdirSync(this.path, { recursive: true });
   }
 
-  write(members: readonly ClusterMember[]): void {
-    const text = JSON.stringify({ format: FORMAT, members }, undefined, 2);
-    writeFileSync(join(this.path, MANIFEST), `${text}\n`);
+  /** @param isUnfinished it has never been whole: its shards are still to be added */
+  write(members: readonly ClusterMember[], isUnfinished = false): void {
+    const content = { format: FORMAT, members, ...(isUnfinished ? { isUnfinished } : {}) };
+    writeFileSync(join(this.path, MANIFEST), `${JSON.stringify(content, undefined, 2)}\n`);
+  }
+
+  /** Whether a start was interrupted before the cluster was whole. */
+  get isUnfinished(): boolean {
+    const file = join(this.path, MANIFEST);
+    if (!existsSync(file)) return false;
+    const content: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    return typeof content === 'object' && content !== null && 'isUnfinished' in content;
+  }
+
+  /** One start at a time. @returns ends it. @throws ClusterError while another process starts this cluster */
+  lock(): () => void {
+    const file = join(this.path, LOCK);
+    for (;;) {
+      if (tryWrite(file, `${process.pid}\n`)) return () => rmSync(file, { force: true });
+      const pid = existsSync(file) ? Number(readFileSync(file, 'utf8').trim()) : NaN;
+      if (isAlive(pid)) {
+        throw new ClusterError(
+          `the cluster in ${this.path} is being started by another process (pid ${pid}).`,
+        );
+      }
+      rmSync(file, { force: true });
+    }
   }
 
   /** Of a member: its own folder, made when it is not there. */
@@ -117,18 +152,51 @@ export class ClusterDirectory {
   }
 }
 
-/** Every member names its folder on its command line. */
+/** Every member names its pid file on its command line. */
 function isMember(pid: number, folder: string): boolean {
+  if (!isAlive(pid)) return false;
   try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(folder);
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return words.includes(`${folder}/pid`);
   } catch {
     // No such place to look on this system: a living process of that number has to do.
     return !existsSync('/proc/self');
+  }
+}
+
+/** The whole file or nothing. @returns false when it is there already */
+function tryWrite(file: string, text: string): boolean {
+  const prepared = `${file}.${process.pid}`;
+  writeFileSync(prepared, text);
+  try {
+    linkSync(prepared, file);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && Reflect.get(error, 'code') === 'EEXIST') return false;
+    throw error;
+  } finally {
+    rmSync(prepared, { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process lives all the same.
+    return error instanceof Error && Reflect.get(error, 'code') === 'EPERM';
+  }
+}
+
+/** Also of what is not there yet. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : join(realPath(parent), basename(path));
   }
 }
 

@@ -55,17 +55,22 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<C
     isBound: !detached,
     isTemporary: temporary !== undefined,
   });
-  const known = directory.read();
-  cluster.checkStopped();
-  const members = known === undefined ? newMembers(options) : sameMembers(known, options);
-  if (!detached) cluster.endWithUs();
+  const unlock = directory.lock();
   try {
-    await cluster.startAll(members);
-  } catch (error) {
-    await cluster.stop();
-    throw error;
+    const known = directory.read();
+    cluster.checkStopped();
+    const members = known === undefined ? newMembers(options) : sameMembers(known, options);
+    if (!detached) cluster.endWithUs();
+    try {
+      await cluster.startAll(members);
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+    return cluster;
+  } finally {
+    unlock();
   }
-  return cluster;
 }
 
 /** A directory that becomes a cluster's without being started: the members' data first, then write(). */
@@ -194,7 +199,9 @@ export class Cluster {
 
   /** For startCluster. @param members with port 0 where any free one will do */
   async startAll(members: readonly ClusterMember[]): Promise<void> {
-    const isNew = this.#directory.read() === undefined;
+    const isNew = this.#directory.read() === undefined || this.#directory.isUnfinished;
+    // Known from now on: what runs when somebody ends this process can be seen, and ended.
+    this.#directory.write(members, isNew);
     const known = new Map(members.map((member) => [member.name, member]));
     const launch = async (member: ClusterMember, configPort: number): Promise<void> => {
       const port = await this.#launch(member, configPort);
@@ -216,9 +223,11 @@ export class Cluster {
         if (outcome.status === 'rejected') throw outcome.reason;
       }
     } finally {
-      this.#directory.write([...known.values()]);
+      this.#directory.write([...known.values()], isNew);
     }
-    if (isNew) await this.#addShards();
+    if (!isNew) return;
+    await this.#addShards();
+    this.#directory.write([...known.values()]);
   }
 
   async #addShards(): Promise<void> {

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MongoClient } from 'mongodb';
 import { startCluster } from '../../client/index.ts';
@@ -102,6 +102,38 @@ describe('flint up', () => {
     const later = await new MongoClient(uri).connect();
     assert.equal((await later.db('test').collection('x').find().toArray()).length, 1);
     await later.close();
+  });
+
+  it('is started by one of two who begin at once, and the other one harms nothing', async () => {
+    const both = await Promise.allSettled([
+      startCluster({ shards: 1, dir }),
+      startCluster({ shards: 1, dir }),
+    ]);
+    const [cluster, ...others] = both.flatMap((each) =>
+      each.status === 'fulfilled' ? [each.value] : [],
+    );
+    assert.ok(cluster !== undefined && others.length === 0);
+    const [why] = both.flatMap((each) => (each.status === 'rejected' ? [String(each.reason)] : []));
+    assert.match(why ?? '', /is being started by another process/);
+    assert.ok(cluster.members.every(({ pid }) => pid !== undefined));
+    await cluster.stop();
+  });
+
+  it('is whole after a start that was interrupted: what ran is seen and ended, shards are added', async () => {
+    const starting = spawn(process.execPath, [FLINT, 'up', '--shards', '1', '--dir', dir]);
+    while (!existsSync(join(dir, 'cluster.json'))) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    starting.kill('SIGKILL');
+    await once(starting, 'exit');
+    assert.equal((await flint('down', '--dir', dir)).code, 0);
+    const cluster = await startCluster({ dir });
+    const client = await new MongoClient(cluster.uri).connect();
+    await client.db('test').collection('x').insertOne({ a: 1 });
+    const { shards } = await client.db('admin').command({ listShards: 1 });
+    assert.equal(shards.length, 1);
+    await client.close();
+    await cluster.stop();
   });
 
   it('ends everything at a signal', async () => {

@@ -32,7 +32,13 @@ describe('splitting a pipeline', () => {
     [[{ $sample: { size: 3 } }], '$addFields $sort $limit', '$limit $unset'],
     [[{ $lookup: {} }, { $match: {} }], '', '$lookup $match'],
     [[{ $match: {} }, { $facet: {} }], '$match', '$facet'],
-    [[{ $sort: { x: { $meta: 'textScore' } } }], '', '$sort'],
+    [[{ $sort: { x: { $meta: 'textScore' } } }], '$addFields', '$sort'],
+    [
+      [{ $sort: { x: { $meta: 'textScore' } } }, { $limit: 5 }],
+      '$sort $limit $addFields',
+      '$sort $limit',
+    ],
+    [[{ $group: { _id: { $meta: 'textScore' }, n: { $sum: 1 } } }], '$group', '$group'],
   ] as const) {
     it(`gives the shards "${shards}" of ${JSON.stringify(pipeline)}`, () => {
       const parts = split(pipeline);
