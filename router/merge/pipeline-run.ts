@@ -288,6 +288,8 @@ function refuseChangeStreams([first]: readonly Buffer[]): void {
 class MergePart implements CursorProducer {
   private readonly producer: CursorProducer;
   private readonly shards: MergedCursor | undefined;
+  /** What it joins and has not read to its end. */
+  private readonly joined = new Set<CursorProducer>();
   private op: OperationContext;
 
   constructor(
@@ -327,12 +329,15 @@ class MergePart implements CursorProducer {
   detach(): void {
     this.producer.detach();
     this.shards?.detach();
+    for (const each of this.joined) each.detach();
   }
 
   attach(view: Parameters<CursorProducer['attach']>[0], reader: CursorReader): void {
     tassert(reader instanceof OperationContext, 'a cursor is pulled by no operation');
     this.op = reader;
     this.shards?.attach(view, reader);
+    // The operation that opened them is over, and its time limit with it.
+    for (const each of this.joined) each.attach(view, reader);
     this.producer.attach(view, reader);
   }
 
@@ -389,6 +394,7 @@ class MergePart implements CursorProducer {
       bypassValidation: false,
       further: EMPTY_DOCUMENT,
     });
+    this.joined.add(producer);
     try {
       for (;;) {
         const document = await producer.next();
@@ -396,6 +402,7 @@ class MergePart implements CursorProducer {
         yield document;
       }
     } finally {
+      this.joined.delete(producer);
       producer.close();
     }
   }
