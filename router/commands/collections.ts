@@ -64,6 +64,19 @@ export function runOnOwners(call: Call, create = false): Promise<ReplyBody> {
   });
 }
 
+/** A capped collection has one order of insertion, and so one shard. */
+export function runConvertToCapped(call: Call): Promise<ReplyBody> {
+  const namespace = namespaceOf(call);
+  return withRoute(call.router, call.op, namespace, async (route) => {
+    if (route === undefined) throw noDatabase(namespace);
+    if (route.sharded !== undefined) {
+      throw new CommandError('IllegalOperation', "You can't convertToCapped a sharded collection");
+    }
+    const [answer] = await askAll(call, [await primaryTarget(call.router, call.op, route)]);
+    return onlyReply(answer, namespace);
+  });
+}
+
 export const runCreateIndexes = (call: Call): Promise<ReplyBody> => runOnOwners(call, true);
 
 /** A sharded collection goes from the metadata first, which only the config server can do. */

@@ -11,6 +11,7 @@ import { runAggregate } from './aggregate.ts';
 import { runBulkWrite } from './bulk-write.ts';
 import {
   runCollStats,
+  runConvertToCapped,
   runCreate,
   runCreateIndexes,
   runDataSize,
@@ -53,7 +54,7 @@ const ROUTED: Readonly<Record<string, RunRouted>> = {
   bulkWrite: runBulkWrite,
   collMod: (call) => runOnOwners(call),
   collStats: runCollStats,
-  convertToCapped: (call) => runOnOwners(call),
+  convertToCapped: runConvertToCapped,
   count: runCount,
   create: runCreate,
   createIndexes: runCreateIndexes,

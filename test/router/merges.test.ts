@@ -143,6 +143,15 @@ describe('over several shards', () => {
     await db.collection('upserts').deleteMany({});
   });
 
+  it('no sharded collection becomes a capped one', async () => {
+    const command = { convertToCapped: 'places', size: 1000 };
+    await assert.rejects(db.command(command), { codeName: 'IllegalOperation' });
+    assert.equal(await db.collection('places').countDocuments(), COUNT);
+    await db.collection<Numbered>('plain').insertOne({ _id: 1 });
+    await db.command({ convertToCapped: 'plain', size: 1000 });
+    assert.equal(await db.collection('plain').isCapped(), true);
+  });
+
   it('limits that no number holds are none', async () => {
     const most = 2n ** 63n - 1n;
     const { cursor } = await db.command({ find: 'places', skip: most, limit: most });
