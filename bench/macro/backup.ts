@@ -34,6 +34,7 @@ import {
   temporaryDirectory,
 } from '../../test/support/programs.ts';
 import { LatencyHistogram } from '../load/histogram.ts';
+import { runClusterBackup } from './cluster-backup.ts';
 import { printMachine, printTable } from './report.ts';
 
 const FLINT = fileURLToPath(new URL('../../bin/flint', import.meta.url));
@@ -99,7 +100,7 @@ interface Check {
 }
 
 /**
- * @param args --seconds 70 (of load before the backup), --documents 200000 (before the load), --points 100
+ * @param args --seconds 70 (of load before the backup), --documents 200000 (before the load; of a cluster 20000), --points 100, --cluster
  * @returns whether everything held
  */
 export async function run(args: readonly string[]): Promise<boolean> {
@@ -107,10 +108,14 @@ export async function run(args: readonly string[]): Promise<boolean> {
     args: [...args],
     options: {
       seconds: { type: 'string', default: '70' },
-      documents: { type: 'string', default: '200000' },
+      documents: { type: 'string' },
       points: { type: 'string', default: '100' },
+      cluster: { type: 'boolean', default: false },
     },
   });
+  const documents = Number(values.documents ?? (values.cluster ? '20000' : '200000'));
+  const sizes = { seconds: Number(values.seconds), documents, points: Number(values.points) };
+  if (values.cluster) return runClusterBackup(sizes);
   printMachine();
   const directory = temporaryDirectory();
   const program = await Program.start({
@@ -119,7 +124,7 @@ export async function run(args: readonly string[]): Promise<boolean> {
   });
   try {
     const bench = new Bench(program, directory);
-    return await bench.run(Number(values.seconds), Number(values.documents), Number(values.points));
+    return await bench.run(sizes.seconds, sizes.documents, sizes.points);
   } finally {
     await program.dispose();
     removeTemporaryDirectory(directory);

@@ -62,8 +62,8 @@ export interface WritersOptions {
   readonly count: number;
   /** Documents of each writer, at most. */
   readonly slots?: number;
+  /** Of the text that each document carries, about. */
   readonly textBytes?: number;
-  readonly onLatency?: (ms: number) => void;
 }
 
 /** When a step was begun, and when it was acknowledged; milliseconds since 1970. */
@@ -77,27 +77,25 @@ export class CausalWriters {
   private readonly sequences: readonly Sequence[];
   private readonly acknowledged: number[];
   private readonly times: readonly StepTimes[];
-  private readonly text: string;
 
   constructor(options: WritersOptions) {
-    this.options = { slots: 200, textBytes: 200, onLatency: () => {}, ...options };
-    const { count, slots, textBytes } = this.options;
+    this.options = { slots: 200, textBytes: 200, ...options };
+    const { count, slots } = this.options;
     this.sequences = Array.from({ length: count }, (_, writer) => new Sequence(writer, slots));
     this.acknowledged = this.sequences.map(() => 0);
     this.times = this.sequences.map(() => ({ begun: [], acknowledged: [] }));
-    this.text = 'x'.repeat(textBytes);
   }
 
   get steps(): number {
     return this.acknowledged.reduce((sum, steps) => sum + steps, 0);
   }
 
-  /** Writes while `work` is under way. @param onLatency instead of the one of the options */
+  /** Writes while `work` is under way. @param onLatency told how long each step took, milliseconds */
   async during<Result>(
     client: MongoClient,
     namespace: readonly [string, string],
     work: () => Promise<Result>,
-    onLatency = this.options.onLatency,
+    onLatency: (ms: number) => void = () => {},
   ): Promise<Result> {
     const collection = client.db(namespace[0]).collection<WrittenDocument>(namespace[1]);
     let isOver = false;
@@ -126,7 +124,7 @@ export class CausalWriters {
     const startMs = systemClock.monotonicMs();
     if (kind === 'delete') await collection.deleteOne({ _id, key });
     else {
-      const { text } = this;
+      const text = this.textOf(writer, step);
       await collection.replaceOne(
         { _id, key },
         { key, writer, step, seen, text },
@@ -177,8 +175,16 @@ export class CausalWriters {
     return wrong;
   }
 
+  /** Follows from the step, and does not compress. */
+  private textOf(writer: number, step: number): string {
+    const bytes = Math.ceil((this.options.textBytes * 3) / 4);
+    return new SeededRandom(writer * 1_000_003 + step).bytes(bytes).toString('base64');
+  }
+
   /** The steps after which a writer has left exactly these documents. */
   private stepsThatLeave(writer: number, documents: readonly WrittenDocument[]): number[] {
+    const isSound = documents.every(({ step, text }) => text === this.textOf(writer, step));
+    if (!isSound) return [];
     const found = new Map(documents.map(({ _id, step }) => [_id, step]));
     const last = Math.max(0, ...found.values());
     const sequence = new Sequence(writer, this.options.slots);
