@@ -26,6 +26,8 @@ import {
 import { FrameReader } from './frame-reader.ts';
 
 export const BASE_NAME = 'base.backup';
+/** A store that will take the place of the base: see base-renewal.ts. */
+export const NEXT_BASE_NAME = 'next.backup';
 const JOURNAL_NAME = /^journal-\d{10}\.backup$/;
 /** More than this many backups on top of each other are a circle. */
 const LONGEST_CHAIN = 10_000;

@@ -20,10 +20,12 @@ import {
   isBackup,
   journalFilesIn,
   journalName,
+  NEXT_BASE_NAME,
   timestampText,
   type BackupChain,
   type ChainEnd,
 } from './backup-chain.ts';
+import { renewBases } from './base-renewal.ts';
 import { BackupDamage } from './backup-damage.ts';
 import { fileSink, streamSink } from './frame-writer.ts';
 import {
@@ -49,6 +51,8 @@ export interface BackupJobOptions {
   /** Replaces a finished backup in the target. */
   readonly force: boolean;
   readonly bytesPerSecond: number | undefined;
+  /** Of a journal that is followed: what is older, milliseconds, is let go. */
+  readonly keepMs: number | undefined;
   /** Of a journal that is followed: another file begins when one has so many bytes. Default 256 MiB. */
   readonly fileBytes: number | undefined;
   readonly progress: Progress;
@@ -101,6 +105,7 @@ export class BackupJob {
       return since === undefined ? this.takeFull('-') : this.takeSince('-', since);
     }
     await this.prepareDirectory();
+    await this.refuseKeep();
     const lock = await lockTarget(target);
     try {
       if (since === undefined) {
@@ -111,6 +116,19 @@ export class BackupJob {
     } finally {
       await lock.release();
     }
+  }
+
+  /** What another backup rests on is not this one's to let go. */
+  private async refuseKeep(): Promise<void> {
+    const { keepMs, target, since } = this.options;
+    if (keepMs === undefined) return;
+    if (since === undefined) {
+      const hasJournal = (await journalFilesIn(target)).length > 0;
+      if (!hasJournal || (await stateOf(join(target, BASE_NAME))) !== 'missing') return;
+    }
+    throw new FailedCommand(
+      `--keep needs a directory with a full backup of its own, and ${target} goes on from another one.`,
+    );
   }
 
   /** The target holds a backup already: what has come since then is added to it. */
@@ -243,7 +261,7 @@ export class BackupJob {
     });
     try {
       if (follow) progress.say(`Following the journal from ${timestampText(end.coveredTo)} on.`);
-      await this.runToEnd(archive);
+      await this.followed(archive, target);
     } catch (error) {
       await archive.close();
       throw error;
@@ -258,6 +276,36 @@ export class BackupJob {
       commits: archive.commits,
       ...this.common(false),
     };
+  }
+
+  /** With what is let go meanwhile. */
+  private async followed(archive: JournalArchive, target: string): Promise<void> {
+    const { keepMs, progress } = this.options;
+    if (keepMs === undefined) {
+      await this.runToEnd(archive);
+      return;
+    }
+    let isOver = false;
+    const renewing = renewBases({
+      server: this.server,
+      directory: target,
+      keepMs,
+      rate: this.rate,
+      progress,
+      label: target,
+      isStopped: () => isOver,
+    }).catch((error: unknown) => {
+      this.isStopped = true;
+      throw error;
+    });
+    renewing.catch(() => undefined);
+    try {
+      await this.runToEnd(archive);
+    } finally {
+      isOver = true;
+      await Promise.allSettled([renewing]);
+    }
+    await renewing;
   }
 
   /** What a journal goes on from: the first file of the place that `sincePath` names. */
@@ -315,6 +363,7 @@ export class BackupJob {
     const { target } = this.options;
     for (const name of await journalFilesIn(target)) await rm(join(target, name));
     await rm(join(target, BASE_NAME));
+    await rm(join(target, NEXT_BASE_NAME), { force: true });
   }
 
   private fullSummary(summary: FullBackupSummary): BackupSummary {

@@ -2,14 +2,22 @@
  * Reads all of a backup and checks it: what verify reports, and what restore asks for before it writes anything.
  */
 import { stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { decodeSectors, forEachStoreEntry } from '../../storage/index.ts';
 import { CorruptionError } from '../../common/errors.ts';
 import type { Progress, Task } from '../command-line/progress.ts';
 import { FailedCommand } from '../command-line/subcommand.ts';
-import { forEachJournalPiece, type BackupChain, type ChainEnd } from './backup-chain.ts';
+import {
+  BASE_NAME,
+  forEachJournalPiece,
+  NEXT_BASE_NAME,
+  type BackupChain,
+  type ChainEnd,
+} from './backup-chain.ts';
 import { BackupDamage } from './backup-damage.ts';
 import { decodeDescription, decodeEnd, type FullDescription } from './description.ts';
 import { FrameReader, type Frame } from './frame-reader.ts';
+import { lookAtFile } from './full-backup.ts';
 
 export interface BackupCheck extends ChainEnd {
   readonly files: number;
@@ -46,8 +54,25 @@ export async function checkBackup(chain: BackupChain, progress: Progress): Promi
     task,
   );
   const end = await forEachJournalPiece(chain, () => Promise.resolve('go on'));
+  await checkNext(chain, task);
   task.end(`${files.length} ${files.length === 1 ? 'file' : 'files'} sound`);
   return { ...end, files: files.length, storedBytes, entries, sectors };
+}
+
+/** A store that is to take the base's place: whoever reads the backup now does not need it yet. @throws BackupDamage */
+async function checkNext({ base }: BackupChain, task: Task): Promise<void> {
+  const path = join(dirname(base), NEXT_BASE_NAME);
+  if (basename(base) !== BASE_NAME || !(await isFile(path))) return;
+  if ((await lookAtFile(path)).state !== 'finished') return;
+  await readBase(
+    path,
+    { entries: () => Promise.resolve(), sectors: () => Promise.resolve() },
+    task,
+  );
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() === true;
 }
 
 /** Gives out what a full backup holds, in order, each frame checked. @param path '-': standard input */

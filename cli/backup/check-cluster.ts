@@ -9,7 +9,7 @@ import { FailedCommand } from '../command-line/subcommand.ts';
 import { BackupDamage } from './backup-damage.ts';
 import { findChain, type BackupChain } from './backup-chain.ts';
 import { checkBackup, type BackupCheck } from './check-backup.ts';
-import { readManifest, type ClusterManifest } from './cluster-manifest.ts';
+import { isReached, readManifest, type ClusterManifest } from './cluster-manifest.ts';
 import type { ClusterServer } from './description.ts';
 
 export interface CheckedServer {
@@ -20,6 +20,8 @@ export interface CheckedServer {
 
 export interface ClusterCheck {
   readonly manifest: ClusterManifest;
+  /** Those that can be restored, in order of their times. */
+  readonly points: readonly ClusterPoint[];
   readonly servers: readonly CheckedServer[];
   readonly files: number;
   readonly storedBytes: number;
@@ -45,12 +47,19 @@ export async function checkClusterBackup(
     servers.push({ server, chain, check });
   }
   refuseMissing(manifest, servers);
-  return { manifest, servers, files, storedBytes };
+  // What is let go with --keep goes server by server: points before that are there for a while.
+  const from = servers.map(({ chain }) => chain.description.point.commitNumber);
+  const points = manifest.points.filter((point) => isReached(point, from));
+  if (points.length === 0) {
+    throw new FailedCommand(
+      `${manifest.path} has no point that the stores reach: they belong to another backup.`,
+    );
+  }
+  return { manifest, points, servers, files, storedBytes };
 }
 
 /** The last point that is not later than a time. @throws FailedCommand with both times when there is none */
-export function choosePoint({ manifest }: ClusterCheck, toMs: number | undefined): ClusterPoint {
-  const { points } = manifest;
+export function choosePoint({ points }: ClusterCheck, toMs: number | undefined): ClusterPoint {
   const [first] = points;
   const last = points[points.length - 1];
   if (toMs === undefined) return last;
@@ -87,7 +96,6 @@ function refuseForeign(
 /** The points are written when the journals hold them: what is missing now was there. @throws BackupDamage */
 function refuseMissing({ path, points }: ClusterManifest, servers: readonly CheckedServer[]): void {
   const last = points[points.length - 1];
-  const [earliest] = points;
   for (const [index, { server, chain, check }] of servers.entries()) {
     const file = resolve(chain.journals[chain.journals.length - 1] ?? chain.base);
     const held = check.last.commitNumber;
@@ -96,12 +104,6 @@ function refuseMissing({ path, points }: ClusterManifest, servers: readonly Chec
         file,
         check.cut[check.cut.length - 1]?.offset ?? 0,
         `${server.name} ends with commit ${held}, and ${path} has a point at commit ${last.commits[index]}`,
-      );
-    }
-    const from = chain.description.point.commitNumber;
-    if (earliest.commits[index] < from) {
-      throw new FailedCommand(
-        `${chain.base} begins with commit ${from}, behind the first point of ${path} (commit ${earliest.commits[index]}): it belongs to another backup.`,
       );
     }
   }

@@ -95,6 +95,11 @@ export class ClusterBackupJob {
           : undefined;
         if (existing !== undefined) refuseOtherServers(target, existing.description, servers);
         const since = await this.sincePlace(existing, places);
+        if (since !== undefined && this.options.keepMs !== undefined) {
+          throw new FailedCommand(
+            `--keep needs a directory with a full backup of its own, and ${target} goes on from another one.`,
+          );
+        }
         const members = servers.map(
           (server) => new MemberBackup(server, this.memberOptions(since)),
         );
@@ -158,8 +163,12 @@ export class ClusterBackupJob {
     );
     const endless = members.map((member) => member.copyJournal({ kind: 'follow', isStopped }));
     const stores = members.map((member) => member.copyStore());
+    // Not before: a store that is being copied is not old yet.
+    const renewing = all(stores).then(() =>
+      all(members.map((member) => member.renew(() => isOver || this.isStopped))),
+    );
     let failure: { readonly error: unknown } | undefined;
-    for (const work of [...endless, ...stores]) {
+    for (const work of [...endless, ...stores, renewing]) {
       work.catch((error: unknown) => {
         failure ??= { error };
       });
@@ -170,7 +179,7 @@ export class ClusterBackupJob {
       if (failure === undefined) await all(stores);
     } finally {
       isOver = true;
-      await Promise.allSettled([...endless, ...stores]);
+      await Promise.allSettled([...endless, ...stores, renewing]);
     }
     if (failure !== undefined) throw failure.error;
   }
@@ -192,6 +201,7 @@ export class ClusterBackupJob {
         if (startMs - shardsMs >= SHARDS_EVERY_MS) {
           shardsMs = startMs;
           await this.refuseNewShards(writer.description);
+          await this.forgetPoints(writer, members);
         }
       } catch (error) {
         if (!isPassing(error)) throw error;
@@ -202,6 +212,16 @@ export class ClusterBackupJob {
         await sleep(foregroundClock, POLL_MS);
       }
     }
+  }
+
+  /** Points that the stores no longer reach back to. */
+  private async forgetPoints(
+    writer: ManifestWriter,
+    members: readonly MemberBackup[],
+  ): Promise<void> {
+    if (this.options.keepMs === undefined) return;
+    const from = await all(members.map((member) => member.firstCommit()));
+    await writer.forgetBefore(from);
   }
 
   /** @returns false when it is no point: a server was restarted, and may have lost what it named */
@@ -318,8 +338,8 @@ export class ClusterBackupJob {
   }
 
   private memberOptions(since: string | undefined) {
-    const { target, fileBytes = DEFAULT_FILE_BYTES, progress } = this.options;
-    return { target, since, fileBytes, rate: this.rate, progress };
+    const { target, fileBytes = DEFAULT_FILE_BYTES, keepMs, progress } = this.options;
+    return { target, since, fileBytes, keepMs, rate: this.rate, progress };
   }
 
   private async clear(members: readonly MemberBackup[]): Promise<void> {

@@ -4,13 +4,18 @@
  * Its first frame names the servers; each further one is a point: for every server the commit that it stood at. A point is
  * there only when the journals hold all of it, so that every point in the file can be restored.
  */
-import { stat } from 'node:fs/promises';
+import { rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../../common/clock.ts';
 import { CorruptionError } from '../../common/errors.ts';
 import { systemRandom } from '../../common/random.ts';
 import { FLINTDB_VERSION } from '../../common/version.ts';
-import { decodeClusterPoint, encodeClusterPoint, type ClusterPoint } from '../../storage/index.ts';
+import {
+  decodeClusterPoint,
+  encodeClusterPoint,
+  type ClusterPoint,
+  type CommitNumber,
+} from '../../storage/index.ts';
 import { FailedCommand } from '../command-line/subcommand.ts';
 import { BackupDamage } from './backup-damage.ts';
 import {
@@ -78,7 +83,8 @@ export async function readManifest(directory: string): Promise<ClusterManifest> 
 /** Writes points behind those that a manifest has. */
 export class ManifestWriter {
   readonly description: ClusterDescription;
-  private readonly writer: FrameWriter;
+  private readonly directory: string;
+  private writer: FrameWriter;
 
   /** Begins one, or goes on. */
   static async open(
@@ -91,7 +97,7 @@ export class ManifestWriter {
       const sink = await fileSink(path, existing.position.offset);
       const { description, position } = existing;
       const writer = await FrameWriter.open(sink, description.backupId, position);
-      return new ManifestWriter(description, writer);
+      return new ManifestWriter(directory, description, writer);
     }
     const description: ClusterDescription = {
       kind: 'cluster',
@@ -104,10 +110,11 @@ export class ManifestWriter {
     await writer.write('start', encodeDescription(description));
     await writer.sync();
     await syncDirectory(directory);
-    return new ManifestWriter(description, writer);
+    return new ManifestWriter(directory, description, writer);
   }
 
-  private constructor(description: ClusterDescription, writer: FrameWriter) {
+  private constructor(directory: string, description: ClusterDescription, writer: FrameWriter) {
+    this.directory = directory;
     this.description = description;
     this.writer = writer;
   }
@@ -117,9 +124,31 @@ export class ManifestWriter {
     await this.writer.sync();
   }
 
+  /** Forgets the points before the stores' commits, if there are any: a new file takes the place of the old one. */
+  async forgetBefore(from: readonly CommitNumber[]): Promise<void> {
+    const manifest = await tryReadManifest(this.directory);
+    const points = manifest?.points ?? [];
+    const kept = points.filter((point) => isReached(point, from));
+    if (kept.length === points.length) return;
+    const path = join(this.directory, `${CLUSTER_NAME}.unfinished`);
+    const writer = await FrameWriter.open(await fileSink(path, 0), this.description.backupId);
+    await writer.write('start', encodeDescription(this.description));
+    for (const point of kept) await writer.write('point', encodeClusterPoint(point));
+    await writer.sync();
+    await rename(path, join(this.directory, CLUSTER_NAME));
+    await syncDirectory(this.directory);
+    await this.writer.close();
+    this.writer = writer;
+  }
+
   close(): Promise<void> {
     return this.writer.close();
   }
+}
+
+/** Whether stores that begin with these commits can be brought to a point. */
+export function isReached({ commits }: ClusterPoint, from: readonly CommitNumber[]): boolean {
+  return commits.every((commit, index) => commit >= from[index]);
 }
 
 /** @throws FailedCommand when it is of other servers */

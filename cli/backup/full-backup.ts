@@ -36,7 +36,12 @@ export interface FullBackupOptions {
   readonly progress: Progress;
   /** For progress; default backup. */
   readonly label?: string;
+  /** Asked before each piece: the copy ends with a CopyStopped. */
+  readonly isStopped?: () => boolean;
 }
+
+/** A copy was told to stop: it can be gone on with. */
+export class CopyStopped extends Error {}
 
 export interface FullBackupSummary {
   readonly backupId: string;
@@ -265,7 +270,9 @@ class FullCopy implements OpenFullBackup {
   }
 
   private async keep(kind: 'entries' | 'sectors', contents: Buffer, bytes: number): Promise<void> {
-    await this.options.rate.resumed();
+    const { rate, isStopped } = this.options;
+    await rate.resumed();
+    if (isStopped?.() === true) throw new CopyStopped();
     await this.writer.write(kind, contents);
     this.plainBytes += contents.length;
     this.unsyncedBytes += contents.length;

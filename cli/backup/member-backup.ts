@@ -16,9 +16,11 @@ import {
   forEachJournalPiece,
   isBackup,
   journalFilesIn,
+  NEXT_BASE_NAME,
   timestampText,
   type BackupChain,
 } from './backup-chain.ts';
+import { renewBases } from './base-renewal.ts';
 import type { ConnectedServer } from './cluster-servers.ts';
 import { fileSink } from './frame-writer.ts';
 import {
@@ -39,6 +41,8 @@ export interface MemberOptions {
   /** Of the cluster's backup that this one goes on from. */
   readonly since: string | undefined;
   readonly fileBytes: number;
+  /** What is older is let go while the journal is followed; undefined: nothing is. */
+  readonly keepMs: number | undefined;
   readonly rate: RateLimit;
   readonly progress: Progress;
 }
@@ -166,6 +170,20 @@ export class MemberBackup {
     this.storedBytes += archive.storedBytes;
   }
 
+  /** Of the store that the directory has. */
+  async firstCommit(): Promise<CommitNumber> {
+    return (await findChain(this.directory)).description.point.commitNumber;
+  }
+
+  /** Lets go what is older than it has to be, until it is stopped. */
+  async renew(isStopped: () => boolean): Promise<void> {
+    const { keepMs, rate, progress } = this.options;
+    if (keepMs === undefined) return;
+    const { directory, name: label } = this;
+    const server = this.server.backup;
+    await renewBases({ server, directory, keepMs, rate, progress, label, isStopped });
+  }
+
   /** Copies the store, if it is not finished. */
   async copyStore(): Promise<void> {
     if (this.copy === undefined) return;
@@ -188,6 +206,7 @@ export class MemberBackup {
       await rm(join(this.directory, name));
     }
     await rm(join(this.directory, BASE_NAME), { force: true });
+    await rm(join(this.directory, NEXT_BASE_NAME), { force: true });
   }
 
   private get requiredChain(): BackupChain {

@@ -48,6 +48,21 @@ export function parseWallMs(text: string): number {
   );
 }
 
+const UNIT_MS: Readonly<Record<string, number>> = {
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** @param text such as '7d', '24h', '90m' or '30s' @throws UsageError */
+export function parseDurationMs(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text.trim());
+  const ms = match === null ? 0 : Number(match[1]) * (UNIT_MS[match[2]] ?? 0);
+  if (ms >= 1) return ms;
+  throw new UsageError(`--keep needs a time such as 7d, 24h or 90m, not '${text}'.`);
+}
+
 export interface PointLimit {
   /** undefined: no limit. */
   readonly to: Timestamp | undefined;

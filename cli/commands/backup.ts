@@ -11,6 +11,7 @@ import { ClusterBackupJob, type ClusterBackupSummary } from '../backup/cluster-b
 import { isRouter } from '../backup/cluster-servers.ts';
 import { timestampText } from '../backup/backup-chain.ts';
 import { BackupDamage, reportDamage } from '../backup/backup-damage.ts';
+import { parseDurationMs } from '../backup/points-in-time.ts';
 import { parseFileBytes, parseRate } from '../backup/rate-limit.ts';
 import { withClient } from '../command-line/connect.ts';
 import { givenList } from '../command-line/given-list.ts';
@@ -73,6 +74,13 @@ Examples:
       help: 'With --follow: the journal goes on in another file when one has so many bytes. Default 256MB.',
     },
     {
+      flag: 'keep',
+      type: 'string',
+      value: '<time>',
+      group: GROUP,
+      help: 'With --follow: what is older than that, such as 7d, 24h or 90m, is let go. A new full backup takes the place of the old one from time to time. Default: everything stays.',
+    },
+    {
       flag: 'pointEvery',
       type: 'integer',
       value: '<seconds>',
@@ -131,8 +139,13 @@ Examples:
         const since = textOf(given, 'since');
         const rate = textOf(given, 'rate');
         const fileSize = textOf(given, 'fileSize');
+        const keep = textOf(given, 'keep');
+        if (keep !== undefined && given.get('follow') !== true) {
+          throw new UsageError('--keep is for --follow: it says how far that reaches back.');
+        }
         const options = {
           target,
+          keepMs: keep === undefined ? undefined : parseDurationMs(keep),
           since,
           follow: given.get('follow') === true,
           force: given.get('force') === true,
@@ -172,7 +185,7 @@ Examples:
 /** Who follows a journal is there again soon after the server is. */
 const CLIENT_OPTIONS = { heartbeatFrequencyMS: 1000 };
 const MONGODUMP_ONLY = ['archive', 'gzip', 'nsInclude', 'nsExclude'];
-const FLINTDB_ONLY = ['since', 'follow', 'rate', 'fileSize', 'pointEvery'];
+const FLINTDB_ONLY = ['since', 'follow', 'rate', 'fileSize', 'pointEvery', 'keep'];
 const DEFAULT_POINT_SECONDS = 1;
 
 async function backupMongodump(

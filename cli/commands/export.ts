@@ -203,7 +203,7 @@ async function exportAll(
     await sink.write(Buffer.from(format.foot));
     await sink.end();
   } catch (error) {
-    sink.abandon();
+    await sink.abandon();
     throw error;
   }
   task.end(documentText(count));

@@ -78,7 +78,7 @@ async function verifyCluster(given: GivenOptions, path: string): Promise<number>
   try {
     const progress = new Progress({ quiet: given.get('quiet') === true });
     const check = await checkClusterBackup(path, optionText(given, 'base'), progress);
-    const { points } = check.manifest;
+    const { points } = check;
     const [from, to] = [points[0], points[points.length - 1]].map(({ wallMs }) => timeText(wallMs));
     const names = check.servers.map(({ server }) => server.name);
     const report = {

@@ -58,7 +58,6 @@ export class ArchiveTarget implements DumpTarget {
   }
 
   abandon(): Promise<void> {
-    this.sink.abandon();
-    return Promise.resolve();
+    return this.sink.abandon();
   }
 }

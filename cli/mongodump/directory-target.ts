@@ -57,9 +57,8 @@ export class DirectoryTarget implements DumpTarget {
     await this.writeFile(join(this.directory, this.named('prelude.json')), JSON.stringify(prelude));
   }
 
-  abandon(): Promise<void> {
-    this.sink?.abandon();
-    return Promise.resolve();
+  async abandon(): Promise<void> {
+    await this.sink?.abandon();
   }
 
   private async writeFile(path: string, text: string): Promise<void> {

@@ -1,7 +1,8 @@
 /**
  * The door to reading dumps in mongodump's formats into a running server: `flint restore --format mongodump`.
  *
- * Promises: nothing is written over that is there already, unless the collection is to be dropped before; documents that
+ * Promises: nothing is written over that is there already, unless the collection is to be dropped before, and then not before all of the dump
+ * has been read and found sound (from standard input it comes only once); documents that
  * the server refuses are named with their place; memory for a few batches. Indexes come after the documents. Documents are written past validators:
  * a copy of a collection has what the collection had.
  */
@@ -38,9 +39,33 @@ export async function restoreDump(
   dump: string,
   options: RestoreOptions,
 ): Promise<RestoreSummary> {
+  if (options.drop === true) await checkDump(dump, options);
   const source = await openDump(dump);
   try {
     return await restoreFrom(client, source, options);
+  } finally {
+    await source.close();
+  }
+}
+
+/** Reads all that is wanted of a dump. @throws FailedCommand for a damaged one */
+async function checkDump(
+  dump: string,
+  { filter = () => true, progress }: RestoreOptions,
+): Promise<void> {
+  if (dump === '-') {
+    progress.say(
+      'What comes from standard input cannot be checked before collections are dropped.',
+    );
+    return;
+  }
+  const source = await openDump(dump);
+  const task = progress.begin('check');
+  try {
+    for await (const { type } of source.events(filter)) {
+      if (type === 'document') task.advance(1);
+    }
+    task.end();
   } finally {
     await source.close();
   }

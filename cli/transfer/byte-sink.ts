@@ -1,13 +1,17 @@
 /**
  * Bytes to a file or to standard output, compressed with gzip if it is wanted; a slow reader is waited for.
+ *
+ * Promises: a file has its name when all of it is there: until then it stands beside that, and a failure leaves nothing.
  */
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, statSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { FailedCommand } from '../command-line/subcommand.ts';
 
 const CHUNK_BYTES = 256 * 1024;
+const UNFINISHED = '.unfinished';
 
 export interface ByteSinkOptions {
   readonly gzip?: boolean;
@@ -18,21 +22,33 @@ export interface ByteSinkOptions {
 export class ByteSink {
   private readonly first: Writable;
   private readonly done: Promise<void>;
+  private readonly last: Writable;
   private readonly place: string;
+  /** What the file is called until it is whole. */
+  private readonly unfinished: string | undefined;
   private chunks: Buffer[] = [];
   private chunkBytes = 0;
   private failure: { readonly error: unknown } | undefined;
 
   static toFile(path: string, { gzip = false, overwrite = false }: ByteSinkOptions = {}): ByteSink {
-    return new ByteSink(path, createWriteStream(path, { flags: overwrite ? 'w' : 'wx' }), gzip);
+    const found = statSync(path, { throwIfNoEntry: false });
+    // A pipe or a device has no other name to be written under; a file that must stay is refused when it is opened.
+    if (found !== undefined && !(found.isFile() && overwrite)) {
+      const stream = createWriteStream(path, { flags: overwrite ? 'w' : 'wx' });
+      return new ByteSink(path, stream, gzip);
+    }
+    const unfinished = `${path}${UNFINISHED}`;
+    return new ByteSink(path, createWriteStream(unfinished, { flags: 'w' }), gzip, unfinished);
   }
 
   static toStandardOutput({ gzip = false }: ByteSinkOptions = {}): ByteSink {
     return new ByteSink('standard output', standardOutput(), gzip);
   }
 
-  private constructor(place: string, last: Writable, gzip: boolean) {
+  private constructor(place: string, last: Writable, gzip: boolean, unfinished?: string) {
     this.place = place;
+    this.last = last;
+    this.unfinished = unfinished;
     const packer = gzip ? createGzip() : undefined;
     this.first = packer ?? last;
     this.done = packer === undefined ? finished(last) : pipeline(packer, last);
@@ -54,13 +70,20 @@ export class ByteSink {
     this.first.end();
     try {
       await this.done;
+      if (this.unfinished !== undefined) await rename(this.unfinished, this.place);
     } catch (error) {
       throw this.cannotWrite(error);
     }
   }
 
-  abandon(): void {
+  /** Gives up: of a file nothing stays. */
+  async abandon(): Promise<void> {
     this.first.destroy();
+    this.last.destroy();
+    if (this.unfinished === undefined) return;
+    // Not before: what is being opened would come back.
+    if (!this.last.closed) await new Promise((resolve) => this.last.once('close', resolve));
+    await rm(this.unfinished, { force: true });
   }
 
   /** Hands on what was collected. @throws FailedCommand */

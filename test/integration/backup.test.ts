@@ -3,7 +3,16 @@
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -581,6 +590,55 @@ describe('flint backup', () => {
       [1, true],
     );
   }).timeout(30_000);
+
+  it('lets go what is older than it has to reach back, and restores all the rest', async () => {
+    const target = place('kept');
+    const args = ['--follow', '--quiet', '--keep', '2s', '--fileSize', '20k'];
+    const child = spawn(FLINT, ['backup', server.uri, target, ...args], { stdio: 'ignore' });
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    const firstIs = (): string =>
+      existsSync(target) ? (readdirSync(target).find((name) => name.startsWith('jour')) ?? '') : '';
+    try {
+      let n = 0;
+      const endMs = Date.now() + 30_000;
+      // The first file goes when a newer store is two seconds old.
+      while (n === 0 || firstIs() === '' || firstIs() === 'journal-0000000001.backup') {
+        assert.ok(Date.now() < endMs, 'nothing is let go');
+        await items.insertOne({ _id: 50_000 + n, n: 7, text: randomBytes(300).toString('hex') });
+        n += 1;
+        await pause(20);
+      }
+    } finally {
+      child.kill('SIGTERM');
+    }
+    assert.equal(await ended, 0);
+    const expected = await contentsOf(server.client);
+    const { to } = await flintJson('verify', target);
+    await flintJson('restore', target, place('restored-kept'), '--to', String(to));
+    assert.deepEqual(await restored(place('restored-kept')), expected);
+    const early = await flint('restore', target, place('no'), '--to', '2020-01-01T00:00:00Z');
+    assert.match(early.stderr, /is before the backup/);
+    const without = await flint('backup', server.uri, place('no'), '--keep', '7d');
+    assert.match(without.stderr, /--keep is for --follow/);
+  }).timeout(60_000);
+
+  it('refuses an incremental backup that was interrupted, unless a time is named', async () => {
+    await flintJson('backup', server.uri, place('whole'));
+    await items.insertOne({ _id: 60_000, n: 7 });
+    await flintJson('backup', server.uri, place('more'), '--since', place('whole'));
+    const file = join(place('more'), 'journal-0000000001.backup');
+    const sound = readFileSync(file);
+    assert.equal((await flintJson('verify', place('more')))['finished'], true);
+    // Without its last frame, which is its end.
+    const end = sound.lastIndexOf('FBKP');
+    writeFileSync(file, sound.subarray(0, end));
+    assert.equal((await flintJson('verify', place('more')))['finished'], false);
+    const refused = await flint('restore', place('more'), place('restored-more'));
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /is not finished. Run the same flint backup again/);
+    await flintJson('backup', server.uri, place('more'), '--since', place('whole'));
+    await flintJson('restore', place('more'), place('restored-more'));
+  });
 
   it('keeps two tools at one target apart', async () => {
     const args = ['backup', server.uri, place('contended'), '--quiet'];

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -292,6 +292,20 @@ describe('flint import and export', function () {
       assert.match(stderr, message);
     });
   }
+
+  it('leave no part of a file behind that could not be written to its end', async () => {
+    const halves = server.client.db('halves').collection<{ _id: number; n: number }>('c');
+    const documents = Array.from({ length: 500 }, (_, _id) => ({ _id, n: _id === 450 ? 0 : 1 }));
+    await halves.insertMany(documents);
+    const query = JSON.stringify({ $expr: { $gt: [{ $divide: [1, '$n'] }, 0] } });
+    const path = file('whole.json', 'mine');
+    const args = ['-c', 'c', '--query', query, '--out', path, '--force', '--quiet'];
+    const { code, stderr } = await flint('export', 'halves', ...args);
+    assert.equal(code, 1);
+    assert.match(stderr, /divide by zero/);
+    assert.equal(readFileSync(path, 'utf8'), 'mine');
+    assert.equal(existsSync(`${path}.unfinished`), false);
+  });
 
   it('do not write over a file, and say when a collection is not there', async () => {
     const path = file('there.json', 'mine');

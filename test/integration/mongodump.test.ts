@@ -132,9 +132,14 @@ describe("flint backup and restore in mongodump's format", function () {
   it('name what is damaged', async () => {
     const path = await backup('cut', '--archive');
     truncateSync(path, 5000);
+    await target.client.db('shop').collection('mine').insertOne({ a: 1 });
+    await target.client.db('other').collection('c').replaceOne({}, { a: 2 }, { upsert: true });
+    const before = await contentsOf(target.client);
     const cut = await flint('restore', path, target.uri, '--force');
     assert.equal(cut.code, 1);
     assert.match(cut.stderr, /cut at offset \d+ ends after \d+ of \d+ bytes/);
+    // It was to be dropped and filled: not by a dump that is none.
+    assert.deepEqual(await contentsOf(target.client), before);
     const text = join(directory, 'text');
     writeFileSync(text, 'some text');
     const { code, stderr } = await flint('restore', text, target.uri);
