@@ -35,8 +35,8 @@ export interface ClusterJobOptions extends BackupJobOptions {
   /** Of a router. */
   readonly uri: string;
   readonly clientOptions: MongoClientOptions;
-  /** With `follow`: how often a point is fixed, milliseconds. */
-  readonly pointEveryMs: number;
+  /** With `follow`: how often a point is fixed, milliseconds; undefined: as EVERY_MS and MOST_HELD_SHARE say. */
+  readonly pointEveryMs: number | undefined;
 }
 
 export interface ClusterBackupSummary {
@@ -55,6 +55,9 @@ export interface ClusterBackupSummary {
 }
 
 const POLL_MS = 10;
+const EVERY_MS = 1000;
+/** Of servers that are so busy that a barrier takes long: replies are held back for one part in so many of the time. */
+const MOST_HELD_SHARE = 50;
 /** The list of shards is looked at so often while a cluster is followed. */
 const SHARDS_EVERY_MS = 10_000;
 
@@ -208,7 +211,9 @@ export class ClusterBackupJob {
         if (!isAway) progress.say(`${messageOf(error)}. No points until all servers are back.`);
         isAway = true;
       }
-      while (!this.isStopped && !hasFailed() && this.nowMs < startMs + pointEveryMs) {
+      const heldMs = this.heldMs[this.heldMs.length - 1] ?? 0;
+      const nextMs = startMs + (pointEveryMs ?? Math.max(EVERY_MS, heldMs * MOST_HELD_SHARE));
+      while (!this.isStopped && !hasFailed() && this.nowMs < nextMs) {
         await sleep(foregroundClock, POLL_MS);
       }
     }

@@ -86,7 +86,7 @@ Examples:
       value: '<seconds>',
       range: [1, 86_400],
       group: GROUP,
-      help: 'With --follow, of a cluster: how often there is a point in time that can be restored. Default 1.',
+      help: 'With --follow, of a cluster: how often there is a point in time that can be restored. Default: every second, and rarer on servers so busy that it would hold clients up for more than a fiftieth of the time.',
     },
     {
       flag: 'force',
@@ -139,6 +139,7 @@ Examples:
         const since = textOf(given, 'since');
         const rate = textOf(given, 'rate');
         const fileSize = textOf(given, 'fileSize');
+        const pointEvery = given.get('pointEvery');
         const keep = textOf(given, 'keep');
         if (keep !== undefined && given.get('follow') !== true) {
           throw new UsageError('--keep is for --follow: it says how far that reaches back.');
@@ -158,7 +159,7 @@ Examples:
               ...options,
               uri,
               clientOptions: CLIENT_OPTIONS,
-              pointEveryMs: Number(given.get('pointEvery') ?? DEFAULT_POINT_SECONDS) * 1000,
+              pointEveryMs: pointEvery === undefined ? undefined : Number(pointEvery) * 1000,
             })
           : new BackupJob(client, options);
         const stop = (): void => job.stop();
@@ -186,7 +187,6 @@ Examples:
 const CLIENT_OPTIONS = { heartbeatFrequencyMS: 1000 };
 const MONGODUMP_ONLY = ['archive', 'gzip', 'nsInclude', 'nsExclude'];
 const FLINTDB_ONLY = ['since', 'follow', 'rate', 'fileSize', 'pointEvery', 'keep'];
-const DEFAULT_POINT_SECONDS = 1;
 
 async function backupMongodump(
   given: GivenOptions,

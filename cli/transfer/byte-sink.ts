@@ -5,9 +5,11 @@
  */
 import { createWriteStream, statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
+import { systemRandom } from '../../common/random.ts';
 import { FailedCommand } from '../command-line/subcommand.ts';
 
 const CHUNK_BYTES = 256 * 1024;
@@ -37,7 +39,9 @@ export class ByteSink {
       const stream = createWriteStream(path, { flags: overwrite ? 'w' : 'wx' });
       return new ByteSink(path, stream, gzip);
     }
-    const unfinished = `${path}${UNFINISHED}`;
+    // Not behind the name, which may be as long as names can be.
+    const name = `.${systemRandom.bytes(6).toString('hex')}${UNFINISHED}`;
+    const unfinished = join(dirname(path), name);
     return new ByteSink(path, createWriteStream(unfinished, { flags: 'w' }), gzip, unfinished);
   }
 

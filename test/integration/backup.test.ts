@@ -608,6 +608,14 @@ describe('flint backup', () => {
         n += 1;
         await pause(20);
       }
+      const admin = server.client.db('admin');
+      const { barrier, commitNumber } = await admin.command({ backupBarrier: 1 });
+      await admin.command({ backupBarrierEnd: barrier });
+      // What has been written is followed within a second or so.
+      for (let copied = 0; copied < Number(commitNumber);) {
+        assert.ok(Date.now() < endMs, 'the journal does not come');
+        copied = Number((await flintJson('verify', target))['commitNumber']);
+      }
     } finally {
       child.kill('SIGTERM');
     }
