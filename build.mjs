@@ -144,6 +144,19 @@ async function bundleSdk(outdir) {
     { ...BROWSER, format: 'cjs', outExtension: { '.js': '.cjs' }, entryPoints: BROWSER_SDK },
   ]);
   removeOthers(outdir, written);
+  for (const name of written) if (/\.c?js$/.test(name)) restoreClassNames(join(outdir, name));
+}
+
+/**
+ * A class that names itself becomes `var FlintClient = class _FlintClient`, and that is what people would read wherever its name is shown.
+ * (The bundler's own way, keepNames, costs a call for every function made at run time.)
+ */
+function restoreClassNames(path) {
+  let text = readFileSync(path, 'utf8');
+  for (const [, name] of text.matchAll(/\bvar (\w+) = class _\1\b/g)) {
+    text = text.replaceAll(new RegExp(`\\b_${name}\\b`, 'g'), name);
+  }
+  writeFileSync(path, text);
 }
 
 /** Entries of package.json whose types there are. */

@@ -339,8 +339,7 @@ function checkDatabaseName(name: unknown): void {
   if (typeof name !== 'string')
     throw new MongoInvalidArgumentError('Database name must be a string');
   if (name === '') throw new MongoInvalidArgumentError('Database name cannot be the empty string');
-  if (name === '$external') return;
-  const wrong = [' ', '.', '$', '/', '\\'].find((character) => name.includes(character));
-  if (wrong !== undefined)
-    throw new MongoInvalidArgumentError(`Database names cannot contain the character '${wrong}'`);
+  // Whatever else a name may not have, the server says.
+  if (name.includes('.'))
+    throw new MongoInvalidArgumentError("Database names cannot contain the character '.'");
 }

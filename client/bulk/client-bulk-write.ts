@@ -212,14 +212,18 @@ class BulkRun {
     return failure;
   }
 
-  private error(
-    message = 'Mongo client bulk write encountered errors during execution.',
-  ): MongoClientBulkWriteError {
+  private error(message = this.defaultMessage): MongoClientBulkWriteError {
     const error = new MongoClientBulkWriteError({ message });
     error.writeErrors = this.writeErrors;
     error.writeConcernErrors = this.writeConcernErrors;
     if (this.wroteSomething) error.partialResult = this.result;
     return error;
+  }
+
+  private get defaultMessage(): string {
+    return this.options.ordered !== false && this.writeErrors.size > 0
+      ? 'Mongo client ordered bulk write encountered a write error.'
+      : 'Mongo client bulk write encountered errors during execution.';
   }
 
   private get wroteSomething(): boolean {

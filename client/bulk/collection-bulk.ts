@@ -12,7 +12,6 @@ import {
   checkReplacement,
   checkUpdate,
   deleteStatement,
-  hasAtomicOperators,
   updateStatement,
 } from './write-models.ts';
 
@@ -151,7 +150,7 @@ export abstract class BulkOperationBase {
     const { filter, update, replacement, q, ...options } = model;
     if (q !== undefined) throw new MongoInvalidArgumentError('Raw operations are not allowed');
     if (name === 'replaceOne') {
-      checkReplacement(replacement);
+      checkReplacement(replacement, 'use');
       return this.#add('update', updateStatement(filter, replacement, options));
     }
     checkUpdate(update);
@@ -206,9 +205,7 @@ export class FindOperators {
   }
 
   replaceOne(replacement: Document): BulkOperationBase {
-    if (hasAtomicOperators(replacement)) {
-      throw new MongoInvalidArgumentError('Replacement document must not use atomic operators');
-    }
+    checkReplacement(replacement, 'use');
     return this.#update(replacement, false);
   }
 

@@ -109,8 +109,9 @@ export function checkUpdate(update: unknown): void {
   }
 }
 
-export function checkReplacement(replacement: unknown): void {
+/** @param verb as the official driver has it: contain, but use in a bulk write */
+export function checkReplacement(replacement: unknown, verb: 'contain' | 'use' = 'contain'): void {
   if (hasAtomicOperators(replacement)) {
-    throw new MongoInvalidArgumentError('Replacement document must not contain atomic operators');
+    throw new MongoInvalidArgumentError(`Replacement document must not ${verb} atomic operators`);
   }
 }

@@ -13,7 +13,8 @@ import { serverForTests } from '../support/test-server.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const GUIDE = join(ROOT, 'docs/guide');
-const TIMEOUT_MS = 30_000;
+/** Pages that start clusters take their time on a busy machine. */
+const TIMEOUT_MS = 60_000;
 const execute = promisify(execFile);
 
 interface Block {
@@ -21,7 +22,8 @@ interface Block {
   readonly text: string;
 }
 
-describe('the examples of the guide', () => {
+describe('the examples of the guide', function () {
+  this.timeout(TIMEOUT_MS);
   const server = serverForTests();
 
   for (const page of readdirSync(GUIDE).filter((name) => name.endsWith('.md'))) {

@@ -41,7 +41,7 @@ export async function main(): Promise<string> {
   const http = new HttpClient('http://127.0.0.1:1/');
   const memory: MongoMemoryServer = new MongoMemoryServer({ instance: { dbName: 'app' } });
   await Promise.all([client.close(), http.close(), memory.stop(), server.stop()]);
-  return found?.name ?? '';
+  return [client.constructor.name, found?.name].join(' ');
 }
 `;
 
@@ -75,6 +75,6 @@ describe('the types of the package', function () {
       ['-e', "require('./consumer.cjs').main().then(console.log)"],
       { cwd: project },
     );
-    assert.equal(stdout, 'Ada\n');
+    assert.equal(stdout, 'FlintClient Ada\n');
   });
 });
