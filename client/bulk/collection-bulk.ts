@@ -8,12 +8,7 @@ import type { BulkWriteOptions, CollationOptions } from '../types/options.ts';
 import type { Hint } from '../types/sort.ts';
 import type { BulkWriteResult } from './bulk-result.ts';
 import { executeBulk, type Statement } from './execute-bulk.ts';
-import {
-  checkReplacement,
-  checkUpdate,
-  deleteStatement,
-  updateStatement,
-} from './write-models.ts';
+import { checkReplacement, checkUpdate, deleteStatement, updateStatement } from './write-models.ts';
 
 export const BatchType = { INSERT: 1, UPDATE: 2, DELETE: 3 } as const;
 export type BatchType = (typeof BatchType)[keyof typeof BatchType];
