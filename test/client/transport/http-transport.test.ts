@@ -37,6 +37,15 @@ describe('the HTTP transport', () => {
     await client.close();
   });
 
+  it('does not take the time of its first connection for that of the way', async () => {
+    const client = new FlintClient(server.httpUri ?? '');
+    await server.failNext({ command: 'hello', delayMs: 300 });
+    const db = client.db('admin');
+    assert.equal((await db.command({ ping: 1 }))['ok'], 1);
+    assert.equal((await db.command({ ping: 1 }, { timeoutMS: 200 }))['ok'], 1);
+    await client.close();
+  });
+
   it('gives the errors of the server as they are', async () => {
     const client = await connect();
     const items = client.db('app').collection<{ _id: number }>('items');
