@@ -237,7 +237,7 @@ class ClusterBackupBench {
     try {
       const database = client.db(DATABASE);
       const log = await database.collection<WrittenDocument>('log').find().toArray();
-      const before = await database.collection('before').find({}, { projection: { _id: 1 } });
+      const before = database.collection('before').find({}, { projection: { _id: 1 } });
       const ids = new Set((await before.toArray()).map(({ _id }) => String(_id)));
       const wrong = this.writers.wrongWith(log, point.wallMs);
       const { documents } = this.options;
