@@ -65,8 +65,10 @@ export async function writeToAll(
     statement.collation,
   ).names.map((shard) => ({ shard, ranges: undefined }));
   let matched = 0;
+  let hasBegun = false;
   for (let attempt = 1; pieces.length > 0; attempt += 1) {
     const { refused, replies } = await sendPieces(scope, current, statement, pieces);
+    hasBegun ||= replies.length > 0;
     for (const reply of replies) {
       matched += numberIn(reply, 'n');
       outcome.addCounts(reply, [statement]);
@@ -79,6 +81,8 @@ export async function writeToAll(
     const left = refused.flatMap(({ piece }) => rangesOf(current.sharded, piece));
     const next = await routeOf(router, op, batch.namespace);
     if (next?.sharded === undefined || next.sharded.entry.uuid !== route.sharded.entry.uuid) {
+      // It was another collection before: nothing has been done, and the statement begins anew.
+      if (!hasBegun) throw refused[0]?.error ?? new CommandError('StaleConfig', batch.namespace);
       throw new CommandError(
         'QueryPlanKilled',
         `collection ${batch.namespace} was dropped or is no longer sharded`,

@@ -57,6 +57,7 @@ export async function runSharded(
   for (const side of [single, cluster]) {
     await side.collection(MAIN).insertMany(documents);
     await side.collection(FOREIGN).insertMany(others);
+    await side.collection(MAIN).createIndexes([{ key: { n: 1, _id: 1 } }, { key: { m: -1 } }]);
   }
   let nextId = 1000;
   const scope = {

@@ -70,6 +70,19 @@ describe('a router that knows too little, as a writer', () => {
     assert.equal(await db.collection('many').countDocuments(), COUNT);
   });
 
+  it('updates and deletes all of a collection that was dropped and made again', async () => {
+    await spread('many');
+    assert.equal(await stale.collection('many').countDocuments(), COUNT);
+    await db.collection('many').drop();
+    await db.collection<Numbered>('many').insertMany([{ _id: 1 }, { _id: 20 }]);
+    await spread('many');
+    const updated = await stale.collection('many').updateMany({}, { $set: { a: 1 } });
+    assert.equal(updated.matchedCount, 2);
+    await db.collection('many').drop();
+    await db.collection<Numbered>('many').insertMany([{ _id: 1 }, { _id: 20 }]);
+    assert.equal((await stale.collection('many').deleteMany({})).deletedCount, 2);
+  });
+
   it('writes into a database that was dropped, and is another one now', async () => {
     assert.equal(await stale.collection('few').countDocuments(), 2);
     await db.dropDatabase();
