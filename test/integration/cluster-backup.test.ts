@@ -168,7 +168,8 @@ describe('flint backup of a cluster', function () {
   it('restores any of the points that it followed', async () => {
     const target = place('followed');
     await underLoad(async () => {
-      const child = spawn(FLINT, ['backup', cluster.uri, target, '--quiet', '--follow'], {
+      const args = ['backup', cluster.uri, target, '--quiet', '--follow', '--pointEvery', '1'];
+      const child = spawn(FLINT, args, {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       const ended = new Promise((resolve) => child.once('close', resolve));
