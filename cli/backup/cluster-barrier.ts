@@ -2,7 +2,7 @@
  * Fixes a point of a cluster: every server names its latest commit while nothing that is done later can be told of.
  *
  * Promises: a point is one only if every server was held back from its own naming until all others had named theirs; otherwise it is tried again.
- * The servers go on by themselves when this process dies. docs/decisions/0016-backup-of-a-cluster.md
+ * The servers go on by themselves when this process dies. docs/decisions/0018-backup-of-a-cluster.md
  */
 import { foregroundClock, sleep } from '../../common/clock.ts';
 import type { ClusterPoint } from '../../storage/index.ts';

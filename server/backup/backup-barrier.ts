@@ -4,7 +4,7 @@
  * It is up on every server at once for the moment in which each of them names its latest commit. Writes go on meanwhile; what waits is what
  * would tell of them: replies, and requests to other servers of the cluster. So nothing that was done after one server's commit was
  * named can have brought about anything that another server's commit has: what the commits name together is a state that the cluster
- * might have been left in by a power cut (Chandy and Lamport, "Distributed Snapshots"). docs/decisions/0016-backup-of-a-cluster.md
+ * might have been left in by a power cut (Chandy and Lamport, "Distributed Snapshots"). docs/decisions/0018-backup-of-a-cluster.md
  *
  * Owns: the holds, and their time limits. Invariants:
  *  1. A hold ends by its time limit, whatever becomes of who asked for it.

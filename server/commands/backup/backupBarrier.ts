@@ -1,6 +1,6 @@
 /**
  * backupBarrier: names the latest commit, and lets nothing leave this server from then on until backupBarrierEnd, or its time limit.
- * Of a cluster it is sent to all servers at once; what their replies name together is one state. docs/decisions/0016-backup-of-a-cluster.md
+ * Of a cluster it is sent to all servers at once; what their replies name together is one state. docs/decisions/0018-backup-of-a-cluster.md
  */
 import { dateValue, int64Value } from '../../../bson/index.ts';
 import { CommandError } from '../../../common/errors.ts';
