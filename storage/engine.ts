@@ -458,6 +458,8 @@ class Engine implements StorageEngine {
         `this is store ${own}, and the backup is of store ${storeId}: its journal does not go on here`,
       );
     }
+    // What somebody was told of before he asked is in it.
+    await this.flushed(journal.lastCommitNumber);
     if (after > journal.flushedCommitNumber) {
       throw new CommandError(
         'CappedPositionLost',

@@ -172,6 +172,15 @@ describe('a restored store', () => {
     return state;
   }
 
+  it('gets of the journal what was committed just before it was asked for', async () => {
+    const engine = await source();
+    const before = write(engine, ids(1), 1);
+    write(engine, ids(100, 1), 1);
+    const entries = await journalOf(engine, before);
+    assert.ok(entries.length > 100 * 20, `${entries.length} bytes`);
+    await engine.close();
+  });
+
   it('is the store as it was when the backup was opened, whatever was written while it was copied', async () => {
     const engine = await source();
     write(engine, ids(800), 1);
