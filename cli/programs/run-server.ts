@@ -1,7 +1,7 @@
 /**
  * A running server program: log, engine, server, the line that says "ready", and the way back. What flintd and flints share.
  */
-import { rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { onInvariantFailure } from '../../common/assert.ts';
@@ -255,9 +255,13 @@ async function writePidFile(
   log: Log,
 ): Promise<() => void> {
   if (pidFilePath === undefined) return () => {};
+  // Whole or not there: somebody may read it at any time.
+  const prepared = `${pidFilePath}.${process.pid}`;
   try {
-    writeFileSync(pidFilePath, `${process.pid}\n`);
+    writeFileSync(prepared, `${process.pid}\n`);
+    renameSync(prepared, pidFilePath);
   } catch (error) {
+    rmSync(prepared, { force: true });
     await server.stop();
     throw new EndError(EXIT.badOptions, `cannot write ${pidFilePath}: ${messageOf(error)}`);
   }

@@ -11,6 +11,7 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -126,7 +127,9 @@ export class ClusterDirectory {
   }
 
   keepPid(name: string, pid: number): void {
-    writeFileSync(join(this.folder(name), 'pid'), `${pid}\n`);
+    const file = join(this.folder(name), 'pid');
+    writeFileSync(`${file}.${process.pid}`, `${pid}\n`);
+    renameSync(`${file}.${process.pid}`, file);
   }
 
   forgetPid(name: string): void {

@@ -66,20 +66,25 @@ export async function startMember(
   );
   closeSync(stdout);
   closeSync(stderr);
+  // Before it writes that file itself: who comes when this process has just died finds, and ends, what still starts.
+  if (child.pid !== undefined) directory.keepPid(name, child.pid);
   let ended: string | undefined;
   child.once('error', (error) => (ended = error.message));
   child.once('exit', (code, signal) => (ended = `it ended (${signal ?? code})`));
   child.unref();
   if (options.isBound) bind(child);
+  const fail = (why: string): ClusterError => {
+    directory.forgetPid(name);
+    return notStarted(member, why, logFile, logStart);
+  };
   const deadlineMs = foregroundClock.monotonicMs() + options.timeoutMs;
   for (;;) {
     const running = readyIn(readyFile);
     if (running !== undefined) return running;
-    if (ended !== undefined) throw notStarted(member, ended, logFile, logStart);
+    if (ended !== undefined) throw fail(ended);
     if (foregroundClock.monotonicMs() > deadlineMs) {
       if (child.pid !== undefined) process.kill(child.pid, 'SIGKILL');
-      const why = `it was not ready within ${options.timeoutMs} ms`;
-      throw notStarted(member, why, logFile, logStart);
+      throw fail(`it was not ready within ${options.timeoutMs} ms`);
     }
     await sleep(foregroundClock, POLL_MS);
   }

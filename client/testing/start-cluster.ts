@@ -255,7 +255,6 @@ export class Cluster {
       ...this.#settings,
       configHost: `${HOST}:${configPort ?? config?.port ?? 0}`,
     });
-    this.#directory.keepPid(member.name, running.pid);
     return running.port;
   }
 
