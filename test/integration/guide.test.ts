@@ -108,7 +108,13 @@ describe('the examples of the guide', function () {
             'node',
           ];
           const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-          await execute(process.execPath, [tsc, ...options, file], { cwd: project });
+          const found = await execute(process.execPath, [tsc, ...options, file], {
+            cwd: project,
+          }).catch(({ stdout, stderr }: { stdout: string; stderr: string }) => ({
+            stdout,
+            stderr,
+          }));
+          assert.deepEqual(found, { stdout: '', stderr: '' });
         });
       }
     });
