@@ -192,7 +192,7 @@ export class AllocationMap {
   /** The end of a checkpoint: extents in which nothing lives any more will be free. */
   settle(checkpoint: number): void {
     this.closeDeadExtents();
-    const oldest = this.oldestPastGeneration();
+    const oldest = this.oldestPastGeneration;
     for (const [index, extent] of this.extents.entries()) {
       if (extent.state !== EXTENT_STATE.used || extent.damaged || extent.liveBytes > 0) continue;
       // A tombstone is needed as long as something older than it might come back.
@@ -248,7 +248,7 @@ export class AllocationMap {
    */
   sparseExtents(mostLiveBytes: number, before: number): number[] {
     const found: number[] = [];
-    const oldest = this.oldestPastGeneration();
+    const oldest = this.oldestPastGeneration;
     for (const [index, extent] of this.extents.entries()) {
       if (!isClosed(extent, before)) continue;
       // Without anything that is needed settle() frees it.
@@ -279,9 +279,16 @@ export class AllocationMap {
     return bytes;
   }
 
-  /** Whether something that died may come back from an extent that was begun before a generation: then tombstones of that one are needed. */
-  hasOlderThan(generation: number): boolean {
-    return this.oldestPastGeneration() < generation;
+  /**
+   * The generation from which on something that died may stand in an extent that a repair takes documents from. It takes none
+   * where nothing lives; and where everything lives nothing died. Tombstones of later generations are needed.
+   */
+  get oldestPastGeneration(): number {
+    let oldest = Infinity;
+    for (const extent of this.extents) {
+      if (holdsPast(extent)) oldest = Math.min(oldest, extent.firstGeneration);
+    }
+    return oldest;
   }
 
   /**
@@ -454,18 +461,6 @@ export class AllocationMap {
       // What could not be written or read back once is not tried again.
       if (extent.open && !extent.damaged) this.openExtents.set(extent.owner, index);
     }
-  }
-
-  /**
-   * The generation from which on something that died may stand in an extent that a repair takes documents from. It takes none
-   * where nothing lives; and where everything lives nothing died.
-   */
-  private oldestPastGeneration(): number {
-    let oldest = Infinity;
-    for (const extent of this.extents) {
-      if (holdsPast(extent)) oldest = Math.min(oldest, extent.firstGeneration);
-    }
-    return oldest;
   }
 }
 

@@ -149,13 +149,17 @@ async function survivorsIn(
 ): Promise<Survivor[] | undefined> {
   const survivors: Survivor[] = [];
   const looked: number[] = [];
+  // Once for all pages: it looks at every extent. What cleaning moves lives elsewhere, and needs no tombstone.
+  const oldestPast = parts.allocation.oldestPastGeneration;
   try {
     const { pages, cutOffAt } = await pagesTouching(parts, extent);
     for (const { header, bytes } of pages) {
       if (taken.has(header.address)) continue;
       looked.push(header.address);
       if (!isCompressionLoaded(header.compression)) await loadCompression(header.compression);
-      addSurvivors(parts, header, recordsOfPage(plainPage(bytes, header), header), survivors);
+      const needsTombstones = oldestPast < header.generation;
+      const records = recordsOfPage(plainPage(bytes, header), header);
+      addSurvivors(parts, header, needsTombstones, records, survivors);
     }
     // What is moved with another extent is not found here again: the next checkpoint can tell.
     if (cutOffAt !== undefined && !isAll(parts, extent, survivors)) return undefined;
@@ -189,13 +193,13 @@ function isAll(
 function addSurvivors(
   parts: CleanerParts,
   header: PageHeader,
+  needsTombstones: boolean,
   records: readonly PageRecord[],
   survivors: Survivor[],
 ): void {
   if (header.kind !== PAGE_KIND.records) return;
   const collection = header.collection as Ident;
   if (!parts.exists(collection)) return;
-  const needsTombstones = parts.allocation.hasOlderThan(header.generation);
   for (const [slot, { recordId, document }] of records.entries()) {
     const bytes = document?.length ?? 0;
     const { address: sector, generation } = header;

@@ -88,7 +88,7 @@ export const FURTHER_PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'clean-tombstones-away',
     what: 'The cleaner leaves tombstones behind that something older still needs.',
     file: 'storage/blocks/cleaner.ts',
-    text: 'const needsTombstones = parts.allocation.hasOlderThan(header.generation);',
+    text: 'const needsTombstones = oldestPast < header.generation;',
     replacement: 'const needsTombstones = false;',
   },
   {
