@@ -57,12 +57,21 @@ export async function searchManifests(
         if (page.kind !== PAGE_KIND.manifest) continue;
         const found = await readManifestAt(queue, sector, claimedPageBytes(rest), page.storeId);
         if (found === undefined) continue;
-        if (found.base.checkpoint > (best?.base.checkpoint ?? 0)) best = found;
+        if (isNewer(found.base, best?.base)) best = found;
       }
     });
   }
   if (best === undefined) return undefined;
   return storeOf(best, lastGeneration, sectorBytes, known);
+}
+
+/** A checkpoint that failed was taken again, under its number and in a later generation. */
+function isNewer(base: Base, than: Base | undefined): boolean {
+  if (than === undefined) return base.checkpoint > 0;
+  const { checkpoint, manifestGeneration } = than;
+  return base.checkpoint === checkpoint
+    ? base.manifestGeneration > manifestGeneration
+    : base.checkpoint > checkpoint;
 }
 
 function storeOf(

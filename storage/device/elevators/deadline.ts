@@ -121,10 +121,14 @@ class SortedRequests {
     return this.requests.oldest;
   }
 
-  /** @returns true when it joined a waiting request, which stays at its place: no other begins in between. */
+  /** @returns true when it joined a waiting request */
   add(queued: QueuedBio): boolean {
     const { request, joined } = this.requests.add(queued);
-    if (!joined) this.sorted.splice(this.placeOf(request.firstSector), 0, request);
+    const beginsThere = request.firstSector === queued.bio.firstSector;
+    if (joined && !beginsThere) return true;
+    // Joined in front: where reads overlap, another one may begin in between.
+    if (joined) this.sorted.splice(this.sorted.indexOf(request), 1);
+    this.sorted.splice(this.placeOf(request.firstSector), 0, request);
     return joined;
   }
 

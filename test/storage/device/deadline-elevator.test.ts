@@ -50,6 +50,13 @@ describe('the deadline elevator', () => {
     assert.equal(elevator.length, 0);
   });
 
+  it('keeps them by sector when one that joins in front reaches over another', () => {
+    read(12);
+    read(20);
+    assert.equal(read(10, 10), true);
+    assert.deepEqual(drain(), ['R10', 'R12']);
+  });
+
   it('joins neighbours at both ends, as noop does', () => {
     read(10, 2);
     assert.equal(read(12, 2), true);
