@@ -20,6 +20,7 @@ import {
   type PageCompression,
   type StorageEngine,
 } from '../../storage/index.ts';
+import { decodeSuperblock, superblockSector } from '../../storage/format/superblock.ts';
 import { FaultBook } from './fault-book.ts';
 import { SimulatedIndexDisk } from './index-disk.ts';
 import { troubleOf, type Trouble } from './trouble.ts';
@@ -166,6 +167,7 @@ export class World {
   async repair(): Promise<void> {
     this.failure = undefined;
     this.cutsSeen = this.volume.faults.powerCut;
+    if (!this.needsRepair && this.random.below(3) === 0) this.rotLastManifest();
     this.needsRepair = true;
     this.disk.lose();
     const { lost } = await repairStore({
@@ -177,6 +179,24 @@ export class World {
     });
     assert.deepEqual(lost, [], 'repair could not bring everything back');
     this.needsRepair = false;
+  }
+
+  /** The base before the last one is kept whole, and the journal above it, for this. */
+  private rotLastManifest(): void {
+    const { sectorBytes } = this.volume;
+    const copies = [0, 1].flatMap((copy) => {
+      try {
+        const sector = superblockSector(copy, sectorBytes);
+        return decodeSuperblock(this.volume.peek(DEFAULT_BLOCK_STORE_NAME, sector), copy);
+      } catch {
+        return [];
+      }
+    });
+    const last = copies.sort((a, b) => b.sequence - a.sequence)[0];
+    if (last === undefined || last.checkpoint < 2) return;
+    const bit = this.random.below(last.manifestSectors * sectorBytes * 8);
+    const sector = last.manifestAddress + Math.floor(bit / (sectorBytes * 8));
+    this.volume.rot(DEFAULT_BLOCK_STORE_NAME, sector, bit % (sectorBytes * 8));
   }
 
   /** What the repair of a process that lost its power still did would reach into the next life. */
