@@ -30,9 +30,11 @@ export interface PageVisitor {
   page(header: PageHeader, bytes: Buffer): void;
   /** Sectors of which no page can be made out. */
   damaged(sector: number, sectorCount: number, error: CorruptionError | DeviceError): void;
+  /** What looks like the beginning of a dead page, but is damage where more lives than was found. */
+  cutOff(sector: number, sectorCount: number, error: CorruptionError | DeviceError): void;
 }
 
-/** Walks one extent's pages, those that begin in it. What is left of a dead one is passed over. */
+/** Walks one extent's pages, those that begin in it. */
 export async function walkExtent(
   source: PageWalkSource,
   index: number,
@@ -64,9 +66,10 @@ export async function walkExtent(
         buffer.subarray((at - first) * layout.sectorBytes),
       );
       const beginning = { address: sector, bytes: rest, storeId };
-      if (next < end || unreadable.has(sector) || !isCutOff(layout, extents, beginning)) {
-        visitor.damaged(sector, next - sector, found ?? fileIsShort(source));
-      }
+      const isLost = next < end || unreadable.has(sector) || !isCutOff(layout, extents, beginning);
+      const error = found ?? fileIsShort(source);
+      if (isLost) visitor.damaged(sector, next - sector, error);
+      else visitor.cutOff(sector, next - sector, error);
       sector = next;
     }
   } finally {

@@ -5,7 +5,7 @@
  * lives all are older versions, whose tombstones may be gone.
  */
 import type { StoreLayout } from '../blocks/layout.ts';
-import { walkExtent, type PageWalkSource } from '../blocks/page-walk.ts';
+import { walkExtent, type PageVisitor, type PageWalkSource } from '../blocks/page-walk.ts';
 import { MANIFEST_OWNER } from '../blocks/allocation-map.ts';
 import { CATALOG_COLLECTION } from '../catalog/catalog-record.ts';
 import type { Ident } from '../contract.ts';
@@ -18,10 +18,20 @@ import type { RecordMapRebuild } from './record-map-rebuild.ts';
 
 export interface PageCollection {
   readonly pages: number;
-  readonly damagedPages: readonly Finding[];
   /** Extents with damage in them. */
   readonly damagedExtents: ReadonlySet<number>;
+  /** What is damage where something that lives was not found. */
+  readonly cutOff: readonly CutOffPage[];
 }
+
+/** What looks like the beginning of a dead page. */
+export interface CutOffPage {
+  readonly extent: number;
+  /** What it is if it is none. */
+  readonly finding: Finding;
+}
+
+type PageError = Parameters<PageVisitor['damaged']>[2];
 
 /** Walks all extents in use and adds every version and tombstone of a collection that exists. */
 export async function collectPages(
@@ -31,8 +41,15 @@ export async function collectPages(
   report: { readonly onFinding: OnFinding; readonly onProgress: OnProgress },
 ): Promise<PageCollection> {
   const exists = new Set(manifest.collections.map(({ ident }) => ident));
-  const damagedPages: Finding[] = [];
   const damagedExtents = new Set<number>();
+  const cutOff: CutOffPage[] = [];
+  const { layout, queue } = source;
+  const foundAt = (sector: number, sectorCount: number, error: PageError): Finding =>
+    findingOf(error, {
+      file: queue.device.name,
+      offset: sector * layout.sectorBytes,
+      length: sectorCount * layout.sectorBytes,
+    });
   let pages = 0;
   for (const [index, extent] of manifest.extents.entries()) {
     report.onProgress({ step: 'pages', done: index, total: manifest.extents.length });
@@ -42,24 +59,20 @@ export async function collectPages(
       page(header, bytes) {
         pages += 1;
         if (header.kind !== PAGE_KIND.records || !exists.has(header.collection)) return;
-        addRecords(source.layout, header, bytes, extent, rebuild);
+        addRecords(layout, header, bytes, extent, rebuild);
       },
       damaged(sector, sectorCount, error) {
-        const { sectorBytes } = source.layout;
-        const finding = findingOf(error, {
-          file: source.queue.device.name,
-          offset: sector * sectorBytes,
-          length: sectorCount * sectorBytes,
-        });
-        damagedPages.push(finding);
         damagedExtents.add(index);
-        report.onFinding(finding);
+        report.onFinding(foundAt(sector, sectorCount, error));
+      },
+      cutOff(sector, sectorCount, error) {
+        cutOff.push({ extent: index, finding: foundAt(sector, sectorCount, error) });
       },
     });
     if (rebuild.isFull) await rebuild.flush();
   }
   await rebuild.flush();
-  return { pages, damagedPages, damagedExtents };
+  return { pages, damagedExtents, cutOff };
 }
 
 function addRecords(
@@ -108,6 +121,11 @@ export class LiveCount {
     return this.manifest.extents.flatMap(({ liveBytes, owner }, index) =>
       owner !== MANIFEST_OWNER && this.extents[index] > liveBytes ? [index] : [],
     );
+  }
+
+  /** Whether something that the checkpoint counted in an extent was not found. */
+  lacksAny(extent: number): boolean {
+    return this.extents[extent] < this.manifest.extents[extent].liveBytes;
   }
 
   correctedManifest(damaged: ReadonlySet<number>): Manifest {

@@ -145,6 +145,7 @@ class Repair {
         await survey.device.close();
       }
       counted = await count(survey, manifest, rebuild);
+      const damagedExtents = await this.nameCutOff(survey, manifest, pages, counted.live);
       this.nameRevived(survey, counted.live);
       const blocks = await openBlockStoreAt(
         {
@@ -152,7 +153,7 @@ class Repair {
           clock: this.options.clock,
           cacheBytes: this.options.cacheBytes ?? DEFAULT_CACHE_BYTES,
         },
-        { ...survey, manifest: counted.live.correctedManifest(pages.damagedExtents) },
+        { ...survey, manifest: counted.live.correctedManifest(damagedExtents) },
       );
       try {
         await this.fill(survey, manifest, { indexes, blocks, counted, pages });
@@ -212,6 +213,19 @@ class Repair {
       snapshot.release();
       await store.close();
     }
+  }
+
+  /** @returns all extents with damage in them */
+  private async nameCutOff(
+    survey: Survey,
+    manifest: Manifest,
+    { cutOff, damagedExtents }: PageCollection,
+    live: LiveCount,
+  ): Promise<ReadonlySet<number>> {
+    const damaged = cutOff.filter(({ extent }) => live.lacksAny(extent));
+    const findings = damaged.map(({ finding }) => finding);
+    for (const each of await this.named(survey, manifest, findings)) this.note(each);
+    return new Set([...damagedExtents, ...damaged.map(({ extent }) => extent)]);
   }
 
   private nameRevived({ layout, queue }: Survey, live: LiveCount): void {

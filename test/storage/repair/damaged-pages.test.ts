@@ -89,6 +89,29 @@ describe('flint repair of a store with damaged pages', () => {
     assert.deepEqual(await contentsNow('test.b'), image.all.get('test.b'));
   });
 
+  const ROTTEN_FIELDS = [
+    ['generation', PAGE_HEADER.generation, 1],
+    ['length', PAGE_HEADER.usedBytes + 2, 0x20],
+  ] as const;
+  for (const [field, at, bit] of ROTTEN_FIELDS) {
+    for (const index of ['kept', 'lost'] as const) {
+      it(`tells of a large document whose page has a rotten ${field}, as a dead page's, with the index store ${index}`, async () => {
+        const [offset] = pagesOf(await identOf('test.b')).filter(
+          (page) => claimedPageBytes(blocks.subarray(page)) > 1_000_000,
+        );
+        blocks[offset + at] ^= bit;
+        await writeFile(join(dbpath, 'blocks.flint'), blocks);
+        if (index === 'lost') await rm(join(dbpath, 'index.lmdb'));
+        const report = await repair(dbpath);
+        const finding = report.lost.find((each) => each.offset === offset);
+        assert.equal(finding?.kind, 'checksum', JSON.stringify(report.lost));
+        if (index === 'kept') assert.deepEqual(finding.recordIds?.length, 1);
+        assert.equal((await contentsNow('test.b')).has(40), false);
+        assert.deepEqual(await contentsNow('test.a'), image.all.get('test.a'));
+      });
+    }
+  }
+
   it('says so when, with the page of an update, an older version came back', async () => {
     const pages = pagesOf(await identOf('test.a'));
     await rot(pages.at(-1)!);

@@ -32,6 +32,8 @@ export interface Image {
 }
 
 const TEXT = 'x'.repeat(300);
+/** Its page is longer than an extent. */
+const INCOMPRESSIBLE = createHash('shake256', { outputLength: 750_000 }).digest('hex');
 
 /** Fills an empty directory. What it leaves is what kill -9 leaves. @param older gets the store as it was after its first checkpoint */
 export async function makeImage(dbpath: string, older?: string): Promise<Image> {
@@ -58,7 +60,7 @@ export async function makeImage(dbpath: string, older?: string): Promise<Image> 
       contents.get('test.b')!.set(id, id);
       insert(engine, gone, documentOf({ _id: id, a: id, t: TEXT }));
     }
-    insert(engine, b, documentOf({ _id: 40, a: 40, t: 'y'.repeat(1_500_000) }));
+    insert(engine, b, documentOf({ _id: 40, a: 40, t: INCOMPRESSIBLE }));
     contents.get('test.b')!.set(40, 40);
     await engine.checkpoint();
     if (older !== undefined) await copyStore(live, older);

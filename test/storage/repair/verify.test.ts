@@ -7,7 +7,12 @@ import { encodeIndexKey, int32Value } from '../../../bson/index.ts';
 import { systemClock } from '../../../common/clock.ts';
 import { systemRandom } from '../../../common/random.ts';
 import type { RecordId } from '../../../storage/contract.ts';
-import { claimedPageBytes, PAGE_KIND, peekPage } from '../../../storage/format/page.ts';
+import {
+  claimedPageBytes,
+  PAGE_HEADER,
+  PAGE_KIND,
+  peekPage,
+} from '../../../storage/format/page.ts';
 import { decodeSuperblock } from '../../../storage/format/superblock.ts';
 import { openEngine, verifyStore, type VerifyReport } from '../../../storage/index.ts';
 import { IndexChanges } from '../../../storage/indexes/changes.ts';
@@ -132,6 +137,20 @@ describe('flint verify', () => {
     assert.equal(finding.namespace, 'test.a');
     assert.ok(finding.recordIds!.length > 5);
     assert.equal(report.findings.length, 1, JSON.stringify(report.findings));
+  });
+
+  it('names the document of a large page whose generation is rotten, as that of a dead one may be', async () => {
+    const blocks = await readFile(join(dbpath, 'blocks.flint'));
+    const large = (await recordPages()).find(
+      ({ offset }) => claimedPageBytes(blocks.subarray(offset)) > 1_000_000,
+    );
+    await flip('blocks.flint', large!.offset + PAGE_HEADER.generation);
+    const report = await verify();
+    assert.deepEqual(
+      report.findings.map(({ namespace }) => namespace),
+      ['test.b'],
+    );
+    assert.match(report.findings[0].message, /record 41/);
   });
 
   it('names a lost and a misdirected write', async () => {
