@@ -6,7 +6,7 @@
 import { invariant } from '../../common/assert.ts';
 import { CorruptionError } from '../../common/errors.ts';
 import { readU48, readU64, writeU48, writeU64 } from './integers.ts';
-import { PAGE_HEADER, PAGE_KIND, sealPage, type PageHeader } from './page.ts';
+import { claimedPageBytes, PAGE_HEADER, PAGE_KIND, sealPage, type PageHeader } from './page.ts';
 
 /** Behind the page header. docs/format/manifest.md#head */
 export const MANIFEST_HEAD = {
@@ -47,6 +47,9 @@ export const MANIFEST_EXTENT = {
 /** Numbers are permanent. */
 export const EXTENT_STATE = { free: 0, used: 1, pendingFree: 2, reserved: 3 } as const;
 export type ExtentState = (typeof EXTENT_STATE)[keyof typeof EXTENT_STATE];
+
+/** What filledSectors can say. */
+const MOST_EXTENT_SECTORS = 65_535;
 
 const FLAG_DAMAGED = 1;
 const FLAG_OPEN = 2;
@@ -91,6 +94,17 @@ export function manifestBytes(collectionCount: number, extentCount: number): num
     collectionCount * MANIFEST_COLLECTION.size +
     extentCount * MANIFEST_EXTENT.size
   );
+}
+
+/**
+ * Whether a page claims the length that its own counts call for: asked before memory is taken for all of it. Nothing else is checked.
+ * @param beginning the page's first sector, or more
+ */
+export function claimsManifestLength(beginning: Buffer): boolean {
+  const head = PAGE_HEADER.size;
+  const collectionCount = beginning.readUInt32LE(head + MANIFEST_HEAD.collectionCount);
+  const extentCount = beginning.readUInt32LE(head + MANIFEST_HEAD.extentCount);
+  return manifestBytes(collectionCount, extentCount) === claimedPageBytes(beginning);
 }
 
 /** Fills `target`, whole sectors, with the manifest's page. */
@@ -142,6 +156,11 @@ export function decodeManifest(page: Buffer, header: PageHeader): Manifest {
   if (header.compression !== 'none') throw malformed('it is compressed');
   if (header.usedBytes < head + MANIFEST_HEAD.size) throw malformed('it is too short');
   const checkpoint = readU64(page, head + MANIFEST_HEAD.checkpoint);
+  const extentSectors = page.readUInt32LE(head + MANIFEST_HEAD.extentSectors);
+  const pageSectors = page.readUInt32LE(head + MANIFEST_HEAD.pageSectors);
+  if (pageSectors < 1 || extentSectors < pageSectors || extentSectors > MOST_EXTENT_SECTORS) {
+    throw malformed(`extents of ${extentSectors} sectors, pages of ${pageSectors}`);
+  }
   const collectionCount = page.readUInt32LE(head + MANIFEST_HEAD.collectionCount);
   const extentCount = page.readUInt32LE(head + MANIFEST_HEAD.extentCount);
   if (manifestBytes(collectionCount, extentCount) !== header.usedBytes) {
@@ -165,8 +184,8 @@ export function decodeManifest(page: Buffer, header: PageHeader): Manifest {
   }
   return {
     checkpoint,
-    extentSectors: page.readUInt32LE(head + MANIFEST_HEAD.extentSectors),
-    pageSectors: page.readUInt32LE(head + MANIFEST_HEAD.pageSectors),
+    extentSectors,
+    pageSectors,
     collections,
     extents,
   };

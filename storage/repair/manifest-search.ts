@@ -11,7 +11,7 @@ import { allocateAligned, releaseAligned } from '../device/aligned-memory.ts';
 import { readBio, sectorNumber } from '../device/bio.ts';
 import type { RequestQueue } from '../device/request-queue.ts';
 import type { Base } from '../format/base.ts';
-import { decodeManifest, type Manifest } from '../format/manifest.ts';
+import { claimsManifestLength, decodeManifest, type Manifest } from '../format/manifest.ts';
 import { claimedPageBytes, peekPage, PAGE_KIND, verifyPage } from '../format/page.ts';
 import type { SuperblockReading } from '../blocks/superblock-pair.ts';
 import type { OnProgress } from './contract.ts';
@@ -54,7 +54,7 @@ export async function searchManifests(
         if (page.address !== sector) continue;
         if (known !== undefined && page.storeId !== known.superblock.storeId) continue;
         lastGeneration = Math.max(lastGeneration, page.generation);
-        if (page.kind !== PAGE_KIND.manifest) continue;
+        if (page.kind !== PAGE_KIND.manifest || !claimsManifestLength(rest)) continue;
         const found = await readManifestAt(queue, sector, claimedPageBytes(rest), page.storeId);
         if (found === undefined) continue;
         if (isNewer(found.base, best?.base)) best = found;
