@@ -3,7 +3,8 @@
  *
  * Owns: one pass, its position and its findings. It reads every page that a record map names past all caches, compares each document's
  * keys with the entries of all indexes, and each entry with its document. All of it is of one base at a time: a slice pins the base that
- * is current, for some tens of milliseconds, and lets go; so no space waits for it. What was not on the disk yet is the next pass's.
+ * is current, for what its rate reads in a second or two, and lets go; so no space waits for it. What was not on the disk yet is the next
+ * pass's.
  * Never: changes anything.
  */
 import type { Clock } from '../../common/clock.ts';
@@ -12,7 +13,12 @@ import type { BlockStore } from '../blocks/contract.ts';
 import type { Place } from '../blocks/place.ts';
 import { CATALOG_RANGE, catalogKey, decodeCatalogRecord } from '../catalog/catalog-record.ts';
 import { CollectionVersion } from '../catalog/collection-version.ts';
-import { storedKeyOf, type IndexWriter, type KeyGeneratorSource } from '../catalog/index-keys.ts';
+import {
+  prepareKeys,
+  storedKeyOf,
+  type IndexWriter,
+  type KeyGeneratorSource,
+} from '../catalog/index-keys.ts';
 import type {
   Ident,
   MaybePromise,
@@ -25,6 +31,7 @@ import {
   blockOfRecordMapKey,
   presentRecords,
   readRecordPlace,
+  recordBlockOf,
   recordEntryOffset,
   recordMapKey,
   RECORDS_PER_BLOCK,
@@ -120,30 +127,35 @@ class Scrub {
   /** undefined when the collection is gone, or its catalog record is damaged (which was reported). */
   private versionOf(base: BaseEpoch, ident: Ident): CollectionVersion | undefined {
     const key = catalogKey(ident);
-    let record: Buffer | undefined;
     try {
-      record = base.get(key);
+      const record = base.get(key);
+      if (record === undefined) return undefined;
+      const { description } = decodeCatalogRecord(key, record);
+      this.namespace = description.namespace;
+      return new CollectionVersion(description, this.parts.keyGenerators);
     } catch (error) {
       this.report(error, { part: 'catalog' });
+      return undefined;
     }
-    if (record === undefined) return undefined;
-    const { description } = decodeCatalogRecord(key, record);
-    this.namespace = description.namespace;
-    return new CollectionVersion(description, this.parts.keyGenerators);
   }
 
   private async scrubRecords(ident: Ident): Promise<void> {
-    let nextBlock = 0;
-    while (nextBlock !== Infinity) {
-      nextBlock = await this.withBaseAsync((base) => this.recordsSlice(base, ident, nextBlock));
+    let next: RecordId | undefined = 0 as RecordId;
+    while (next !== undefined) {
+      const first: RecordId = next;
+      next = await this.withBaseAsync((base) => this.recordsSlice(base, ident, first));
       await this.turn();
     }
   }
 
-  /** @returns the number of the block to go on at; Infinity at the end */
-  private async recordsSlice(base: BaseEpoch, ident: Ident, first: number): Promise<number> {
+  /** @returns the record to go on at; undefined at the end */
+  private async recordsSlice(
+    base: BaseEpoch,
+    ident: Ident,
+    first: RecordId,
+  ): Promise<RecordId | undefined> {
     const version = this.versionOf(base, ident);
-    if (version === undefined) return Infinity;
+    if (version === undefined) return undefined;
     const records: RecordToScrub[] = [];
     const next = this.readBlocks(base, ident, first, records);
     const damaged = await this.readPages(records);
@@ -159,22 +171,25 @@ class Scrub {
   private readBlocks(
     base: BaseEpoch,
     ident: Ident,
-    first: number,
+    first: RecordId,
     records: RecordToScrub[],
-  ): number {
-    const cursor = base.scan({ lower: recordMapKey(ident, first), upper: treeEnd(ident) });
-    let next = Infinity;
+  ): RecordId | undefined {
+    const lower = recordMapKey(ident, recordBlockOf(first));
+    const cursor = base.scan({ lower, upper: treeEnd(ident) });
+    const bound = this.sliceBound();
+    let next: RecordId | undefined;
     try {
       for (let blocks = 0, failures = 0; failures < MOST_IN_A_ROW;) {
         try {
           if (!cursor.next()) break;
           const block = blockOfRecordMapKey(cursor.key);
           if (blocks === SLICE_BLOCKS) {
-            next = block;
+            next = (block * RECORDS_PER_BLOCK) as RecordId;
             break;
           }
           blocks += 1;
-          addRecords(cursor.value, block, records);
+          next = addRecords(cursor.value, block, { first, bound, records });
+          if (next !== undefined) break;
         } catch (error) {
           failures += 1;
           this.report(error, { part: 'record map' });
@@ -227,6 +242,7 @@ class Scrub {
   ): Promise<void> {
     try {
       const document = await this.recordAt(place, recordId);
+      await prepareKeys(writers, document);
       for (const { index, generator } of writers) {
         for (const encoded of generator.keysOf(document).keys) {
           const { key } = storedKeyOf(encoded);
@@ -274,10 +290,18 @@ class Scrub {
     const found = keys.map((key) => ({ key, recordId: recordIdOfEntry(key) as RecordId }));
     // Entries of one page together: it is read once.
     const placed: (EntryToScrub & { readonly place: Place })[] = [];
+    const bound = this.sliceBound();
+    let next = last;
+    let before: Buffer | undefined;
     for (const { key, recordId } of found) {
+      const place = this.placeOf(base, collection, recordId);
+      if (place !== undefined && place !== 'unknown' && !bound.admits(place)) {
+        next = before;
+        break;
+      }
+      before = key;
       this.result.entries += 1;
       this.spend(ENTRY_BYTES + key.length);
-      const place = this.placeOf(base, collection, recordId);
       if (place === undefined) this.noteSurplus(writer, recordId, key);
       else if (place !== 'unknown') placed.push({ key, recordId, place });
     }
@@ -286,7 +310,7 @@ class Scrub {
       await this.checkEntry(writer, key, recordId, place);
       await this.wait();
     }
-    return last;
+    return next;
   }
 
   private readEntries(
@@ -335,6 +359,7 @@ class Scrub {
   ): Promise<void> {
     try {
       const document = await this.recordAt(place, recordId);
+      await prepareKeys([writer], document);
       const key = storedKeyOfEntry(entryKey);
       const { keys } = writer.generator.keysOf(document);
       if (keys.some((each) => storedKeyOf(each).key.equals(key))) return;
@@ -361,6 +386,11 @@ class Scrub {
     this.result.errors += 1;
     const { namespace } = this;
     this.options.onFinding({ ...finding, namespace });
+  }
+
+  private sliceBound(): SliceBound {
+    const { blocks } = this.parts;
+    return new SliceBound(blocks.superblock.sectorBytes, this.options.bytesPerSecond());
   }
 
   private spend(bytes: number): void {
@@ -410,11 +440,47 @@ function isDamage(error: unknown): error is CorruptionError | DeviceError {
   return error instanceof CorruptionError;
 }
 
-function addRecords(block: Buffer, number: number, records: RecordToScrub[]): void {
+interface SliceRecords {
+  /** Those before were in the slice before. */
+  readonly first: RecordId;
+  readonly bound: SliceBound;
+  readonly records: RecordToScrub[];
+}
+
+/** @returns the first record of the block that the slice has no room for */
+function addRecords(
+  block: Buffer,
+  number: number,
+  { first, bound, records }: SliceRecords,
+): RecordId | undefined {
   const present = presentRecords(block);
   for (let slot = 0; slot < RECORDS_PER_BLOCK; slot += 1) {
-    if ((present & (1 << slot)) === 0) continue;
+    const recordId = (number * RECORDS_PER_BLOCK + slot) as RecordId;
+    if ((present & (1 << slot)) === 0 || recordId < first) continue;
     const place = readRecordPlace(block, recordEntryOffset(present, slot));
-    records.push({ recordId: (number * RECORDS_PER_BLOCK + slot) as RecordId, place });
+    if (!bound.admits(place)) return recordId;
+    records.push({ recordId, place });
+  }
+  return undefined;
+}
+
+/** The pages of one slice: as many as the rate allows for in a second, and one in any case. */
+class SliceBound {
+  private readonly pages = new Set<number>();
+  private readonly sectorBytes: number;
+  private roomBytes: number;
+
+  constructor(sectorBytes: number, bytesPerSecond: number) {
+    this.sectorBytes = sectorBytes;
+    this.roomBytes = bytesPerSecond;
+  }
+
+  /** @returns whether the page of a record is one of the slice's */
+  admits({ sector, sectors }: Place): boolean {
+    if (this.pages.has(sector)) return true;
+    if (this.roomBytes <= 0) return false;
+    this.pages.add(sector);
+    this.roomBytes -= sectors * this.sectorBytes;
+    return true;
   }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { describe, it } from 'mocha';
 import { documentOf, encodeIndexKey, int32Value } from '../../../bson/index.ts';
 import { ManualClock, systemClock } from '../../../common/clock.ts';
@@ -224,6 +225,41 @@ describe('The scrub', () => {
     const read = bytesRead(engine) - before;
     assert.ok(read > 2 * DOCUMENTS * TEXT.length, `${read} bytes read`);
     assert.ok(result.bytes >= read, `${result.bytes} bytes counted of ${read}`);
+    await engine.close();
+  });
+
+  it('lets go of its base every second or two, however large the documents are', async () => {
+    const store = { volume: new SimulatedVolume({ seed: 1 }), disk: new MemoryIndexDisk() };
+    const clock = new ManualClock();
+    const engine = await open(store, clock);
+    const collection = createCollection(engine, 'test.a', A_INDEX);
+    const text = createHash('shake256', { outputLength: 100_000 }).digest('hex');
+    for (let id = 1; id <= 40; id += 1) {
+      insert(engine, collection, documentOf({ _id: id, a: 40 - id, t: text }));
+    }
+    await engine.checkpoint();
+    let lastMs = clock.monotonicMs();
+    let longestMs = 0;
+    let ended = false;
+    const scrubbing = scrub(engine, {
+      bytesPerSecond: () => 500_000,
+      onProgress() {
+        longestMs = Math.max(longestMs, clock.monotonicMs() - lastMs);
+        lastMs = clock.monotonicMs();
+      },
+    }).finally(() => {
+      ended = true;
+    });
+    while (!ended) {
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.advance(20);
+    }
+    const { result, findings } = await scrubbing;
+    assert.deepEqual(findings, []);
+    assert.equal(result.records, 40);
+    assert.equal(result.pages, 40);
+    assert.equal(result.entries, 80);
+    assert.ok(longestMs < 5000, `${longestMs} ms`);
     await engine.close();
   });
 
