@@ -56,7 +56,8 @@ export async function pagesTouching(parts: ExtentPagesParts, extent: number): Pr
   if (ownSectors > 0) {
     const first = layout.firstSectorOf(extent) + leadingSectors;
     const bytes = await parts.readSectors(first, ownSectors + sectorsBehind(parts, extent));
-    cutOffAt = addPages(parts, { bytes, first, sectorCount: ownSectors }, pages);
+    const read = { bytes, first, sectorCount: ownSectors, mayBeCutOff: true };
+    cutOffAt = addPages(parts, read, pages);
   }
   return { pages, cutOffAt };
 }
@@ -84,7 +85,9 @@ async function pageReachingInto(parts: ExtentPagesParts, extent: number): Promis
   const end = inside + stored[extent].leadingSectors;
   const bytes = await parts.readSectors(first, end - first);
   const pages: ExtentPage[] = [];
-  addPages(parts, { bytes, first, sectorCount: layout.firstSectorOf(before + 1) - first }, pages);
+  const sectorCount = layout.firstSectorOf(before + 1) - first;
+  // No extent of it has another life: it is whole, or damaged.
+  addPages(parts, { bytes, first, sectorCount, mayBeCutOff: false }, pages);
   return pages.filter(({ header, sectorCount }) => header.address + sectorCount === end);
 }
 
@@ -103,12 +106,14 @@ interface ReadExtent {
   readonly bytes: Buffer;
   readonly first: number;
   readonly sectorCount: number;
+  /** The last one may be what is left of a dead page. */
+  readonly mayBeCutOff: boolean;
 }
 
 /** @returns where what is left of a dead page begins @throws DamagedPageError */
 function addPages(
   { layout, storeId, allocation }: ExtentPagesParts,
-  { bytes, first, sectorCount }: ReadExtent,
+  { bytes, first, sectorCount, mayBeCutOff }: ReadExtent,
   pages: ExtentPage[],
 ): number | undefined {
   const { sectorBytes } = layout;
@@ -122,7 +127,8 @@ function addPages(
     } catch (error) {
       if (!(error instanceof CorruptionError)) throw error;
       // It is the last one: it fills the extent.
-      if (isCutOff(layout, allocation.stored, { address, bytes: rest, storeId })) return address;
+      const beginning = { address, bytes: rest, storeId };
+      if (mayBeCutOff && isCutOff(layout, allocation.stored, beginning)) return address;
       throw new DamagedPageError(address, error);
     }
   }
