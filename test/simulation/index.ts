@@ -17,8 +17,8 @@ import { failedOnce } from './seeds.ts';
 import { runSeed } from './simulation.ts';
 
 const DEFAULT_SEEDS = 100;
-/** Seeds that a planted bug may survive. */
-const PLANT_SEEDS = 400;
+/** Seeds that a planted bug may survive: what only a repair shows is found by few. */
+const PLANT_SEEDS = 1000;
 const STORY_DOCUMENTS = 24;
 const ALL_PLANTED_BUGS = [...PLANTED_BUGS, ...FURTHER_PLANTED_BUGS];
 
