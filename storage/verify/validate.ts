@@ -334,8 +334,11 @@ class Validation {
     reports: boolean,
   ): Promise<void> {
     const cursor = this.view.scanRecords(this.collection);
-    while (await this.step(cursor, visit, reports)) await this.breathe(cursor.document.length);
-    cursor.close();
+    try {
+      while (await this.step(cursor, visit, reports)) await this.breathe(cursor.document.length);
+    } finally {
+      cursor.close();
+    }
   }
 
   /** Moves to the next record that can be read. @returns false at the end. */
