@@ -57,7 +57,7 @@ export async function searchManifests(
         if (page.kind !== PAGE_KIND.manifest || !claimsManifestLength(rest)) continue;
         const found = await readManifestAt(queue, sector, claimedPageBytes(rest), page.storeId);
         if (found === undefined) continue;
-        if (isNewer(found.base, best?.base)) best = found;
+        if (isNewer(found.base, best?.base, known)) best = found;
       }
     });
   }
@@ -65,10 +65,21 @@ export async function searchManifests(
   return storeOf(best, lastGeneration, sectorBytes, known);
 }
 
-/** A checkpoint that failed was taken again, under its number and in a later generation. */
-function isNewer(base: Base, than: Base | undefined): boolean {
+/**
+ * A checkpoint that failed was taken again, under its number and in a later generation. What whole superblocks do not go as far as never
+ * came to its end: of it only what nothing older is there for.
+ */
+function isNewer(
+  base: Base,
+  than: Base | undefined,
+  known: SuperblockReading | undefined,
+): boolean {
   if (than === undefined) return base.checkpoint > 0;
   const { checkpoint, manifestGeneration } = than;
+  const ended = known?.damage === undefined ? known?.superblock.checkpoint : undefined;
+  if (ended !== undefined && base.checkpoint < ended !== checkpoint < ended) {
+    return base.checkpoint < ended;
+  }
   return base.checkpoint === checkpoint
     ? base.manifestGeneration > manifestGeneration
     : base.checkpoint > checkpoint;

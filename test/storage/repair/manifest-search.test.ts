@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import { ManualClock } from '../../../common/clock.ts';
+import { CorruptionError } from '../../../common/errors.ts';
+import type { CommitNumber } from '../../../storage/contract.ts';
 import { allocateAligned } from '../../../storage/device/aligned-memory.ts';
 import type { Device } from '../../../storage/device/contract.ts';
 import { sectorNumber, writeBio } from '../../../storage/device/bio.ts';
@@ -55,6 +57,32 @@ describe('The search for manifests', () => {
     const found = await searchManifests(queue, () => {}, undefined);
     assert.equal(found?.base.manifestAddress, 20);
     assert.ok(found.reading.superblock.generationLimit > 21);
+  });
+
+  it('takes one behind what whole superblocks name only when there is none before', async () => {
+    const superblock = {
+      storeId: '00'.repeat(16),
+      sectorBytes: SECTOR_BYTES,
+      extentSectors: 256,
+      pageSectors: 8,
+      sequence: 9,
+      checkpoint: 4,
+      commitNumber: 7 as CommitNumber,
+      manifestAddress: 40,
+      manifestGeneration: 22,
+      manifestSectors: 1,
+      generationLimit: 100,
+    };
+    const foundWith = async (damage: CorruptionError | undefined) =>
+      (await searchManifests(queue, () => {}, { superblock, damage }))?.base.manifestAddress;
+    // Of a checkpoint that never came to its end.
+    await write({ address: 10, checkpoint: 5, generation: 23 });
+    assert.equal(await foundWith(undefined), 10);
+    await write({ address: 20, checkpoint: 3, generation: 20 });
+    await write({ address: 30, checkpoint: 4, generation: 21 });
+    assert.equal(await foundWith(undefined), 20);
+    // The copy that is lost may have named it.
+    assert.equal(await foundWith(new CorruptionError('checksum', 'superblock', 'copy 1')), 10);
   });
 
   it('passes over one whose sizes no store has', async () => {
