@@ -41,6 +41,8 @@ const JOURNAL_DAMAGE: FaultChances = { lostWrite: 0.004, misdirectedWrite: 0.004
 
 export class World {
   readonly random: Random;
+  /** Of what repairs find rotten: the workload of a seed does not depend on it. */
+  private readonly rotRandom: SeededRandom;
   readonly volume: SimulatedVolume;
   readonly disk: SimulatedIndexDisk;
   readonly trouble: Trouble;
@@ -71,6 +73,7 @@ export class World {
 
   constructor(seed: number) {
     this.random = new SeededRandom(seed);
+    this.rotRandom = new SeededRandom(seed * 11 + 5);
     this.trouble = troubleOf(seed);
     const sectorBytes = this.random.below(8) === 0 ? 8192 : 4096;
     this.faults = new FaultBook(sectorBytes);
@@ -167,7 +170,7 @@ export class World {
   async repair(): Promise<void> {
     this.failure = undefined;
     this.cutsSeen = this.volume.faults.powerCut;
-    if (!this.needsRepair && this.random.below(3) === 0) this.rotLastManifest();
+    if (!this.needsRepair && this.rotRandom.below(3) === 0) this.rotLastManifest();
     this.needsRepair = true;
     this.disk.lose();
     const { lost } = await repairStore({
@@ -194,7 +197,7 @@ export class World {
     });
     const last = copies.sort((a, b) => b.sequence - a.sequence)[0];
     if (last === undefined || last.checkpoint < 2) return;
-    const bit = this.random.below(last.manifestSectors * sectorBytes * 8);
+    const bit = this.rotRandom.below(last.manifestSectors * sectorBytes * 8);
     const sector = last.manifestAddress + Math.floor(bit / (sectorBytes * 8));
     this.volume.rot(DEFAULT_BLOCK_STORE_NAME, sector, bit % (sectorBytes * 8));
   }
