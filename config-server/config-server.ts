@@ -25,16 +25,27 @@ export interface BalancerControl {
   roundEnd(): Promise<void>;
 }
 
+/** What was begun and is not ended yet. */
+export interface Unfinished {
+  /** Goes on with it in the background until nothing is left. */
+  carryOn(): void;
+}
+
 export class ConfigServer {
   readonly host: RoleHost;
   readonly catalog: ClusterCatalog;
   readonly peers: Peers;
-  /** By namespace, by "chunks of " and a namespace, by "database." for a database, and "" for the shards. */
+  /**
+   * By namespace, by "chunks of " and a namespace, by "database." for a database, by "drop of " and a database, and "" for the shards.
+   * Whoever takes several of them takes "drop of " first, then the namespace, then the others.
+   */
   readonly locks = new NamespaceLocks();
   /** Namespaces of which no range moves, because they are being renamed. */
   readonly renaming = new Set<string>();
   /** Absent until it has started. */
   balancer: BalancerControl | undefined;
+  /** Absent until it has started. */
+  drops: Unfinished | undefined;
   private readonly advertisedHost: string;
 
   constructor({ host, catalog, peers, advertisedHost }: ConfigServerParts) {

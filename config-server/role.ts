@@ -6,6 +6,7 @@ import { type Role } from '../server/index.ts';
 import { Peers } from '../server/cluster.ts';
 import { Balancer } from './balancer/balancer.ts';
 import { ClusterCatalog } from './catalog/cluster-catalog.ts';
+import { UnfinishedDrops } from './commands/unfinished-drops.ts';
 import { finishRenames } from './commands/renameCollection.ts';
 import { configServerCommands } from './commands/index.ts';
 import { ConfigServer } from './config-server.ts';
@@ -38,14 +39,18 @@ export function createConfigServerRole({ host: advertisedHost }: ConfigServerRol
       const server = new ConfigServer({ host, catalog, peers, advertisedHost });
       const balancer = new Balancer(server);
       server.balancer = balancer;
+      const drops = new UnfinishedDrops(server);
+      server.drops = drops;
       running = server;
       balancer.start();
       const renames = finishRenames(server);
+      drops.carryOn();
       return {
         stop: async () => {
           running = undefined;
           await balancer.stop();
           await renames;
+          await drops.stop();
           peers.close();
         },
       };

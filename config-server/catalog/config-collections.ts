@@ -20,6 +20,7 @@ const COLLECTIONS: Readonly<Record<string, readonly ConfigIndex[]>> = {
   shards: [{ key: { host: 1 }, unique: true }],
   databases: [],
   collections: [{ key: { uuid: 1 } }],
+  pendingDrops: [],
   pendingRenames: [],
   chunks: [
     { key: { uuid: 1, min: 1 }, unique: true },

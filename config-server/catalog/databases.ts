@@ -1,7 +1,6 @@
 /**
  * Databases of the cluster: their entries, and which shard a new one gets.
  */
-import { randomUuid } from './random-uuid.ts';
 import { documentOf, getField, stringValue, timestampValue } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
 import { type Expectation } from '../../server/index.ts';
@@ -13,6 +12,8 @@ import {
   type ShardEntry,
 } from '../../server/cluster.ts';
 import type { ConfigServer } from '../config-server.ts';
+import { checkNotBeingDropped } from './pending-drops.ts';
+import { randomUuid } from './random-uuid.ts';
 
 /** Kept by every server for itself. */
 export const INTERNAL_DATABASES = new Set(['admin', 'config', 'local']);
@@ -30,7 +31,8 @@ export function newDatabase(server: ConfigServer, name: string, primary: string)
 /**
  * The database's entry, made when there is none.
  * @param wanted its primary shard; undefined leaves it to the cluster
- * @throws CommandError InvalidNamespace, ShardNotFound; NamespaceExists when another shard is its primary one
+ * @throws CommandError InvalidNamespace, ShardNotFound; NamespaceExists when another shard is its primary one;
+ * DatabaseDropPending when shards have not dropped the earlier one yet
  */
 export function ensureDatabase(
   server: ConfigServer,
@@ -46,6 +48,7 @@ export function ensureDatabase(
     const shard = wanted === undefined ? undefined : await catalog.shard(op, wanted);
     const known = await catalog.tryDatabase(name);
     if (known !== undefined) return withPrimary(known, shard);
+    await checkNotBeingDropped(server, name);
     await checkCase(server, op, name);
     const primary = shard ?? (await emptiestShard(server, op));
     const put = newDatabase(server, name, primary.name);

@@ -6,6 +6,7 @@ import { defineCommand, type Command } from '../../server/cluster.ts';
 import { ensureDatabase } from '../catalog/databases.ts';
 import type { ConfigServerSource } from '../config-server.ts';
 import { configTraits, textIn } from './arguments.ts';
+import { settleDrops } from './dropCollection.ts';
 
 export function createDatabase(server: ConfigServerSource): Command {
   return defineCommand({
@@ -14,7 +15,10 @@ export function createDatabase(server: ConfigServerSource): Command {
       name: textIn(body),
       primary: body.string('primaryShardId', undefined),
     }),
-    execute: ({ name, primary }, op) => ensureDatabase(server(), op, name, primary),
+    execute: async ({ name, primary }, op) => {
+      await settleDrops(server(), op, name);
+      return ensureDatabase(server(), op, name, primary);
+    },
     reply: ({ primary, version }) => ({
       primaryShard: primary,
       databaseVersion: version.toValue(),
@@ -29,7 +33,10 @@ export function enableSharding(server: ConfigServerSource): Command {
       name: textIn(body),
       primary: body.string('primaryShard', undefined),
     }),
-    execute: ({ name, primary }, op) => ensureDatabase(server(), op, name, primary),
+    execute: async ({ name, primary }, op) => {
+      await settleDrops(server(), op, name);
+      return ensureDatabase(server(), op, name, primary);
+    },
     reply: () => ({}),
   });
 }

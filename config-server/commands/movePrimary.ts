@@ -4,7 +4,8 @@
  * The shard that has them does it, and asks for the one step that counts: _configsvrCommitMovePrimary. When it does not know how that
  * ended it asks _configsvrResolveMovePrimary, which says so once and for all: a database that is still where it was gets another version,
  * so that a commit which is still on its way is refused.
- * Source: MongoDB's manual, "movePrimary".
+ * It goes on while the writes of clients are blocked, as migrations of chunks do.
+ * Source: MongoDB's manual, "movePrimary"; jstests/sharding/set_user_write_block_mode.js.
  */
 import { documentOf, documentValue, setField, stringValue } from '../../bson/index.ts';
 import { uassert } from '../../common/assert.ts';
@@ -19,8 +20,10 @@ import {
   type OperationContext,
 } from '../../server/cluster.ts';
 import { INTERNAL_DATABASES, shardAsItIs } from '../catalog/databases.ts';
+import { pendingDrops } from '../catalog/pending-drops.ts';
 import type { ConfigServer, ConfigServerSource } from '../config-server.ts';
 import { configTraits, textIn } from './arguments.ts';
+import { settleDrops } from './dropCollection.ts';
 
 /** Cloning takes as long as it takes. */
 const MOVE_TIMEOUT_MS = 6 * 3_600_000;
@@ -44,8 +47,10 @@ export function movePrimary(server: ConfigServerSource): Command {
       uassert(to !== '', 'InvalidOptions', 'you have to specify where you want to move it');
       return { name, to };
     },
-    execute: ({ name, to }, op) =>
-      server().locks.run(`${name}.`, () => move(server(), op, { name, to })),
+    execute: async ({ name, to }, op) => {
+      await settleDrops(server(), op, name);
+      await server().locks.run(`${name}.`, () => move(server(), op, { name, to }));
+    },
     reply: () => ({}),
   });
 }
@@ -56,6 +61,12 @@ async function move(
   { name, to }: { readonly name: string; readonly to: string },
 ): Promise<void> {
   const { catalog } = server;
+  // What has been dropped would be taken along where a shard still has it.
+  uassert(
+    (await pendingDrops(server, op, name)).length === 0,
+    'ConflictingOperationInProgress',
+    `A collection of the database ${name} is being dropped`,
+  );
   const database = await catalog.tryDatabase(name);
   if (database === undefined) {
     throw new CommandError('NamespaceNotFound', `database ${name} not found`);

@@ -15,7 +15,6 @@ import {
   objectIdValue,
   setField,
   stringValue,
-  type RawValue,
 } from '../../bson/index.ts';
 import { tassert, uassert } from '../../common/assert.ts';
 import { CommandError } from '../../common/errors.ts';
@@ -29,16 +28,22 @@ import {
   type OperationContext,
 } from '../../server/cluster.ts';
 import { idOf } from '../catalog/chunk-documents.ts';
+import {
+  followRename,
+  pendingRename,
+  pendingRenames,
+  renamedNames,
+  type RenamedNames,
+} from '../catalog/pending-renames.ts';
 import type { ConfigServer, ConfigServerSource } from '../config-server.ts';
 import { configTraits, databaseOf, namespaceIn } from './arguments.ts';
+import { settleDrops } from './dropCollection.ts';
+import { checkUserWrites } from './setUserWriteBlockMode.ts';
 
-interface RenameRequest {
-  readonly from: string;
-  readonly to: string;
+interface RenameRequest extends RenamedNames {
   readonly dropsTarget: boolean;
 }
 
-const PENDING = 'pendingRenames';
 const MAX_NAMESPACE_BYTES = 255;
 /** Migrations that are under way have so long to end. */
 const DRAIN_TIMEOUT_MS = 60_000;
@@ -52,10 +57,11 @@ export function renameCollection(server: ConfigServerSource): Command {
       'renameCollection',
     ),
     parse: parseRename,
-    execute: (request, op) =>
-      inTurn(server(), request, async () => {
-        await rename(server(), op, request);
-      }),
+    execute: async (request, op) => {
+      await checkUserWrites(server());
+      await settleDrops(server(), op, databaseOf(request.to));
+      await inTurn(server(), request, () => rename(server(), op, request));
+    },
     reply: () => ({}),
   });
 }
@@ -63,9 +69,8 @@ export function renameCollection(server: ConfigServerSource): Command {
 /** Goes on with what an earlier run of this server has left. Never throws. */
 export function finishRenames(server: ConfigServer): Promise<void> {
   return untilDone(server.host, 'finishRenames', async (op) => {
-    for (const document of await server.catalog.read(op, `config.${PENDING}`)) {
-      const names = { from: textOf(document, 'from'), to: textOf(document, 'to') };
-      await inTurn(server, names, () => follow(server, op, document));
+    for (const document of await pendingRenames(server, op)) {
+      await inTurn(server, renamedNames(document), () => followRename(server, op, document));
     }
     return false;
   });
@@ -92,7 +97,7 @@ function parseRename(body: CommandBody): RenameRequest {
 /** Both names are nobody else's meanwhile. In one order for everybody. */
 function inTurn<Result>(
   { locks }: ConfigServer,
-  { from, to }: { readonly from: string; readonly to: string },
+  { from, to }: RenamedNames,
   work: () => Promise<Result>,
 ): Promise<Result> {
   const [first, second] = [from, to].sort();
@@ -124,7 +129,7 @@ async function rename(
   const document = pending.value;
   tassert(document !== undefined, 'a rename without its document');
   try {
-    await follow(server, op, document);
+    await followRename(server, op, document);
   } catch (error) {
     // It has happened; the shards that have not heard of it are told until they have.
     void finishRenames(server);
@@ -151,7 +156,7 @@ async function checkTarget(
   const batch = new FieldCursor(getField(cursor, 'firstBatch')?.asDocument() ?? EMPTY_DOCUMENT);
   const existing = batch.next() ? batch.value().asDocument() : undefined;
   uassert(
-    existing === undefined || textOf(existing, 'type') === 'collection',
+    existing === undefined || getField(existing, 'type')?.asString() === 'collection',
     'NamespaceExists',
     `a view already exists with that name: ${to}`,
   );
@@ -206,10 +211,7 @@ async function commit(
   value = setField(value, 'lastmod', dateValue(clock.wallMs()));
   value = setField(value, 'timestamp', catalog.newTimestamp());
   const uuid = uuidValue(routing.entry.uuid);
-  const pending = {
-    key: { set: PENDING, id: uuid },
-    value: documentOf({ _id: uuid, from, to }),
-  };
+  const pending = pendingRename(routing.entry.uuid, { from, to });
   const puts: Expectation[] = [{ key, value: undefined }, { key: toKey, value }, pending];
   for (const tag of await catalog.read(op, 'config.tags', documentOf({ ns: from }))) {
     const renamed = setField(tag, 'ns', stringValue(to));
@@ -228,28 +230,4 @@ async function commit(
   ];
   const entry = { what: 'renameCollection', namespace: from, details: documentOf({ to, uuid }) };
   return (await catalog.change(op, { expected, puts }, entry)) ? pending : undefined;
-}
-
-/** Every shard gives what it has of the collection the new name; then nothing is left to do. Repeatable. */
-async function follow(server: ConfigServer, op: OperationContext, pending: Buffer): Promise<void> {
-  const id = required(pending, '_id');
-  for (const shard of await server.catalog.shards(op)) {
-    await server.askShard(op, shard, {
-      _shardsvrRenameCollectionParticipant: textOf(pending, 'from'),
-      to: textOf(pending, 'to'),
-      uuid: id,
-    });
-  }
-  const key = { set: PENDING, id };
-  await server.catalog.change(op, { expected: [], puts: [{ key, value: undefined }] });
-}
-
-function textOf(document: Buffer, name: string): string {
-  return required(document, name).asString();
-}
-
-function required(document: Buffer, name: string): RawValue {
-  const value = getField(document, name);
-  tassert(value !== undefined, 'a rename: a document lacks a field');
-  return value;
 }

@@ -45,6 +45,7 @@ import { zoneRanges, zonesOf } from '../balancer/distribution.ts';
 import type { ZoneRange } from '../balancer/policy.ts';
 import type { ConfigServer, ConfigServerSource } from '../config-server.ts';
 import { configTraits, databaseOf, namespaceIn } from './arguments.ts';
+import { settleDrops } from './dropCollection.ts';
 
 interface ShardCollectionRequest {
   readonly namespace: string;
@@ -66,8 +67,10 @@ export function shardCollection(server: ConfigServerSource): Command {
   return defineCommand({
     ...configTraits('_configsvrShardCollection', 'Shards a collection.', 'enableSharding'),
     parse: parseShardCollection,
-    execute: (request, op) =>
-      server().locks.run(request.namespace, () => shard(server(), op, request)),
+    execute: async (request, op) => {
+      await settleDrops(server(), op, databaseOf(request.namespace));
+      return server().locks.run(request.namespace, () => shard(server(), op, request));
+    },
     reply: ({ entry }) => ({
       collectionsharded: entry.namespace,
       collectionUUID: uuidValue(entry.uuid),

@@ -239,8 +239,8 @@ export class ShardingState {
   }
 
   /**
-   * A collection that was renamed has its new name at the config server first, and on this shard a moment later: until then neither
-   * name is what it seems.
+   * A collection that was renamed or dropped is so at the config server first, and on this shard a moment later: until then its names are
+   * not what they seem.
    * @throws CommandError StaleConfig: the router asks again
    */
   private async checkNames(
@@ -249,23 +249,22 @@ export class ShardingState {
     read: ReadMetadata,
   ): Promise<void> {
     if (this.localNames === undefined) return;
-    let isBehind = false;
+    let behind: string | undefined;
     if (routing !== undefined) {
       const local = this.localNames.namespaceOf(routing.entry.uuid);
-      isBehind = local !== undefined && local !== namespace;
+      if (local !== undefined && local !== namespace) behind = 'a rename';
     } else {
       const { known } = this.collection(namespace);
       const uuid = known?.isUnsharded === true ? undefined : this.localNames.uuidOf(namespace);
-      const filter = uuid === undefined ? undefined : documentOf({ uuid: uuidValue(uuid) });
-      isBehind = filter !== undefined && (await read('config.collections', filter)).length > 0;
+      if (uuid !== undefined) behind = await changeOf(uuid, read);
     }
-    if (!isBehind) return;
+    if (behind === undefined) return;
     throw staleConfigError({
       namespace,
       received: ShardVersion.IGNORED,
       wanted: undefined,
       shardId: this.requiredIdentity.shardName,
-      because: 'a rename has not reached this shard yet:',
+      because: `${behind} has not reached this shard yet:`,
     });
   }
 
@@ -439,6 +438,15 @@ export class ShardingState {
 export function hold(op: RoutedOperation, known: KnownCollection): void {
   op.reads.push(known);
   op.onRelease(known.use());
+}
+
+/** What the cluster has done with a collection that this shard has by a name which is not sharded. */
+async function changeOf(uuid: string, read: ReadMetadata): Promise<string | undefined> {
+  const id = uuidValue(uuid);
+  // In this order: who is renamed and dropped meanwhile is found by the second.
+  if ((await read('config.collections', documentOf({ uuid: id }))).length > 0) return 'a rename';
+  if ((await read('config.pendingDrops', documentOf({ _id: id }))).length > 0) return 'a drop';
+  return undefined;
 }
 
 /** No namespace has this form. */

@@ -371,6 +371,7 @@ describe('operations of shards through a router', () => {
         () => db.createCollection('new'),
         () => db.dropDatabase(),
         () => db.renameCollection(name, 'other'),
+        () => db.renameCollection('spread', 'other'),
         () => db.command({ collMod: 'spread', validator: {} }),
       ];
       for (const attempt of attempts) await assert.rejects(attempt(), refused, String(attempt));
