@@ -5,7 +5,7 @@
  *  1. It decides nothing that an operator could not order: each step is a split or a moveRange, safe by itself, refused when the
  *     metadata are others by then.
  *  2. A shard takes part in one migration at a time; between rounds with migrations there is a pause.
- *  3. A collection that cannot be balanced keeps no other one from it.
+ *  3. A collection that cannot be balanced keeps no other one from it, and a shard that does not answer no other shards.
  */
 import { getField } from '../../bson/index.ts';
 import { CommandError } from '../../common/errors.ts';
@@ -107,11 +107,18 @@ export class Balancer implements BalancerControl {
     }
     this.rounds += 1;
     const busy = new Set<string>();
+    const silent = new Set<string>();
     const migrations: Promise<void>[] = [];
     for (const document of await catalog.read(op, 'config.collections')) {
       const namespace = getField(document, '_id')?.asString() ?? '';
       try {
-        for (const move of await this.movesOf(op, { namespace, document, settings, busy })) {
+        for (const move of await this.movesOf(op, {
+          namespace,
+          document,
+          settings,
+          busy,
+          silent,
+        })) {
           busy.add(move.from).add(move.to);
           migrations.push(this.migrate(op, namespace, move));
         }
@@ -132,11 +139,14 @@ export class Balancer implements BalancerControl {
       document,
       settings,
       busy,
+      silent,
     }: {
       readonly namespace: string;
       readonly document: Buffer;
       readonly settings: BalancerSettings;
       readonly busy: ReadonlySet<string>;
+      /** Those that have not answered in this round: gets the others that do not. */
+      readonly silent: Set<string>;
     },
   ): Promise<readonly Move[]> {
     const own = collectionSettings(document);
@@ -150,7 +160,14 @@ export class Balancer implements BalancerControl {
     }
     routing = await server.catalog.routing(op, namespace);
     const rangeBytes = own.rangeBytes ?? settings.rangeBytes;
-    const distribution = await measureCollection(server, op, routing, rangeBytes);
+    const distribution = await measureCollection(server, op, routing, {
+      rangeBytes,
+      isSilent: silent,
+    });
+    for (const [shard, failure] of distribution.failures) {
+      silent.add(shard);
+      this.report(`${namespace} on ${shard}`, failure);
+    }
     if (!distribution.isSettled) return [];
     const jumbo = await jumboChunks(server.catalog, op, routing);
     const isTooLarge = ({ minText }: Chunk): boolean => jumbo.has(minText);

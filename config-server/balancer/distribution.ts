@@ -21,38 +21,45 @@ import {
 import type { ConfigServer } from '../config-server.ts';
 import type { Distribution, ShardLoad, ZoneRange } from './policy.ts';
 
-/** Besides, whether a shard has documents of ranges that have gone: then sizes say little. */
+/** Of the shards that answered. Besides, whether one of them has documents of ranges that have gone: then sizes say little. */
 export interface MeasuredDistribution extends Distribution {
   readonly isSettled: boolean;
+  /** By shard what it answered instead of a size. */
+  readonly failures: ReadonlyMap<string, unknown>;
 }
 
 const ASK_TIMEOUT_MS = 10_000;
 
-/** @throws what a shard answers that says no size, or does not answer */
+/** @param isSilent shards that are not asked, and not part of the answer */
 export async function measureCollection(
   server: ConfigServer,
   op: OperationContext,
   { entry, chunks }: CollectionRouting,
-  rangeBytes: number,
+  {
+    rangeBytes,
+    isSilent,
+  }: { readonly rangeBytes: number; readonly isSilent?: ReadonlySet<string> },
 ): Promise<MeasuredDistribution> {
   const { catalog } = server;
-  const documents = await catalog.read(op, 'config.shards');
-  const measured = await Promise.all(
-    documents.map(async (document) => {
-      const shard = shardFromDocument(document);
+  const shards: ShardLoad[] = [];
+  const failures = new Map<string, unknown>();
+  let isSettled = true;
+  const measure = async (document: Buffer): Promise<void> => {
+    const shard = shardFromDocument(document);
+    if (isSilent?.has(shard.name) === true) return;
+    try {
       const size = await sizeOn(server, op, shard, entry);
-      const load: ShardLoad = { ...shard, zones: zonesOf(document), dataBytes: size.dataBytes };
-      return { load, isSettled: size.isSettled };
-    }),
-  );
-  const zones = await zoneRanges(server, op, entry);
-  return {
-    shards: measured.map(({ load }) => load),
-    chunks,
-    zones,
-    rangeBytes,
-    isSettled: measured.every(({ isSettled }) => isSettled),
+      shards.push({ ...shard, zones: zonesOf(document), dataBytes: size.dataBytes });
+      isSettled &&= size.isSettled;
+    } catch (error) {
+      if (op.reason !== undefined) throw error;
+      failures.set(shard.name, error);
+    }
   };
+  await Promise.all((await catalog.read(op, 'config.shards')).map(measure));
+  shards.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const zones = await zoneRanges(server, op, entry);
+  return { shards, chunks, zones, rangeBytes, isSettled, failures };
 }
 
 /** The ranges of a collection's zones, in order. */

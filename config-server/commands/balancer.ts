@@ -93,7 +93,8 @@ async function collectionStatus(
   const document = await catalog.topology.get(key);
   const own = document === undefined ? undefined : collectionSettings(document).rangeBytes;
   const rangeBytes = own ?? (await readSettings(catalog)).rangeBytes;
-  const distribution = await measureCollection(server, op, routing, rangeBytes);
+  const distribution = await measureCollection(server, op, routing, { rangeBytes });
+  for (const failure of distribution.failures.values()) throw failure;
   const [move] = chooseMoves(distribution);
   const isCut = zoneSplits(distribution.chunks, distribution.zones).length > 0;
   return { rangeBytes, violation: move?.reason ?? (isCut ? 'zoneViolation' : undefined) };

@@ -162,3 +162,37 @@ describe('balancer', () => {
     assert.ok((await chunksOf(namespace)).every(({ shard }) => shard === 's0'));
   });
 });
+
+describe('balancer of a cluster in which a shard does not answer', () => {
+  let cluster: TestCluster;
+
+  before('start a config server and three shards', async () => {
+    cluster = await TestCluster.start(3);
+    await cluster.metadata
+      .collection<Document & { _id: string }>('settings')
+      .updateOne({ _id: 'chunksize' }, { $set: { value: 1 } }, { upsert: true });
+    await cluster.admin({ _configsvrBalancerStop: 1 });
+  });
+  after('end them', () => cluster.stop());
+
+  it('goes on with the others', async () => {
+    const namespace = `${await cluster.freshDatabase()}.even`;
+    await cluster.admin({ _configsvrShardCollection: namespace, key: { a: 1 } });
+    const documents = Array.from({ length: 96 }, (_, a) => ({ a, text: 'x'.repeat(65_000) }));
+    await cluster.routed('s0', namespace, { insert: 'even', documents });
+    await cluster.shard('s2').program.kill();
+    const moved = async (): Promise<number> =>
+      (await cluster.routed('s1', namespace, { count: 'even' }))['n'];
+    await cluster.admin({ _configsvrBalancerStart: 1 });
+    for (let round = 0; round < 80 && (await moved()) < 20; round += 1) {
+      await cluster.admin({ _configsvrBalancerStart: 1 });
+      await sleep(100);
+    }
+    assert.ok((await moved()) >= 20, `${await moved()} documents moved`);
+    await cluster.admin({ _configsvrBalancerStop: 1 });
+    await assert.rejects(cluster.admin({ _configsvrBalancerCollectionStatus: namespace }), {
+      codeName: 'HostUnreachable',
+    });
+    await cluster.shard('s2').program.restart();
+  });
+});
