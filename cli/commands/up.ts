@@ -24,7 +24,8 @@ shards. On a terminal it shows what they do; Ctrl-C ends them all.
 
 Examples:
   flint up --shards 3 --routers 2
-  flint up --dir /tmp/cluster --detach`,
+  flint up --dir /tmp/cluster --detach
+  flint up --testing --setParameter logLevel=1`,
   options: [
     ...CLUSTER_OPTIONS,
     {
@@ -57,12 +58,30 @@ Examples:
       group: GROUP,
       help: 'Returns when the cluster is ready; flint down ends it.',
     },
+    {
+      flag: 'setParameter',
+      type: 'pairs',
+      value: '<name=value>',
+      group: GROUP,
+      help: 'Sets a server parameter of every process. May be repeated.',
+    },
+    {
+      flag: 'testing',
+      type: 'switch',
+      group: GROUP,
+      help: 'Allows every process commands for tests, such as configureFailPoint.',
+    },
   ],
   async run(given) {
     const detached = given.get('detach') === true;
     const interrupted = detached ? undefined : untilInterrupted();
     const cluster = await orFail(
-      startCluster({ dir: directoryOf(given), detached, ...sizesOf(given) }),
+      startCluster({
+        dir: directoryOf(given),
+        detached,
+        args: argumentsOf(given),
+        ...sizesOf(given),
+      }),
     );
     if (interrupted === undefined) {
       process.stdout.write(`${cluster.uri}\n`);
@@ -84,6 +103,16 @@ function sizesOf(given: GivenOptions): { shards?: number; routers?: number; port
     if (typeof value === 'number') sizes[name] = value;
   }
   return sizes;
+}
+
+/** What every process is given; one that flint start starts again gets the same. */
+function argumentsOf(given: GivenOptions): string[] {
+  const args = given.get('testing') === true ? ['--testing'] : [];
+  const parameters = given.get('setParameter');
+  if (parameters instanceof Map) {
+    for (const [name, value] of parameters) args.push('--setParameter', `${name}=${value}`);
+  }
+  return args;
 }
 
 /** Resolves at the first signal that asks for the end. */

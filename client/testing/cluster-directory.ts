@@ -1,7 +1,7 @@
 /**
  * The directory of a cluster: what stands in it, and which of its processes run.
  *
- * Owns: `cluster.json`, the list of members with their ports, `starting`, the pid of who starts them, and for each member a folder with `data/`, `pid`, `log` and `ready`. A pid
+ * Owns: `cluster.json`, the list of members with their ports and the arguments that all were started with, `starting`, the pid of who starts them, and for each member a folder with `data/`, `pid`, `log` and `ready`. A pid
  * counts only while a process of that number runs from this very folder: a number that somebody else has by now is stale.
  */
 import {
@@ -24,6 +24,13 @@ export interface ClusterMember {
   readonly name: string;
   readonly kind: MemberKind;
   readonly port: number;
+}
+
+/** What else is known of a cluster's start. */
+export interface ManifestDetails {
+  readonly args?: readonly string[];
+  /** It has never been whole: its shards are still to be added. */
+  readonly isUnfinished?: boolean;
 }
 
 /** What is wrong with a cluster or its directory: a sentence for a person. */
@@ -75,18 +82,35 @@ export class ClusterDirectory {
     mkdirSync(this.path, { recursive: true });
   }
 
-  /** @param isUnfinished it has never been whole: its shards are still to be added */
-  write(members: readonly ClusterMember[], isUnfinished = false): void {
-    const content = { format: FORMAT, members, ...(isUnfinished ? { isUnfinished } : {}) };
+  write(
+    members: readonly ClusterMember[],
+    { args = [], isUnfinished }: ManifestDetails = {},
+  ): void {
+    const content = {
+      format: FORMAT,
+      members,
+      ...(args.length > 0 ? { args } : {}),
+      ...(isUnfinished === true ? { isUnfinished } : {}),
+    };
     writeFileSync(join(this.path, MANIFEST), `${JSON.stringify(content, undefined, 2)}\n`);
   }
 
   /** Whether a start was interrupted before the cluster was whole. */
   get isUnfinished(): boolean {
+    return this.detail('isUnfinished') === true;
+  }
+
+  /** What all programs were given at the last start of the whole, besides their places. */
+  get args(): readonly string[] {
+    const args = this.detail('args');
+    return Array.isArray(args) ? args.map(String) : [];
+  }
+
+  private detail(name: keyof ManifestDetails): unknown {
     const file = join(this.path, MANIFEST);
-    if (!existsSync(file)) return false;
+    if (!existsSync(file)) return undefined;
     const content: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    return typeof content === 'object' && content !== null && 'isUnfinished' in content;
+    return typeof content === 'object' && content !== null ? Reflect.get(content, name) : undefined;
   }
 
   /** One start at a time. @returns ends it. @throws ClusterError while another process starts this cluster */

@@ -29,7 +29,7 @@ export interface StartClusterOptions {
   readonly dir?: string;
   /** Of the first router; the others follow. Default: free ones. */
   readonly port?: number;
-  /** Further arguments for all programs. */
+  /** Further arguments for all programs; a member that is started again alone gets them, too. */
   readonly args?: readonly string[];
   /** How long each may take until it is ready; default 20,000. */
   readonly startTimeoutMs?: number;
@@ -96,7 +96,7 @@ export function openCluster(dir: string): Cluster {
     throw new ClusterError(`${directory.path} holds no cluster: flint up starts one.`);
   }
   return new Cluster(directory, {
-    args: [],
+    args: directory.args,
     timeoutMs: DEFAULT_START_TIMEOUT_MS,
     isBound: false,
     isTemporary: false,
@@ -201,7 +201,8 @@ export class Cluster {
   async startAll(members: readonly ClusterMember[]): Promise<void> {
     const isNew = this.#directory.read() === undefined || this.#directory.isUnfinished;
     // Known from now on: what runs when somebody ends this process can be seen, and ended.
-    this.#directory.write(members, isNew);
+    const { args } = this.#settings;
+    this.#directory.write(members, { args, isUnfinished: isNew });
     const known = new Map(members.map((member) => [member.name, member]));
     const launch = async (member: ClusterMember, configPort: number): Promise<void> => {
       const port = await this.#launch(member, configPort);
@@ -223,11 +224,11 @@ export class Cluster {
         if (outcome.status === 'rejected') throw outcome.reason;
       }
     } finally {
-      this.#directory.write([...known.values()], isNew);
+      this.#directory.write([...known.values()], { args, isUnfinished: isNew });
     }
     if (!isNew) return;
     await this.#addShards();
-    this.#directory.write([...known.values()]);
+    this.#directory.write([...known.values()], { args });
   }
 
   async #addShards(): Promise<void> {

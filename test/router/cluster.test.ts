@@ -7,8 +7,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MongoClient } from 'mongodb';
-import { startCluster } from '../../client/index.ts';
+import { MongoClient, type Document } from 'mongodb';
+import { openCluster, startCluster } from '../../client/index.ts';
 import { removeTemporaryDirectory, runToEnd, temporaryDirectory } from '../support/programs.ts';
 import { fileURLToPath } from 'node:url';
 
@@ -54,6 +54,50 @@ describe('flint up', () => {
   afterEach(async () => {
     await flint('down', '--dir', dir);
     removeTemporaryDirectory(join(dir, '..'));
+  });
+
+  it('gives every process parameters, and one that is started again the same', async () => {
+    const parameters = ['--testing', '--setParameter', 'cursorTimeoutMillis=54321'];
+    const started = await flint(
+      'up',
+      ...['--shards', '1', '--dir', dir, '--detach'],
+      ...[...parameters, '--setParameter', 'quiet=true'],
+    );
+    assert.equal(started.code, 0, started.stderr);
+    const cluster = openCluster(dir);
+    const shown = async (name: string): Promise<Document> => {
+      const client = await new MongoClient(cluster.uriOf(name), {
+        directConnection: true,
+      }).connect();
+      const names = { cursorTimeoutMillis: 1, enableTestCommands: 1, quiet: 1 };
+      try {
+        const { ok: _ok, ...reply } = await client
+          .db('admin')
+          .command({ getParameter: 1, ...names });
+        return reply;
+      } finally {
+        await client.close();
+      }
+    };
+    await flint('kill', 'shard1', '--dir', dir);
+    assert.equal((await flint('start', 'shard1', '--dir', dir)).code, 0);
+    for (const { name } of cluster.members) {
+      const { cursorTimeoutMillis, enableTestCommands, quiet } = await shown(name);
+      assert.deepEqual(
+        [Number(cursorTimeoutMillis), Boolean(enableTestCommands), quiet],
+        [54_321, true, true],
+        name,
+      );
+    }
+  });
+
+  it('says which parameter a process does not take', async () => {
+    const started = await flint(
+      'up',
+      ...['--shards', '1', '--dir', dir, '--setParameter', 'noSuchParameter=1'],
+    );
+    assert.notEqual(started.code, 0);
+    assert.match(started.stderr, /noSuchParameter/);
   });
 
   it('detaches, shows its processes, and goes down', async () => {
