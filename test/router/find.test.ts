@@ -154,6 +154,21 @@ describe('find through a router', () => {
     assert.equal((await numbers.find({}).toArray()).length, 300);
   });
 
+  it('answers within the deadline what the others have, when partial results are allowed and a shard hangs', async () => {
+    const find = { find: 'numbers', filter: {}, maxTimeMS: 800, batchSize: 1000 };
+    const db = cluster.client.db('finds');
+    cluster.shards[2].signal('SIGSTOP');
+    try {
+      const { cursor } = await db.command({ ...find, allowPartialResults: true });
+      assert.equal(cursor.firstBatch.length, 200);
+      assert.equal(cursor.partialResultsReturned, true);
+      await assert.rejects(db.command(find), { codeName: 'MaxTimeMSExpired' });
+    } finally {
+      cluster.shards[2].signal('SIGCONT');
+    }
+    assert.equal((await numbers.find({}).toArray()).length, 300);
+  });
+
   describe('while a shard is down', () => {
     before(() => cluster.shards[1].kill());
 
