@@ -75,11 +75,4 @@ describe('the stable API', () => {
     });
     await assert.rejects(run(server, { testVersion2: 1 }), { code: 59 });
   });
-
-  it('refuses a change stream as a standalone of MongoDB does', async () => {
-    await assert.rejects(
-      run(server, { aggregate: 'c', pipeline: [{ $changeStream: {} }], cursor: {} }),
-      { code: 40573 },
-    );
-  });
 });

@@ -49,6 +49,8 @@ const SOURCES: Readonly<Record<string, (request: SourceRequest) => Iterable<Buff
 /** What MongoDB has behind a router, or in a replica set, and refuses elsewhere. */
 const REFUSED: Readonly<Record<string, readonly [code: ErrorCodeName | number, message: string]>> =
   {
+    // What MongoDB answers outside a replica set.
+    $changeStream: [40_573, 'The $changeStream stage is only supported on replica sets'],
     $listSampledQueries: [
       'IllegalOperation',
       '$listSampledQueries is not supported on a standalone mongod',
@@ -81,17 +83,10 @@ export function pipelineHost(op: OperationContext, output: OutputOptions): Pipel
     writer: new PipelineWriter(op, output),
     source(stage, argument, { namespace, view, collection }) {
       const source = SOURCES[stage];
-      if (stage === '$changeStream') refuseChangeStream(op);
       if (source === undefined) throw refusalOf(stage);
       return source({ op, argument, namespace, view, collection });
     },
   };
-}
-
-/** What MongoDB answers outside a replica set; a server that is not held to that answers for itself. */
-function refuseChangeStream(op: OperationContext): void {
-  if (!op.service.parameters.get('strictStandalone')) return;
-  throw new CommandError(40573, 'The $changeStream stage is only supported on replica sets');
 }
 
 function* documentsOf(entries: Iterable<ReplyFields>): Iterable<Buffer> {

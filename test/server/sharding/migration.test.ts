@@ -113,7 +113,7 @@ describe('chunk migration', () => {
     const definition = async (shard: string): Promise<unknown> => {
       const [database] = namespace.split('.');
       const db = cluster.shard(shard).client.db(database);
-      const [{ options }] = (await db.listCollections({}).toArray()) as unknown as Document[];
+      const [{ options }] = await db.listCollections({}, { nameOnly: false }).toArray();
       return { options, indexes: await db.collection('things').indexes() };
     };
     const onOwner = (command: Document): Promise<Document> =>

@@ -62,6 +62,7 @@ describe('stages that read the server', () => {
     assert.deepEqual(await run(admin, { $querySettings: {} }), []);
     await assert.rejects(run(admin, { $querySettings: { x: 1 } }), { code: 40415 });
     await assert.rejects(run(admin, { $listSampledQueries: {} }), { code: 20 });
+    await assert.rejects(run(admin, { $changeStream: {} }), { code: 40573 });
     await assert.rejects(run(admin, { $shardedDataDistribution: {} }), { code: 6789101 });
   });
 
