@@ -8,7 +8,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../common/clock.ts';
 import { systemRandom } from '../../common/random.ts';
-import { getField } from '../../bson/index.ts';
 import { startCluster, type BaseClient } from '../../client/index.ts';
 import { loadServer } from '../../server/index.ts';
 import { openEngine, type StorageEngine } from '../../storage/index.ts';
@@ -20,14 +19,11 @@ import { FailedCommand } from '../command-line/subcommand.ts';
 import { startEmbedded } from '../programs/embedded.ts';
 import { copyDocuments } from '../transfer/copy-documents.ts';
 import { NamespaceLoader } from '../transfer/namespace-loader.ts';
-import {
-  dataCollectionOf,
-  listNamespaces,
-  type NamespaceDescription,
-} from '../transfer/namespaces.ts';
+import { listNamespaces } from '../transfer/namespaces.ts';
 import { isRouter } from './cluster-servers.ts';
 import type { ClusterRestoreReport } from './restore-cluster.ts';
 import type { RestoreReport } from './restore-directory.ts';
+import { shardAlike } from './shard-alike.ts';
 
 const BUCKETS = 'system.buckets.';
 
@@ -106,44 +102,16 @@ async function copyAll(
 ): Promise<Copied> {
   const namespaces = await listNamespaces(source, filter);
   if (namespaces.length === 0) throw new FailedCommand('the backup has no such namespace.');
-  const loader = new NamespaceLoader(target, { drop: force, progress });
-  try {
-    await loader.prepare(namespaces);
-  } catch (error) {
-    throw error instanceof FailedCommand
-      ? new FailedCommand(error.message.replace('--drop', '--force'))
-      : error;
+  const loader = new NamespaceLoader(target, { drop: force, dropFlag: '--force', progress });
+  await loader.prepare(namespaces);
+  if ((await isRouter(source)) && (await isRouter(target))) {
+    await shardAlike({ source, target, progress }, namespaces);
   }
-  await shardAlike(source, target, namespaces);
   for (const namespace of namespaces) {
     if (namespace.kind !== 'view') await copyDocuments(source, namespace, loader);
     await loader.finish(namespace);
   }
   return { namespaces: namespaces.length, documents: loader.documents, refused: loader.refused };
-}
-
-/** What is sharded where it comes from is sharded by the same key where it goes, if that is a cluster, too. */
-async function shardAlike(
-  source: BaseClient,
-  target: BaseClient,
-  namespaces: readonly NamespaceDescription[],
-): Promise<void> {
-  if (!(await isRouter(source)) || !(await isRouter(target))) return;
-  const sharded = await source.db('config').collection('collections').find({}).toArray();
-  for (const namespace of namespaces) {
-    const name = `${namespace.database}.${dataCollectionOf(namespace)}`;
-    const entry = sharded.find(({ _id }) => String(_id) === name);
-    if (entry === undefined) continue;
-    const { key, unique } = entry;
-    // Of the collection's own collation no shard key makes use.
-    const hasCollation = getField(namespace.options, 'collation') !== undefined;
-    await target.db('admin').command({
-      shardCollection: name,
-      key,
-      ...(unique === true ? { unique } : {}),
-      ...(hasCollation ? { collation: { locale: 'simple' } } : {}),
-    });
-  }
 }
 
 /** Drops everything from a restored directory that the filter does not take. @returns how many namespaces are left */

@@ -23,6 +23,7 @@ import {
 const FLINT = fileURLToPath(new URL('../../bin/flint', import.meta.url));
 const NAMESPACE = ['shop', 'log'] as const;
 const CHUNK_KEYS = 1000;
+const LOW = { min: { a: 0 }, max: { a: 10 } };
 
 describe('flint backup of a cluster', function () {
   this.timeout(60_000);
@@ -44,6 +45,10 @@ describe('flint backup of a cluster', function () {
       await admin.command({ split: NAMESPACE.join('.'), middle: { key } });
     }
     await client.db('shop').collection('few').insertOne({ a: 1 });
+    await client.db('shop').collection('zoned').createIndex({ a: 1 }, { name: 'mine' });
+    await admin.command({ shardCollection: 'shop.zoned', key: { a: 1 } });
+    await admin.command({ addShardToZone: 'shard2', zone: 'low' });
+    await admin.command({ updateZoneKeyRange: 'shop.zoned', ...LOW, zone: 'low' });
   });
   after('end it', async () => {
     await client.close();
@@ -251,6 +256,30 @@ describe('flint backup of a cluster', function () {
         _id: NAMESPACE.join('.') as never,
       });
     assert.deepEqual(entry?.['key'], { key: 1 });
+  });
+
+  it('restores zones and the index of a shard key, into clusters that have neither', async () => {
+    const other = await startCluster({ shards: 2, dir: place('other') });
+    const reader = await new MongoClient(other.uri).connect();
+    try {
+      await flintJson('restore', place('full'), other.uri, '--nsInclude', 'shop.zoned');
+      const config = reader.db('config');
+      const [range] = await config.collection('tags').find().toArray();
+      assert.deepEqual(
+        { ns: range['ns'], min: range['min'], max: range['max'], tag: range['tag'] },
+        { ns: 'shop.zoned', ...LOW, tag: 'low' },
+      );
+      const shards = await config.collection('shards').find().sort({ _id: 1 }).toArray();
+      assert.deepEqual(
+        shards.map(({ tags }) => (tags as string[] | undefined) ?? []),
+        [[], ['low']],
+      );
+      const indexes = await reader.db('shop').collection('zoned').indexes();
+      assert.deepEqual(indexes.map(({ name }) => name).toSorted(), ['_id_', 'mine']);
+    } finally {
+      await reader.close();
+      await other.stop();
+    }
   });
 });
 
