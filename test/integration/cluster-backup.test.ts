@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { cpSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MongoClient } from 'mongodb';
@@ -23,6 +23,7 @@ import {
 const FLINT = fileURLToPath(new URL('../../bin/flint', import.meta.url));
 const NAMESPACE = ['shop', 'log'] as const;
 const CHUNK_KEYS = 1000;
+const BEGINNING_BYTES = 200;
 const LOW = { min: { a: 0 }, max: { a: 10 } };
 
 describe('flint backup of a cluster', function () {
@@ -199,6 +200,37 @@ describe('flint backup of a cluster', function () {
     }
   });
 
+  it('lets go what is older than it has to reach back, and restores the first point that is left', async () => {
+    const target = place('kept');
+    const limits = ['--keep', '2s', '--fileSize', '20k', '--pointEvery', '1'];
+    const servers = ['config', 'shard1', 'shard2', 'shard3'];
+    const bases = (): string[] => servers.map((name) => beginningOf(join(target, name)));
+    await underLoad(async () => {
+      const args = ['backup', cluster.uri, target, '--quiet', '--follow', ...limits];
+      const child = spawn(FLINT, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+      const ended = new Promise((resolve) => child.once('close', resolve));
+      try {
+        await until(() => bases().every((base) => base !== ''));
+        const first = bases();
+        // Each server's newer store takes the older one's place, and then the points before it go: every ten seconds.
+        await until(() => bases().every((base, index) => base !== first[index]));
+        const manifest = join(target, 'cluster.backup');
+        for (let before = 0; sizeOf(manifest) >= before; await pause(50)) before = sizeOf(manifest);
+      } finally {
+        child.kill('SIGTERM');
+      }
+      assert.equal(await ended, 0);
+    });
+    const { points } = await readManifest(target);
+    const verified = await flintJson('verify', target);
+    assert.ok(Number(verified['points']) >= 2, `${String(verified['points'])} points`);
+    const { wallMs } = points[points.length - Number(verified['points'])];
+    const to = new Date(wallMs).toISOString();
+    const back = await flintJson('restore', target, place('restored-kept'), '--to', to);
+    assert.equal(back['time'], to);
+    assert.deepEqual(writers.wrongWith(await documentsIn(place('restored-kept')), wallMs), []);
+  });
+
   it('finds a flipped bit in any of its files, and restores nothing of it', async () => {
     const target = place('flipped');
     cpSync(place('full'), target, { recursive: true });
@@ -289,6 +321,12 @@ async function until(isTrue: () => boolean): Promise<void> {
     assert.ok(systemClock.monotonicMs() < endMs, 'it takes too long');
     await pause(5);
   }
+}
+
+/** The first bytes of a server's store in a backup: they hold its id and when it was taken. */
+function beginningOf(directory: string): string {
+  const base = join(directory, 'base.backup');
+  return existsSync(base) ? readFileSync(base).subarray(0, BEGINNING_BYTES).toString('hex') : '';
 }
 
 function sizeOf(file: string): number {
