@@ -46,6 +46,8 @@ const STATUS_OF: ReadonlyMap<number, number> = new Map([
     'CursorInUse',
   ]),
   ...statusFor(413, ['BSONObjectTooLarge']),
+  // An update makes a document larger than one may be.
+  [17_419, 413],
   ...statusFor(422, ['DocumentValidationFailure']),
   ...statusFor(500, ['InternalError', 'UnknownError', 'DataCorruptionDetected']),
   ...statusFor(501, ['NotImplemented', 'CommandNotSupported']),

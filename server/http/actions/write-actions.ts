@@ -3,6 +3,7 @@
  * Source: MongoDB's "Data API OpenAPI Reference", version 1.
  */
 import { CommandError } from '../../../common/errors.ts';
+import { MAX_BSON_OBJECT_BYTES } from '../../../common/limits.ts';
 import {
   BsonType,
   DocumentBuilder,
@@ -181,7 +182,18 @@ function withId(
   const document = value?.asDocument() ?? EMPTY_DOCUMENT;
   const given = getField(document, '_id');
   const id = given ?? objectIdValue(context.newObjectId());
-  return { document: given === undefined ? withIdFirst(document, id) : document, id };
+  const whole = given === undefined ? withIdFirst(document, id) : document;
+  checkSize(whole);
+  return { document: whole, id };
+}
+
+/** As for a message of the wire protocol: insert itself would call it a bad value, and nothing would say that it is the size (413). */
+function checkSize(document: Buffer): void {
+  if (document.length <= MAX_BSON_OBJECT_BYTES) return;
+  throw new CommandError(
+    'BSONObjectTooLarge',
+    `object to insert too large. size in bytes: ${document.length}, max size: ${MAX_BSON_OBJECT_BYTES}`,
+  );
 }
 
 function filterOf(fields: ActionFields): Buffer {

@@ -76,6 +76,19 @@ describe('server/http: the Data API', () => {
       assert.deepEqual(given.answer, { insertedId: 'mine' });
     });
 
+    it('refuse a document that is too large, and say that it is the size', async () => {
+      const namespace = fresh();
+      const document = { _id: 1, text: 'x'.repeat(16 * 1024 * 1024) };
+      const inserted = await act('insertOne', { ...namespace, document });
+      assert.deepEqual([inserted.status, inserted.answer['code']], [413, 10334]);
+      const many = await act('insertMany', { ...namespace, documents: [{ _id: 0 }, document] });
+      assert.deepEqual([many.status, many.answer['code']], [413, 10334]);
+      const update = { $set: { text: document.text } };
+      const changed = await act('updateOne', { ...namespace, filter: {}, update, upsert: true });
+      assert.deepEqual([changed.status, changed.answer['code']], [413, 17419]);
+      assert.equal(await collectionOf(namespace).countDocuments(), 0);
+    });
+
     it('insert many documents and give their ids in order', async () => {
       const at = fresh();
       const documents = [{ _id: 3 }, { _id: 1 }, { x: 1 }];
