@@ -5,10 +5,8 @@
  * way, which name the other shard's address. Nothing else in a store rests on an address.
  */
 import { getField, setField, stringValue } from '../../bson/index.ts';
-import { systemClock } from '../../common/clock.ts';
-import { systemRandom } from '../../common/random.ts';
-import { loadServer } from '../../server/index.ts';
-import { openEngine, type StorageEngine } from '../../storage/index.ts';
+import type { StorageEngine } from '../../storage/index.ts';
+import { withRestoredEngine } from './restored-engine.ts';
 
 /** host:port by name: config, and the shards. */
 export type Hosts = ReadonlyMap<string, string>;
@@ -16,22 +14,12 @@ export type Hosts = ReadonlyMap<string, string>;
 type Rewrite = (document: Buffer) => Buffer;
 
 /** @param dbpath of a restored store that nobody has open */
-export async function rewriteHosts(dbpath: string, isConfig: boolean, hosts: Hosts): Promise<void> {
-  const { indexKeyGenerator, versionedKeys } = await loadServer();
-  const engine = await openEngine({
-    dbpath,
-    clock: systemClock,
-    random: systemRandom,
-    keyGenerators: indexKeyGenerator,
-    versionedKeys,
-  });
-  try {
+export function rewriteHosts(dbpath: string, isConfig: boolean, hosts: Hosts): Promise<void> {
+  return withRestoredEngine(dbpath, async (engine) => {
     for (const [namespace, rewrite] of isConfig ? configRewrites(hosts) : shardRewrites(hosts)) {
       await rewriteAll(engine, namespace, rewrite);
     }
-  } finally {
-    await engine.close();
-  }
+  });
 }
 
 function configRewrites(hosts: Hosts): [string, Rewrite][] {

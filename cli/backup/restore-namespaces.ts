@@ -6,11 +6,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../common/clock.ts';
-import { systemRandom } from '../../common/random.ts';
 import { startCluster, type BaseClient } from '../../client/index.ts';
-import { loadServer } from '../../server/index.ts';
-import { openEngine, type StorageEngine } from '../../storage/index.ts';
+import type { StorageEngine } from '../../storage/index.ts';
 import { orFail } from '../command-line/cluster-options.ts';
 import { withClient } from '../command-line/connect.ts';
 import type { NamespaceFilter } from '../command-line/namespace-filter.ts';
@@ -23,6 +20,7 @@ import { listNamespaces } from '../transfer/namespaces.ts';
 import { isRouter } from './cluster-servers.ts';
 import type { ClusterRestoreReport } from './restore-cluster.ts';
 import type { RestoreReport } from './restore-directory.ts';
+import { withRestoredEngine } from './restored-engine.ts';
 import { shardAlike } from './shard-alike.ts';
 
 const BUCKETS = 'system.buckets.';
@@ -115,20 +113,8 @@ async function copyAll(
 }
 
 /** Drops everything from a restored directory that the filter does not take. @returns how many namespaces are left */
-export async function keepNamespaces(dbpath: string, filter: NamespaceFilter): Promise<number> {
-  const { indexKeyGenerator, versionedKeys } = await loadServer();
-  const engine = await openEngine({
-    dbpath,
-    clock: systemClock,
-    random: systemRandom,
-    keyGenerators: indexKeyGenerator,
-    versionedKeys,
-  });
-  try {
-    return dropOthers(engine, filter);
-  } finally {
-    await engine.close();
-  }
+export function keepNamespaces(dbpath: string, filter: NamespaceFilter): Promise<number> {
+  return withRestoredEngine(dbpath, (engine) => dropOthers(engine, filter));
 }
 
 function dropOthers(engine: StorageEngine, filter: NamespaceFilter): number {
