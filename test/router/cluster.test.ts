@@ -60,8 +60,14 @@ describe('flint up', () => {
     const parameters = ['--testing', '--setParameter', 'cursorTimeoutMillis=54321'];
     const started = await flint(
       'up',
-      ...['--shards', '1', '--dir', dir, '--detach'],
-      ...[...parameters, '--setParameter', 'quiet=true'],
+      '--shards',
+      '1',
+      '--dir',
+      dir,
+      '--detach',
+      ...parameters,
+      '--setParameter',
+      'quiet=true',
     );
     assert.equal(started.code, 0, started.stderr);
     const cluster = openCluster(dir);
@@ -94,7 +100,12 @@ describe('flint up', () => {
   it('says which parameter a process does not take', async () => {
     const started = await flint(
       'up',
-      ...['--shards', '1', '--dir', dir, '--setParameter', 'noSuchParameter=1'],
+      '--shards',
+      '1',
+      '--dir',
+      dir,
+      '--setParameter',
+      'noSuchParameter=1',
     );
     assert.notEqual(started.code, 0);
     assert.match(started.stderr, /noSuchParameter/);
